@@ -1,0 +1,3 @@
+//! The conformance suite of the Remofile protocol.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! Reference implementation of the Remofile protocol, version 1: server, client and their pure parts.
+
+mod effect;
+
+pub use effect::{Outcome, Performed, Storage, Success};

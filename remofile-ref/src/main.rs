@@ -1,0 +1,3 @@
+//! The `remofile` command.
+
+fn main() {}
