@@ -134,8 +134,8 @@ fn six_bytes_of_another_version_are_answered() {
 #[test]
 fn put_write_and_append_need_a_payload() {
     for name in ["put", "write", "append"] {
-        assert_bad(&[op(name)], 7, "the message has 1 frames where 2 is right");
-        assert_bad(&[op(name), vec![], vec![]], 7, "the message has 3 frames where 2 is right");
+        assert_bad(&[op(name)], 7, "the message has 1 frames instead of 2");
+        assert_bad(&[op(name), vec![], vec![]], 7, "the message has 3 frames instead of 2");
         assert!(matches!(message(&[op(name), vec![]]), Message::Request(_)));
     }
 }
@@ -143,14 +143,14 @@ fn put_write_and_append_need_a_payload() {
 #[test]
 fn every_other_operation_has_no_payload() {
     for name in Operation::NAMES.iter().filter(|name| !["put", "write", "append"].contains(name)) {
-        assert_bad(&[op(name), vec![]], 7, "the message has 2 frames where 1 is right");
+        assert_bad(&[op(name), vec![]], 7, "the message has 2 frames instead of 1");
     }
 }
 
 #[test]
 fn an_unknown_operation_has_one_frame() {
     assert!(matches!(message(&[op("watch")]), Message::Request(_)));
-    assert_bad(&[op("watch"), vec![]], 7, "the message has 2 frames where 1 is right");
+    assert_bad(&[op("watch"), vec![]], 7, "the message has 2 frames instead of 1");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn one(key: &str, value: Item) -> Item {
 #[test]
 fn a_negative_number_is_bad() {
     let frame = header(Item::Int(-1), Item::Text("ping".into()), Item::Map(vec![]));
-    assert_bad(&[frame], 0, "the header's number is not an unsigned integer");
+    assert_bad(&[frame], 0, "the header's seq is not an unsigned integer");
 }
 
 #[test]
@@ -184,13 +184,13 @@ fn a_number_of_two_to_the_63_is_bad() {
 #[test]
 fn an_operation_that_is_no_text_is_bad() {
     let frame = header(Item::Int(7), Item::Bytes(b"ping".to_vec()), Item::Map(vec![]));
-    assert_bad(&[frame], 7, "the header's operation is not text");
+    assert_bad(&[frame], 7, "the header's op is not text");
 }
 
 #[test]
 fn arguments_that_are_no_map_are_bad() {
     let frame = header(Item::Int(7), Item::Text("ping".into()), Item::Array(vec![]));
-    assert_bad(&[frame], 7, "the header's arguments is not a map");
+    assert_bad(&[frame], 7, "the header's args is not a map");
 }
 
 #[test]

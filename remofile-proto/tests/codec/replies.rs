@@ -112,8 +112,8 @@ fn a_read_answered_ok_has_a_payload_and_nothing_else_has() {
     let ok = encode_reply(SESSION, 1, &Ok(Answer::Read(ReadResult { etag: etag(), size: 3 })));
     let refused = encode_reply(SESSION, 1, &Err(Refusal::new(Code::NotFound)));
     let count = |frames: &[Vec<u8>]| malformed(Reply::decode(frames).unwrap().into_answer(&read));
-    assert_eq!(count(&[ok]), "the reply has 1 frames where 2 is right");
-    assert_eq!(count(&[refused, vec![]]), "the reply has 2 frames where 1 is right");
+    assert_eq!(count(&[ok]), "the reply has 1 frames instead of 2");
+    assert_eq!(count(&[refused, vec![]]), "the reply has 2 frames instead of 1");
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn errors_of_messages() {
     assert_snapshot!(lines(&[
         &MessageError::TooLong { actual: 65_537, limit: 65_536 },
         &MessageError::Cbor(cbor::Error { kind: ErrorKind::Tag, offset: 40 }),
-        &MessageError::Item { item: "operation", expected: "text" },
+        &MessageError::Item { item: "op", expected: "text" },
         &MessageError::FrameCount { actual: 1, expected: 2 },
     ]));
 }
