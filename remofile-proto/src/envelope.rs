@@ -21,14 +21,14 @@ pub struct Received<'a, F> {
 /// What a server makes of the frames behind the delimiter.
 #[derive(Clone, Debug, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// Not of this protocol: dropped, handed back to the embedding program, or on a REP socket
+    /// Not of this protocol [ENV-14]: dropped, handed back to the embedding program, or on a REP socket
     /// answered with one empty frame.
     NotOurs,
-    /// A reply, of this version or another: never answered.
+    /// A reply, of this version or another: never answered [ENV-15].
     Reply,
-    /// Of another version of this protocol: answered VERSION.
+    /// Of another version of this protocol: answered VERSION [ENV-16].
     WrongVersion,
-    /// Breaks the envelope or the CBOR profile: answered BAD_MESSAGE, and consumes no number.
+    /// Breaks the envelope or the CBOR profile: answered BAD_MESSAGE [ENV-18], and consumes no number.
     BadMessage {
         /// The session it claims.
         session: SessionId,
@@ -89,7 +89,7 @@ pub enum MessageError {
         expected: &'static str,
     },
     /// The operation has another number of frames.
-    #[error("the message has {actual} frames where {expected} is right")]
+    #[error("the message has {actual} frames instead of {expected}")]
     FrameCount {
         /// How many frames stand behind the delimiter.
         actual: usize,
@@ -176,14 +176,14 @@ impl<'a> Header<'a> {
             return Err(unfit("session", "a byte string"));
         };
         let Value::Text(op) = op else {
-            return Err(unfit("operation", "text"));
+            return Err(unfit("op", "text"));
         };
         let Value::Map(args) = args else {
-            return Err(unfit("arguments", "a map"));
+            return Err(unfit("args", "a map"));
         };
         Ok(Self {
             session: session.try_into().map_err(|_| unfit("session", "16 bytes long"))?,
-            seq: uint(seq).ok_or(unfit("number", "an unsigned integer"))?,
+            seq: uint(seq).ok_or(unfit("seq", "an unsigned integer"))?,
             op,
             args,
         })
