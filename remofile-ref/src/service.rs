@@ -7,6 +7,9 @@
 //! [`Service::is_working`], it calls [`Service::run_slice`] again and again; in between it receives only while
 //! no reply is owed ([`Service::owes_reply`]), so that nothing has to be queued here: the socket queues.
 
+#[cfg(test)]
+mod tests;
+
 use crate::session::{Pending, Reply, Session, Step, Terms};
 use crate::{Performed, Storage};
 use remofile_proto::SessionId;

@@ -200,10 +200,9 @@ impl Peer {
         match event {
             Event::Answered { seq, .. } => {
                 let (label, operation) = self.requests.remove(&seq).ok_or(format!("{seq} is answered twice"))?;
-                if let Some(saw) = disk::answers(label, reply.unwrap(), &operation)? {
-                    if saw >= label {
-                        return Err(format!("read {label} saw the later change {saw}"));
-                    }
+                let saw = disk::answers(label, reply.unwrap(), &operation)?;
+                if let Some(saw) = saw.filter(|saw| *saw >= label) {
+                    return Err(format!("read {label} saw the later change {saw}"));
                 }
                 self.acknowledged.push(label);
             }

@@ -18,7 +18,6 @@ pub struct Server {
     disk: Disk,
     /// A deliberately broken server: executes what it has executed before.
     seen: Option<HashSet<Vec<u8>>>,
-    pub chunk: u64,
 }
 
 /// What the model takes for a right `auth`.
@@ -51,27 +50,33 @@ impl Server {
             service: Service::new(terms(window), Disk::new(log.clone()), authentic),
             disk: Disk::new(log),
             seen: executes_again.then(HashSet::new),
-            chunk: 65_536,
         }
     }
 
     /// The reply to a message, if there is one at once.
     pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>]) -> Option<Frames> {
         let reaction = self.service.handle(now, frames);
-        if let (Some(seen), Reaction::Reply(_)) = (&mut self.seen, &reaction) {
-            if let Message::Request(request) = envelope::receive(frames, 65_536).message {
-                let operation = Operation::parse(&request.header, 0, &Limits::default());
-                if let (false, Ok(operation @ Operation::Touch { .. })) =
-                    (seen.insert(request.header_frame.to_vec()), operation)
-                {
-                    let _ = remofile::Storage::perform(&mut self.disk, &operation, &[]);
-                }
-            }
+        if let Reaction::Reply(_) = reaction {
+            self.execute_again(frames);
         }
         match reaction {
             Reaction::Reply(frames) => Some(frames),
             Reaction::Later => None,
             Reaction::NotOurs | Reaction::Silent => panic!("the client sent no request: {frames:?}"),
+        }
+    }
+
+    /// What the broken server does with a header that it has seen before.
+    fn execute_again(&mut self, frames: &[Vec<u8>]) {
+        let (Some(seen), Message::Request(request)) = (&mut self.seen, envelope::receive(frames, 65_536).message)
+        else {
+            return;
+        };
+        let is_new = seen.insert(request.header_frame.to_vec());
+        if let (false, Ok(touch @ Operation::Touch { .. })) =
+            (is_new, Operation::parse(&request.header, 0, &Limits::default()))
+        {
+            let _ = remofile::Storage::perform(&mut self.disk, &touch, &[]);
         }
     }
 
