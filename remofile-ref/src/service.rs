@@ -124,6 +124,11 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         self.session.holder()
     }
 
+    /// How many bytes of replies are remembered: below 600 times the window.
+    pub fn remembered_bytes(&self) -> usize {
+        self.session.remembered_bytes()
+    }
+
     /// The store.
     pub fn storage(&self) -> &S {
         &self.storage

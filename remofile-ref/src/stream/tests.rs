@@ -223,6 +223,31 @@ fn rounds_without_an_answer_and_without_patience_left_lose_the_session() {
 }
 
 #[test]
+fn time_without_requests_does_not_wear_patience_out() {
+    let mut bench = Bench::flowing(1);
+    let _ = bench.ok(1);
+    bench.now += Duration::from_secs(1_000);
+    let (asked, seq) = (bench.now, bench.submit(&touch()));
+    while bench.send() == [seq] {
+        let _ = bench.wait();
+    }
+    assert!(bench.now - asked >= Patience::default().total);
+}
+
+#[test]
+fn new_connection_gets_a_round_of_its_own() {
+    let mut bench = Bench::flowing(1);
+    for _ in 0..3 {
+        assert_eq!(bench.wait(), Event::Repairing);
+        bench.send();
+    }
+    bench.now += Duration::from_secs(1_000);
+    bench.stream.on_reconnected(bench.now);
+    assert_eq!(bench.send(), [1]);
+    assert_eq!(bench.wait(), Event::Repairing);
+}
+
+#[test]
 fn answer_starts_the_rounds_anew() {
     let mut bench = Bench::flowing(2);
     for _ in 0..3 {
