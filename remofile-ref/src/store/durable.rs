@@ -22,7 +22,8 @@ impl Barrier {
         let (sender, receiver) = sync_channel(1);
         let thread = std::thread::Builder::new().name("barrier".to_owned());
         // Nobody may be waiting any more: then the result of a commit is of no interest.
-        thread.spawn(move || drop(sender.send(sync(file)))).map_err(|_| Errno::AGAIN)?;
+        let work = move || sender.send(sync(file)).unwrap_or_default();
+        thread.spawn(work).map_err(|_| Errno::AGAIN)?;
         Ok(Self(receiver))
     }
 

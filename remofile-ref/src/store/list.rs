@@ -9,7 +9,7 @@ use super::names::Names;
 use super::staging;
 use super::status::Status;
 use super::{Store, checked_path};
-use remofile_proto::{Code, Kind, ListedEntry, Listing, Path, Refusal};
+use remofile_proto::{Code, Kind, ListedEntry, Listing, PAGE_OVERHEAD, Path, Refusal};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
@@ -20,11 +20,6 @@ const BUDGET: usize = 64 << 20;
 const LEAST_BUDGET: usize = 256 << 10;
 /// How long a listing waits for its next page.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a listed entry takes in a header at most, beside its name: keys, kind, etag, two numbers.
-const PER_ENTRY: usize = 120;
-/// What the header of a page takes at most, beside its entries.
-const PER_PAGE: usize = 128;
-
 /// A walk that stopped at the end of a page.
 #[derive(Debug)]
 pub(super) struct Walk {
@@ -127,7 +122,7 @@ impl Walk {
 
     fn page(&mut self, jail: &Jail, limit: u64, chunk: u64) -> Result<Listing, Refusal> {
         let mut listing = Listing::default();
-        let mut space = usize::try_from(chunk).unwrap_or(usize::MAX).saturating_sub(PER_PAGE);
+        let mut space = usize::try_from(chunk).unwrap_or(usize::MAX).saturating_sub(PAGE_OVERHEAD);
         while let Some(frame) = self.frames.last_mut() {
             if !frame.reopen(jail, &self.path)? || !frame.refill()? {
                 self.frames.pop();
@@ -141,7 +136,7 @@ impl Walk {
                     self.left_out += 1;
                 }
                 Look::Entry(listed) => {
-                    let cost = listed.name.len() + PER_ENTRY;
+                    let cost = listed.encoded_len();
                     let is_full = listing.entries.len() as u64 >= limit || cost > space;
                     if is_full && !listing.entries.is_empty() {
                         listing.more = true;

@@ -155,7 +155,7 @@ impl Store {
                 store.root_id = root_id;
             }
         } else {
-            store.stage()?;
+            store.open_staging()?;
         }
         Ok(store)
     }
@@ -178,7 +178,7 @@ impl Store {
         self.options.read_only
     }
 
-    fn stage(&mut self) -> Result<(), StoreError> {
+    fn open_staging(&mut self) -> Result<(), StoreError> {
         let opened = Staging::open(self.jail.root().as_fd())?;
         let uploads = Upload::find_all(&opened.staging, self.options.upload_expiry)
             .map_err(|errno| StoreError::staging("looking for uploads", errno))?;

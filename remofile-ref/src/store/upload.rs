@@ -12,10 +12,10 @@ use super::target::{Complete, code_of_root, foresee, install, unstable};
 use super::{SLICE, Store, checked_path};
 use crate::effect::{Outcome, Success};
 use remofile_proto::{
-    Answer, Code, Detail, Digest, Entry, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
+    Answer, Code, Detail, Digest, Entry, PAGE_OVERHEAD, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
 };
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{fdatasync, fstat, fstatvfs, ftruncate, futimens};
+use rustix::fs::{fdatasync, fstatvfs, ftruncate, futimens};
 use rustix::io::Errno;
 use std::ops::Bound;
 use std::time::{Duration, Instant};
@@ -27,10 +27,6 @@ const ABOUT: &str = ".about";
 const ABOUT_MAGIC: &str = "remofile upload 1";
 /// More than the longest path and all that stands with it.
 const ABOUT_MAX: usize = 8 << 10;
-/// What an upload takes in the header of a page at most, beside its path.
-const PER_UPLOAD: usize = 100;
-const PER_PAGE: usize = 128;
-
 /// An upload in the staging directory.
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -49,6 +45,8 @@ struct Begun {
     file: OwnedFd,
     hasher: blake3::Hasher,
     off: u64,
+    /// A sync under way, be it one that nobody waits for any more: its failure must not go unnoticed.
+    barrier: Option<Barrier>,
 }
 
 impl Upload {
@@ -173,12 +171,7 @@ impl Store {
             return Err(Refusal::new(Code::Digest));
         }
         foresee(&self.jail, &upload.path, pre)?;
-        let barrier = if begun.off > SYNCED_AT_ONCE {
-            Some(Barrier::start(&begun.file, fdatasync).map_err(failed("syncing"))?)
-        } else {
-            None
-        };
-        Ok(Commit { up, pre: pre.clone(), mtime_ns, barrier })
+        Ok(Commit { up, pre: pre.clone(), mtime_ns, syncing: false })
     }
 
     /// [ABORT-1]; also for an upload that nobody has.
@@ -188,19 +181,20 @@ impl Store {
 
     pub(super) fn uploads(&self, after: Option<UploadId>) -> Uploads {
         let mut page = Uploads::default();
-        let mut space = usize::try_from(self.options.chunk).unwrap_or(usize::MAX).saturating_sub(PER_PAGE);
+        let mut space = usize::try_from(self.options.chunk).unwrap_or(usize::MAX).saturating_sub(PAGE_OVERHEAD);
         let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         for (&up, upload) in self.uploads.range(range) {
-            let cost = upload.path.as_str().len() + PER_UPLOAD;
+            let staged = || Some(self.staging.as_ref()?.status(&data_name(up)).ok()?.size);
+            let off = upload.begun.as_ref().map(|begun| begun.off).or_else(staged).unwrap_or(0);
+            let age_ms = u64::try_from(upload.age().as_millis()).unwrap_or(u64::MAX >> 1);
+            let listed = UploadEntry { up, path: upload.path.clone(), off, size: upload.size, age_ms };
+            let cost = listed.encoded_len();
             if cost > space && !page.uploads.is_empty() {
                 page.more = true;
                 break;
             }
             space = space.saturating_sub(cost);
-            let staged = || Some(self.staging.as_ref()?.status(&data_name(up)).ok()?.size);
-            let off = upload.begun.as_ref().map(|begun| begun.off).or_else(staged).unwrap_or(0);
-            let age_ms = u64::try_from(upload.age().as_millis()).unwrap_or(u64::MAX >> 1);
-            page.uploads.push(UploadEntry { up, path: upload.path.clone(), off, size: upload.size, age_ms });
+            page.uploads.push(listed);
         }
         page
     }
@@ -210,7 +204,7 @@ impl Store {
         // What lies under this name is no upload that anybody knows of.
         staging.discard(&data_name(up));
         match staging.create(&data_name(up)) {
-            Ok(file) => Ok(Begun { file, hasher: blake3::Hasher::new(), off: 0 }),
+            Ok(file) => Ok(Begun { file, hasher: blake3::Hasher::new(), off: 0, barrier: None }),
             Err(errno) => {
                 staging.discard(&about_name(up));
                 Err(failed("staging the upload")(errno))
@@ -285,7 +279,7 @@ impl Job for ReadBack {
                 let (off, hasher) = (self.hashing.done(), self.hashing.hasher().clone());
                 let staged = Staged { off, hash: digest(&hasher) };
                 match store.uploads.get_mut(&self.up) {
-                    Some(upload) => upload.begun = Some(Begun { file, hasher, off }),
+                    Some(upload) => upload.begun = Some(Begun { file, hasher, off, barrier: None }),
                     None => return Step::Done(Err(Refusal::new(Code::Internal))),
                 }
                 Step::Done(Ok(Success::of(Answer::Staged(staged))))
@@ -303,10 +297,30 @@ pub(super) struct Commit {
     up: UploadId,
     pre: Precondition,
     mtime_ns: Option<i64>,
-    barrier: Option<Barrier>,
+    /// Whether the sync that is under way covers everything, and was not left behind by another COMMIT.
+    syncing: bool,
 }
 
 impl Commit {
+    /// True when the content is on stable storage, false when that takes longer.
+    fn advance(&mut self, begun: &mut Begun) -> Result<bool, Errno> {
+        loop {
+            if let Some(barrier) = &begun.barrier {
+                let Some(result) = barrier.wait(SLICE) else { return Ok(false) };
+                begun.barrier = None;
+                result?;
+                if self.syncing {
+                    return Ok(true);
+                }
+            }
+            if begun.off <= SYNCED_AT_ONCE {
+                return fdatasync(&begun.file).map(|()| true);
+            }
+            begun.barrier = Some(Barrier::start(&begun.file, fdatasync)?);
+            self.syncing = true;
+        }
+    }
+
     fn outcome(&self, store: &mut Store) -> Outcome {
         let entry = self.make_visible(store)?;
         // The data has moved; what was known about it goes too.
@@ -335,28 +349,22 @@ impl Commit {
 
 impl Job for Commit {
     fn step(&mut self, store: &mut Store) -> Step {
-        let synced = match (&self.barrier, store.uploads.get(&self.up).and_then(|upload| upload.begun.as_ref())) {
-            (Some(barrier), Some(begun)) => match barrier.wait(SLICE) {
-                None => return Step::More { done: 0, total: begun.off },
-                Some(result) => result,
-            },
-            (None, Some(begun)) => fdatasync(&begun.file),
-            (_, None) => return Step::Done(Err(Refusal::new(Code::NoUpload))),
+        let Some(begun) = store.uploads.get_mut(&self.up).and_then(|upload| upload.begun.as_mut()) else {
+            return Step::Done(Err(Refusal::new(Code::NoUpload)));
         };
-        if let Err(errno) = synced {
-            // [DUR-4]: a second sync of this file would say yes.
-            store.discard(self.up);
-            return Step::Done(Err(unstable(errno)));
+        match self.advance(begun) {
+            Ok(true) => {}
+            Ok(false) => return Step::More { done: 0, total: begun.off },
+            Err(errno) => {
+                // [DUR-4]: a second sync of this file would say yes.
+                store.discard(self.up);
+                return Step::Done(Err(unstable(errno)));
+            }
         }
         Step::Done(self.outcome(store))
     }
 
-    fn abandon(&mut self, store: &mut Store) {
-        // The sync goes on without us, and its failure would go unnoticed: have the bytes read back.
-        if let (Some(_), Some(upload)) = (&self.barrier, store.uploads.get_mut(&self.up)) {
-            upload.begun = None;
-        }
-    }
+    fn abandon(&mut self, _store: &mut Store) {}
 }
 
 fn offset(off: u64) -> Refusal {
