@@ -69,15 +69,15 @@ impl Code {
     }
 }
 
-/// What a code's range says, for codes that a later version adds.
+/// What a code's range says, for codes that a later version adds [CODE-4].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Class {
-    /// 0 to 9: executed, or on the way.
+    /// 0 and 1: executed, or on the way.
     Progress,
-    /// 10 to 19: about the session.
+    /// 10 to 19: about the session, which is lost where the code is unknown.
     Session,
-    /// 20 to 39: the request was refused and has changed nothing.
+    /// 2 to 9 and 20 to 39: the request was refused and has changed nothing.
     Refused,
     /// 40 to 49: about an upload.
     Upload,
@@ -94,9 +94,9 @@ impl Class {
     #[must_use]
     pub fn of(number: u64) -> Self {
         match number {
-            0..=9 => Self::Progress,
+            0 | 1 => Self::Progress,
             10..=19 => Self::Session,
-            20..=39 => Self::Refused,
+            2..=9 | 20..=39 => Self::Refused,
             40..=49 => Self::Upload,
             50..=59 => Self::Limits,
             60..=69 => Self::Protocol,

@@ -21,14 +21,14 @@ pub struct Received<'a, F> {
 /// What a server makes of the frames behind the delimiter.
 #[derive(Clone, Debug, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// Not of this protocol: dropped, handed back to the embedding program, or on a REP socket
+    /// Not of this protocol [ENV-14]: dropped, handed back to the embedding program, or on a REP socket
     /// answered with one empty frame.
     NotOurs,
-    /// A reply, of this version or another: never answered.
+    /// A reply, of this version or another: never answered [ENV-15].
     Reply,
-    /// Of another version of this protocol: answered VERSION.
+    /// Of another version of this protocol: answered VERSION [ENV-16].
     WrongVersion,
-    /// Breaks the envelope or the CBOR profile: answered BAD_MESSAGE, and consumes no number.
+    /// Breaks the envelope or the CBOR profile: answered BAD_MESSAGE [ENV-18], and consumes no number.
     BadMessage {
         /// The session it claims.
         session: SessionId,

@@ -10,6 +10,8 @@ pub const NESTING: usize = 8;
 pub const KEY: usize = 23;
 /// The largest request header in bytes.
 pub const HEADER: usize = 65_536;
+/// The smallest limit on request headers that a server may announce, in bytes.
+pub const HEADER_MIN: usize = 16_384;
 /// The smallest chunk that a server may announce, in bytes; what holds until hello is answered.
 pub const CHUNK_MIN: u64 = 65_536;
 /// The chunk where nothing else is configured, in bytes.
@@ -18,6 +20,8 @@ pub const CHUNK_DEFAULT: u64 = 262_144;
 pub const CHUNK_MAX: u64 = 1_048_576;
 /// Requests that may be unanswered at once, where nothing else is configured.
 pub const WINDOW: u64 = 64;
+/// The largest window that a server may announce, in requests.
+pub const WINDOW_MAX: u64 = 1_024;
 /// Requests that may follow a hello that is not answered yet.
 pub const BEFORE_WELCOME: u64 = 2;
 /// The longest name in bytes.
@@ -28,7 +32,9 @@ pub const PATH: usize = 4096;
 pub const DEPTH: usize = 128;
 /// The longest name of a client in bytes.
 pub const CLIENT: usize = 128;
-/// The most extensions that a server may announce in `caps`.
+/// The largest number that a reply can have as its code.
+pub const CODE: u64 = 255;
+/// Members of `caps` that a client keeps; it ignores those behind them.
 pub const CAPS: usize = 256;
 /// The lease where nothing else is configured, in milliseconds.
 pub const LEASE_MS: u64 = 30_000;

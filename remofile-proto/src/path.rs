@@ -3,7 +3,7 @@
 use crate::{Code, Refusal, limits};
 use alloc::{borrow::ToOwned, format, string::String, string::ToString};
 
-/// A path below the served directory, valid by construction (spec section "Paths and names").
+/// A path below the served directory, valid by construction [PATH-1] to [PATH-6].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Path(String);
 
@@ -34,7 +34,7 @@ pub enum PathError {
 }
 
 impl PathError {
-    /// The code that a server answers: LIMIT or BAD_NAME.
+    /// The code that a server answers, LIMIT or BAD_NAME [PATH-7].
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
@@ -86,6 +86,7 @@ impl Path {
         if text.len() > limits::PATH {
             return Err(PathError::TooLong(text.len()));
         }
+        // [PATH-5] comes first, and what is empty between two slashes is no name.
         let depth = text.split('/').filter(|name| !name.is_empty()).count();
         if depth > limits::DEPTH {
             return Err(PathError::TooDeep(depth));
@@ -114,6 +115,9 @@ impl Path {
     /// # Errors
     /// As [`Path::parse`] of the whole.
     pub fn join(&self, relative: &str) -> Result<Self, PathError> {
+        if relative.is_empty() {
+            return Err(PathError::Name { index: self.names().count() + 1, error: NameError::Empty });
+        }
         let slash = if self.is_root() { "" } else { "/" };
         Self::parse(&format!("{}{slash}{relative}", self.0))
     }
@@ -192,7 +196,7 @@ pub fn valid_name(name: &str) -> Result<(), NameError> {
     if name.contains('/') {
         return Err(NameError::Slash);
     }
-    // `is_control` is the category Cc: U+0000 to U+001F and U+007F to U+009F.
+    // [PATH-3] `is_control` is the category Cc: U+0000 to U+001F and U+007F to U+009F.
     if let Some(control) = name.chars().find(|character| character.is_control()) {
         return Err(NameError::Control(control));
     }
@@ -215,8 +219,8 @@ pub enum WindowsNameError {
     /// A dot or space at the end.
     #[error("ends with a dot or space")]
     TrailingDotOrSpace,
-    /// A tilde with a digit behind it, as in generated short names.
-    #[error("has a tilde before a digit")]
+    /// A tilde and digits before the extension, as in generated short names.
+    #[error("ends with a tilde and digits")]
     ShortName,
 }
 
@@ -228,7 +232,7 @@ impl WindowsNameError {
     }
 }
 
-/// Checks a name that [`valid_name`] accepted against the rules of Windows (`names: "windows"`).
+/// Checks a name that [`valid_name`] accepted against the rules of Windows [PATH-9].
 ///
 /// # Errors
 /// The first rule that it breaks.
@@ -239,20 +243,19 @@ pub fn windows_name(name: &str) -> Result<(), WindowsNameError> {
     if name.ends_with(['.', ' ']) {
         return Err(WindowsNameError::TrailingDotOrSpace);
     }
-    if name.as_bytes().windows(2).any(|pair| pair[0] == b'~' && pair[1].is_ascii_digit()) {
+    let stem = name.split('.').next().unwrap_or_default();
+    if is_device(stem) {
+        return Err(WindowsNameError::Device);
+    }
+    let base = stem.trim_end_matches(|character: char| character.is_ascii_digit());
+    if base.len() < stem.len() && base.ends_with('~') {
         return Err(WindowsNameError::ShortName);
     }
-    // Windows looks at what stands before the first dot, without the spaces at its end.
-    let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ');
-    if is_device(stem) { Err(WindowsNameError::Device) } else { Ok(()) }
+    Ok(())
 }
 
 fn is_device(stem: &str) -> bool {
-    let numbered = |prefix: &str| {
-        stem.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-            && matches!(&stem[3..], "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
-    };
-    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].iter().any(|device| stem.eq_ignore_ascii_case(device))
-        || numbered("COM")
-        || numbered("LPT")
+    let numbered = stem.strip_suffix(|last: char| last.is_ascii_digit());
+    let is_one_of = |stem: &str, devices: &[&str]| devices.iter().any(|device| stem.eq_ignore_ascii_case(device));
+    is_one_of(stem, &["CON", "PRN", "AUX", "NUL"]) || numbered.is_some_and(|port| is_one_of(port, &["COM", "LPT"]))
 }

@@ -15,7 +15,7 @@ impl Operation {
     /// `payload_len` is the length of the payload frame in bytes, 0 where there is none.
     ///
     /// # Errors
-    /// The first of BAD_OP, BAD_ARGS, TOO_LARGE, for each path LIMIT and BAD_NAME, then LOOP.
+    /// By the order of [CODE-5]: the first of BAD_OP, BAD_ARGS, TOO_LARGE, for each path LIMIT and BAD_NAME, then LOOP.
     pub fn parse(header: &Header<'_>, payload_len: usize, limits: &Limits) -> Result<Self, Refusal> {
         parse(header.op, header.args, payload_len as u64, limits.chunk)
     }
@@ -111,7 +111,7 @@ fn parse_bare(args: Fields<'_>, operation: Operation) -> Result<Operation, Refus
     Ok(operation)
 }
 
-/// Unknown keys are ignored here and nowhere else, so that later versions can ask for more.
+/// [CBOR-13] Unknown keys are ignored here and nowhere else, so that extensions can ask for more.
 fn parse_hello(args: Fields<'_>) -> Result<Hello, Refusal> {
     let client: &str = args.required("client")?;
     if client.len() > limits::CLIENT {
@@ -185,6 +185,7 @@ fn parse_two_paths(op: &str, args: Fields<'_>) -> Result<Operation, Refusal> {
     })
 }
 
+/// [OP-2]
 fn check_range(off: u64, len: u64) -> Result<(), Refusal> {
     match off.checked_add(len) {
         Some(end) if end <= limits::INTEGER => Ok(()),
@@ -192,6 +193,7 @@ fn check_range(off: u64, len: u64) -> Result<(), Refusal> {
     }
 }
 
+/// [OP-5]
 fn check_chunk(what: &str, len: u64, chunk: u64) -> Result<(), Refusal> {
     if len > chunk {
         return Err(Refusal::because(Code::TooLarge, format!("{what} is {len} bytes, more than {chunk}")));
@@ -280,7 +282,7 @@ fn write_args(args: &mut Out<'_>, operation: &Operation) {
     }
 }
 
-/// The default is left out.
+/// [CBOR-15] The default is left out.
 fn write_precondition(args: &mut Out<'_>, pre: &Precondition) {
     match pre {
         Precondition::Absent => {}

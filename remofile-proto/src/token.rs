@@ -110,7 +110,7 @@ pub struct KeyPair {
 
 impl KeyPair {
     /// The pair of a secret key: the public one is X25519 of it and the base point, as in
-    /// libsodium's `crypto_box`.
+    /// libsodium's `crypto_box` [KEY-6].
     #[must_use]
     pub fn from_secret(secret: [u8; 32]) -> Self {
         let public = PublicKey::from(&StaticSecret::from(secret)).to_bytes();
@@ -148,7 +148,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// HKDF-SHA256 over the token's bytes.
+    /// HKDF-SHA256 over the token's bytes [KEY-5].
     #[must_use]
     pub fn derive(token: &Token) -> Self {
         let hkdf = Hkdf::<Sha256>::new(Some(SALT), token.0.as_bytes());
@@ -165,7 +165,7 @@ impl Keys {
 pub struct HelloKey([u8; 32]);
 
 impl HelloKey {
-    /// HMAC-SHA256 over the magic and the session id.
+    /// HMAC-SHA256 over the magic and the session id [KEY-7].
     #[must_use]
     pub fn auth(&self, session: SessionId) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
@@ -174,7 +174,7 @@ impl HelloKey {
         mac.finalize().into_bytes().into()
     }
 
-    /// Whether `auth` is right for this session, in a time that does not depend on it.
+    /// Whether `auth` is right for this session, in a time that does not depend on it [KEY-8].
     #[must_use]
     pub fn verify(&self, session: SessionId, auth: &[u8; 32]) -> bool {
         self.auth(session).ct_eq(auth).into()

@@ -70,7 +70,7 @@ pub enum ErrorKind {
 /// Nothing is allocated, whatever the input announces.
 ///
 /// # Errors
-/// The first thing in the input that leaves the profile or its encoding.
+/// The first thing in the input that breaks [CBOR-1] to [CBOR-9].
 pub fn decode(bytes: &[u8]) -> Result<Value<'_>, Error> {
     let mut reader = Reader::new(bytes, limits::NESTING);
     let value = reader.value()?;
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
         read
     }
 
-    /// A count that the bytes left can hold, at `least` bytes each.
+    /// [CBOR-12] A count that the bytes left can hold, at `least` bytes each.
     fn count(&self, count: u64, least: usize, start: usize) -> Result<usize, Error> {
         let room = (self.bytes.len() - self.at) / least;
         usize::try_from(count).ok().filter(|count| *count <= room).ok_or(at(ErrorKind::Truncated, start))
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The deterministic order of map keys; shorter keys first, as their heads are smaller.
+/// The order of map keys by [CBOR-7]; shorter keys first, as their heads are smaller.
 pub(crate) fn key_order(a: &str, b: &str) -> core::cmp::Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }

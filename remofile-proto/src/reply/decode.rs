@@ -9,6 +9,7 @@ use crate::{
     ReadResult, Refusal, SessionId, Staged, UploadEntry, Uploads, Welcome, limits,
 };
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::ops::RangeInclusive;
 
 /// A reply whose header decodes; its result is not looked at yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Reply<'a> {
     pub session: SessionId,
     /// The number that it answers, at most 2^63 - 1; 0 outside the numbering.
     pub seq: u64,
-    /// The code's number, known or not.
+    /// The code's number, 0 to 255, known or not.
     pub code: u64,
     /// What is carried with the code.
     pub result: Map<'a>,
@@ -97,9 +98,6 @@ pub enum Malformed {
         /// What is wrong.
         error: PathError,
     },
-    /// A server announces more extensions than are accepted.
-    #[error("the server announces {0} extensions, more than 256")]
-    Caps(usize),
 }
 
 impl<'a> Reply<'a> {
@@ -132,7 +130,7 @@ impl<'a> Reply<'a> {
         Ok(Self {
             session: session.try_into().map_err(|_| unfit("session", "16 bytes long"))?,
             seq: uint(seq).ok_or(unfit("number", "an unsigned integer"))?,
-            code: uint(code).ok_or(unfit("code", "an unsigned integer"))?,
+            code: uint(code).filter(|code| *code <= limits::CODE).ok_or(unfit("code", "0 to 255"))?,
             result,
             payload: body.get(1).map(AsRef::as_ref),
         })
@@ -140,7 +138,7 @@ impl<'a> Reply<'a> {
 
     /// What the reply says to this operation. The bytes of a READ are in [`Reply::payload`].
     ///
-    /// Unknown fields are ignored, and an unknown kind is [`Kind::Other`].
+    /// Unknown fields are ignored [CBOR-14], and an unknown kind is [`Kind::Other`] [ENTRY-8].
     ///
     /// # Errors
     /// The server refused, gave an unknown code, or broke the protocol.
@@ -179,7 +177,7 @@ impl<'a> Reply<'a> {
             | Operation::Move { .. }
             | Operation::Copy { .. }
             | Operation::Commit { .. } => Answer::Entry(entry(Fields(fields.required("entry")?))?),
-            Operation::List { tree, .. } => Answer::Listing(listing(fields, *tree)?),
+            Operation::List { path, tree, .. } => Answer::Listing(listing(fields, tree.then_some(path))?),
             Operation::Read { len, .. } => {
                 let actual = self.payload.map_or(0, <[u8]>::len);
                 if actual as u64 > *len {
@@ -233,35 +231,51 @@ fn detail(code: Code, fields: Fields<'_>) -> Result<Detail, FieldError> {
 }
 
 fn welcome(fields: Fields<'_>) -> Result<Welcome, Malformed> {
-    let unfit = |key, expected| FieldError::Unfit { key, expected };
-    let caps: Array<'_> = fields.required("caps")?;
-    if caps.len() > limits::CAPS {
-        return Err(Malformed::Caps(caps.len()));
-    }
-    let cap = |value| match value {
-        Value::Text(cap) => Ok(cap.to_owned()),
-        _ => Err(unfit("caps", "an array of text")),
-    };
     let names = match fields.required("names")? {
         "posix" => Names::Posix,
         "windows" => Names::Windows,
-        _ => return Err(unfit("names", "\"posix\" or \"windows\"").into()),
+        _ => return Err(FieldError::Unfit { key: "names", expected: "\"posix\" or \"windows\"" }.into()),
     };
     Ok(Welcome {
-        window: fields.required("window")?,
-        chunk: fields.required("chunk")?,
-        header: fields.required("header")?,
+        window: within(fields, "window", 1..=limits::WINDOW_MAX, "1 to 1024")?,
+        chunk: within(fields, "chunk", limits::CHUNK_MIN..=limits::CHUNK_MAX, "65536 to 1048576")?,
+        header: within(fields, "header", limits::HEADER_MIN as u64..=limits::HEADER as u64, "16384 to 65536")?,
         lease_ms: fields.required("lease_ms")?,
         boot: fields.required("boot")?,
         root: fields.optional("root")?,
         names,
         folds: fields.required("folds")?,
         ro: fields.required("ro")?,
-        caps: caps.iter().map(cap).collect::<Result<_, _>>()?,
+        caps: caps(fields.required("caps")?)?,
     })
 }
 
-/// Fields that a kind does not have are ignored, and those that it has are required.
+/// [HELLO-2] What is out of range is refused here, since clients size buffers by it.
+fn within(
+    fields: Fields<'_>,
+    key: &'static str,
+    range: RangeInclusive<u64>,
+    expected: &'static str,
+) -> Result<u64, FieldError> {
+    let number = fields.required(key)?;
+    if range.contains(&number) { Ok(number) } else { Err(FieldError::Unfit { key, expected }) }
+}
+
+/// An empty text is one byte here and 24 in memory, so only so many members are kept.
+fn caps(array: Array<'_>) -> Result<Vec<String>, FieldError> {
+    let mut kept = Vec::with_capacity(array.len().min(limits::CAPS));
+    for member in array {
+        let Value::Text(cap) = member else {
+            return Err(FieldError::Unfit { key: "caps", expected: "an array of text" });
+        };
+        if kept.len() < limits::CAPS {
+            kept.push(cap.to_owned());
+        }
+    }
+    Ok(kept)
+}
+
+/// [ENTRY-2] Fields that a kind does not have are ignored, and those that it has are required.
 fn entry(fields: Fields<'_>) -> Result<Entry, FieldError> {
     let kind = match fields.required("kind")? {
         "file" => Kind::File,
@@ -279,7 +293,8 @@ fn entry(fields: Fields<'_>) -> Result<Entry, FieldError> {
     })
 }
 
-fn listing(fields: Fields<'_>, tree: bool) -> Result<Listing, Malformed> {
+/// `tree` is the listed directory of a tree listing.
+fn listing(fields: Fields<'_>, tree: Option<&Path>) -> Result<Listing, Malformed> {
     Ok(Listing {
         entries: collect("entries", fields.required("entries")?, |index, fields| listed(index, fields, tree))?,
         more: fields.required("more")?,
@@ -287,12 +302,12 @@ fn listing(fields: Fields<'_>, tree: bool) -> Result<Listing, Malformed> {
     })
 }
 
-fn listed(index: usize, fields: Fields<'_>, tree: bool) -> Result<ListedEntry, Malformed> {
+/// [SEC-1] No name that a client may not use gets beyond this.
+fn listed(index: usize, fields: Fields<'_>, tree: Option<&Path>) -> Result<ListedEntry, Malformed> {
     let name: &str = fields.required("name")?;
-    if tree {
-        Path::root().join(name).map_err(|error| Malformed::Path { index, error })?;
-    } else {
-        valid_name(name).map_err(|error| Malformed::Name { index, error })?;
+    match tree {
+        Some(path) => path.join(name).map(drop).map_err(|error| Malformed::Path { index, error })?,
+        None => valid_name(name).map_err(|error| Malformed::Name { index, error })?,
     }
     Ok(ListedEntry { name: name.to_owned(), entry: entry(fields)? })
 }
