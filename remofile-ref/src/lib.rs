@@ -4,7 +4,9 @@ mod effect;
 pub mod opening;
 pub mod service;
 pub mod session;
+mod store;
 pub mod stream;
 pub mod unanswered;
 
 pub use effect::{Outcome, Performed, Storage, Success};
+pub use store::{Store, StoreError, StoreOptions};
