@@ -14,6 +14,7 @@ use crate::session::{Pending, Reply, Session, Step, Terms};
 use crate::{Performed, Storage};
 use remofile_proto::SessionId;
 use remofile_proto::envelope::{self, Message, Request};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long a request or poll is held before it is answered PENDING [SEQ-10], [SEQ-13].
@@ -46,8 +47,9 @@ pub struct Service<S, A> {
     authentic: A,
     header_limit: usize,
     work: Option<Work>,
-    /// A poll whose operation was abandoned, not answered yet.
-    owed: Option<Frames>,
+    /// Answers to polls whose operation was abandoned, not sent yet: more than one only where a driver receives
+    /// although a reply is owed.
+    owed: VecDeque<Frames>,
 }
 
 /// An operation that takes more than one slice.
@@ -63,7 +65,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// A server that nobody has spoken to; `authentic` says whether hello's `auth` fits the token.
     pub fn new(terms: Terms, storage: S, authentic: A) -> Self {
         let header_limit = usize::try_from(terms.welcome.header).unwrap_or(usize::MAX);
-        Self { session: Session::new(terms), storage, authentic, header_limit, work: None, owed: None }
+        Self { session: Session::new(terms), storage, authentic, header_limit, work: None, owed: VecDeque::new() }
     }
 
     /// Takes a received message: all its frames, those before the empty delimiter and the delimiter too.
@@ -85,7 +87,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
 
     /// Does the next slice of the operation that runs; gives the reply that is now due, if any.
     pub fn run_slice(&mut self, now: Duration) -> Option<Frames> {
-        if let Some(frames) = self.owed.take() {
+        if let Some(frames) = self.owed.pop_front() {
             return Some(frames);
         }
         let work = self.work.as_mut()?;
@@ -111,12 +113,12 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
 
     /// Whether [`Service::run_slice`] has something to do.
     pub fn is_working(&self) -> bool {
-        self.work.is_some() || self.owed.is_some()
+        self.work.is_some() || !self.owed.is_empty()
     }
 
     /// Whether a request or poll is held: a driver receives nothing meanwhile, at most about 500 ms.
     pub fn owes_reply(&self) -> bool {
-        self.owed.is_some() || self.work.as_ref().is_some_and(|work| work.held.is_some())
+        !self.owed.is_empty() || self.work.as_ref().is_some_and(|work| work.held.is_some())
     }
 
     /// The id that holds the session.
@@ -175,7 +177,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     fn abandon(&mut self) {
         if let Some(Work { pending, held, .. }) = self.work.take() {
             self.storage.cancel();
-            self.owed = held.map(|(prefix, _)| addressed(prefix, pending.abandoned()));
+            self.owed.extend(held.map(|(prefix, _)| addressed(prefix, pending.abandoned())));
         }
     }
 }
