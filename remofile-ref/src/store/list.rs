@@ -208,7 +208,8 @@ impl Frame {
         if self.names.name(self.next).is_some() {
             return Ok(true);
         }
-        let (false, Some(last), Some(directory)) = (self.names.is_complete(), self.names.last(), &self.directory) else {
+        let (false, Some(last), Some(directory)) = (self.names.is_complete(), self.names.last(), &self.directory)
+        else {
             return Ok(false);
         };
         let last = last.to_vec();

@@ -213,9 +213,7 @@ impl Store {
             Operation::List { path, after, limit, tree } => {
                 answer(Answer::Listing(self.list(path, after.as_deref(), *limit, *tree)?))
             }
-            Operation::Read { path, off, len, etag } => {
-                Ok(Performed::Done(self.read(path, *off, *len, etag.as_ref())))
-            }
+            Operation::Read { path, off, len, etag } => Ok(Performed::Done(self.read(path, *off, *len, etag.as_ref()))),
             Operation::Hash { path, off, len } => {
                 let hash = Hash::begin(self, path, *off, *len)?;
                 Ok(self.run(Box::new(hash)))

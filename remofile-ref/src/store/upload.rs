@@ -12,7 +12,8 @@ use super::target::{Complete, code_of_root, foresee, install, unstable};
 use super::{SLICE, Store, checked_path};
 use crate::effect::{Outcome, Success};
 use remofile_proto::{
-    Answer, Code, Detail, Digest, Entry, PAGE_OVERHEAD, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
+    Answer, Code, Detail, Digest, Entry, PAGE_OVERHEAD, Path, Precondition, Refusal, Staged, UploadEntry, UploadId,
+    Uploads,
 };
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fdatasync, fstatvfs, ftruncate, futimens};
@@ -336,8 +337,7 @@ impl Commit {
         let staging = store.staging.as_ref().ok_or_else(no_upload)?;
         let place = store.jail.place(&upload.path, code_of_root(&self.pre))?;
         let (name, file) = (data_name(self.up), begun.file.as_fd());
-        let complete =
-            Complete { staging: staging.as_fd(), name: &name, file, stable: true, mtime_ns: self.mtime_ns };
+        let complete = Complete { staging: staging.as_fd(), name: &name, file, stable: true, mtime_ns: self.mtime_ns };
         install(&complete, &place, &self.pre).inspect_err(|_| {
             // An upload that is kept must not look as old as its source.
             if let (Some(_), Err(errno)) = (self.mtime_ns, futimens(file, &modified_now())) {
