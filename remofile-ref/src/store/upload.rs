@@ -12,8 +12,9 @@ use super::target::{Complete, code_of_root, foresee, install, unstable};
 use super::{SLICE, Store, checked_path};
 use crate::effect::{Outcome, Success};
 use remofile_proto::{
-    Answer, Code, Detail, Digest, Entry, PAGE_OVERHEAD, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
+    Answer, Code, Detail, Digest, Entry, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
 };
+use remofile_proto::reply::PAGE_OVERHEAD;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fdatasync, fstatvfs, ftruncate, futimens};
 use rustix::io::Errno;

@@ -64,7 +64,12 @@ pub fn finish(store: &mut impl Storage, operation: &Operation, payload: &[u8]) -
 impl Served {
     /// A path on the disk, relative to the served directory; `..` leads outside.
     pub fn disk(&self, relative: &str) -> PathBuf {
-        self.around.path().join("root").join(relative)
+        self.outside("root").join(relative)
+    }
+
+    /// A path on the disk beside the served directory.
+    pub fn outside(&self, name: &str) -> PathBuf {
+        self.around.path().join(name)
     }
 
     pub fn file(&self, relative: &str, content: &[u8]) {
@@ -242,5 +247,27 @@ impl Served {
                 .collect(),
             other => panic!("not uploads: {other:?}"),
         }
+    }
+}
+
+/// A file system that is unmounted when this is dropped.
+pub struct Mount(std::path::PathBuf);
+
+impl Mount {
+    pub fn tmpfs(at: &std::path::Path, options: &str) -> Option<Self> {
+        let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).status();
+        match mounted {
+            Ok(status) if status.success() => Some(Self(at.to_owned())),
+            failed => {
+                skip(&format!("a tmpfs cannot be mounted: {failed:?}"));
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
