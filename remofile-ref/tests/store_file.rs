@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Mount, digest, path, served, served_with, skip};
+use common::{digest, path, served, served_with, skip};
 use remofile::StoreOptions;
 use remofile_proto::{Code, Etag, Kind, Operation, Precondition};
 
@@ -84,7 +84,13 @@ fn the_end_of_a_sparse_file_is_read_without_reserving_its_size() {
 fn a_hash_covers_its_range_and_says_how_long_that_was() {
     let mut served = served();
     served.file("file", b"0123456789");
-    for (off, len, expected) in [(0, None, &b"0123456789"[..]), (3, Some(4), b"3456"), (8, Some(100), b"89"), (10, None, b""), (FARTHEST, None, b"")] {
+    for (off, len, expected) in [
+        (0, None, &b"0123456789"[..]),
+        (3, Some(4), b"3456"),
+        (8, Some(100), b"89"),
+        (10, None, b""),
+        (FARTHEST, None, b""),
+    ] {
         assert_eq!(served.hash("/file", off, len), Ok((digest(expected), expected.len() as u64)), "{off} {len:?}");
     }
 }
@@ -366,9 +372,7 @@ fn flush_answers_when_everything_is_on_stable_storage() {
 
 #[test]
 fn a_full_disk_is_told_and_leaves_everything_as_it_was() {
-    let around = served();
-    let Some(_mount) = Mount::tmpfs(&around.disk(""), "size=2m,nr_inodes=200") else { return };
-    let mut served = around.reopened();
+    let Some(mut served) = served().on_tmpfs("size=2m,nr_inodes=200") else { return };
     served.put("/old", ABSENT, b"old").unwrap();
     served.begin(1, "/film", None).unwrap();
     let chunk = vec![1; 256 << 10];
@@ -396,9 +400,7 @@ fn a_full_disk_is_told_and_leaves_everything_as_it_was() {
 
 #[test]
 fn inodes_that_are_gone_are_no_space() {
-    let around = served();
-    let Some(_mount) = Mount::tmpfs(&around.disk(""), "size=2m,nr_inodes=20") else { return };
-    let mut served = around.reopened();
+    let Some(mut served) = served().on_tmpfs("size=2m,nr_inodes=20") else { return };
     let code = (0..40).find_map(|n| served.put(&format!("/{n}"), ABSENT, b"").err()).unwrap();
     assert_eq!(code, Code::NoSpace);
     assert_eq!(served.mkdir("/dir"), Err(Code::NoSpace));

@@ -276,7 +276,9 @@ fn a_read_only_store_serves_and_changes_nothing() {
     assert_eq!(served.read("/victim", 0, 10, None).unwrap().0, b"victim");
     for (operation, payload) in verbs("/victim").into_iter().chain(verbs("/new")) {
         let expected = match &operation {
-            Operation::Stat { .. } | Operation::List { .. } | Operation::Read { .. } | Operation::Hash { .. } => continue,
+            Operation::Stat { .. } | Operation::List { .. } | Operation::Read { .. } | Operation::Hash { .. } => {
+                continue;
+            }
             Operation::Move { from, to, .. } | Operation::Copy { from, to, .. } if from == to => Code::Loop,
             _ => Code::Denied,
         };

@@ -256,7 +256,7 @@ fn an_unreadable_directory_is_listed_and_counted() {
     let mut served = served();
     served.dir("closed/inside");
     served.file("open", b"");
-    std::fs::set_permissions(served.disk("closed"), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(served.disk("closed"), std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     if std::fs::read_dir(served.disk("closed")).is_ok() {
         return common::skip("permissions do not bind this user");
     }
@@ -282,7 +282,7 @@ fn build(served: &Served, paths: &BTreeSet<String>) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: common::beside_the_source(), ..ProptestConfig::default() })]
 
     #[test]
     fn pages_make_up_the_whole_in_order(paths in tree(), limit in 1_u64..6) {
