@@ -18,7 +18,9 @@ pub(crate) fn directory(cli: &Cli, args: &MakeArgs) -> Result<(), Failure> {
         make_parents(&mut client, &path)?;
     }
     let entry = match client.mkdir(&path) {
-        Err(error) if error.is_exists() && (args.update || args.parents) => existing(&mut client, &path, Kind::Dir, error)?,
+        Err(error) if error.is_exists() && (args.update || args.parents) => {
+            existing(&mut client, &path, Kind::Dir, error)?
+        }
         result => result?,
     };
     finish(cli, client, &path, &entry)
@@ -49,7 +51,9 @@ pub(crate) fn remove(cli: &Cli, args: &RemoveArgs) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for path in &paths {
         match remove_one(&mut client, path, args) {
-            Ok(()) if cli.output.verbose > 0 => anstream::eprintln!("removed {}", super::output::escaped(path.as_str())),
+            Ok(()) if cli.output.verbose > 0 => {
+                anstream::eprintln!("removed {}", super::output::escaped(path.as_str()))
+            }
             Ok(()) => {}
             Err(error) => failures.push(Failure::from(error)),
         }
@@ -99,15 +103,11 @@ fn joined(directory: &str, name: &str) -> Result<Path, Failure> {
     remote_path(&format!("{}/{name}", directory.trim_end_matches('/')))
 }
 
-fn make_parents(client: &mut FileClient, path: &Path) -> Result<(), ClientError> {
-    let mut parents = Vec::new();
-    let mut parent = path.parent();
-    while let Some(directory) = parent.filter(|directory| !directory.is_root()) {
-        parent = directory.parent();
-        parents.push(directory);
-    }
-    for directory in parents.iter().rev() {
-        match client.mkdir(directory) {
+fn make_parents(client: &mut FileClient, path: &Path) -> Result<(), Failure> {
+    let Some((parent, _)) = path.split_last() else { return Ok(()) };
+    let ends = parent.match_indices('/').map(|(at, _)| at).skip(1).chain([parent.len()]);
+    for end in ends.filter(|end| *end > 1) {
+        match client.mkdir(&remote_path(&parent[..end])?) {
             Err(error) if error.is_exists() => {}
             result => drop(result?),
         }

@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     fs::{self, File},
     io,
+    os::unix::fs::PermissionsExt as _,
     path::Path as LocalPath,
     time::{Duration, SystemTime},
 };
@@ -98,7 +99,7 @@ impl FileClient {
         let part = tempfile::Builder::new()
             .prefix(".remofile-")
             .suffix(".part")
-            .permissions(fs::Permissions::from_mode_less_umask())
+            .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(directory)
             .map_err(failed)?;
         let bytes = self.read_all(remote, &etag, size, part.as_file()).map_err(|error| match error {
@@ -126,8 +127,7 @@ impl FileClient {
         while off < size || !expected.is_empty() {
             if off < size && self.has_room() {
                 let len = usize::try_from(size - off).map_or(chunk, |rest| rest.min(chunk));
-                let read =
-                    Operation::Read { path: remote.clone(), off, len: len as u64, etag: Some(etag.clone()) };
+                let read = Operation::Read { path: remote.clone(), off, len: len as u64, etag: Some(etag.clone()) };
                 let seq = self.submit(read, Payload::None)?;
                 expected.insert(seq, (off, len));
                 off += len as u64;
