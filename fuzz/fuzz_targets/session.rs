@@ -129,9 +129,8 @@ impl Bench {
     fn check_later(&mut self, frames: &[Vec<u8>]) {
         let delimiter = frames.iter().position(Vec::is_empty).expect("a delimiter") + 1;
         let (session, seq) = self.check(frames, delimiter, None);
-        let awaited = |(prefix, s, n): &(Frames, SessionId, u64)| {
-            prefix[..] == frames[..delimiter] && (*s, *n) == (session, seq)
-        };
+        let awaited =
+            |(prefix, s, n): &(Frames, SessionId, u64)| prefix[..] == frames[..delimiter] && (*s, *n) == (session, seq);
         let at = self.later.iter().position(awaited).expect("an awaited reply");
         self.later.remove(at);
     }

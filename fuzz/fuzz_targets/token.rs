@@ -41,7 +41,8 @@ fn token(text: &str) {
         }
         Err(error) => {
             assert!(!is_token);
-            assert!(!error.to_string().contains(text) || text.len() < 22);
+            let is_secret = text.len() >= 22 && text.chars().all(|letter| letter.is_ascii_alphanumeric());
+            assert!(!is_secret || !error.to_string().contains(text));
         }
     }
 }
