@@ -106,7 +106,8 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         }
     }
 
-    /// Tells that the last call lasted until now: a client's idle time counts from here [SES-14].
+    /// Tells that the last [`Service::handle`] or [`Service::run_slice`] lasted until now: where it was for the
+    /// client that holds the session, its idle time counts from here [SES-14]. May be called after each.
     pub fn work_ended(&mut self, now: Duration) {
         self.session.work_ended(now);
     }

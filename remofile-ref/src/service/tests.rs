@@ -264,3 +264,27 @@ fn servers_own_work_is_not_the_clients_silence() {
     bench.service.work_ended(bench.now);
     assert_eq!(code(&bench.say(2, 0, &hello(None)).unwrap()), Code::Busy);
 }
+
+#[test]
+fn work_for_strangers_does_not_renew_the_lease() {
+    let mut bench = Bench::open();
+    bench.service.work_ended(bench.now);
+    for _ in 0..3 {
+        bench.now += Duration::from_secs(9);
+        assert_eq!(code(&bench.say(2, 0, &hello(None)).unwrap()), Code::Busy);
+        let _ = bench.handle(&[b"strange".to_vec(), vec![]]);
+        bench.service.work_ended(bench.now);
+    }
+    bench.now += Duration::from_secs(3);
+    assert_eq!(code(&bench.say(3, 0, &hello(None)).unwrap()), Code::Ok);
+}
+
+#[test]
+fn last_slice_of_an_operation_is_the_servers_own_work() {
+    let mut bench = Bench::open();
+    let _ = bench.say(1, 1, &hash(1));
+    assert!(bench.slice().is_some());
+    bench.now += Duration::from_secs(100);
+    bench.service.work_ended(bench.now);
+    assert_eq!(code(&bench.say(2, 0, &hello(None)).unwrap()), Code::Busy);
+}

@@ -100,13 +100,15 @@ pub struct Session {
     terms: Terms,
     holder: Option<Holder>,
     ended: Ended,
+    /// The server's latest work was for the holder.
+    worked_for_holder: bool,
 }
 
 impl Session {
     /// Nobody holds the session, and no id has ended.
     #[must_use]
     pub fn new(terms: Terms) -> Self {
-        Self { terms, holder: None, ended: Ended::default() }
+        Self { terms, holder: None, ended: Ended::default(), worked_for_holder: false }
     }
 
     /// Takes a request at a monotonic time; `authentic` says whether hello's `auth` fits the token.
@@ -117,7 +119,9 @@ impl Session {
         authentic: impl FnOnce(&SessionId, &[u8; 32]) -> bool,
     ) -> Step {
         let header = &request.header;
-        if let Some(holder) = self.holder.as_mut().filter(|holder| holder.id == header.session) {
+        let holder = self.holder.as_mut().filter(|holder| holder.id == header.session);
+        self.worked_for_holder = holder.is_some();
+        if let Some(holder) = holder {
             // [SES-13] whatever the answer.
             holder.heard_at(now);
         }
@@ -141,6 +145,7 @@ impl Session {
         };
         holder.running = None;
         holder.heard_at(now);
+        self.worked_for_holder = true;
         let Running { seq, fingerprint } = pending.running;
         if pending.purpose == Purpose::Execute {
             holder.begun.note(pending.uploads, &outcome);
@@ -157,9 +162,11 @@ impl Session {
         reply
     }
 
-    /// Tells that the server's own work lasted until now: idle time counts from here [SES-14].
+    /// Tells that the work on the last request or outcome lasted until now: where it was the holder's, idle time
+    /// counts from here [SES-14].
     pub fn work_ended(&mut self, now: Duration) {
-        if let Some(holder) = &mut self.holder {
+        let worked = std::mem::take(&mut self.worked_for_holder);
+        if let Some(holder) = self.holder.as_mut().filter(|_| worked) {
             holder.heard_at(now);
         }
     }

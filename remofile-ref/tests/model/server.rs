@@ -56,6 +56,7 @@ impl Server {
     /// The reply to a message, if there is one at once.
     pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>]) -> Option<Frames> {
         let reaction = self.service.handle(now, frames);
+        self.service.work_ended(now);
         if let Reaction::Reply(_) = reaction {
             self.execute_again(frames);
         }
