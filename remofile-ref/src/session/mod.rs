@@ -59,7 +59,16 @@ pub enum Step {
     Poll,
 }
 
-/// A request that is being executed, and owes an answer.
+/// A request that is being executed, and owes an answer: one, since it is used up by it.
+///
+/// ```compile_fail,E0382
+/// # use remofile::{Outcome, session::{Pending, Session}};
+/// # use std::time::Duration;
+/// fn answer_twice(session: &mut Session, now: Duration, pending: Pending, outcome: Outcome) {
+///     session.on_outcome(now, pending, outcome.clone());
+///     session.on_outcome(now, pending, outcome);
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Pending {
