@@ -69,6 +69,50 @@ impl Code {
     }
 }
 
+/// What a code's range says, for codes that a later version adds [CODE-4].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// 0 and 1: executed, or on the way.
+    Progress,
+    /// 10 to 19: about the session, which is lost where the code is unknown.
+    Session,
+    /// 2 to 9 and 20 to 39: the request was refused and has changed nothing.
+    Refused,
+    /// 40 to 49: about an upload.
+    Upload,
+    /// 50 to 59: a limit of the server.
+    Limits,
+    /// 60 to 69: the client broke the protocol.
+    Protocol,
+    /// 70 and above: the server failed.
+    Internal,
+}
+
+impl Class {
+    /// The class of a code, known or not.
+    #[must_use]
+    pub fn of(number: u64) -> Self {
+        match number {
+            0 | 1 => Self::Progress,
+            10..=19 => Self::Session,
+            2..=9 | 20..=39 => Self::Refused,
+            40..=49 => Self::Upload,
+            50..=59 => Self::Limits,
+            60..=69 => Self::Protocol,
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl Code {
+    /// What the code's range says.
+    #[must_use]
+    pub fn class(self) -> Class {
+        Class::of(self.number().into())
+    }
+}
+
 impl core::fmt::Display for Code {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name())

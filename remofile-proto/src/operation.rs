@@ -78,3 +78,86 @@ pub enum Operation {
     /// Makes everything executed so far durable.
     Flush,
 }
+
+impl Operation {
+    /// The name of every operation.
+    pub const NAMES: &'static [&'static str] = &[
+        "hello", "ping", "bye", "stat", "list", "read", "hash", "mkdir", "put", "write", "truncate", "touch", "remove",
+        "move", "copy", "begin", "append", "commit", "abort", "uploads", "flush",
+    ];
+
+    /// The name as it stands in the header.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Ping => "ping",
+            Self::Bye => "bye",
+            Self::Stat { .. } => "stat",
+            Self::List { .. } => "list",
+            Self::Read { .. } => "read",
+            Self::Hash { .. } => "hash",
+            Self::Mkdir { .. } => "mkdir",
+            Self::Put { .. } => "put",
+            Self::Write { .. } => "write",
+            Self::Truncate { .. } => "truncate",
+            Self::Touch { .. } => "touch",
+            Self::Remove { .. } => "remove",
+            Self::Move { .. } => "move",
+            Self::Copy { .. } => "copy",
+            Self::Begin { .. } => "begin",
+            Self::Append { .. } => "append",
+            Self::Commit { .. } => "commit",
+            Self::Abort { .. } => "abort",
+            Self::Uploads { .. } => "uploads",
+            Self::Flush => "flush",
+        }
+    }
+
+    /// Whether the request has a payload frame.
+    #[must_use]
+    pub fn has_payload(&self) -> bool {
+        has_payload(self.name())
+    }
+
+    /// Whether it stands outside the numbering: hello, ping and bye.
+    #[must_use]
+    pub fn is_unnumbered(&self) -> bool {
+        is_unnumbered(self.name())
+    }
+
+    /// Whether neither the session nor anything below the served directory is changed by it.
+    ///
+    /// Of the numbered operations these are the ones that a read-only server executes.
+    #[must_use]
+    pub fn changes_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Ping
+                | Self::Stat { .. }
+                | Self::List { .. }
+                | Self::Read { .. }
+                | Self::Hash { .. }
+                | Self::Uploads { .. }
+                | Self::Flush
+        )
+    }
+
+    /// Whether a server may execute it again on a resend instead of remembering the reply.
+    #[must_use]
+    pub fn is_recomputed(&self) -> bool {
+        matches!(self, Self::Read { .. } | Self::List { .. } | Self::Uploads { .. })
+    }
+}
+
+/// Whether requests of this operation have a payload frame; unknown operations have none.
+#[must_use]
+pub fn has_payload(op: &str) -> bool {
+    matches!(op, "put" | "write" | "append")
+}
+
+/// Whether this operation stands outside the numbering.
+#[must_use]
+pub fn is_unnumbered(op: &str) -> bool {
+    matches!(op, "hello" | "ping" | "bye")
+}

@@ -1,5 +1,27 @@
 //! Reference implementation of the Remofile protocol, version 1: server, client and their pure parts.
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "transport")]
+pub mod client;
 mod effect;
+mod keys;
+pub mod opening;
+#[cfg(feature = "transport")]
+pub mod server;
+pub mod service;
+pub mod session;
+mod store;
+pub mod stream;
+#[cfg(feature = "transport")]
+pub mod transport;
+pub mod unanswered;
 
+#[cfg(feature = "transport")]
+pub use client::{ClientError, ClientOptions, FileClient, TransferStatus, Transferred};
 pub use effect::{Outcome, Performed, Storage, Success};
+pub use keys::{generate_keys, generate_token};
+pub use remofile_proto::{Path, Precondition, Token};
+#[cfg(feature = "transport")]
+pub use server::{BoundServer, FileServer, ServeError};
+pub use store::{Store, StoreError, StoreOptions};

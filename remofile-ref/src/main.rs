@@ -1,3 +1,7 @@
 //! The `remofile` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    remofile::cli::main()
+}

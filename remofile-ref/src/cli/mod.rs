@@ -1,0 +1,84 @@
+//! The `remofile` command: from the command line to the library and back to an exit code.
+
+mod args;
+mod connection;
+mod demo;
+mod entries;
+mod failure;
+mod keys;
+mod list;
+mod output;
+mod serve;
+mod transfer;
+
+use self::{
+    args::{Cli, Command},
+    failure::{Failure, exit},
+};
+use clap::Parser as _;
+use std::{io, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+/// Runs the command line of this process and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for, and end well; a broken pipe there concerns nobody.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
+        }
+    };
+    log_to_stderr(&cli);
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough, such as `head`, is no error.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        // Needs no socket.
+        Command::GenerateToken => return keys::generate_token(&cli.output),
+        Command::GenerateKeys => return keys::generate_keys(&cli.output),
+        _ => {}
+    }
+    crate::transport::require_curve()
+        .map_err(|error| Failure::Serve { what: "cannot start".to_owned(), source: Box::new(error) })?;
+    match &cli.command {
+        Command::List(args) => list::run(cli, args),
+        Command::Upload(args) => transfer::upload(cli, args),
+        Command::Download(args) => transfer::download(cli, args),
+        Command::Directory(args) => entries::directory(cli, args),
+        Command::File(args) => entries::file(cli, args),
+        Command::Remove(args) => entries::remove(cli, args),
+        Command::Run(args) => serve::run(cli, args),
+        Command::Demo(args) => demo::run(args),
+        Command::GenerateToken | Command::GenerateKeys => Ok(()),
+    }
+}
+
+/// Prints a failure as `remofile: error: …`, with a hint below it where there is one.
+pub(crate) fn report(failure: &Failure) {
+    anstream::eprintln!("remofile: error: {}", output::escaped(&failure.to_string()));
+    if let Some(hint) = failure.hint() {
+        anstream::eprintln!("hint: {}", output::escaped(&hint));
+    }
+}
+
+fn log_to_stderr(cli: &Cli) {
+    let default = match (&cli.command, cli.output.quiet, cli.output.verbose) {
+        (_, true, _) => "error",
+        (_, _, 2..) => "remofile=debug",
+        (Command::Run(_), _, _) | (_, _, 1) => "remofile=info",
+        _ => "remofile=warn",
+    };
+    let filter = EnvFilter::try_from_env("REMOFILE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+}

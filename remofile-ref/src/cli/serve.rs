@@ -1,0 +1,122 @@
+//! `run`: serves a directory until it is told to stop.
+
+use super::{
+    args::{Cli, RunArgs},
+    connection::{parse_token, token, warn_of_visible_token},
+    failure::Failure,
+};
+use crate::{
+    keys::{KeyPair, generate_token},
+    server::FileServer,
+    transport::Endpoint,
+};
+use std::{
+    fs,
+    io::{self, Write as _},
+    net::IpAddr,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
+    let directory = fs::canonicalize(&args.directory).map_err(|error| {
+        Failure::usage(format!("cannot serve '{}': {error}", args.directory.display()))
+    })?;
+    if directory == Path::new("/") && !args.allow_root {
+        return Err(Failure::usage_with("will not serve '/'", "serve a directory below it, or say --allow-root"));
+    }
+    let token = match &args.run_token {
+        Some(text) => {
+            warn_of_visible_token();
+            parse_token(text)?
+        }
+        None => token(&cli.connection)?.unwrap_or_else(generate_token),
+    };
+    let endpoint = endpoint(&args.bind, args.port)?;
+    let mut server = FileServer::new(&directory, token.clone())
+        .read_only(args.read_only)
+        .max_file_size(args.max_size)
+        .insecure(cli.connection.insecure);
+    let pinned = args.secret_key_file.as_deref().map(key_pair).transpose()?;
+    if let Some(keys) = &pinned {
+        server = server.key_pair(keys.clone());
+    }
+
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|error| Failure::Serve { what: "cannot handle signals".to_owned(), source: Box::new(error) })?;
+    }
+    let mut bound = server.bind(&endpoint).map_err(|error| Failure::Serve {
+        what: format!("cannot serve '{}' on {endpoint}", args.directory.display()),
+        source: Box::new(error),
+    })?;
+
+    let port = bound.local_port().unwrap_or(args.port);
+    let mut out = io::stdout().lock();
+    writeln!(out, "# serving {}", directory.display())?;
+    writeln!(out, "# {}", reach(&args.bind, cli.connection.insecure))?;
+    writeln!(out, "export REMOFILE_SERVER={}", client_endpoint(&args.bind, port))?;
+    writeln!(out, "export REMOFILE_TOKEN={}", token.reveal())?;
+    if let Some(keys) = &pinned {
+        writeln!(out, "export REMOFILE_PUBLIC_KEY='{}'", keys.public_z85())?;
+    }
+    out.flush()?;
+    drop(out);
+
+    bound
+        .run(&stop)
+        .map_err(|error| Failure::Serve { what: "serving ended".to_owned(), source: Box::new(error) })
+}
+
+fn endpoint(bind: &str, port: u16) -> Result<Endpoint, Failure> {
+    let host = match bind.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) if bind == "localhost" || bind == "*" => bind.replace('*', "0.0.0.0").replace("localhost", "127.0.0.1"),
+        Err(_) => {
+            return Err(Failure::usage_with(
+                format!("--bind '{}' is not an address", bind.escape_default()),
+                "write an IP address of this machine, 0.0.0.0 for all of IPv4, :: for all",
+            ));
+        }
+    };
+    Endpoint::parse(&format!("{host}:{port}")).map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn reach(bind: &str, insecure: bool) -> String {
+    let loopback = bind == "localhost" || bind.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let reach = if loopback {
+        "reached from this machine only; --bind 0.0.0.0 lets others in. Paste on the client:"
+    } else {
+        "paste on the client, with this machine's name or address as HOST:"
+    };
+    if insecure { format!("NOT ENCRYPTED (--insecure); {reach}") } else { reach.to_owned() }
+}
+
+fn client_endpoint(bind: &str, port: u16) -> String {
+    match bind.parse::<IpAddr>() {
+        Ok(address) if address.is_unspecified() => format!("HOST:{port}"),
+        Ok(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+        Ok(IpAddr::V4(address)) if !address.is_loopback() => format!("{address}:{port}"),
+        _ => format!("localhost:{port}"),
+    }
+}
+
+/// Reads what `generate-keys` printed, or the secret key alone.
+fn key_pair(file: &Path) -> Result<KeyPair, Failure> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read the key file '{}': {error}", file.display())))?;
+    let secret = text
+        .lines()
+        .find_map(|line| line.strip_prefix("secret "))
+        .or_else(|| text.lines().next())
+        .unwrap_or_default()
+        .trim();
+    KeyPair::from_secret_z85(secret).map_err(|error| {
+        Failure::usage_with(
+            format!("'{}' holds no secret key: {error}", file.display()),
+            "keep what `remofile generate-keys` printed in that file",
+        )
+    })
+}

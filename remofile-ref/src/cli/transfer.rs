@@ -1,0 +1,135 @@
+//! `upload` and `download`.
+
+use super::{
+    args::{Cli, TransferArgs},
+    connection::{connect, remote_path},
+    entries::summed_up,
+    failure::Failure,
+    output::{JSON_SCHEMA, escaped, human_size},
+};
+use crate::client::{FileClient, TransferStatus, Transferred};
+use remofile_proto::{Kind, Path, Precondition};
+use std::{
+    io::Write as _,
+    path::{Path as LocalPath, PathBuf},
+};
+
+pub(crate) fn upload(cli: &Cli, args: &TransferArgs) -> Result<(), Failure> {
+    let (sources, destination) = split(&args.paths, "/");
+    let destination = remote_path(destination)?;
+    let mut client = connect(cli)?;
+    let into = match client.stat(&destination) {
+        Ok(entry) => entry.kind == Kind::Dir,
+        Err(error) if error.is_not_found() => false,
+        Err(error) => return Err(error.into()),
+    };
+    if !into && sources.len() > 1 {
+        return Err(not_a_directory(destination.as_str()));
+    }
+    let pre = if args.overwrite { Precondition::Any } else { Precondition::Absent };
+    let mut failures = Vec::new();
+    for source in sources {
+        if let Err(failure) = upload_one(cli, &mut client, source, &destination, into, &pre) {
+            failures.push(failure);
+        }
+    }
+    client.bye();
+    summed_up(failures, sources.len())
+}
+
+pub(crate) fn download(cli: &Cli, args: &TransferArgs) -> Result<(), Failure> {
+    let (sources, destination) = split(&args.paths, ".");
+    let destination = LocalPath::new(destination);
+    let into = destination.is_dir();
+    if !into && sources.len() > 1 {
+        return Err(not_a_directory(&destination.display().to_string()));
+    }
+    let mut client = connect(cli)?;
+    let mut failures = Vec::new();
+    for source in sources {
+        if let Err(failure) = download_one(cli, args, &mut client, source, destination, into) {
+            failures.push(failure);
+        }
+    }
+    client.bye();
+    summed_up(failures, sources.len())
+}
+
+fn upload_one(
+    cli: &Cli,
+    client: &mut FileClient,
+    source: &str,
+    destination: &Path,
+    into: bool,
+    pre: &Precondition,
+) -> Result<(), Failure> {
+    let local = LocalPath::new(source);
+    let target = if into {
+        let name = local
+            .file_name()
+            .ok_or_else(|| Failure::usage(format!("'{source}' has no file name to upload it under")))?
+            .to_str()
+            .ok_or_else(|| {
+                Failure::usage_with(
+                    format!("the name of '{}' is not UTF-8", local.display()),
+                    "name the target: remofile upload SRC /NAME",
+                )
+            })?;
+        destination.join(name).map_err(|why| Failure::BadPath { path: name.to_owned(), why })?
+    } else {
+        destination.clone()
+    };
+    let done = client.upload_file(local, &target, pre.clone())?;
+    say(cli, "upload", source, target.as_str(), &done)
+}
+
+fn download_one(
+    cli: &Cli,
+    args: &TransferArgs,
+    client: &mut FileClient,
+    source: &str,
+    destination: &LocalPath,
+    into: bool,
+) -> Result<(), Failure> {
+    let remote = remote_path(source)?;
+    let local: PathBuf = match (into, remote.split_last()) {
+        (true, Some((_, name))) => destination.join(name),
+        (true, None) => return Err(Failure::usage("'/' is a directory: name a file to download")),
+        (false, _) => destination.to_owned(),
+    };
+    let done = client.download_file(&remote, &local, args.overwrite)?;
+    say(cli, "download", remote.as_str(), &local.display().to_string(), &done)
+}
+
+/// All but the last are sources; one alone is a source.
+fn split<'a>(paths: &'a [String], default: &'a str) -> (&'a [String], &'a str) {
+    match paths {
+        [sources @ .., destination] if !sources.is_empty() => (sources, destination),
+        sources => (sources, default),
+    }
+}
+
+fn not_a_directory(destination: &str) -> Failure {
+    Failure::usage_with(
+        format!("several sources need a directory to go into, and '{}' is none", escaped(destination)),
+        "the last argument is the destination",
+    )
+}
+
+fn say(cli: &Cli, operation: &str, from: &str, to: &str, done: &Transferred) -> Result<(), Failure> {
+    let status = match done.status {
+        TransferStatus::New => "new",
+        TransferStatus::Resumed => "resumed",
+        TransferStatus::Unchanged => "unchanged",
+    };
+    if cli.output.json {
+        let line = serde_json::json!({
+            "schema": JSON_SCHEMA, "op": operation, "path": to, "source": from, "status": status,
+            "bytes": done.bytes, "sent": done.transferred,
+        });
+        writeln!(std::io::stdout(), "{line}")?;
+    } else if !cli.output.quiet {
+        anstream::eprintln!("{} -> {} ({}, {status})", escaped(from), escaped(to), human_size(done.bytes));
+    }
+    Ok(())
+}

@@ -1,0 +1,551 @@
+//! One session over one socket: requests in, completions out, repairs in between.
+
+use super::{ClientError, ClientOptions};
+use crate::{
+    keys::new_session,
+    stream::{Event, Patience, Stream},
+    transport::{
+        self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, LinkVerdict,
+        Message, Sent, TransportError, Wake,
+    },
+};
+use remofile_proto::{
+    Answer, Code, Detail, Hello, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome,
+    encode_request, envelope, limits,
+};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    fmt,
+    fs::File,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How much may be under way at once, in bytes of payload: fills a local network.
+const IN_FLIGHT: usize = 4 << 20;
+
+/// How long hello stays unanswered before it is said again under a new id [SES-2].
+const HELLO_SILENCE: Duration = Duration::from_secs(2);
+
+/// How long bye waits: a server that does not answer lets go when the lease ends.
+const BYE_WAIT: Duration = Duration::from_secs(1);
+
+/// The bytes that ride behind a request's header.
+#[derive(Debug)]
+pub(super) enum Payload {
+    /// No payload frame.
+    None,
+    /// Kept here until they are answered.
+    Bytes(Arc<[u8]>),
+    /// Read again from a local file in the rare case that they are sent again. Should the file have changed by then,
+    /// the hash at the end tells.
+    File { file: Arc<File>, off: u64, len: usize, fresh: RefCell<Option<Vec<u8>>> },
+}
+
+/// The bytes that came behind a reply's header.
+pub(super) struct Content(Message);
+
+/// An answered request.
+#[derive(Debug)]
+pub(super) struct Completion {
+    pub(super) seq: u64,
+    /// How many bytes of payload the request had.
+    pub(super) payload_len: usize,
+    pub(super) result: Result<(Answer, Option<Content>), Refusal>,
+}
+
+/// A session, and the socket under it.
+pub(super) struct Channel {
+    socket: ClientSocket,
+    endpoint: String,
+    keys: Keys,
+    options: ClientOptions,
+    started: Instant,
+    session: SessionId,
+    welcome: Welcome,
+    stream: Stream<Payload>,
+    /// Those without a reply, for reading it when it comes.
+    operations: HashMap<u64, (Operation, usize)>,
+    completions: VecDeque<Completion>,
+    /// The code of the last reply outside the numbering.
+    unnumbered: Option<u64>,
+    /// Since when there has been no connection.
+    disconnected: Option<Instant>,
+    is_over: bool,
+}
+
+impl Payload {
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+
+    /// `bytes` were just read from `file` at `off`.
+    pub(super) fn from_file(file: Arc<File>, off: u64, bytes: Vec<u8>) -> Self {
+        Self::File { file, off, len: bytes.len(), fresh: RefCell::new(Some(bytes)) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Payload::None => 0,
+            Payload::Bytes(bytes) => bytes.len(),
+            Payload::File { len, .. } => *len,
+        }
+    }
+
+    /// BLAKE3 of bytes that are kept.
+    pub(super) fn hash(&self) -> Option<[u8; 32]> {
+        match self {
+            Payload::Bytes(bytes) => Some(*blake3::hash(bytes).as_bytes()),
+            Payload::None | Payload::File { .. } => None,
+        }
+    }
+
+    /// The frame to send, uncopied the first time where that is possible.
+    fn frame(&self) -> io::Result<Option<Message>> {
+        match self {
+            Payload::None => Ok(None),
+            Payload::Bytes(bytes) => Ok(Some(Message::from(&bytes[..]))),
+            Payload::File { file, off, len, fresh } => {
+                let bytes = match fresh.take() {
+                    Some(bytes) => bytes,
+                    None => super::source::read_at(file, *off, *len)?,
+                };
+                Ok(Some(Message::from(bytes)))
+            }
+        }
+    }
+}
+
+impl Clone for Payload {
+    fn clone(&self) -> Self {
+        match self {
+            Payload::None => Payload::None,
+            Payload::Bytes(bytes) => Payload::Bytes(Arc::clone(bytes)),
+            Payload::File { file, off, len, .. } => {
+                Payload::File { file: Arc::clone(file), off: *off, len: *len, fresh: RefCell::new(None) }
+            }
+        }
+    }
+}
+
+impl std::ops::Deref for Content {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Content({} bytes)", self.0.len())
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("endpoint", &self.endpoint).field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// Connects and says hello.
+    pub(super) fn open(endpoint: &Endpoint, token: &Token, options: ClientOptions) -> Result<Self, ClientError> {
+        let endpoint_text = endpoint.to_string();
+        let keys = Keys::derive(token);
+        let socket = connect(endpoint, &keys, &options).map_err(|error| from_transport(error, &endpoint_text))?;
+        let started = Instant::now();
+        let session = new_session();
+        let mut channel = Self {
+            socket,
+            endpoint: endpoint_text,
+            stream: Stream::new(Duration::ZERO, session, 1, patience(&options)),
+            keys,
+            options,
+            started,
+            session,
+            welcome: unknown_welcome(),
+            operations: HashMap::new(),
+            completions: VecDeque::new(),
+            unnumbered: None,
+            disconnected: Some(started),
+            is_over: true,
+        };
+        channel.await_connection()?;
+        channel.say_hello(None)?;
+        Ok(channel)
+    }
+
+    pub(super) fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    /// The largest payload in bytes.
+    pub(super) fn chunk(&self) -> usize {
+        usize::try_from(self.welcome.chunk.min(limits::CHUNK_MAX)).unwrap_or(limits::HEADER)
+    }
+
+    /// Whether another payload of a whole chunk may be under way.
+    pub(super) fn has_room(&self) -> bool {
+        self.stream.can_submit() && self.stream.unanswered() < (IN_FLIGHT / self.chunk()).max(2)
+    }
+
+    /// Takes a request, and waits for room in the window where there is none.
+    pub(super) fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
+        while !self.stream.can_submit() {
+            self.turn()?;
+        }
+        let len = payload.len();
+        let seq = self.stream.submit(&operation, payload).map_err(|_| self.lost("it is over"))?;
+        self.operations.insert(seq, (operation, len));
+        self.send_what_is_due()?;
+        Ok(seq)
+    }
+
+    /// Waits for an answer to any unanswered request.
+    pub(super) fn next_completion(&mut self) -> Result<Completion, ClientError> {
+        loop {
+            if let Some(completion) = self.completions.pop_front() {
+                return Ok(completion);
+            }
+            if self.stream.unanswered() == 0 {
+                return Err(self.lost("nothing is awaited"));
+            }
+            self.turn()?;
+        }
+    }
+
+    /// Opens a new session in place of the one that was lost.
+    pub(super) fn reopen(&mut self) -> Result<(), ClientError> {
+        tracing::info!("opening a new session");
+        self.operations.clear();
+        self.completions.clear();
+        self.await_connection()?;
+        self.say_hello(Some(self.session))
+    }
+
+    pub(super) fn ping(&mut self) -> Result<(), ClientError> {
+        match self.ask_unnumbered(&Operation::Ping, self.options.timeout)? {
+            Some(0) => Ok(()),
+            Some(_) => Err(self.lost("another client took it over, or the server was restarted")),
+            None => Err(ClientError::TimedOut { operation: "ping", after: self.options.timeout }),
+        }
+    }
+
+    /// Ends the session, and waits a little for the answer.
+    pub(super) fn bye(&mut self) {
+        if !self.is_over && self.disconnected.is_none() {
+            // [SES-20] Whatever the answer, or none: the session is over.
+            let _ = self.ask_unnumbered(&Operation::Bye, BYE_WAIT);
+        }
+        self.is_over = true;
+    }
+
+    /// Ends the session without waiting for the answer.
+    pub(super) fn send_bye(&mut self) {
+        if !self.is_over && self.disconnected.is_none() {
+            let _ = self.send_unnumbered(&Operation::Bye);
+        }
+        self.is_over = true;
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn await_connection(&mut self) -> Result<(), ClientError> {
+        let deadline = Instant::now() + self.options.connect_timeout;
+        while self.disconnected.is_some() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.unreachable("no connection in time"));
+            }
+            self.wait(left)?;
+        }
+        Ok(())
+    }
+
+    /// [SES-1] [SES-2] Each hello has an id of its own, and names the one before it for takeover.
+    fn say_hello(&mut self, mut take: Option<SessionId>) -> Result<(), ClientError> {
+        let deadline = Instant::now() + self.options.connect_timeout.max(HELLO_SILENCE);
+        let mut takes_over = self.options.take;
+        while Instant::now() < deadline {
+            let session = new_session();
+            let hello = Operation::Hello(Hello {
+                auth: self.keys.hello.auth(session),
+                client: self.options.name.clone(),
+                take,
+                lease_ms: self.options.lease_ms,
+            });
+            self.session = session;
+            self.send_unnumbered(&hello)?;
+            match self.await_welcome(&hello, deadline.min(Instant::now() + HELLO_SILENCE))? {
+                None => take = Some(session),
+                Some(Ok(Answer::Welcome(welcome))) => {
+                    let window = if self.options.lockstep { 1 } else { welcome.window };
+                    self.stream = Stream::new(self.now(), session, window, patience(&self.options));
+                    self.welcome = welcome;
+                    self.is_over = false;
+                    return Ok(());
+                }
+                Some(Ok(other)) => return Err(super::unexpected("hello", &other)),
+                Some(Err(Refusal { code: Code::Busy, detail: Detail::Busy(busy), .. })) => {
+                    if !std::mem::replace(&mut takes_over, false) {
+                        return Err(ClientError::Busy(busy));
+                    }
+                    take = Some(busy.session);
+                }
+                Some(Err(Refusal { code: Code::NoSession, .. })) => {}
+                Some(Err(Refusal { code: Code::Auth, .. })) => {
+                    return Err(ClientError::TokenRefused { endpoint: self.endpoint.clone() });
+                }
+                Some(Err(refusal)) => {
+                    return Err(ClientError::NotRemofile {
+                        endpoint: self.endpoint.clone(),
+                        reason: format!("hello was answered {}", refusal.code),
+                    });
+                }
+            }
+        }
+        Err(ClientError::TimedOut { operation: "hello", after: self.options.connect_timeout })
+    }
+
+    fn await_welcome(
+        &mut self,
+        hello: &Operation,
+        deadline: Instant,
+    ) -> Result<Option<Result<Answer, Refusal>>, ClientError> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            for message in self.wait(left)? {
+                let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
+                let Ok(reply) = Reply::decode(&frames) else { continue };
+                // [ENV-16] VERSION comes without the session.
+                let is_ours = reply.session == self.session || reply.code == u64::from(Code::Version.number());
+                if reply.seq == 0 && is_ours {
+                    return match reply.into_answer(hello) {
+                        Ok(answer) => Ok(Some(Ok(answer))),
+                        Err(ReplyError::Refused(refusal)) => Ok(Some(Err(refusal))),
+                        Err(error) => Err(ClientError::Protocol { reason: error.to_string() }),
+                    };
+                }
+            }
+        }
+    }
+
+    fn ask_unnumbered(&mut self, operation: &Operation, wait: Duration) -> Result<Option<u64>, ClientError> {
+        self.unnumbered = None;
+        self.send_unnumbered(operation)?;
+        let deadline = Instant::now() + wait;
+        while self.unnumbered.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            for message in self.wait(left)? {
+                self.on_message(message)?;
+            }
+        }
+        Ok(self.unnumbered.take())
+    }
+
+    fn send_unnumbered(&mut self, operation: &Operation) -> Result<(), ClientError> {
+        let header = encode_request(self.session, 0, operation);
+        // A full queue is silence, and handled as such.
+        self.socket
+            .send(vec![Message::new(), Message::from(header)])
+            .map(drop)
+            .map_err(|error| from_transport(error, &self.endpoint))
+    }
+
+    /// Sends what is due, waits for what comes, and takes note of time.
+    fn turn(&mut self) -> Result<(), ClientError> {
+        self.send_what_is_due()?;
+        let now = self.now();
+        let due = self.stream.next_deadline();
+        let wait = due.map_or(self.options.timeout, |due| due.saturating_sub(now)).min(self.options.timeout);
+        for message in self.wait(wait)? {
+            self.on_message(message)?;
+        }
+        if let Some(since) = self.disconnected {
+            if since.elapsed() >= self.options.timeout {
+                return Err(self.lost("there was no connection for too long"));
+            }
+        }
+        if due.is_some() && self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
+            let event = self.stream.on_timer(self.now());
+            self.on_event(event)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for messages or events of the connection; gives all messages that are there.
+    fn wait(&mut self, wait: Duration) -> Result<Vec<Vec<Message>>, ClientError> {
+        let mut messages = Vec::new();
+        match self.socket.poll(wait).map_err(|error| from_transport(error, &self.endpoint))? {
+            Wake::Readable => {
+                while let Some(message) = self.socket.recv().map_err(|error| from_transport(error, &self.endpoint))? {
+                    messages.push(message);
+                }
+            }
+            Wake::Event(LinkEvent::HandshakeSucceeded) => {
+                if self.disconnected.take().is_some() {
+                    self.stream.on_reconnected(self.now());
+                }
+            }
+            Wake::Event(LinkEvent::Disconnected) => {
+                self.disconnected.get_or_insert_with(Instant::now);
+                self.stream.on_disconnected();
+            }
+            Wake::Event(_) | Wake::Timeout => {}
+        }
+        Ok(messages)
+    }
+
+    fn send_what_is_due(&mut self) -> Result<(), ClientError> {
+        let now = self.now();
+        if self.disconnected.is_some() {
+            return Ok(());
+        }
+        while let Some(due) = self.stream.next_to_send() {
+            let mut frames = vec![Message::new(), Message::from(due.header)];
+            frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
+            match self.socket.send(frames).map_err(|error| from_transport(error, &self.endpoint))? {
+                Sent::Queued => self.stream.sent(now),
+                Sent::Full(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn on_message(&mut self, mut message: Vec<Message>) -> Result<(), ClientError> {
+        let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
+        let reply = match Reply::decode(&frames) {
+            Ok(reply) => reply,
+            // [CBOR-11] for what claims to be of this session; anything else is ignored [ENV-9].
+            Err(error) if claims(&frames, self.session) => {
+                return Err(ClientError::Protocol { reason: error.to_string() });
+            }
+            Err(_) => return Ok(()),
+        };
+        if reply.seq == 0 && reply.session == self.session && reply.code != u64::from(Code::BadMessage.number()) {
+            self.unnumbered = Some(reply.code);
+            return Ok(());
+        }
+        let next = match (reply.code == u64::from(Code::Seq.number())).then(|| reply.into_answer(&Operation::Ping)) {
+            Some(Err(ReplyError::Refused(Refusal { detail: Detail::Next(next), .. }))) => Some(next),
+            _ => None,
+        };
+        match self.stream.on_reply(self.started.elapsed(), reply.session, reply.seq, reply.code, next) {
+            Event::Answered { seq, .. } => {
+                let Some((operation, payload_len)) = self.operations.remove(&seq) else { return Ok(()) };
+                let result = match reply.into_answer(&operation) {
+                    Ok(answer) => Ok(answer),
+                    Err(ReplyError::Refused(refusal)) => Err(refusal),
+                    // [CODE-4]
+                    Err(error @ ReplyError::UnknownCode { .. }) => {
+                        Err(Refusal::because(Code::Internal, error.to_string()))
+                    }
+                    Err(ReplyError::Malformed(error)) => {
+                        return Err(ClientError::Protocol { reason: error.to_string() });
+                    }
+                };
+                let result = result.map(|answer| {
+                    let content = matches!(answer, Answer::Read(_)).then(|| message.pop()).flatten().map(Content);
+                    (answer, content)
+                });
+                self.completions.push_back(Completion { seq, payload_len, result });
+                Ok(())
+            }
+            event => self.on_event(event),
+        }
+    }
+
+    fn on_event(&mut self, event: Event<Payload>) -> Result<(), ClientError> {
+        match event {
+            Event::Lost(loss) => Err(self.lost(&loss.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    fn lost(&mut self, reason: &str) -> ClientError {
+        self.is_over = true;
+        ClientError::SessionLost { reason: reason.to_owned() }
+    }
+
+    fn unreachable(&self, reason: &str) -> ClientError {
+        ClientError::Unreachable { endpoint: self.endpoint.clone(), reason: reason.to_owned() }
+    }
+}
+
+fn connect(endpoint: &Endpoint, keys: &Keys, options: &ClientOptions) -> Result<ClientSocket, TransportError> {
+    let security = if options.insecure {
+        ClientSecurity::Null
+    } else {
+        ClientSecurity::Curve {
+            server: CurveKey::new(options.server_key.unwrap_or(*keys.server.public())),
+            public: CurveKey::new(*keys.client.public()),
+            secret: CurveKey::new(*keys.client.secret()),
+        }
+    };
+    let socket_options = transport::ClientOptions {
+        pattern: if options.lockstep { ClientPattern::Req } else { ClientPattern::Dealer },
+        bounds: Bounds { chunk: 1_048_576, ..Bounds::default() },
+        connect_timeout: options.connect_timeout,
+        ..transport::ClientOptions::default()
+    };
+    ClientSocket::connect(&Context::new(), endpoint, &security, &socket_options)
+}
+
+/// Whether the frames look like a reply of this session.
+fn claims(frames: &[&[u8]], session: SessionId) -> bool {
+    frames.iter().find(|frame| !frame.is_empty()).is_some_and(|header| {
+        let start = envelope::HEADER_START.len();
+        header.starts_with(&envelope::HEADER_START) && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
+    })
+}
+
+fn patience(options: &ClientOptions) -> Patience {
+    let third = options.timeout / 3;
+    let default = Patience::default();
+    Patience {
+        initial: default.initial.min(third),
+        shortest: default.shortest.min(third),
+        longest: default.longest.min(third),
+        total: options.timeout,
+        ..default
+    }
+}
+
+/// What holds until hello is answered [SES-11].
+fn unknown_welcome() -> Welcome {
+    Welcome {
+        window: limits::BEFORE_WELCOME,
+        chunk: limits::CHUNK_MIN,
+        header: limits::HEADER as u64,
+        lease_ms: limits::LEASE_MIN_MS,
+        boot: remofile_proto::BootId::new([0; 16]),
+        root: None,
+        names: remofile_proto::Names::Posix,
+        folds: false,
+        ro: false,
+        caps: Vec::new(),
+    }
+}
+
+fn from_transport(error: TransportError, endpoint: &str) -> ClientError {
+    let endpoint = endpoint.to_owned();
+    match error {
+        TransportError::Link(LinkVerdict::AuthRefused | LinkVerdict::KeyRefused) => ClientError::TokenRefused { endpoint },
+        TransportError::Link(verdict @ (LinkVerdict::Mechanism | LinkVerdict::NotRemofile)) => {
+            ClientError::NotRemofile { endpoint, reason: verdict.to_string() }
+        }
+        TransportError::Link(verdict) => ClientError::Unreachable { endpoint, reason: verdict.to_string() },
+        TransportError::Connect { source, .. } => ClientError::Unreachable { endpoint, reason: source.to_string() },
+        other => ClientError::Transport(Box::new(other)),
+    }
+}

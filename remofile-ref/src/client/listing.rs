@@ -1,0 +1,84 @@
+//! A listing, fetched a page at a time.
+
+use super::{ClientError, FileClient, channel::Payload};
+use remofile_proto::{Answer, ListedEntry, Operation, Path};
+use std::collections::VecDeque;
+
+/// The entries of a remote directory or tree, in listing order; holds one page at a time.
+///
+/// Names are checked: none of them leads out of the directory that is listed [SEC-1].
+#[derive(Debug)]
+pub struct RemoteListing<'a> {
+    client: &'a mut FileClient,
+    path: Path,
+    tree: bool,
+    page: VecDeque<ListedEntry>,
+    after: Option<String>,
+    skipped: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    More,
+    LastPage,
+    Failed,
+}
+
+impl<'a> RemoteListing<'a> {
+    pub(super) fn new(client: &'a mut FileClient, path: Path, tree: bool) -> Self {
+        Self { client, path, tree, page: VecDeque::new(), after: None, skipped: 0, state: State::More }
+    }
+
+    /// How many names the server has left out so far, because the protocol does not allow them.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    fn fetch(&mut self) -> Result<(), ClientError> {
+        let list = Operation::List {
+            path: self.path.clone(),
+            after: self.after.clone(),
+            limit: None,
+            tree: self.tree,
+        };
+        let listing = match self.client.settled(list, Payload::None)? {
+            Answer::Listing(listing) => listing,
+            other => return Err(super::unexpected("list", &other)),
+        };
+        // [LIST-7] A server that says more and gives nothing would be asked for ever.
+        if listing.more && listing.entries.is_empty() {
+            return Err(ClientError::Protocol { reason: "an empty page of a listing, and more behind it".to_owned() });
+        }
+        self.state = if listing.more { State::More } else { State::LastPage };
+        if let Some(last) = listing.entries.last() {
+            if self.after.as_ref().is_some_and(|after| sort_key(after) >= sort_key(&last.name)) {
+                return Err(ClientError::Protocol { reason: "a listing that does not go on".to_owned() });
+            }
+            self.after = Some(last.name.clone());
+        }
+        self.skipped += listing.skipped;
+        self.page = listing.entries.into();
+        Ok(())
+    }
+}
+
+impl Iterator for RemoteListing<'_> {
+    type Item = Result<ListedEntry, ClientError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.page.is_empty() && self.state == State::More {
+            if let Err(error) = self.fetch() {
+                self.state = State::Failed;
+                return Some(Err(error));
+            }
+        }
+        self.page.pop_front().map(Ok)
+    }
+}
+
+/// [LIST-2] Bytewise order in which `/` counts as zero.
+fn sort_key(name: &str) -> Vec<u8> {
+    name.bytes().map(|byte| if byte == b'/' { 0 } else { byte }).collect()
+}

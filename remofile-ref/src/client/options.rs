@@ -1,0 +1,99 @@
+//! How a client connects and how long it waits.
+
+use std::time::Duration;
+
+/// How a client connects and how long it waits.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    pub(super) name: String,
+    pub(super) timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) take: bool,
+    pub(super) insecure: bool,
+    pub(super) lockstep: bool,
+    pub(super) server_key: Option<[u8; 32]>,
+    pub(super) lease_ms: Option<u64>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            name: default_name(),
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            take: false,
+            insecure: false,
+            lockstep: false,
+            server_key: None,
+            lease_ms: None,
+        }
+    }
+}
+
+impl ClientOptions {
+    /// 10 s to connect, 30 s without an answer, keys from the token.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The name that others are told while this client holds the session; cut off at 128 bytes.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = cut_off(name, remofile_proto::limits::CLIENT);
+        self
+    }
+
+    /// How long a call waits without hearing anything; also the bound on connecting, if that is shorter than 10 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self.connect_timeout = self.connect_timeout.min(timeout);
+        self
+    }
+
+    /// Takes the session over from whoever holds it [SES-6].
+    #[must_use]
+    pub fn take(mut self, take: bool) -> Self {
+        self.take = take;
+        self
+    }
+
+    /// The public key of a server that has a pair of its own, in place of the derived one.
+    #[must_use]
+    pub fn server_key(mut self, key: [u8; 32]) -> Self {
+        self.server_key = Some(key);
+        self
+    }
+
+    /// No encryption and no proof of who the server is [CURVE-4].
+    #[must_use]
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
+        self
+    }
+
+    /// One request at a time over a REQ socket, as the simplest of clients does it.
+    #[must_use]
+    pub fn lockstep(mut self, lockstep: bool) -> Self {
+        self.lockstep = lockstep;
+        self
+    }
+
+    /// The lease to ask for, in milliseconds; the server grants 1,000 up to its own [SES-12].
+    #[must_use]
+    pub fn lease_ms(mut self, lease_ms: u64) -> Self {
+        self.lease_ms = Some(lease_ms);
+        self
+    }
+}
+
+fn default_name() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "remofile".to_owned());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    cut_off(&format!("{user}@{host}"), remofile_proto::limits::CLIENT)
+}
+
+fn cut_off(text: &str, bytes: usize) -> String {
+    text[..text.floor_char_boundary(bytes)].to_owned()
+}

@@ -1,0 +1,152 @@
+//! The local file that an upload reads: what identifies it, its bytes, and whether it changed meanwhile.
+
+use super::ClientError;
+use remofile_proto::{Digest, Path, RootId, UploadId};
+use std::{
+    fs::{File, Metadata, OpenOptions},
+    io,
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path as LocalPath, PathBuf},
+    sync::Arc,
+};
+
+/// How much is read at once where bytes are only hashed.
+const HASH_BLOCK: usize = 1 << 18;
+
+/// An open regular file and what it was when it was opened.
+#[derive(Debug)]
+pub(super) struct Source {
+    path: PathBuf,
+    file: Arc<File>,
+    opened_as: Identity,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    size: u64,
+    mtime_ns: i64,
+    ctime_ns: i64,
+}
+
+impl Source {
+    /// Opens a regular file; a FIFO or device is refused without being waited for.
+    pub(super) fn open(path: &LocalPath) -> Result<Self, ClientError> {
+        let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(nonblocking)
+            .open(path)
+            .map_err(|error| ClientError::local(path, error))?;
+        let metadata = file.metadata().map_err(|error| ClientError::local(path, error))?;
+        if metadata.is_dir() {
+            return Err(ClientError::local(path, io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
+        }
+        if !metadata.is_file() {
+            return Err(ClientError::local(path, io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file")));
+        }
+        Ok(Self { path: path.to_owned(), file: Arc::new(file), opened_as: Identity::of(&metadata) })
+    }
+
+    pub(super) fn path(&self) -> &LocalPath {
+        &self.path
+    }
+
+    pub(super) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// The size in bytes when it was opened.
+    pub(super) fn size(&self) -> u64 {
+        self.opened_as.size
+    }
+
+    pub(super) fn mtime_ns(&self) -> i64 {
+        self.opened_as.mtime_ns
+    }
+
+    /// Exactly `len` bytes at `off`; fewer means that the file shrank.
+    pub(super) fn read(&self, off: u64, len: usize) -> Result<Vec<u8>, ClientError> {
+        let bytes = read_at(&self.file, off, len).map_err(|error| ClientError::local(&self.path, error))?;
+        if bytes.len() == len { Ok(bytes) } else { Err(self.changed()) }
+    }
+
+    /// A hasher that has seen the first `len` bytes.
+    pub(super) fn hash_prefix(&self, len: u64) -> Result<blake3::Hasher, ClientError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut off = 0;
+        while off < len {
+            let block = usize::try_from(len - off).map_or(HASH_BLOCK, |rest| rest.min(HASH_BLOCK));
+            hasher.update(&self.read(off, block)?);
+            off += block as u64;
+        }
+        Ok(hasher)
+    }
+
+    pub(super) fn hash(&self) -> Result<Digest, ClientError> {
+        Ok(Digest::new(*self.hash_prefix(self.size())?.finalize().as_bytes()))
+    }
+
+    /// [UP-6] Refuses when the file is no longer what it was when it was opened.
+    pub(super) fn check_unchanged(&self) -> Result<(), ClientError> {
+        let metadata = self.file.metadata().map_err(|error| ClientError::local(&self.path, error))?;
+        if Identity::of(&metadata) == self.opened_as { Ok(()) } else { Err(self.changed()) }
+    }
+
+    /// [UP-7] The id under which a client without any state finds its upload again.
+    pub(super) fn upload_id(&self, root: Option<RootId>, target: &Path) -> UploadId {
+        let mut hasher = blake3::Hasher::new_derive_key("remofile/1 upload id");
+        hasher.update(root.as_ref().map_or(&[0; RootId::LEN], RootId::as_bytes));
+        let Identity { device, inode, size, mtime_ns, ctime_ns: _ } = self.opened_as;
+        for number in [device, inode, size, mtime_ns.cast_unsigned()] {
+            hasher.update(&number.to_le_bytes());
+        }
+        hasher.update(target.as_str().as_bytes());
+        let mut id = [0; UploadId::LEN];
+        hasher.finalize_xof().fill(&mut id);
+        UploadId::new(id)
+    }
+
+    pub(super) fn changed(&self) -> ClientError {
+        ClientError::SourceChanged { path: self.path.display().to_string() }
+    }
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Reads up to `len` bytes at `off` without filling the buffer with zeros first; fewer only at the end of the file.
+pub(super) fn read_at(file: &File, off: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let at = off + bytes.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+/// Writes all of `bytes` at `off`.
+pub(super) fn write_at(file: &File, bytes: &[u8], off: u64) -> io::Result<()> {
+    file.write_all_at(bytes, off)
+}
+
+/// Seconds and nanoseconds as nanoseconds; times beyond the years 1677 to 2262 are clipped to those.
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}

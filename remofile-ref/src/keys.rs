@@ -1,0 +1,42 @@
+//! New tokens and key pairs, from the operating system's randomness.
+
+use remofile_proto::{KeyPair, SessionId, Token};
+use zeroize::Zeroizing;
+
+/// A new token of 128 bits, as 22 characters without look-alikes [KEY-2].
+///
+/// # Panics
+/// If the operating system has no randomness to give; nothing could be secured then.
+///
+/// ```
+/// assert_eq!(remofile::generate_token().reveal().len(), 22);
+/// ```
+#[must_use]
+pub fn generate_token() -> Token {
+    loop {
+        // Refused about once in 10^12 draws, for too few distinct characters [KEY-1].
+        if let Ok(token) = Token::from_random_bytes(random()) {
+            return token;
+        }
+    }
+}
+
+/// A new key pair for a server that is not to be impersonated by those who know its token.
+///
+/// # Panics
+/// If the operating system has no randomness to give.
+#[must_use]
+pub fn generate_keys() -> KeyPair {
+    KeyPair::from_secret(*Zeroizing::new(random::<32>()))
+}
+
+/// A session id that was never used [SES-1].
+pub(crate) fn new_session() -> SessionId {
+    SessionId::new(random())
+}
+
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}

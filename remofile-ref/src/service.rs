@@ -1,0 +1,188 @@
+//! The server without its socket: envelope, session and store joined.
+//!
+//! **Invariant**: while an operation runs, whoever asked for it is owed at most one reply, and the store is not
+//! touched by anything else.
+//!
+//! A driver receives a message, calls [`Service::handle`], and sends what it is told to. While
+//! [`Service::is_working`], it calls [`Service::run_slice`] again and again; in between it receives only while
+//! no reply is owed ([`Service::owes_reply`]), so that nothing has to be queued here: the socket queues.
+
+use crate::session::{Pending, Reply, Session, Step, Terms};
+use crate::{Performed, Storage};
+use remofile_proto::SessionId;
+use remofile_proto::envelope::{self, Message, Request};
+use std::time::Duration;
+
+/// How long a request or poll is held before it is answered PENDING [SEQ-10], [SEQ-13].
+pub const HOLD: Duration = Duration::from_millis(500);
+
+/// The frames of a message, routing frames and delimiter included.
+pub type Frames = Vec<Vec<u8>>;
+
+/// What a driver does with a message that it received.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Reaction {
+    /// It sends these frames.
+    Reply(Frames),
+    /// The message is not of this protocol: dropped or handed to the embedding program; a REP socket sends one
+    /// empty frame [ENV-14], [ENV-19].
+    NotOurs,
+    /// The message is a reply: never answered, but for the empty frame of a REP socket [ENV-15].
+    Silent,
+    /// An operation runs, and the reply will come out of [`Service::run_slice`].
+    Later,
+}
+
+/// A server: everything but the socket and the clock.
+///
+/// Times are monotonic and counted from any moment, the same for all calls.
+pub struct Service<S, A> {
+    session: Session,
+    storage: S,
+    authentic: A,
+    header_limit: usize,
+    work: Option<Work>,
+    /// A poll whose operation was abandoned, not answered yet.
+    owed: Option<Frames>,
+}
+
+/// An operation that takes more than one slice.
+struct Work {
+    pending: Pending,
+    /// Whoever waits for the reply: routing frames and since when.
+    held: Option<(Frames, Duration)>,
+    done: u64,
+    total: u64,
+}
+
+impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
+    /// A server that nobody has spoken to; `authentic` says whether hello's `auth` fits the token.
+    pub fn new(terms: Terms, storage: S, authentic: A) -> Self {
+        let header_limit = usize::try_from(terms.welcome.header).unwrap_or(usize::MAX);
+        Self { session: Session::new(terms), storage, authentic, header_limit, work: None, owed: None }
+    }
+
+    /// Takes a received message: all its frames, those before the empty delimiter and the delimiter too.
+    ///
+    /// After a call that took long, [`Service::work_ended`] keeps the server's own work from counting as the
+    /// client's silence.
+    pub fn handle<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> Reaction {
+        let received = envelope::receive(frames, self.header_limit);
+        match &received.message {
+            Message::NotOurs => Reaction::NotOurs,
+            Message::Reply => Reaction::Silent,
+            Message::Request(request) => self.request(now, received.prefix, request),
+            refused => match refused.refusal() {
+                Some(header) => Reaction::Reply(envelope::frames(received.prefix, header, None)),
+                None => Reaction::NotOurs,
+            },
+        }
+    }
+
+    /// Does the next slice of the operation that runs; gives the reply that is now due, if any.
+    pub fn run_slice(&mut self, now: Duration) -> Option<Frames> {
+        if let Some(frames) = self.owed.take() {
+            return Some(frames);
+        }
+        let work = self.work.as_mut()?;
+        match self.storage.proceed() {
+            Performed::Done(outcome) => {
+                let Work { pending, held, .. } = self.work.take()?;
+                // [SEQ-14] remembered, whether or not somebody waits for it.
+                let reply = self.session.on_outcome(now, pending, outcome);
+                held.map(|(prefix, _)| addressed(prefix, reply))
+            }
+            Performed::Working { done, total } => {
+                (work.done, work.total) = (done, total);
+                let (prefix, _) = work.held.take_if(|(_, since)| now.saturating_sub(*since) >= HOLD)?;
+                Some(addressed(prefix, work.not_yet()))
+            }
+        }
+    }
+
+    /// Tells that the last call lasted until now: a client's idle time counts from here [SES-14].
+    pub fn work_ended(&mut self, now: Duration) {
+        self.session.work_ended(now);
+    }
+
+    /// Whether [`Service::run_slice`] has something to do.
+    pub fn is_working(&self) -> bool {
+        self.work.is_some() || self.owed.is_some()
+    }
+
+    /// Whether a request or poll is held: a driver receives nothing meanwhile, at most about 500 ms.
+    pub fn owes_reply(&self) -> bool {
+        self.owed.is_some() || self.work.as_ref().is_some_and(|work| work.held.is_some())
+    }
+
+    /// The id that holds the session.
+    pub fn holder(&self) -> Option<SessionId> {
+        self.session.holder()
+    }
+
+    /// The store.
+    pub fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    /// The store, for what goes on beside requests, such as expiring uploads; not while an operation runs.
+    pub fn storage_mut(&mut self) -> Option<&mut S> {
+        if self.work.is_some() { None } else { Some(&mut self.storage) }
+    }
+
+    fn request<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F], request: &Request<'_>) -> Reaction {
+        match self.session.on_request(now, request, &self.authentic) {
+            Step::Reply(reply) => Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload)),
+            Step::Abandon(reply) => {
+                self.abandon();
+                Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+            }
+            Step::Perform(operation, pending) => {
+                match self.storage.perform(&operation, request.payload.unwrap_or_default()) {
+                    Performed::Done(outcome) => {
+                        let reply = self.session.on_outcome(now, pending, outcome);
+                        Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+                    }
+                    Performed::Working { done, total } => {
+                        self.work = Some(Work { pending, held: Some((copied(prefix), now)), done, total });
+                        Reaction::Later
+                    }
+                }
+            }
+            Step::Poll => self.poll(now, prefix),
+        }
+    }
+
+    fn poll<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F]) -> Reaction {
+        // The session says Poll only while an operation runs, and then there is work.
+        let Some(work) = &mut self.work else { return Reaction::NotOurs };
+        match work.held.replace((copied(prefix), now)) {
+            // A second poll, perhaps over a new connection: the one before is not held any longer.
+            Some((earlier, _)) => Reaction::Reply(addressed(earlier, work.not_yet())),
+            None => Reaction::Later,
+        }
+    }
+
+    fn abandon(&mut self) {
+        if let Some(Work { pending, held, .. }) = self.work.take() {
+            self.storage.cancel();
+            self.owed = held.map(|(prefix, _)| addressed(prefix, pending.abandoned()));
+        }
+    }
+}
+
+impl Work {
+    fn not_yet(&self) -> Reply {
+        self.pending.not_yet(Some(self.done), (self.total > 0).then_some(self.total))
+    }
+}
+
+fn copied<F: AsRef<[u8]>>(prefix: &[F]) -> Frames {
+    prefix.iter().map(|frame| frame.as_ref().to_vec()).collect()
+}
+
+fn addressed(mut prefix: Frames, reply: Reply) -> Frames {
+    prefix.extend([reply.header].into_iter().chain(reply.payload));
+    prefix
+}

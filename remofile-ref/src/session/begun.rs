@@ -1,0 +1,73 @@
+//! The uploads that were begun in this session: what `append` and `commit` may name [APPEND-2].
+
+use remofile_proto::{Code, Operation, Path, UploadId};
+
+use crate::Outcome;
+
+/// Uploads begun in one session, the longest untouched first.
+///
+/// Bounded by the number of uploads that the server stages at all: whatever is touched earlier than that many
+/// others has been discarded by the store too [BEGIN-6].
+#[derive(Debug)]
+pub(super) struct Begun {
+    limit: usize,
+    uploads: Vec<(UploadId, Path)>,
+}
+
+impl Begun {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit: limit.max(1), uploads: Vec::new() }
+    }
+
+    pub(super) fn contains(&self, up: UploadId) -> bool {
+        self.uploads.iter().any(|(begun, _)| *begun == up)
+    }
+
+    /// Notes what an executed operation did to uploads.
+    pub(super) fn note(&mut self, effect: UploadEffect, outcome: &Outcome) {
+        let code = outcome.as_ref().map_or_else(|refusal| refusal.code, |_| Code::Ok);
+        match (effect, code) {
+            (UploadEffect::Begin(up, path), Code::Ok) => {
+                // [BEGIN-3] other uploads of that path are discarded, and an id has one path.
+                self.uploads.retain(|(begun, target)| *begun != up && *target != path);
+                if self.uploads.len() == self.limit {
+                    self.uploads.remove(0);
+                }
+                self.uploads.push((up, path));
+            }
+            (UploadEffect::Append(up), Code::Ok) => self.touch(up),
+            (UploadEffect::Commit(up), Code::Ok | Code::Digest) | (UploadEffect::Abort(up), Code::Ok) => {
+                self.uploads.retain(|(begun, _)| *begun != up);
+            }
+            _ => {}
+        }
+    }
+
+    fn touch(&mut self, up: UploadId) {
+        if let Some(at) = self.uploads.iter().position(|(begun, _)| *begun == up) {
+            self.uploads[at..].rotate_left(1);
+        }
+    }
+}
+
+/// What an operation does to uploads if it succeeds.
+#[derive(Debug)]
+pub(super) enum UploadEffect {
+    None,
+    Begin(UploadId, Path),
+    Append(UploadId),
+    Commit(UploadId),
+    Abort(UploadId),
+}
+
+impl UploadEffect {
+    pub(super) fn of(operation: &Operation) -> Self {
+        match operation {
+            Operation::Begin { up, path, .. } => Self::Begin(*up, path.clone()),
+            Operation::Append { up, .. } => Self::Append(*up),
+            Operation::Commit { up, .. } => Self::Commit(*up),
+            Operation::Abort { up } => Self::Abort(*up),
+            _ => Self::None,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The ids that ended in this process: none of them ever opens a session again [SES-5].
+
+use remofile_proto::SessionId;
+use std::collections::VecDeque;
+
+/// How many ended ids are remembered, 16 bytes each.
+const REMEMBERED: usize = 1024;
+
+/// The last ended ids, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Ended(VecDeque<SessionId>);
+
+impl Ended {
+    pub(super) fn contains(&self, id: SessionId) -> bool {
+        self.0.contains(&id)
+    }
+
+    pub(super) fn push(&mut self, id: SessionId) {
+        if self.0.len() == REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back(id);
+    }
+}

@@ -1,0 +1,143 @@
+//! The names in one directory, sorted, in bounded memory.
+
+use rustix::fd::AsFd;
+use rustix::fs::{RawDir, SeekFrom, seek};
+use rustix::io::Errno;
+
+/// How many bytes one read of a directory may bring.
+const READ_BYTES: usize = 64 << 10;
+/// What is kept per name beside its bytes.
+const PER_NAME: usize = size_of::<(u32, u16)>();
+
+/// A sorted run of a directory's names: all that follow a point, or as many as memory is granted for.
+///
+/// Names are kept in one buffer: a million of them cost a million times their length and eight bytes.
+#[derive(Debug)]
+pub(super) struct Names {
+    bytes: Vec<u8>,
+    /// Where each name begins, and its length, in the order of the names.
+    spans: Vec<(u32, u16)>,
+    /// Whether names behind the last one were left for another run.
+    complete: bool,
+}
+
+impl Names {
+    /// Reads the names behind `after`, the smallest ones if they need more than `budget` bytes.
+    pub(super) fn read(directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
+        seek(&directory, SeekFrom::Start(0))?;
+        let mut names = Self { bytes: Vec::new(), spans: Vec::new(), complete: true };
+        let mut bound: Option<Vec<u8>> = None;
+        let mut buffer = Vec::with_capacity(READ_BYTES);
+        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." || name <= after || bound.as_deref().is_some_and(|bound| name > bound) {
+                continue;
+            }
+            names.push(name);
+            if names.weight() > budget {
+                names.keep_smaller_half();
+                bound = names.last().map(<[u8]>::to_vec);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    pub(super) fn name(&self, index: usize) -> Option<&[u8]> {
+        self.spans.get(index).map(|&span| slice(&self.bytes, span))
+    }
+
+    pub(super) fn last(&self) -> Option<&[u8]> {
+        self.name(self.spans.len().checked_sub(1)?)
+    }
+
+    /// The index of the first name that is not less than `bytes`.
+    pub(super) fn index_of(&self, bytes: &[u8]) -> usize {
+        self.spans.partition_point(|&span| slice(&self.bytes, span) < bytes)
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Bytes of memory in use.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes.len() + self.spans.len() * PER_NAME
+    }
+
+    fn push(&mut self, name: &[u8]) {
+        // The budget is far below 4 GiB, and no file system has names of 64 KiB.
+        if let (Ok(begin), Ok(len)) = (u32::try_from(self.bytes.len()), u16::try_from(name.len())) {
+            self.bytes.extend_from_slice(name);
+            self.spans.push((begin, len));
+        }
+    }
+
+    fn sort(&mut self) {
+        let bytes = &self.bytes;
+        self.spans.sort_unstable_by(|&one, &other| slice(bytes, one).cmp(slice(bytes, other)));
+        // A directory that changes while it is read may tell a name twice.
+        self.spans.dedup_by(|one, other| slice(bytes, *one) == slice(bytes, *other));
+    }
+
+    fn keep_smaller_half(&mut self) {
+        self.sort();
+        self.complete = false;
+        self.spans.truncate(self.spans.len().div_ceil(2));
+        let mut kept = Vec::with_capacity(self.bytes.len());
+        for span in &mut self.spans {
+            let begin = kept.len();
+            kept.extend_from_slice(slice(&self.bytes, *span));
+            // Not longer than before, so it fits again.
+            span.0 = u32::try_from(begin).unwrap_or(u32::MAX);
+        }
+        self.bytes = kept;
+    }
+}
+
+fn slice(bytes: &[u8], (begin, len): (u32, u16)) -> &[u8] {
+    let begin = begin as usize;
+    &bytes[begin..begin + usize::from(len)]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_small_budget_yields_the_same_names_in_several_runs() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut expected: Vec<Vec<u8>> = (0..500).map(|n| format!("name-{}", n * 7919 % 500).into_bytes()).collect();
+        for name in &expected {
+            std::fs::write(directory.path().join(std::str::from_utf8(name).unwrap()), b"").unwrap();
+        }
+        expected.sort();
+        let opened = std::fs::File::open(directory.path()).unwrap();
+        let (mut found, mut after, mut runs) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let names = Names::read(&opened, &after, 1_000).unwrap();
+            assert!(names.weight() <= 1_000);
+            found.extend((0..).map_while(|index| names.name(index).map(<[u8]>::to_vec)));
+            runs += 1;
+            if names.is_complete() {
+                break;
+            }
+            after = names.last().unwrap().to_vec();
+        }
+        assert_eq!(found, expected);
+        assert!(runs > 3, "{runs}");
+    }
+
+    #[test]
+    fn the_index_of_a_missing_name_is_that_of_the_next_one() {
+        let mut names = Names { bytes: Vec::new(), spans: Vec::new(), complete: true };
+        for name in [&b"d"[..], b"b"] {
+            names.push(name);
+        }
+        names.sort();
+        assert_eq!([names.index_of(b"a"), names.index_of(b"c"), names.index_of(b"d"), names.index_of(b"e")], [0, 1, 1, 2]);
+    }
+}

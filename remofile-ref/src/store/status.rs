@@ -1,0 +1,163 @@
+//! What one look at an inode tells: kind, size, times, identity, and the etag made of them.
+
+use remofile_proto::{Code, Entry, Etag, Kind, Refusal};
+use rustix::fs::{FileType, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A file that changed less than this long ago may change again without a new time stamp.
+///
+/// Time stamps of the kernel advance by ticks of at most 10 ms; twice that, to be sure.
+const TICK_NS: i128 = 20_000_000;
+const NANOS: i64 = 1_000_000_000;
+
+/// Device and inode: whether two names are one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+/// The result of a stat, in the units of the protocol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Status {
+    pub(super) identity: Identity,
+    pub(super) kind: Kind,
+    pub(super) size: u64,
+    pub(super) links: u64,
+    /// Permission bits alone, without set-user-id, set-group-id and sticky.
+    pub(super) permissions: u32,
+    mtime_ns: i128,
+    ctime_ns: i128,
+}
+
+impl Status {
+    /// What the protocol says about it.
+    pub(super) fn entry(&self) -> Entry {
+        let is_file = self.kind == Kind::File;
+        Entry {
+            kind: self.kind,
+            size: is_file.then_some(self.size),
+            mtime_ns: (is_file || self.kind == Kind::Dir).then(|| clamp(self.mtime_ns)),
+            etag: is_file.then(|| self.etag()),
+            racy: is_file && self.is_racy(now_ns()),
+        }
+    }
+
+    /// The version of a file's content: a hash over inode, size, mtime and ctime.
+    pub(super) fn etag(&self) -> Etag {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.identity.inode.to_le_bytes());
+        hasher.update(&self.size.to_le_bytes());
+        hasher.update(&self.mtime_ns.to_le_bytes());
+        hasher.update(&self.ctime_ns.to_le_bytes());
+        Etag::try_from(&hasher.finalize().as_bytes()[..16]).expect("16 bytes are within 1 to 64")
+    }
+
+    /// Applies the kind rules for an operation that needs a file.
+    pub(super) fn needs_file(&self) -> Result<(), Refusal> {
+        match self.kind {
+            Kind::File => Ok(()),
+            Kind::Dir => Err(Refusal::new(Code::NotFile)),
+            Kind::Link | Kind::Other => Err(Refusal::new(Code::UnsupportedKind)),
+        }
+    }
+
+    /// Refuses unless this is the file that `etag` names; without `etag` everything is.
+    pub(super) fn matches(&self, etag: Option<&Etag>) -> Result<(), Refusal> {
+        match etag {
+            Some(etag) if self.kind != Kind::File || *etag != self.etag() => Err(Refusal::new(Code::Changed)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nanoseconds since the epoch of the last change to content, as a file's age is counted.
+    pub(super) fn mtime_ns(&self) -> i64 {
+        clamp(self.mtime_ns)
+    }
+
+    fn is_racy(&self, now_ns: i128) -> bool {
+        self.mtime_ns.max(self.ctime_ns) > now_ns - TICK_NS
+    }
+}
+
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the types of stat differ by architecture")]
+impl From<Stat> for Status {
+    fn from(stat: Stat) -> Self {
+        Self {
+            identity: Identity { device: stat.st_dev.into(), inode: stat.st_ino.into() },
+            kind: match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => Kind::File,
+                FileType::Directory => Kind::Dir,
+                FileType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            },
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            links: stat.st_nlink.into(),
+            permissions: stat.st_mode & 0o777,
+            mtime_ns: i128::from(stat.st_mtime) * i128::from(NANOS) + stat.st_mtime_nsec as i128,
+            ctime_ns: i128::from(stat.st_ctime) * i128::from(NANOS) + stat.st_ctime_nsec as i128,
+        }
+    }
+}
+
+/// Times that set the modification time alone; nanoseconds since the epoch, negative before 1970.
+pub(super) fn modified_at(mtime_ns: i64) -> Timestamps {
+    Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT.into() },
+        // The nanoseconds of a time stamp count upwards, before 1970 too.
+        last_modification: Timespec { tv_sec: mtime_ns.div_euclid(NANOS), tv_nsec: mtime_ns.rem_euclid(NANOS) },
+    }
+}
+
+/// Times that set the modification time to the present.
+pub(super) fn modified_now() -> Timestamps {
+    Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT.into() },
+        last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW.into() },
+    }
+}
+
+/// The wall clock in nanoseconds since the epoch.
+pub(super) fn now_ns() -> i128 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_nanos().cast_signed(),
+        Err(before) => -before.duration().as_nanos().cast_signed(),
+    }
+}
+
+/// A time outside the years 1677 to 2262 is told as the nearest one inside.
+fn clamp(ns: i128) -> i64 {
+    i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(mtime_ns: i128, ctime_ns: i128) -> Status {
+        let identity = Identity { device: 1, inode: 2 };
+        Status { identity, kind: Kind::File, size: 3, links: 1, permissions: 0o644, mtime_ns, ctime_ns }
+    }
+
+    #[test]
+    fn a_time_before_1970_counts_its_nanoseconds_upwards() {
+        let time = modified_at(-1).last_modification;
+        assert_eq!((time.tv_sec, time.tv_nsec), (-1, 999_999_999));
+    }
+
+    #[test]
+    fn a_change_within_two_ticks_is_racy() {
+        assert!(status(0, 100).is_racy(100 + TICK_NS - 1));
+        assert!(!status(0, 100).is_racy(100 + TICK_NS));
+    }
+
+    #[test]
+    fn a_time_in_the_future_is_racy() {
+        assert!(status(i128::from(i64::MAX), 0).is_racy(100));
+    }
+
+    #[test]
+    fn the_etag_depends_on_the_change_time() {
+        assert_ne!(status(5, 6).etag(), status(5, 7).etag());
+    }
+}

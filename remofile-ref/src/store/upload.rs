@@ -1,0 +1,423 @@
+//! Uploads: append-only files in the staging directory that get their name at once, by COMMIT.
+//!
+//! **Nothing is committed that was not hashed as it was written, or read back since.** An upload that a
+//! failure left in doubt is discarded.
+
+use super::durable::Barrier;
+use super::errno::failed;
+use super::job::{Hashing, Job, SYNCED_AT_ONCE, Step, digest};
+use super::staging::{Staging, parse_hex, write_all_at};
+use super::status::{modified_now, now_ns};
+use super::target::{Complete, code_of_root, foresee, install, unstable};
+use super::{SLICE, Store, checked_path};
+use crate::effect::{Outcome, Success};
+use remofile_proto::{
+    Answer, Code, Detail, Digest, Entry, PAGE_OVERHEAD, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
+};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{fdatasync, fstatvfs, ftruncate, futimens};
+use rustix::io::Errno;
+use std::ops::Bound;
+use std::time::{Duration, Instant};
+
+/// Names of staged files are this and the upload's id in hexadecimal digits.
+const PREFIX: &str = "up-";
+/// What is known about an upload lies beside it, under this ending.
+const ABOUT: &str = ".about";
+const ABOUT_MAGIC: &str = "remofile upload 1";
+/// More than the longest path and all that stands with it.
+const ABOUT_MAX: usize = 8 << 10;
+/// An upload in the staging directory.
+#[derive(Debug)]
+pub(super) struct Upload {
+    path: Path,
+    size: Option<u64>,
+    /// How long it had been untouched when it was last looked at.
+    age: Duration,
+    looked_at: Instant,
+    /// Present once it was begun in this process.
+    begun: Option<Begun>,
+}
+
+/// An upload whose bytes are known.
+#[derive(Debug)]
+struct Begun {
+    file: OwnedFd,
+    hasher: blake3::Hasher,
+    off: u64,
+    /// A sync under way, be it one that nobody waits for any more: its failure must not go unnoticed.
+    barrier: Option<Barrier>,
+}
+
+impl Upload {
+    /// Finds what earlier processes staged; removes what is too old or in pieces.
+    pub(super) fn find_all(staging: &Staging, expiry: Duration) -> Result<Vec<(UploadId, Self)>, Errno> {
+        let mut found = Vec::new();
+        for name in staging.names()?.iter().filter(|name| name.starts_with(PREFIX)) {
+            let data = name.strip_suffix(ABOUT).unwrap_or(name);
+            let Some(up) = data.strip_prefix(PREFIX).and_then(parse_hex).map(UploadId::new) else { continue };
+            let whole = Self::find(staging, up);
+            match whole.filter(|upload| upload.age < expiry) {
+                // Each has two names here.
+                Some(upload) if name == data => found.push((up, upload)),
+                Some(_) => {}
+                None => staging.remove(name)?,
+            }
+        }
+        Ok(found)
+    }
+
+    fn find(staging: &Staging, up: UploadId) -> Option<Self> {
+        let (path, size) = parse_about(&staging.read(&about_name(up), ABOUT_MAX).ok()?)?;
+        let written = staging.status(&data_name(up)).ok()?;
+        written.needs_file().ok()?;
+        let begun = staging.status(&about_name(up)).ok()?;
+        let touched = i128::from(written.mtime_ns().max(begun.mtime_ns()));
+        let age = u64::try_from(now_ns() - touched).map_or(Duration::ZERO, Duration::from_nanos);
+        Some(Self { path, size, age, looked_at: Instant::now(), begun: None })
+    }
+
+    fn age(&self) -> Duration {
+        self.age.saturating_add(self.looked_at.elapsed())
+    }
+
+    fn touch(&mut self) {
+        (self.age, self.looked_at) = (Duration::ZERO, Instant::now());
+    }
+}
+
+impl Store {
+    /// Answers at once where the running hash is there, else with the job that reads the file back.
+    pub(super) fn begin(&mut self, up: UploadId, path: &Path, size: Option<u64>) -> Result<BeginStep, Refusal> {
+        self.options.refuse_size(size.unwrap_or(0))?;
+        self.refuse_what_cannot_fit(up, path, size.unwrap_or(0))?;
+        let goes_on = self.uploads.get(&up).is_some_and(|upload| upload.path == *path) && !self.is_missing(up);
+        if !goes_on {
+            self.discard(up);
+        }
+        let kept = goes_on.then(|| self.uploads.get(&up).is_some_and(|upload| upload.size == size)).unwrap_or(false);
+        let staging = self.staging()?;
+        if kept {
+            // The age is to survive this process.
+            let (about, _) = staging.open_file(&about_name(up)).map_err(failed("touching the upload"))?;
+            futimens(about, &modified_now()).map_err(failed("touching the upload"))?;
+        } else {
+            staging.replace(&about_name(up), &write_about(path, size), false).map_err(failed("staging the upload"))?;
+        }
+        let begun = if goes_on { None } else { Some(self.stage(up)?) };
+        if let Some(begun) = begun {
+            let (age, looked_at, path) = (Duration::ZERO, Instant::now(), path.clone());
+            self.uploads.insert(up, Upload { path, size, age, looked_at, begun: Some(begun) });
+        }
+        self.make_room_for(up, path);
+        let Some(upload) = self.uploads.get_mut(&up) else { return Err(Refusal::new(Code::Internal)) };
+        upload.size = size;
+        upload.touch();
+        if let Some(begun) = &upload.begun {
+            return Ok(BeginStep::Known(Staged { off: begun.off, hash: digest(&begun.hasher) }));
+        }
+        let opened = self.staging()?.open_file(&data_name(up));
+        let (file, status) = opened.map_err(failed("opening the staged file"))?;
+        Ok(BeginStep::Unread(ReadBack { up, file: Some(file), hashing: Hashing::new(0, status.size) }))
+    }
+
+    pub(super) fn append(&mut self, up: UploadId, off: u64, payload: &[u8]) -> Result<u64, Refusal> {
+        let options = &self.options;
+        let no_upload = || Refusal::new(Code::NoUpload);
+        let upload = self.uploads.get_mut(&up).ok_or_else(no_upload)?;
+        let begun = upload.begun.as_mut().ok_or_else(no_upload)?;
+        if off != begun.off {
+            return Err(offset(begun.off));
+        }
+        let end = begun.off + payload.len() as u64;
+        options.refuse_size(end)?;
+        match write_all_at(&begun.file, payload, begun.off) {
+            Ok(()) => {
+                begun.hasher.update(payload);
+                begun.off = end;
+                upload.touch();
+                Ok(end)
+            }
+            // [APPEND-3]: what is acknowledged stays, what is not goes.
+            Err(errno) if errno != Errno::IO && ftruncate(&begun.file, begun.off).is_ok() => {
+                Err(failed("appending")(errno))
+            }
+            Err(_) => {
+                self.discard(up);
+                Err(Refusal::because(Code::Internal, "the staged file could not be written, and was discarded"))
+            }
+        }
+    }
+
+    /// Checks [COMMIT-1] in its order and returns the job that does the rest.
+    pub(super) fn commit(
+        &mut self,
+        up: UploadId,
+        size: u64,
+        hash: Digest,
+        pre: &Precondition,
+        mtime_ns: Option<i64>,
+    ) -> Result<Commit, Refusal> {
+        if self.is_missing(up) {
+            self.discard(up);
+        }
+        let upload = self.uploads.get(&up).ok_or_else(|| Refusal::new(Code::NoUpload))?;
+        let begun = upload.begun.as_ref().ok_or_else(|| Refusal::new(Code::NoUpload))?;
+        if size != begun.off {
+            return Err(offset(begun.off));
+        }
+        if hash != digest(&begun.hasher) {
+            self.discard(up);
+            return Err(Refusal::new(Code::Digest));
+        }
+        foresee(&self.jail, &upload.path, pre)?;
+        Ok(Commit { up, pre: pre.clone(), mtime_ns, syncing: false })
+    }
+
+    /// [ABORT-1]; also for an upload that nobody has.
+    pub(super) fn abort(&mut self, up: UploadId) {
+        self.discard(up);
+    }
+
+    pub(super) fn uploads(&self, after: Option<UploadId>) -> Uploads {
+        let mut page = Uploads::default();
+        let mut space = usize::try_from(self.options.chunk).unwrap_or(usize::MAX).saturating_sub(PAGE_OVERHEAD);
+        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        for (&up, upload) in self.uploads.range(range) {
+            let staged = || Some(self.staging.as_ref()?.status(&data_name(up)).ok()?.size);
+            let off = upload.begun.as_ref().map(|begun| begun.off).or_else(staged).unwrap_or(0);
+            let age_ms = u64::try_from(upload.age().as_millis()).unwrap_or(u64::MAX >> 1);
+            let listed = UploadEntry { up, path: upload.path.clone(), off, size: upload.size, age_ms };
+            let cost = listed.encoded_len();
+            if cost > space && !page.uploads.is_empty() {
+                page.more = true;
+                break;
+            }
+            space = space.saturating_sub(cost);
+            page.uploads.push(listed);
+        }
+        page
+    }
+
+    fn stage(&mut self, up: UploadId) -> Result<Begun, Refusal> {
+        let staging = self.staging()?;
+        // What lies under this name is no upload that anybody knows of.
+        staging.discard(&data_name(up));
+        match staging.create(&data_name(up)) {
+            Ok(file) => Ok(Begun { file, hasher: blake3::Hasher::new(), off: 0, barrier: None }),
+            Err(errno) => {
+                staging.discard(&about_name(up));
+                Err(failed("staging the upload")(errno))
+            }
+        }
+    }
+
+    fn refuse_what_cannot_fit(&self, up: UploadId, path: &Path, size: u64) -> Result<(), Refusal> {
+        let Some(staging) = &self.staging else { return Err(Refusal::new(Code::Denied)) };
+        let usage = fstatvfs(staging).map_err(failed("asking for free space"))?;
+        let replaced = self.uploads.iter().filter(|(id, upload)| **id == up || upload.path == *path);
+        let staged: u64 = replaced.filter_map(|(id, _)| Some(staging.status(&data_name(*id)).ok()?.size)).sum();
+        let free = usage.f_bavail.saturating_mul(usage.f_frsize);
+        if size > free.saturating_add(staged) { Err(Refusal::new(Code::NoSpace)) } else { Ok(()) }
+    }
+
+    /// [BEGIN-3], [BEGIN-6], and what has expired.
+    fn make_room_for(&mut self, up: UploadId, path: &Path) {
+        let expiry = self.options.upload_expiry;
+        let others = self.uploads.iter().filter(|(id, _)| **id != up);
+        let dropped = others.filter(|(_, upload)| upload.path == *path || upload.age() >= expiry);
+        for id in dropped.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.discard(id);
+        }
+        while self.uploads.len() > self.options.max_uploads.max(1) {
+            let others = self.uploads.iter().filter(|(id, _)| **id != up);
+            let Some(oldest) = others.max_by_key(|(_, upload)| upload.age()).map(|(id, _)| *id) else { break };
+            self.discard(oldest);
+        }
+    }
+
+    /// Whether an upload's file was taken away behind our back.
+    fn is_missing(&self, up: UploadId) -> bool {
+        self.staging.as_ref().is_none_or(|staging| staging.status(&data_name(up)).is_err())
+    }
+
+    /// Forgets an upload and removes its files.
+    fn discard(&mut self, up: UploadId) {
+        if self.uploads.remove(&up).is_some()
+            && let Some(staging) = &self.staging
+        {
+            // The data first: without it the other file is swept when the store is opened next.
+            staging.discard(&data_name(up));
+            staging.discard(&about_name(up));
+        }
+    }
+}
+
+/// What BEGIN comes to.
+pub(super) enum BeginStep {
+    Known(Staged),
+    Unread(ReadBack),
+}
+
+/// The bytes of an earlier process on their way through BLAKE3 [UP-4].
+#[derive(Debug)]
+pub(super) struct ReadBack {
+    up: UploadId,
+    file: Option<OwnedFd>,
+    hashing: Hashing,
+}
+
+impl Job for ReadBack {
+    fn step(&mut self, store: &mut Store) -> Step {
+        let Some(file) = self.file.take() else { return Step::Done(Err(Refusal::new(Code::Internal))) };
+        match self.hashing.advance(&file) {
+            Ok(false) => {
+                self.file = Some(file);
+                self.hashing.more()
+            }
+            Ok(true) => {
+                let (off, hasher) = (self.hashing.done(), self.hashing.hasher().clone());
+                let staged = Staged { off, hash: digest(&hasher) };
+                match store.uploads.get_mut(&self.up) {
+                    Some(upload) => upload.begun = Some(Begun { file, hasher, off, barrier: None }),
+                    None => return Step::Done(Err(Refusal::new(Code::Internal))),
+                }
+                Step::Done(Ok(Success::of(Answer::Staged(staged))))
+            }
+            Err(errno) => Step::Done(Err(failed("reading the staged file back")(errno))),
+        }
+    }
+
+    fn abandon(&mut self, _store: &mut Store) {}
+}
+
+/// A COMMIT that waits for stable storage.
+#[derive(Debug)]
+pub(super) struct Commit {
+    up: UploadId,
+    pre: Precondition,
+    mtime_ns: Option<i64>,
+    /// Whether the sync that is under way covers everything, and was not left behind by another COMMIT.
+    syncing: bool,
+}
+
+impl Commit {
+    /// True when the content is on stable storage, false when that takes longer.
+    fn advance(&mut self, begun: &mut Begun) -> Result<bool, Errno> {
+        loop {
+            if let Some(barrier) = &begun.barrier {
+                let Some(result) = barrier.wait(SLICE) else { return Ok(false) };
+                begun.barrier = None;
+                result?;
+                if self.syncing {
+                    return Ok(true);
+                }
+            }
+            if begun.off <= SYNCED_AT_ONCE {
+                return fdatasync(&begun.file).map(|()| true);
+            }
+            begun.barrier = Some(Barrier::start(&begun.file, fdatasync)?);
+            self.syncing = true;
+        }
+    }
+
+    fn outcome(&self, store: &mut Store) -> Outcome {
+        let entry = self.make_visible(store)?;
+        // The data has moved; what was known about it goes too.
+        store.uploads.remove(&self.up);
+        store.staging()?.discard(&about_name(self.up));
+        Ok(Success::of(Answer::Entry(entry)))
+    }
+
+    fn make_visible(&self, store: &Store) -> Result<Entry, Refusal> {
+        let no_upload = || Refusal::new(Code::NoUpload);
+        let upload = store.uploads.get(&self.up).ok_or_else(no_upload)?;
+        let begun = upload.begun.as_ref().ok_or_else(no_upload)?;
+        let staging = store.staging.as_ref().ok_or_else(no_upload)?;
+        let place = store.jail.place(&upload.path, code_of_root(&self.pre))?;
+        let (name, file) = (data_name(self.up), begun.file.as_fd());
+        let complete =
+            Complete { staging: staging.as_fd(), name: &name, file, stable: true, mtime_ns: self.mtime_ns };
+        install(&complete, &place, &self.pre).inspect_err(|_| {
+            // An upload that is kept must not look as old as its source.
+            if let (Some(_), Err(errno)) = (self.mtime_ns, futimens(file, &modified_now())) {
+                tracing::warn!(%errno, "the time of a staged file could not be set back");
+            }
+        })
+    }
+}
+
+impl Job for Commit {
+    fn step(&mut self, store: &mut Store) -> Step {
+        let Some(begun) = store.uploads.get_mut(&self.up).and_then(|upload| upload.begun.as_mut()) else {
+            return Step::Done(Err(Refusal::new(Code::NoUpload)));
+        };
+        match self.advance(begun) {
+            Ok(true) => {}
+            Ok(false) => return Step::More { done: 0, total: begun.off },
+            Err(errno) => {
+                // [DUR-4]: a second sync of this file would say yes.
+                store.discard(self.up);
+                return Step::Done(Err(unstable(errno)));
+            }
+        }
+        Step::Done(self.outcome(store))
+    }
+
+    fn abandon(&mut self, _store: &mut Store) {}
+}
+
+fn offset(off: u64) -> Refusal {
+    Refusal { code: Code::Offset, detail: Detail::Offset(off), msg: None }
+}
+
+fn data_name(up: UploadId) -> String {
+    format!("{PREFIX}{up}")
+}
+
+fn about_name(up: UploadId) -> String {
+    format!("{PREFIX}{up}{ABOUT}")
+}
+
+/// Lines, of which the last is the hash of the others: a file that a power cut left short is seen.
+fn write_about(path: &Path, size: Option<u64>) -> Vec<u8> {
+    let size = size.map_or_else(|| "unknown".to_owned(), |size| size.to_string());
+    let content = format!("{ABOUT_MAGIC}\n{size}\n{}\n", path.as_str());
+    let hash = blake3::hash(content.as_bytes()).to_hex();
+    format!("{content}{hash}\n").into_bytes()
+}
+
+fn parse_about(content: &[u8]) -> Option<(Path, Option<u64>)> {
+    let content = std::str::from_utf8(content).ok()?;
+    let (lines, hash) = content.strip_suffix('\n')?.rsplit_once('\n')?;
+    if *blake3::hash(format!("{lines}\n").as_bytes()).to_hex() != *hash {
+        return None;
+    }
+    let (size, path) = lines.strip_prefix(ABOUT_MAGIC)?.strip_prefix('\n')?.split_once('\n')?;
+    let size = if size == "unknown" { None } else { Some(size.parse().ok()?) };
+    Some((checked_path(path)?, size))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_known_about_an_upload_is_read_back() {
+        let path = checked_path("/a b/ü").unwrap();
+        assert_eq!(parse_about(&write_about(&path, Some(7))), Some((path.clone(), Some(7))));
+        assert_eq!(parse_about(&write_about(&path, None)), Some((path, None)));
+    }
+
+    #[test]
+    fn a_short_or_changed_description_is_refused() {
+        let content = write_about(&checked_path("/film.mkv").unwrap(), Some(7));
+        for end in 0..content.len() {
+            assert_eq!(parse_about(&content[..end]), None, "{end}");
+        }
+        let mut changed = content;
+        changed[ABOUT_MAGIC.len() + 1] ^= 1;
+        assert_eq!(parse_about(&changed), None);
+    }
+}

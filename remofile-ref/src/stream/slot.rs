@@ -1,0 +1,82 @@
+//! One number of the stream.
+
+use super::{Leftover, Unanswered};
+use remofile_proto::Operation;
+use std::time::Duration;
+
+/// What sending a request again may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// The server may compute it again [SEQ-8].
+    Computed,
+    /// It changes something.
+    Changes,
+    /// Neither: the reply is remembered, and nothing is changed.
+    Looks,
+}
+
+impl Nature {
+    fn of(operation: &Operation) -> Self {
+        match operation {
+            Operation::Read { .. } | Operation::List { .. } | Operation::Uploads { .. } => Self::Computed,
+            Operation::Stat { .. } | Operation::Hash { .. } | Operation::Flush => Self::Looks,
+            _ => Self::Changes,
+        }
+    }
+}
+
+/// A submitted request; its bytes are gone once it is answered.
+#[derive(Debug)]
+pub(super) struct Slot<P> {
+    request: Option<(Vec<u8>, P)>,
+    nature: Nature,
+    unanswered: Unanswered,
+    sent: Sent,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Sent {
+    Never,
+    Once(Duration),
+    Again,
+}
+
+impl<P> Slot<P> {
+    pub(super) fn new(header: Vec<u8>, payload: P, operation: &Operation) -> Self {
+        let (nature, unanswered) = (Nature::of(operation), Unanswered::of(operation));
+        Self { request: Some((header, payload)), nature, unanswered, sent: Sent::Never }
+    }
+
+    /// What is to be sent, while it is not answered.
+    pub(super) fn waiting(&self) -> Option<(&[u8], &P, Nature)> {
+        self.request.as_ref().map(|(header, payload)| (header.as_slice(), payload, self.nature))
+    }
+
+    /// Whether it was sent and is not answered.
+    pub(super) fn awaits(&self) -> bool {
+        self.request.is_some() && !matches!(self.sent, Sent::Never)
+    }
+
+    pub(super) fn note_sent(&mut self, now: Duration) {
+        self.sent = match self.sent {
+            Sent::Never => Sent::Once(now),
+            Sent::Once(_) | Sent::Again => Sent::Again,
+        };
+    }
+
+    /// Its payload, and the round trip if it was sent but once: which of several was answered nobody knows.
+    pub(super) fn answer(&mut self, now: Duration) -> Option<(P, Option<Duration>)> {
+        let (_, payload) = self.request.take()?;
+        let round_trip = match self.sent {
+            Sent::Once(at) => now.checked_sub(at),
+            Sent::Never | Sent::Again => None,
+        };
+        Some((payload, round_trip))
+    }
+
+    pub(super) fn into_leftover(self, seq: u64) -> Option<Leftover<P>> {
+        let sent = self.awaits();
+        let (_, payload) = self.request?;
+        Some(Leftover { seq, payload, sent, unanswered: self.unanswered })
+    }
+}

@@ -1,0 +1,292 @@
+//! The client's socket: connected with CURVE, and given up when its link comes to nothing.
+
+use super::frames::{self, Received};
+use super::link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
+use super::{Bounds, ClientSecurity, Context, Endpoint, Message, TransportError};
+use super::{cannot, monitor, open, poll_ms, require_curve};
+use std::time::{Duration, Instant};
+use zmq::{POLLIN, PollEvents, Socket, SocketEvent, SocketType};
+
+/// The first pause before another attempt to connect: three failures fit in the time that a refusal may take.
+const RECONNECT_MS: i32 = 100;
+
+/// The longest pause between attempts.
+const RECONNECT_MAX_MS: i32 = 2_000;
+
+/// `ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH`, which crate zmq does not name.
+const MECHANISM_MISMATCH: u32 = 0x1100_0002;
+
+/// What the events that are asked for mean. A handshake that failed by protocol may also be one of another mechanism.
+const MEANINGS: [(SocketEvent, LinkEvent); 7] = [
+    (SocketEvent::CONNECTED, LinkEvent::Connected),
+    (SocketEvent::CONNECT_RETRIED, LinkEvent::ConnectRetried),
+    (SocketEvent::DISCONNECTED, LinkEvent::Disconnected),
+    (SocketEvent::HANDSHAKE_SUCCEEDED, LinkEvent::HandshakeSucceeded),
+    (SocketEvent::HANDSHAKE_FAILED_NO_DETAIL, LinkEvent::HandshakeFailed(HandshakeFailure::NoDetail)),
+    (SocketEvent::HANDSHAKE_FAILED_PROTOCOL, LinkEvent::HandshakeFailed(HandshakeFailure::Protocol)),
+    (SocketEvent::HANDSHAKE_FAILED_AUTH, LinkEvent::AuthRefused),
+];
+
+/// The kind of socket that a client connects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientPattern {
+    /// DEALER: several requests at once.
+    #[default]
+    Dealer,
+    /// REQ, relaxed and correlated: one request at a time; another one gives the unanswered one up.
+    Req,
+}
+
+/// How a client connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// The kind of socket.
+    pub pattern: ClientPattern,
+    /// What may be queued and taken; the chunk is the largest that a server may announce.
+    pub bounds: Bounds,
+    /// How long the first handshake may take, name lookup included except for what the system's resolver takes.
+    pub connect_timeout: Duration,
+    /// How long messages may outlive the closed socket; at most 2 s are granted.
+    pub linger: Duration,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            pattern: ClientPattern::Dealer,
+            bounds: Bounds { chunk: 1_048_576, ..Bounds::default() },
+            connect_timeout: Duration::from_secs(10),
+            linger: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Why [`ClientSocket::poll`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// A message is there: call [`ClientSocket::recv`] until it gives none.
+    Readable,
+    /// Something happened to the connection.
+    Event(LinkEvent),
+    /// The time is over, or a signal came.
+    Timeout,
+}
+
+/// What became of a message.
+#[derive(Debug)]
+pub enum Sent {
+    /// libzmq has it.
+    Queued,
+    /// The queue is full: here it is again.
+    Full(Vec<Message>),
+}
+
+/// A socket that a client sends requests on and reads replies from.
+///
+/// Messages look alike on every kind of socket: an empty delimiter ([ENV-1]), header, payload. REQ adds and strips the
+/// delimiter by itself; here it stands first all the same.
+///
+/// Nothing may be sent before [`LinkEvent::HandshakeSucceeded`]: what libzmq holds for a connection that is not up yet
+/// would go to whoever comes first.
+pub struct ClientSocket {
+    socket: Socket,
+    kind: SocketType,
+    link: Option<Link>,
+}
+
+/// The monitor and the judge of a connection that this module made.
+struct Link {
+    monitor: Socket,
+    watch: LinkWatch,
+}
+
+impl ClientSocket {
+    /// Begins to connect; [`poll`](Self::poll) tells how it goes. Waits for the lookup of a host name, and where that
+    /// gives several addresses, until one of them accepts a connection.
+    ///
+    /// # Errors
+    /// [`TransportError::NoCurve`], [`TransportError::Connect`], [`TransportError::Endpoint`] for an endpoint that only a
+    /// server can use, and others as they are described.
+    pub fn connect(
+        context: &Context,
+        endpoint: &Endpoint,
+        security: &ClientSecurity,
+        options: &ClientOptions,
+    ) -> Result<Self, TransportError> {
+        require_curve()?;
+        let watch = LinkWatch::new(Instant::now(), options.connect_timeout);
+        let address = endpoint.connect_address(options.connect_timeout)?;
+        let kind = match options.pattern {
+            ClientPattern::Dealer => SocketType::DEALER,
+            ClientPattern::Req => SocketType::REQ,
+        };
+        let socket = open(context, kind, &options.bounds)?;
+        let linger_ms = i32::try_from(options.linger.as_millis().min(2_000)).unwrap_or(2_000);
+        // No ZMQ_IMMEDIATE: with connections that are cut, libzmq 4.3.5 aborts on it.
+        socket
+            .set_linger(linger_ms)
+            .and_then(|()| socket.set_reconnect_ivl(RECONNECT_MS))
+            .and_then(|()| socket.set_reconnect_ivl_max(RECONNECT_MAX_MS))
+            .and_then(|()| relax(&socket, kind))
+            .and_then(|()| secure(&socket, security))
+            .map_err(cannot("set a socket option"))?;
+        let monitor = monitor::watch(context, &socket, &MEANINGS.map(|(event, _)| event))?;
+        let client = Self { socket, kind, link: Some(Link { monitor, watch }) };
+        client.socket.connect(&address).map_err(cannot("connect"))?;
+        Ok(client)
+    }
+
+    /// Talks over a socket that the embedding program made, secured and connected: DEALER, REQ or PAIR.
+    ///
+    /// Its link is not watched: there are no events and no verdict, and requests may be sent at once.
+    ///
+    /// # Errors
+    /// [`TransportError::NoCurve`]; [`TransportError::SocketType`] for any other kind of socket.
+    pub fn adopt(socket: Socket) -> Result<Self, TransportError> {
+        require_curve()?;
+        let kind = socket.get_socket_type().map_err(cannot("ask for the socket's type"))?;
+        if !matches!(kind, SocketType::DEALER | SocketType::REQ | SocketType::PAIR) {
+            return Err(TransportError::SocketType(format!("{kind:?}")));
+        }
+        Ok(Self { socket, kind, link: None })
+    }
+
+    /// Whether the link is watched; if not, requests may be sent at once.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Waits for a message, an event or the end of `timeout`. Events come before messages.
+    ///
+    /// # Errors
+    /// [`TransportError::Link`] once the link is given up; [`TransportError::Zmq`] if libzmq fails.
+    pub fn poll(&mut self, timeout: Duration) -> Result<Wake, TransportError> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(event) = self.next_event()? {
+                return Ok(Wake::Event(event));
+            }
+            let now = Instant::now();
+            let mut left = deadline.saturating_duration_since(now);
+            let mut items = Vec::with_capacity(2);
+            items.push(self.socket.as_poll_item(POLLIN));
+            if let Some(link) = &mut self.link {
+                if let Some(verdict) = link.watch.verdict(now) {
+                    return Err(verdict.into());
+                }
+                let due = link.watch.due().map(|due| due.saturating_duration_since(now));
+                left = due.map_or(left, |due| left.min(due));
+                items.push(link.monitor.as_poll_item(POLLIN));
+            }
+            match zmq::poll(&mut items, poll_ms(left)) {
+                Ok(0) if Instant::now() >= deadline => return Ok(Wake::Timeout),
+                Ok(_) if items[0].is_readable() && items.get(1).is_none_or(|monitor| !monitor.is_readable()) => {
+                    return Ok(Wake::Readable);
+                }
+                Ok(_) => {}
+                Err(zmq::Error::EINTR) => return Ok(Wake::Timeout),
+                Err(error) => return Err(cannot("wait")(error)),
+            }
+        }
+    }
+
+    /// Takes the next message if one is there; never waits.
+    ///
+    /// Messages of more than [`MAX_FRAMES`](super::MAX_FRAMES) frames are dropped.
+    ///
+    /// # Errors
+    /// [`TransportError::Zmq`] if libzmq fails.
+    pub fn recv(&mut self) -> Result<Option<Vec<Message>>, TransportError> {
+        loop {
+            match frames::receive(&self.socket) {
+                Ok(Received::Message(mut frames)) => {
+                    if self.kind == SocketType::REQ {
+                        frames.insert(0, Message::new());
+                    }
+                    return Ok(Some(frames));
+                }
+                Ok(Received::TooManyFrames) => {}
+                // REQ may not receive before it has sent.
+                Ok(Received::Nothing) | Err(zmq::Error::EFSM) => return Ok(None),
+                Err(error) => return Err(cannot("receive")(error)),
+            }
+        }
+    }
+
+    /// Sends a message without waiting: delimiter, header, payload.
+    ///
+    /// # Errors
+    /// [`TransportError::Zmq`] if libzmq fails.
+    pub fn send(&mut self, mut frames: Vec<Message>) -> Result<Sent, TransportError> {
+        // Asked first: a frame that libzmq refuses is lost to its sender.
+        if !self.socket.get_events().map_err(cannot("ask for room"))?.contains(PollEvents::POLLOUT) {
+            return Ok(Sent::Full(frames));
+        }
+        if self.kind == SocketType::REQ && frames.first().is_some_and(|delimiter| delimiter.is_empty()) {
+            frames.remove(0);
+        }
+        frames::send(&self.socket, frames).map(|()| Sent::Queued).map_err(cannot("send"))
+    }
+
+    /// Whether a handshake has ever succeeded; on a socket that is not watched: true.
+    #[must_use]
+    pub fn has_connected(&self) -> bool {
+        self.link.as_ref().is_none_or(|link| link.watch.has_succeeded())
+    }
+
+    /// The verdict on the link, if there is one.
+    pub fn verdict(&mut self) -> Option<LinkVerdict> {
+        self.link.as_mut().and_then(|link| link.watch.verdict(Instant::now()))
+    }
+
+    fn next_event(&mut self) -> Result<Option<LinkEvent>, TransportError> {
+        let Some(link) = &mut self.link else { return Ok(None) };
+        while let Received::Message(message) = frames::receive(&link.monitor).map_err(cannot("read the monitor"))? {
+            let Some(event) = monitor::event_of(&message).and_then(|(event, value)| link_event(event, value)) else {
+                continue;
+            };
+            tracing::debug!(?event, "link");
+            link.watch.on_event(event, Instant::now());
+            return Ok(Some(event));
+        }
+        Ok(None)
+    }
+}
+
+impl Drop for ClientSocket {
+    fn drop(&mut self) {
+        if self.link.is_some() {
+            monitor::silence(&self.socket);
+        }
+    }
+}
+
+fn relax(socket: &Socket, kind: SocketType) -> Result<(), zmq::Error> {
+    if kind == SocketType::REQ {
+        socket.set_req_relaxed(true)?;
+        socket.set_req_correlate(true)?;
+    }
+    Ok(())
+}
+
+fn secure(socket: &Socket, security: &ClientSecurity) -> Result<(), zmq::Error> {
+    match security {
+        ClientSecurity::Curve { server, public, secret } => {
+            socket.set_curve_serverkey(server.as_bytes())?;
+            socket.set_curve_publickey(public.as_bytes())?;
+            socket.set_curve_secretkey(secret.as_bytes())
+        }
+        ClientSecurity::Null => Ok(()),
+    }
+}
+
+fn link_event(event: u16, value: u32) -> Option<LinkEvent> {
+    let meaning = MEANINGS.into_iter().find_map(|(known, meaning)| (known.to_raw() == event).then_some(meaning));
+    match (meaning, value) {
+        (Some(LinkEvent::HandshakeFailed(HandshakeFailure::Protocol)), MECHANISM_MISMATCH) => {
+            Some(LinkEvent::HandshakeFailed(HandshakeFailure::Mechanism))
+        }
+        (meaning, _) => meaning,
+    }
+}

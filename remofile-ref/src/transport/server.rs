@@ -1,0 +1,234 @@
+//! The server's socket: bound with CURVE behind its ZAP handler, read with a deadline, written without waiting.
+
+use super::frames::{self, Received};
+use super::rate::LogRate;
+use super::zap::{self, Gate, Judge};
+use super::{Bounds, Context, Endpoint, Message, ServerSecurity, TransportError};
+use super::{cannot, monitor, open, poll_ms, require_curve};
+use std::time::{Duration, Instant};
+use zmq::{POLLIN, PollItem, Socket, SocketEvent, SocketType};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 64;
+
+/// The monitor is also read when this many messages have come without a pause.
+const MESSAGES_PER_LOOK: u32 = 256;
+
+/// The kind of socket that a server binds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerPattern {
+    /// ROUTER: several requests at once.
+    #[default]
+    Router,
+    /// REP: one request at a time, each with an answer.
+    Rep,
+}
+
+/// A socket that a server reads requests from and sends replies on.
+///
+/// Messages look alike on every kind of socket: routing frames, an empty delimiter, and what follows it. On REP the
+/// delimiter stands first.
+pub struct ServerSocket {
+    socket: Socket,
+    kind: SocketType,
+    /// Absent on sockets of the embedding program.
+    monitor: Option<Socket>,
+    /// Absent without CURVE. Dropped after the socket: the door closes before the guard leaves.
+    gate: Option<Gate>,
+    strangers: LogRate,
+    until_look: u32,
+}
+
+impl ServerSocket {
+    /// Binds a socket; port 0 lets the system choose, see [`local_endpoint`](Self::local_endpoint).
+    ///
+    /// With CURVE the ZAP handler is bound in `context` first, so that a context holds one such server.
+    ///
+    /// # Errors
+    /// [`TransportError::NoCurve`], [`TransportError::Bind`] with what the system says, and others as they are described.
+    pub fn bind(
+        context: &Context,
+        endpoint: &Endpoint,
+        pattern: ServerPattern,
+        security: &ServerSecurity,
+        bounds: &Bounds,
+    ) -> Result<Self, TransportError> {
+        let judge = match security {
+            ServerSecurity::Curve { admitted, .. } => Some(zap::admit_only(admitted.clone())),
+            ServerSecurity::Null => None,
+        };
+        Self::bind_judged(context, endpoint, pattern, security, bounds, judge)
+    }
+
+    /// Serves on a socket that the embedding program made and secured: ROUTER, REP, DEALER or PAIR.
+    ///
+    /// # Errors
+    /// [`TransportError::NoCurve`]; [`TransportError::SocketType`] for any other kind of socket.
+    pub fn adopt(socket: Socket) -> Result<Self, TransportError> {
+        require_curve()?;
+        let kind = socket.get_socket_type().map_err(cannot("ask for the socket's type"))?;
+        if !matches!(kind, SocketType::ROUTER | SocketType::REP | SocketType::DEALER | SocketType::PAIR) {
+            return Err(TransportError::SocketType(format!("{kind:?}")));
+        }
+        Ok(Self::over(socket, kind, None, None))
+    }
+
+    /// Where the socket listens, with the port that the system chose.
+    ///
+    /// # Errors
+    /// [`TransportError::Zmq`] or [`TransportError::Endpoint`] if libzmq cannot say.
+    pub fn local_endpoint(&self) -> Result<Endpoint, TransportError> {
+        let text = self.socket.get_last_endpoint().map_err(cannot("ask for the endpoint"))?;
+        Ok(text.unwrap_or_default().parse()?)
+    }
+
+    /// Whether the ZAP handler, if there is one, is at work; the server stops if not.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.gate.as_ref().is_none_or(Gate::is_alive)
+    }
+
+    /// Whether every message must be answered before the next can be received, with one empty frame behind the delimiter
+    /// if with nothing else: [ENV-19].
+    #[must_use]
+    pub fn must_answer(&self) -> bool {
+        self.kind == SocketType::REP
+    }
+
+    /// Takes the next message, waiting for at most `timeout`. `None` when none came, and also when a signal came.
+    ///
+    /// Messages of more than [`MAX_FRAMES`](super::MAX_FRAMES) frames are dropped.
+    ///
+    /// # Errors
+    /// [`TransportError::GateLost`] once the ZAP handler has ended; [`TransportError::Zmq`] if libzmq fails.
+    pub fn recv(&mut self, timeout: Duration) -> Result<Option<Vec<Message>>, TransportError> {
+        let mut deadline = None;
+        loop {
+            let received = frames::receive(&self.socket).map_err(cannot("receive"))?;
+            // Asked after receiving: what came in while the handler was at work was authenticated.
+            if !self.is_alive() {
+                return Err(TransportError::GateLost);
+            }
+            self.until_look = self.until_look.saturating_sub(1);
+            if self.until_look == 0 {
+                self.look_at_strangers()?;
+            }
+            match received {
+                Received::Message(mut frames) => {
+                    if self.must_answer() {
+                        frames.insert(0, Message::new());
+                    }
+                    return Ok(Some(frames));
+                }
+                Received::TooManyFrames if self.must_answer() => {
+                    self.send(vec![Message::new(), Message::new()])?;
+                }
+                Received::TooManyFrames => {}
+                Received::Nothing => {
+                    let now = Instant::now();
+                    let left = deadline.get_or_insert(now + timeout).saturating_duration_since(now);
+                    if left.is_zero() || !self.wait(left)? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a message without waiting: routing frames as they were received, delimiter, header, payload.
+    ///
+    /// A message to a peer that is gone, or whose queue is full, is dropped.
+    ///
+    /// # Errors
+    /// [`TransportError::Zmq`] if libzmq fails, or on REP where there is nothing to answer.
+    pub fn send(&mut self, mut frames: Vec<Message>) -> Result<(), TransportError> {
+        if self.must_answer() {
+            let behind = frames.iter().position(|frame| frame.is_empty()).map_or(0, |delimiter| delimiter + 1);
+            frames.drain(..behind);
+        }
+        match frames::send(&self.socket, frames) {
+            // An embedded ROUTER may be mandatory, an embedded DEALER or PAIR full.
+            Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(()),
+            other => other.map_err(cannot("send")),
+        }
+    }
+
+    fn bind_judged(
+        context: &Context,
+        endpoint: &Endpoint,
+        pattern: ServerPattern,
+        security: &ServerSecurity,
+        bounds: &Bounds,
+        judge: Option<Judge>,
+    ) -> Result<Self, TransportError> {
+        require_curve()?;
+        let kind = match pattern {
+            ServerPattern::Router => SocketType::ROUTER,
+            ServerPattern::Rep => SocketType::REP,
+        };
+        let gate = judge.map(|judge| Gate::start(context, judge)).transpose()?;
+        let socket = open(context, kind, bounds)?;
+        socket
+            .set_linger(0)
+            .and_then(|()| socket.set_backlog(BACKLOG))
+            .and_then(|()| secure(&socket, security))
+            .map_err(cannot("set a socket option"))?;
+        // What a stranger's handshake breaks is seen here; what the ZAP handler refuses is seen there.
+        let failures = [SocketEvent::HANDSHAKE_FAILED_NO_DETAIL, SocketEvent::HANDSHAKE_FAILED_PROTOCOL];
+        let monitor = monitor::watch(context, &socket, &failures)?;
+        let server = Self::over(socket, kind, Some(monitor), gate);
+        endpoint.bind_with(|address| server.socket.bind(address))?;
+        Ok(server)
+    }
+
+    fn over(socket: Socket, kind: SocketType, monitor: Option<Socket>, gate: Option<Gate>) -> Self {
+        Self { socket, kind, monitor, gate, strangers: LogRate::default(), until_look: MESSAGES_PER_LOOK }
+    }
+
+    /// Waits until a message, the monitor or the handler's end wants attention; false after `left` or a signal.
+    fn wait(&mut self, left: Duration) -> Result<bool, TransportError> {
+        self.look_at_strangers()?;
+        let left = self.strangers.wait(Instant::now()).map_or(left, |line| left.min(line));
+        let mut items = Vec::with_capacity(3);
+        items.push(self.socket.as_poll_item(POLLIN));
+        items.extend(self.monitor.as_ref().map(|monitor| monitor.as_poll_item(POLLIN)));
+        items.extend(self.gate.as_ref().and_then(Gate::end_fd).map(|fd| PollItem::from_fd(fd, POLLIN)));
+        match zmq::poll(&mut items, poll_ms(left)) {
+            Ok(_) => Ok(true),
+            Err(zmq::Error::EINTR) => Ok(false),
+            Err(error) => Err(cannot("wait")(error)),
+        }
+    }
+
+    /// Logs failed handshakes, at a bounded rate.
+    fn look_at_strangers(&mut self) -> Result<(), TransportError> {
+        self.until_look = MESSAGES_PER_LOOK;
+        let Some(monitor) = &self.monitor else { return Ok(()) };
+        while let Received::Message(_) = frames::receive(monitor).map_err(cannot("read the monitor"))? {
+            self.strangers.count();
+        }
+        if let Some(count) = self.strangers.report(Instant::now()) {
+            tracing::warn!(count, "handshakes failed: wrong token or key, or no Remofile clients");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ServerSocket {
+    fn drop(&mut self) {
+        if self.monitor.is_some() {
+            monitor::silence(&self.socket);
+        }
+    }
+}
+
+fn secure(socket: &Socket, security: &ServerSecurity) -> Result<(), zmq::Error> {
+    match security {
+        ServerSecurity::Curve { secret, .. } => {
+            socket.set_curve_server(true)?;
+            socket.set_curve_secretkey(secret.as_bytes())?;
+            socket.set_zap_domain(zap::ZAP_DOMAIN)
+        }
+        ServerSecurity::Null => Ok(()),
+    }
+}

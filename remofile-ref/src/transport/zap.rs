@@ -1,0 +1,278 @@
+//! The ZAP handler (ZeroMQ RFC 27): a thread that admits one CURVE key and refuses everything else ([CURVE-2]).
+//!
+//! libzmq asks whoever is bound at `inproc://zeromq.zap.01` in the server's context, and admits every key while nobody is.
+//! Crate zmq has no setter for `ZMQ_ZAP_ENFORCE_DOMAIN`, which would turn that round. So the handler is bound before the
+//! server's socket and unbound after it, and says so before it is gone if it ends on its own ([CURVE-3]).
+
+use super::frames::{self, Received};
+use super::rate::LogRate;
+use super::{Context, CurveKey, Message, TransportError, cannot, poll_ms};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+use subtle::ConstantTimeEq;
+use zmq::{POLLIN, PollItem, REP, Socket};
+
+/// Where libzmq looks for a handler, in the context of the socket that was connected to.
+pub(super) const ZAP_ENDPOINT: &str = "inproc://zeromq.zap.01";
+
+/// The domain of the server's socket.
+pub(super) const ZAP_DOMAIN: &str = "remofile";
+
+/// Decides on a ZAP request.
+pub(super) type Judge = Box<dyn Fn(&[Message]) -> Judgement + Send>;
+
+/// The answer to a ZAP request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// Status 200.
+    Admit,
+    /// Status 400, with the reason for the log; the peer is not told.
+    Refuse(&'static str),
+}
+
+/// The running handler. It ends when this is dropped; the server's socket must be closed by then.
+pub(super) struct Gate {
+    alive: Arc<AtomicBool>,
+    /// The handler's thread holds the other end: whichever ends first, the other notices.
+    control: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Gate {
+    /// Binds the handler in `context` and starts its thread.
+    pub(super) fn start(context: &Context, judge: Judge) -> Result<Self, TransportError> {
+        let system = |what| move |source: io::Error| TransportError::System { what, source };
+        let socket = context.socket(REP).map_err(cannot("open the ZAP handler's socket"))?;
+        socket
+            .set_linger(0)
+            .and_then(|()| socket.bind(ZAP_ENDPOINT))
+            .map_err(cannot("bind the ZAP handler: one context holds one server with CURVE"))?;
+        let (control, thread_end) = UnixStream::pair().map_err(system("open a control channel"))?;
+        let alive = Arc::new(AtomicBool::new(true));
+        let ended = Ended(Arc::clone(&alive));
+        let thread = thread::Builder::new()
+            .name("zap".to_owned())
+            .spawn(move || serve(socket, thread_end, &judge, ended))
+            .map_err(system("start the ZAP handler's thread"))?;
+        Ok(Self { alive, control: Some(control), thread: Some(thread) })
+    }
+
+    /// Whether the handler is at work.
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::SeqCst)
+    }
+
+    /// A descriptor that becomes readable when the handler ends.
+    pub(super) fn end_fd(&self) -> Option<RawFd> {
+        self.control.as_ref().map(AsRawFd::as_raw_fd)
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        drop(self.control.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the handler was already told by `is_alive`.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Admits CURVE clients with this public key.
+pub(super) fn admit_only(admitted: CurveKey) -> Judge {
+    Box::new(move |request| judge(request, &admitted))
+}
+
+/// Tells that the handler ends, however it ends.
+struct Ended(Arc<AtomicBool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+fn serve(socket: Socket, control: UnixStream, judge: &Judge, ended: Ended) {
+    // Locals are dropped in reverse order: `alive` falls before the socket is closed, so that no message of a peer that
+    // nobody judged can be taken for an authenticated one.
+    let (control, socket, _ended) = (control, socket, ended);
+    let mut refusals = LogRate::default();
+    let mut latest = ("", String::new());
+    loop {
+        let wait = refusals.wait(Instant::now()).map_or(-1, poll_ms);
+        let mut items = [socket.as_poll_item(POLLIN), PollItem::from_fd(control.as_raw_fd(), POLLIN)];
+        match zmq::poll(&mut items, wait) {
+            Ok(_) | Err(zmq::Error::EINTR) => {}
+            Err(error) => return tracing::error!(%error, "the ZAP handler cannot wait"),
+        }
+        if items[1].get_revents() != zmq::PollEvents::empty() {
+            return;
+        }
+        match answer_next(&socket, judge) {
+            Ok(Some((reason, address))) => {
+                refusals.count();
+                latest = (reason, address);
+            }
+            Ok(None) => {}
+            Err(error) => return tracing::error!(%error, "the ZAP handler cannot answer"),
+        }
+        if let Some(count) = refusals.report(Instant::now()) {
+            tracing::warn!(count, latest_reason = latest.0, latest_address = latest.1, "clients refused");
+        }
+    }
+}
+
+/// Answers one request if there is one; gives the reason and the peer's address if it was refused.
+fn answer_next(socket: &Socket, judge: &Judge) -> Result<Option<(&'static str, String)>, zmq::Error> {
+    let (judgement, request) = match frames::receive(socket)? {
+        Received::Nothing => return Ok(None),
+        Received::TooManyFrames => (Judgement::Refuse("too many frames"), Vec::new()),
+        Received::Message(request) => (judge(&request), request),
+    };
+    frames::send(socket, reply(judgement, request.get(1).map_or(&[], |id| id)))?;
+    Ok(match judgement {
+        Judgement::Admit => None,
+        Judgement::Refuse(reason) => Some((reason, address_of(&request))),
+    })
+}
+
+/// A request has version, request id, domain, address, routing id, mechanism, and here one credential: the public key.
+fn judge(request: &[Message], admitted: &CurveKey) -> Judgement {
+    let [version, _id, _domain, _address, _routing_id, mechanism, credentials @ ..] = request else {
+        return Judgement::Refuse("malformed request");
+    };
+    if &version[..] != b"1.0" {
+        return Judgement::Refuse("unknown ZAP version");
+    }
+    if &mechanism[..] != b"CURVE" {
+        return Judgement::Refuse("not CURVE");
+    }
+    match credentials {
+        [key] if bool::from(key[..].ct_eq(admitted.as_bytes())) => Judgement::Admit,
+        [key] if key.len() == admitted.as_bytes().len() => Judgement::Refuse("wrong key"),
+        _ => Judgement::Refuse("malformed credentials"),
+    }
+}
+
+/// Version, request id, status code, status text, user id, metadata.
+fn reply(judgement: Judgement, request_id: &[u8]) -> [Message; 6] {
+    let (status, text) = match judgement {
+        Judgement::Admit => ("200", "OK"),
+        Judgement::Refuse(_) => ("400", "refused"),
+    };
+    ["1.0".into(), request_id.into(), status.into(), text.into(), Message::new(), Message::new()]
+}
+
+fn address_of(request: &[Message]) -> String {
+    let address = request.get(3).map_or(&[][..], |frame| &frame[..frame.len().min(64)]);
+    String::from_utf8_lossy(address).escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const KEY: [u8; 32] = [9; 32];
+
+    fn request(version: &str, mechanism: &str, credentials: &[&[u8]]) -> Vec<Message> {
+        let mut request: Vec<Message> =
+            [version, "17", ZAP_DOMAIN, "127.0.0.1", "", mechanism].map(Message::from).into();
+        request.extend(credentials.iter().map(|credential| Message::from(*credential)));
+        request
+    }
+
+    fn judged(request: &[Message]) -> Judgement {
+        judge(request, &CurveKey::new(KEY))
+    }
+
+    fn started() -> (Context, Gate, Socket) {
+        let context = Context::new();
+        let gate = Gate::start(&context, admit_only(CurveKey::new(KEY))).unwrap();
+        let asker = context.socket(zmq::REQ).unwrap();
+        asker.set_rcvtimeo(5_000).unwrap();
+        asker.set_linger(0).unwrap();
+        asker.connect(ZAP_ENDPOINT).unwrap();
+        (context, gate, asker)
+    }
+
+    fn status(asker: &Socket, request: Vec<Message>) -> (Vec<u8>, Vec<u8>) {
+        frames::send(asker, request).unwrap();
+        let reply = asker.recv_multipart(0).unwrap();
+        assert_eq!(reply.len(), 6);
+        (reply[1].clone(), reply[2].clone())
+    }
+
+    #[test]
+    fn the_key_is_admitted() {
+        assert_eq!(judged(&request("1.0", "CURVE", &[&KEY])), Judgement::Admit);
+    }
+
+    #[test]
+    fn another_key_is_refused() {
+        let mut other = KEY;
+        other[31] ^= 1;
+        assert_eq!(judged(&request("1.0", "CURVE", &[&other])), Judgement::Refuse("wrong key"));
+    }
+
+    #[test]
+    fn another_mechanism_is_refused() {
+        assert_eq!(judged(&request("1.0", "NULL", &[])), Judgement::Refuse("not CURVE"));
+        assert_eq!(judged(&request("1.0", "PLAIN", &[b"user", b"password"])), Judgement::Refuse("not CURVE"));
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        assert_eq!(judged(&request("2.0", "CURVE", &[&KEY])), Judgement::Refuse("unknown ZAP version"));
+    }
+
+    #[test]
+    fn malformed_credentials_are_refused() {
+        for credentials in [&[][..], &[&KEY[..31]], &[&KEY[..], &KEY[..]]] {
+            let judgement = judged(&request("1.0", "CURVE", credentials));
+            assert_eq!(judgement, Judgement::Refuse("malformed credentials"));
+        }
+    }
+
+    #[test]
+    fn a_short_request_is_refused() {
+        let whole = request("1.0", "CURVE", &[]);
+        for frames in 0..whole.len() {
+            assert_eq!(judged(&whole[..frames]), Judgement::Refuse("malformed request"));
+        }
+    }
+
+    #[test]
+    fn the_thread_answers_with_the_request_id() {
+        let (_context, _gate, asker) = started();
+        assert_eq!(status(&asker, request("1.0", "CURVE", &[&KEY])), (b"17".to_vec(), b"200".to_vec()));
+    }
+
+    #[test]
+    fn the_thread_outlives_malformed_requests() {
+        let (_context, gate, asker) = started();
+        assert_eq!(status(&asker, vec![Message::new()]).1, b"400");
+        assert_eq!(status(&asker, (0..40).map(|_| Message::from("x")).collect()).1, b"400");
+        assert_eq!(status(&asker, request("1.0", "CURVE", &[&KEY])).1, b"200");
+        assert!(gate.is_alive());
+    }
+
+    #[test]
+    fn a_second_handler_in_a_context_is_an_error() {
+        let (context, _gate, _asker) = started();
+        assert!(Gate::start(&context, admit_only(CurveKey::new(KEY))).is_err());
+    }
+
+    #[test]
+    fn dropping_the_gate_frees_the_endpoint() {
+        let (context, gate, asker) = started();
+        drop(gate);
+        drop(asker);
+        assert!(Gate::start(&context, admit_only(CurveKey::new(KEY))).is_ok());
+    }
+}

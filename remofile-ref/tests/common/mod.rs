@@ -1,0 +1,246 @@
+//! What the tests of the store share: a served directory in a temporary one, and short forms of operations.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs, reason = "each test binary uses a part of it")]
+
+use remofile::{Outcome, Performed, Storage, Store, StoreOptions};
+use remofile_proto::{
+    Answer, Code, Digest, Entry, Etag, Listing, Operation, Path, Precondition, Refusal, Staged, UploadId,
+};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A test cannot be what it is here: says so, and fails where skipping is not wanted.
+pub fn skip(reason: &str) {
+    let test = std::thread::current().name().unwrap_or("test").to_owned();
+    eprintln!("SKIPPED {test}: {reason}");
+    assert!(std::env::var_os("REMOFILE_NO_SKIP").is_none(), "{test} must not be skipped: {reason}");
+}
+
+/// A served directory with something around it that must stay as it is.
+pub struct Served {
+    pub store: Store,
+    around: tempfile::TempDir,
+    options: StoreOptions,
+}
+
+pub fn served() -> Served {
+    served_with(StoreOptions::default())
+}
+
+pub fn served_with(options: StoreOptions) -> Served {
+    let around = tempfile::tempdir().unwrap();
+    std::fs::create_dir(around.path().join("root")).unwrap();
+    let store = Store::open(&around.path().join("root"), options.clone()).unwrap();
+    Served { store, around, options }
+}
+
+pub fn path(text: &str) -> Path {
+    Path::parse(text).unwrap()
+}
+
+pub fn up(n: u8) -> UploadId {
+    UploadId::new([n; 16])
+}
+
+pub fn digest(bytes: &[u8]) -> Digest {
+    Digest::new(*blake3::hash(bytes).as_bytes())
+}
+
+/// Goes on until the operation is over; fails if that takes a minute.
+pub fn finish(store: &mut impl Storage, operation: &Operation, payload: &[u8]) -> Outcome {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut performed = store.perform(operation, payload);
+    loop {
+        match performed {
+            Performed::Done(outcome) => return outcome,
+            Performed::Working { done, total } => {
+                assert!(done <= total, "{done} of {total}");
+                assert!(Instant::now() < deadline, "{operation:?} does not end");
+                performed = store.proceed();
+            }
+        }
+    }
+}
+
+impl Served {
+    /// A path on the disk, relative to the served directory; `..` leads outside.
+    pub fn disk(&self, relative: &str) -> PathBuf {
+        self.around.path().join("root").join(relative)
+    }
+
+    pub fn file(&self, relative: &str, content: &[u8]) {
+        std::fs::write(self.disk(relative), content).unwrap();
+    }
+
+    pub fn dir(&self, relative: &str) {
+        std::fs::create_dir_all(self.disk(relative)).unwrap();
+    }
+
+    pub fn link(&self, to: &str, relative: &str) {
+        std::os::unix::fs::symlink(to, self.disk(relative)).unwrap();
+    }
+
+    pub fn content(&self, relative: &str) -> Vec<u8> {
+        std::fs::read(self.disk(relative)).unwrap()
+    }
+
+    pub fn is_there(&self, relative: &str) -> bool {
+        self.disk(relative).symlink_metadata().is_ok()
+    }
+
+    /// Ends this store and opens the directory again, as another process would.
+    pub fn reopened(self) -> Self {
+        let options = self.options.clone();
+        self.reopened_with(options)
+    }
+
+    pub fn reopened_with(self, options: StoreOptions) -> Self {
+        let Self { store, around, .. } = self;
+        drop(store);
+        let store = Store::open(&around.path().join("root"), options.clone()).unwrap();
+        Self { store, around, options }
+    }
+
+    pub fn outcome(&mut self, operation: &Operation, payload: &[u8]) -> Outcome {
+        finish(&mut self.store, operation, payload)
+    }
+
+    pub fn answer(&mut self, operation: &Operation, payload: &[u8]) -> Result<Answer, Refusal> {
+        self.outcome(operation, payload).map(|success| success.answer)
+    }
+
+    pub fn code(&mut self, operation: &Operation, payload: &[u8]) -> Code {
+        self.answer(operation, payload).map_or_else(|refusal| refusal.code, |_| Code::Ok)
+    }
+
+    fn entry(&mut self, operation: &Operation, payload: &[u8]) -> Result<Entry, Code> {
+        match self.answer(operation, payload) {
+            Ok(Answer::Entry(entry)) => Ok(entry),
+            Ok(other) => panic!("not an entry: {other:?}"),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    pub fn stat(&mut self, at: &str) -> Result<Entry, Code> {
+        self.entry(&Operation::Stat { path: path(at) }, &[])
+    }
+
+    pub fn etag(&mut self, at: &str) -> Etag {
+        self.stat(at).unwrap().etag.unwrap()
+    }
+
+    pub fn mkdir(&mut self, at: &str) -> Result<Entry, Code> {
+        self.entry(&Operation::Mkdir { path: path(at) }, &[])
+    }
+
+    pub fn put(&mut self, at: &str, pre: Precondition, content: &[u8]) -> Result<Entry, Code> {
+        self.put_at(at, pre, None, content)
+    }
+
+    pub fn put_at(&mut self, at: &str, pre: Precondition, mtime_ns: Option<i64>, bytes: &[u8]) -> Result<Entry, Code> {
+        self.entry(&Operation::Put { path: path(at), pre, mtime_ns }, bytes)
+    }
+
+    pub fn write(&mut self, at: &str, off: u64, etag: Option<Etag>, bytes: &[u8]) -> Result<Entry, Code> {
+        self.entry(&Operation::Write { path: path(at), off, etag }, bytes)
+    }
+
+    pub fn truncate(&mut self, at: &str, size: u64) -> Result<Entry, Code> {
+        self.entry(&Operation::Truncate { path: path(at), size, etag: None }, &[])
+    }
+
+    pub fn touch(&mut self, at: &str, mtime_ns: i64) -> Result<Entry, Code> {
+        self.entry(&Operation::Touch { path: path(at), mtime_ns }, &[])
+    }
+
+    pub fn remove(&mut self, at: &str) -> Code {
+        self.code(&Operation::Remove { path: path(at), etag: None }, &[])
+    }
+
+    pub fn rename(&mut self, from: &str, to: &str, pre: Precondition) -> Result<Entry, Code> {
+        self.entry(&Operation::Move { from: path(from), to: path(to), pre, etag: None }, &[])
+    }
+
+    pub fn copy(&mut self, from: &str, to: &str, pre: Precondition) -> Result<Entry, Code> {
+        self.entry(&Operation::Copy { from: path(from), to: path(to), pre, etag: None }, &[])
+    }
+
+    /// The bytes of a range, with the etag and size that came with them.
+    pub fn read(&mut self, at: &str, off: u64, len: u64, etag: Option<Etag>) -> Result<(Vec<u8>, Etag, u64), Code> {
+        match self.outcome(&Operation::Read { path: path(at), off, len, etag }, &[]) {
+            Ok(success) => match success.answer {
+                Answer::Read(result) => Ok((success.payload.unwrap(), result.etag, result.size)),
+                other => panic!("not what was read: {other:?}"),
+            },
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    /// Hash and length of a range.
+    pub fn hash(&mut self, at: &str, off: u64, len: Option<u64>) -> Result<(Digest, u64), Code> {
+        match self.answer(&Operation::Hash { path: path(at), off, len }, &[]) {
+            Ok(Answer::Hash(result)) => Ok((result.hash, result.len)),
+            Ok(other) => panic!("not a hash: {other:?}"),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    pub fn list(&mut self, at: &str, after: &str, limit: Option<u64>, tree: bool) -> Result<Listing, Code> {
+        let after = (!after.is_empty()).then(|| after.to_owned());
+        match self.answer(&Operation::List { path: path(at), after, limit, tree }, &[]) {
+            Ok(Answer::Listing(listing)) => Ok(listing),
+            Ok(other) => panic!("not a listing: {other:?}"),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    /// All names in pages of `limit`, and how many were left out.
+    pub fn list_all(&mut self, at: &str, limit: Option<u64>, tree: bool) -> (Vec<String>, u64) {
+        let (mut names, mut skipped, mut after) = (Vec::new(), 0, String::new());
+        loop {
+            let page = self.list(at, &after, limit, tree).unwrap();
+            skipped += page.skipped;
+            names.extend(page.entries.into_iter().map(|listed| listed.name));
+            if !page.more {
+                return (names, skipped);
+            }
+            after = names.last().cloned().unwrap();
+        }
+    }
+
+    pub fn begin(&mut self, id: u8, at: &str, size: Option<u64>) -> Result<Staged, Code> {
+        match self.answer(&Operation::Begin { up: up(id), path: path(at), size }, &[]) {
+            Ok(Answer::Staged(staged)) => Ok(staged),
+            Ok(other) => panic!("not a staged upload: {other:?}"),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    pub fn append(&mut self, id: u8, off: u64, bytes: &[u8]) -> Result<u64, Code> {
+        match self.answer(&Operation::Append { up: up(id), off }, bytes) {
+            Ok(Answer::Offset(off)) => Ok(off),
+            Ok(other) => panic!("not an offset: {other:?}"),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    /// Commits what is expected to be staged.
+    pub fn commit(&mut self, id: u8, content: &[u8], pre: Precondition) -> Result<Entry, Code> {
+        let (size, hash) = (content.len() as u64, digest(content));
+        self.entry(&Operation::Commit { up: up(id), size, hash, pre, mtime_ns: None }, &[])
+    }
+
+    pub fn abort(&mut self, id: u8) -> Code {
+        self.code(&Operation::Abort { up: up(id) }, &[])
+    }
+
+    pub fn uploads(&mut self) -> Vec<(u8, String, u64, Option<u64>)> {
+        match self.answer(&Operation::Uploads { after: None }, &[]) {
+            Ok(Answer::Uploads(page)) => page
+                .uploads
+                .into_iter()
+                .map(|one| (one.up.as_bytes()[0], one.path.as_str().to_owned(), one.off, one.size))
+                .collect(),
+            other => panic!("not uploads: {other:?}"),
+        }
+    }
+}
