@@ -93,13 +93,6 @@ def operations(book):
         ("an-operation-with-a-space-behind-it", "stat "), ("a-long-operation", "stat" * 100), ("an-operation-that-is-not-ascii", "st\u00e4t"),
     ):
         book.request(name, "ENV-20 OP-1", "There is no such operation; the session goes on.", op, {"path": "/a"}, expect="BAD_OP", seq=1)
-    for op in ("stat", "flush", "put", "chmod"):
-        book.request(
-            f"{op}-with-seq-0", "ENV-13", "Only hello, ping and bye stand outside the numbering.",
-            op, ARGS.get(op, ({},))[0], expect="BAD_OP", seq=0,
-        )
-    for op in ("hello", "ping", "bye"):
-        book.request(f"{op}-with-seq-1", "ENV-13 SEQ-6", "hello, ping and bye stand outside the numbering.", op, ARGS[op][0], expect="BAD_OP", seq=1)
 
 
 def limits(book):

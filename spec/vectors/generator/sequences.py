@@ -203,7 +203,7 @@ def consuming(book):
     s = Scenario(book, "seq-is-not-consumed-by-no-session", "SEQ-6", "NO_SESSION says nothing about numbers.")
     s.mkdir(A, 1, "/a", "NO_SESSION").hello(A).mkdir(A, 1, "/a")
     s = Scenario(book, "seq-0-is-for-the-session-alone", "ENV-13 CODE-5", "Any other operation with seq 0 is BAD_OP, with or without a session.")
-    s.send(A, 0, "stat", {"path": "/"}, "BAD_OP").hello(A).send(A, 0, "stat", {"path": "/"}, "BAD_OP").send(A, 0, "chmod", {}, "BAD_OP").send(A, 1, "stat", {"path": "/"}, "OK")
+    s.send(A, 0, "stat", {"path": "/"}, "BAD_OP").hello(A).send(A, 0, "stat", {"path": "/"}, "BAD_OP").send(A, 0, "chmod", {}, "BAD_OP").send(A, 0, "put", {"path": "/a"}, "BAD_OP", payload=b"").send(A, 1, "stat", {"path": "/"}, "OK")
     s = Scenario(book, "replies-are-not-answered", "ENV-15", "Two servers that are wired to each other fall silent.")
     s.hello(A).raw([encode([MAGIC, A, 1, 0, {}])], None, said="a reply").mkdir(A, 1, "/a")
     s = Scenario(book, "another-version-is-told-so", "ENV-16", "The holder's session is not touched.")
