@@ -4,7 +4,7 @@
 mod common {
     mod files;
     pub mod json;
-    pub use files::*;
+    pub(crate) use files::*;
 }
 
 use common::{EnvelopeVector, Frame, KeysVector, PathVector, ReplyVector, RequestVector, Vector, hex, json, judge, same};
@@ -19,11 +19,7 @@ const LIMITS: Limits = Limits { chunk: 65_536, header: 65_536 };
 
 #[test]
 fn requests_are_decoded_and_refused_as_the_vectors_say() {
-    let select = |vector: &_| match vector {
-        Vector::Request(request) => Some(request),
-        _ => None,
-    };
-    judge(select, |_, vector: &RequestVector| {
+    judge(Vector::request, |_, vector: &RequestVector| {
         let frames = bytes(&vector.frames);
         match classify(&frames, LIMITS.header) {
             Message::Request(request) => {
@@ -50,11 +46,7 @@ fn requests_are_decoded_and_refused_as_the_vectors_say() {
 
 #[test]
 fn replies_are_decoded_and_refused_as_the_vectors_say() {
-    let select = |vector: &_| match vector {
-        Vector::Reply(reply) => Some(reply),
-        _ => None,
-    };
-    judge(select, |_, vector: &ReplyVector| {
+    judge(Vector::reply, |_, vector: &ReplyVector| {
         let frames = bytes(&vector.frames);
         let Ok(reply) = Reply::decode(&frames) else {
             return same("verdict", "refuse", &vector.expect);
@@ -82,11 +74,7 @@ fn replies_are_decoded_and_refused_as_the_vectors_say() {
 
 #[test]
 fn envelopes_are_told_apart_as_the_vectors_say() {
-    let select = |vector: &_| match vector {
-        Vector::Envelope(envelope) => Some(envelope),
-        _ => None,
-    };
-    judge(select, |_, vector: &EnvelopeVector| {
+    judge(Vector::envelope, |_, vector: &EnvelopeVector| {
         let frames = bytes(&vector.frames);
         let received = receive(&frames, LIMITS.header);
         same("verdict", verdict(&received.message), &vector.expect)?;
@@ -100,11 +88,7 @@ fn envelopes_are_told_apart_as_the_vectors_say() {
 
 #[test]
 fn paths_are_checked_as_the_vectors_say() {
-    let select = |vector: &_| match vector {
-        Vector::Path(path) => Some(path),
-        _ => None,
-    };
-    judge(select, |_, vector: &PathVector| {
+    judge(Vector::path, |_, vector: &PathVector| {
         let verdict = match Path::parse(&vector.path) {
             Err(error) => error.code().name(),
             Ok(path) if vector.names == "windows" && path.check_windows().is_err() => Code::BadName.name(),
@@ -119,22 +103,14 @@ fn paths_are_checked_as_the_vectors_say() {
 
 #[test]
 fn tokens_are_checked_as_the_vectors_say() {
-    let select = |vector: &_| match vector {
-        Vector::Token(token) => Some(token),
-        _ => None,
-    };
-    judge(select, |_, vector: &common::TokenVector| {
+    judge(Vector::token, |_, vector: &common::TokenVector| {
         same("verdict", if Token::parse(&vector.token).is_ok() { "accept" } else { "refuse" }, &vector.expect)
     });
 }
 
 #[test]
 fn keys_are_derived_down_to_the_bytes_of_hello() {
-    let select = |vector: &_| match vector {
-        Vector::Keys(keys) => Some(&**keys),
-        _ => None,
-    };
-    judge(select, |_, vector: &KeysVector| {
+    judge(Vector::keys, |_, vector: &KeysVector| {
         let keys = Keys::derive(&Token::parse(&vector.token).unwrap());
         for (what, key, expected) in [
             ("server secret", keys.server.secret(), &vector.server_secret),

@@ -1,5 +1,5 @@
 //! Operations and results as the vectors write them: byte strings in hex, defaults left out.
-#![allow(dead_code, reason = "each test uses its own part")]
+#![allow(unreachable_pub, reason = "a module of a test")]
 
 use super::hex;
 use remofile_proto::{Answer, Busy, Detail, Entry, Operation, Precondition, Refusal, UploadEntry, Welcome};
