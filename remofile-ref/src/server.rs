@@ -142,7 +142,7 @@ impl FileServer {
     pub fn bind(&self, endpoint: &Endpoint) -> Result<BoundServer, ServeError> {
         crate::transport::require_curve()?;
         let options = StoreOptions {
-            chunk: self.bounds.chunk as usize,
+            chunk: u64::from(self.bounds.chunk),
             read_only: self.read_only,
             max_file_size: self.max_file_size,
             ..StoreOptions::default()

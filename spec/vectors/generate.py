@@ -8,7 +8,7 @@
 import argparse
 import sys
 
-from generator import cddl, envelopes, keys, paths, profile, refusals, replies, requests, sequences
+from generator import cddl, envelopes, examples, keys, paths, profile, refusals, replies, requests, sequences
 from generator.book import Book
 
 CHAPTERS = (requests, refusals, replies, profile, envelopes, paths, keys, sequences)
@@ -23,7 +23,7 @@ def main():
         chapter.add(book)
     if not check:
         book.write()
-    complaints = [*book.complaints(), *cddl.complaints(book)]
+    complaints = [*book.complaints(), *cddl.complaints(book), *examples.complaints()]
     for complaint in complaints:
         print(complaint, file=sys.stderr)
     print(f"{len(book.vectors)} vectors, {len(complaints)} complaints")

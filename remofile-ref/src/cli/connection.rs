@@ -6,10 +6,9 @@ use super::{
 };
 use crate::{
     client::{ClientOptions, FileClient},
-    keys::PublicKey,
     transport::Endpoint,
 };
-use remofile_proto::{Path, PathError, Token};
+use remofile_proto::{Path, PathError, Token, z85};
 use std::{fs, time::Duration};
 
 /// The port where none is given.
@@ -74,7 +73,7 @@ fn endpoint(connection: &ConnectionArgs) -> Result<Endpoint, Failure> {
             return Err(Failure::usage_with("no server is given", "set REMOFILE_SERVER=HOST:PORT, or use --server"));
         }
     };
-    Endpoint::parse(&text).map_err(|error| {
+    text.parse::<Endpoint>().map_err(|error| {
         Failure::usage_with(
             format!("'{}' is not an endpoint: {error}", text.escape_default()),
             "write host:port, [::1]:port, tcp://host:port or ipc:///path",
@@ -89,7 +88,7 @@ fn options(connection: &ConnectionArgs) -> Result<ClientOptions, Failure> {
         .ok_or_else(|| Failure::usage(format!("--timeout {} is not a time in seconds", connection.timeout)))?;
     let mut options = ClientOptions::new().timeout(timeout).take(connection.take).insecure(connection.insecure);
     if let Some(text) = &connection.public_key {
-        let key = PublicKey::from_z85(text).map_err(|error| {
+        let key = z85::decode(text).map_err(|error| {
             Failure::usage_with(
                 format!("the public key is not valid: {error}"),
                 "it is the 40 characters that `remofile generate-keys` printed behind `public`",

@@ -99,15 +99,11 @@ fn joined(directory: &str, name: &str) -> Result<Path, Failure> {
     remote_path(&format!("{}/{name}", directory.trim_end_matches('/')))
 }
 
-fn make_parents(client: &mut FileClient, path: &Path) -> Result<(), ClientError> {
-    let mut parents = Vec::new();
-    let mut parent = path.parent();
-    while let Some(directory) = parent.filter(|directory| !directory.is_root()) {
-        parent = directory.parent();
-        parents.push(directory);
-    }
-    for directory in parents.iter().rev() {
-        match client.mkdir(directory) {
+fn make_parents(client: &mut FileClient, path: &Path) -> Result<(), Failure> {
+    let Some((parent, _)) = path.split_last() else { return Ok(()) };
+    let ends = parent.match_indices('/').map(|(at, _)| at).skip(1).chain([parent.len()]);
+    for end in ends.filter(|end| *end > 1) {
+        match client.mkdir(&remote_path(&parent[..end])?) {
             Err(error) if error.is_exists() => {}
             result => drop(result?),
         }

@@ -6,10 +6,11 @@ use super::{
     failure::Failure,
 };
 use crate::{
-    keys::{KeyPair, generate_token},
+    keys::generate_token,
     server::FileServer,
-    transport::Endpoint,
+    transport::{Endpoint, EndpointError},
 };
+use remofile_proto::{KeyPair, z85};
 use std::{
     fs,
     io::{self, Write as _},
@@ -59,7 +60,7 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
     writeln!(out, "export REMOFILE_SERVER={}", client_endpoint(&args.bind, port))?;
     writeln!(out, "export REMOFILE_TOKEN={}", token.reveal())?;
     if let Some(keys) = &pinned {
-        writeln!(out, "export REMOFILE_PUBLIC_KEY='{}'", keys.public_z85())?;
+        writeln!(out, "export REMOFILE_PUBLIC_KEY='{}'", z85::encode(keys.public()))?;
     }
     out.flush()?;
     drop(out);
@@ -81,7 +82,7 @@ fn endpoint(bind: &str, port: u16) -> Result<Endpoint, Failure> {
             ));
         }
     };
-    Endpoint::parse(&format!("{host}:{port}")).map_err(|error| Failure::usage(error.to_string()))
+    format!("{host}:{port}").parse().map_err(|error: EndpointError| Failure::usage(error.to_string()))
 }
 
 fn reach(bind: &str, insecure: bool) -> String {
@@ -113,7 +114,7 @@ fn key_pair(file: &Path) -> Result<KeyPair, Failure> {
         .or_else(|| text.lines().next())
         .unwrap_or_default()
         .trim();
-    KeyPair::from_secret_z85(secret).map_err(|error| {
+    z85::decode(secret).map(KeyPair::from_secret).map_err(|error| {
         Failure::usage_with(
             format!("'{}' holds no secret key: {error}", file.display()),
             "keep what `remofile generate-keys` printed in that file",

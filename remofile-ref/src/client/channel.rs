@@ -3,6 +3,7 @@
 use super::{ClientError, ClientOptions};
 use crate::{
     keys::new_session,
+    opening::{Greeting, Opening},
     stream::{Event, Patience, Stream},
     transport::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, LinkVerdict,
@@ -10,7 +11,7 @@ use crate::{
     },
 };
 use remofile_proto::{
-    Answer, Code, Detail, Hello, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome,
+    Answer, Code, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome,
     encode_request, envelope, limits,
 };
 use std::{
@@ -266,75 +267,56 @@ impl Channel {
         Ok(())
     }
 
-    /// [SES-1] [SES-2] Each hello has an id of its own, and names the one before it for takeover.
-    fn say_hello(&mut self, mut take: Option<SessionId>) -> Result<(), ClientError> {
-        let deadline = Instant::now() + self.options.connect_timeout.max(HELLO_SILENCE);
+    /// Says hello until a session is open; `take` names the one that it replaces.
+    fn say_hello(&mut self, take: Option<SessionId>) -> Result<(), ClientError> {
+        let deadline = self.now() + self.options.connect_timeout.max(HELLO_SILENCE);
+        let mut opening = Opening::new(&self.options.name, self.options.lease_ms, take, HELLO_SILENCE);
         let mut takes_over = self.options.take;
-        while Instant::now() < deadline {
-            let session = new_session();
-            let hello = Operation::Hello(Hello {
-                auth: self.keys.hello.auth(session),
-                client: self.options.name.clone(),
-                take,
-                lease_ms: self.options.lease_ms,
-            });
-            self.session = session;
-            self.send_unnumbered(&hello)?;
-            match self.await_welcome(&hello, deadline.min(Instant::now() + HELLO_SILENCE))? {
-                None => take = Some(session),
-                Some(Ok(Answer::Welcome(welcome))) => {
+        while self.now() < deadline {
+            // [SES-1] A new id for each.
+            self.session = new_session();
+            let header = opening.say_hello(self.now(), self.session, self.keys.hello.auth(self.session));
+            self.send_header(header)?;
+            match self.await_greeting(&mut opening)? {
+                Greeting::Open(welcome) => {
                     let window = if self.options.lockstep { 1 } else { welcome.window };
-                    self.stream = Stream::new(self.now(), session, window, patience(&self.options));
+                    self.stream = Stream::new(self.now(), self.session, window, patience(&self.options));
                     self.welcome = welcome;
                     self.is_over = false;
                     return Ok(());
                 }
-                Some(Ok(other)) => return Err(super::unexpected("hello", &other)),
-                Some(Err(Refusal { code: Code::Busy, detail: Detail::Busy(busy), .. })) => {
-                    if !std::mem::replace(&mut takes_over, false) {
-                        return Err(ClientError::Busy(busy));
-                    }
-                    take = Some(busy.session);
+                Greeting::Ignored | Greeting::Again => {}
+                Greeting::Busy(busy) if std::mem::replace(&mut takes_over, false) => {
+                    opening = Opening::new(&self.options.name, self.options.lease_ms, Some(busy.session), HELLO_SILENCE);
                 }
-                Some(Err(Refusal { code: Code::NoSession, .. })) => {}
-                Some(Err(Refusal { code: Code::Auth, .. })) => {
+                Greeting::Busy(busy) => return Err(ClientError::Busy(busy)),
+                Greeting::Refused(Refusal { code: Code::Auth, .. }) => {
                     return Err(ClientError::TokenRefused { endpoint: self.endpoint.clone() });
                 }
-                Some(Err(refusal)) => {
-                    return Err(ClientError::NotRemofile {
-                        endpoint: self.endpoint.clone(),
-                        reason: format!("hello was answered {}", refusal.code),
-                    });
-                }
+                Greeting::Refused(refusal) => return Err(self.not_remofile(&format!("hello was answered {}", refusal.code))),
+                Greeting::Unknown(code) => return Err(self.not_remofile(&format!("hello was answered with code {code}"))),
+                Greeting::Malformed(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
             }
         }
         Err(ClientError::TimedOut { operation: "hello", after: self.options.connect_timeout })
     }
 
-    fn await_welcome(
-        &mut self,
-        hello: &Operation,
-        deadline: Instant,
-    ) -> Result<Option<Result<Answer, Refusal>>, ClientError> {
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+    /// What the last hello was answered; [`Greeting::Again`] when its silence is over.
+    fn await_greeting(&mut self, opening: &mut Opening) -> Result<Greeting, ClientError> {
+        while let Some(left) = opening.next_deadline().and_then(|at| at.checked_sub(self.now())) {
             if left.is_zero() {
-                return Ok(None);
+                break;
             }
             for message in self.wait(left)? {
                 let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
                 let Ok(reply) = Reply::decode(&frames) else { continue };
-                // [ENV-16] VERSION comes without the session.
-                let is_ours = reply.session == self.session || reply.code == u64::from(Code::Version.number());
-                if reply.seq == 0 && is_ours {
-                    return match reply.into_answer(hello) {
-                        Ok(answer) => Ok(Some(Ok(answer))),
-                        Err(ReplyError::Refused(refusal)) => Ok(Some(Err(refusal))),
-                        Err(error) => Err(ClientError::Protocol { reason: error.to_string() }),
-                    };
+                match opening.on_reply(&reply) {
+                    Greeting::Ignored => {}
+                    greeting => return Ok(greeting),
                 }
             }
         }
+        Ok(Greeting::Again)
     }
 
     fn ask_unnumbered(&mut self, operation: &Operation, wait: Duration) -> Result<Option<u64>, ClientError> {
@@ -354,7 +336,10 @@ impl Channel {
     }
 
     fn send_unnumbered(&mut self, operation: &Operation) -> Result<(), ClientError> {
-        let header = encode_request(self.session, 0, operation);
+        self.send_header(encode_request(self.session, 0, operation))
+    }
+
+    fn send_header(&mut self, header: Vec<u8>) -> Result<(), ClientError> {
         // A full queue is silence, and handled as such.
         self.socket
             .send(vec![Message::new(), Message::from(header)])
@@ -436,11 +421,7 @@ impl Channel {
             self.unnumbered = Some(reply.code);
             return Ok(());
         }
-        let next = match (reply.code == u64::from(Code::Seq.number())).then(|| reply.into_answer(&Operation::Ping)) {
-            Some(Err(ReplyError::Refused(Refusal { detail: Detail::Next(next), .. }))) => Some(next),
-            _ => None,
-        };
-        match self.stream.on_reply(self.started.elapsed(), reply.session, reply.seq, reply.code, next) {
+        match self.stream.on_reply(self.started.elapsed(), &reply) {
             Event::Answered { seq, .. } => {
                 let Some((operation, payload_len)) = self.operations.remove(&seq) else { return Ok(()) };
                 let result = match reply.into_answer(&operation) {
@@ -450,9 +431,7 @@ impl Channel {
                     Err(error @ ReplyError::UnknownCode { .. }) => {
                         Err(Refusal::because(Code::Internal, error.to_string()))
                     }
-                    Err(ReplyError::Malformed(error)) => {
-                        return Err(ClientError::Protocol { reason: error.to_string() });
-                    }
+                    Err(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
                 };
                 let result = result.map(|answer| {
                     let content = matches!(answer, Answer::Read(_)).then(|| message.pop()).flatten().map(Content);
@@ -475,6 +454,10 @@ impl Channel {
     fn lost(&mut self, reason: &str) -> ClientError {
         self.is_over = true;
         ClientError::SessionLost { reason: reason.to_owned() }
+    }
+
+    fn not_remofile(&self, reason: &str) -> ClientError {
+        ClientError::NotRemofile { endpoint: self.endpoint.clone(), reason: reason.to_owned() }
     }
 
     fn unreachable(&self, reason: &str) -> ClientError {

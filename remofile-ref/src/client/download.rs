@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     fs::{self, File},
     io,
+    os::unix::fs::PermissionsExt as _,
     path::Path as LocalPath,
     time::{Duration, SystemTime},
 };
@@ -98,7 +99,7 @@ impl FileClient {
         let part = tempfile::Builder::new()
             .prefix(".remofile-")
             .suffix(".part")
-            .permissions(fs::Permissions::from_mode_less_umask())
+            .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(directory)
             .map_err(failed)?;
         let bytes = self.read_all(remote, &etag, size, part.as_file()).map_err(|error| match error {

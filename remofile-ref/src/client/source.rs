@@ -97,7 +97,7 @@ impl Source {
     /// [UP-7] The id under which a client without any state finds its upload again.
     pub(super) fn upload_id(&self, root: Option<RootId>, target: &Path) -> UploadId {
         let mut hasher = blake3::Hasher::new_derive_key("remofile/1 upload id");
-        hasher.update(root.as_ref().map_or(&[0; RootId::LEN], RootId::as_bytes));
+        hasher.update(root.unwrap_or(RootId::new([0; RootId::LEN])).as_bytes());
         let Identity { device, inode, size, mtime_ns, ctime_ns: _ } = self.opened_as;
         for number in [device, inode, size, mtime_ns.cast_unsigned()] {
             hasher.update(&number.to_le_bytes());
