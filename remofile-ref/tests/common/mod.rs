@@ -15,6 +15,21 @@ pub fn skip(reason: &str) {
     assert!(std::env::var_os("REMOFILE_NO_SKIP").is_none(), "{test} must not be skipped: {reason}");
 }
 
+/// Makes this thread a user whom permissions bind; false, and skipped, where it cannot become one.
+pub fn unprivileged() -> bool {
+    if !rustix::process::geteuid().is_root() {
+        return true;
+    }
+    let nobody = rustix::process::Uid::from_raw(65_534);
+    match rustix::thread::set_thread_res_uid(nobody, nobody, nobody) {
+        Ok(()) => true,
+        Err(errno) => {
+            skip(&format!("this thread cannot give up its rights: {errno}"));
+            false
+        }
+    }
+}
+
 /// Where proptest keeps the cases that failed.
 pub fn beside_the_source() -> Option<Box<dyn proptest::test_runner::FailurePersistence>> {
     Some(Box::new(proptest::test_runner::FileFailurePersistence::WithSource("regressions")))
@@ -268,9 +283,9 @@ pub struct Mount(std::path::PathBuf);
 impl Mount {
     pub fn tmpfs(at: &std::path::Path, options: &str) -> Option<Self> {
         let mounted =
-            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).status();
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         match mounted {
-            Ok(status) if status.success() => Some(Self(at.to_owned())),
+            Ok(output) if output.status.success() => Some(Self(at.to_owned())),
             failed => {
                 skip(&format!("a tmpfs cannot be mounted: {failed:?}"));
                 None
