@@ -11,8 +11,8 @@ use crate::{
     },
 };
 use remofile_proto::{
-    Answer, Code, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome,
-    encode_request, envelope, limits,
+    Answer, Code, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome, encode_request, envelope,
+    limits,
 };
 use std::{
     cell::RefCell,
@@ -146,7 +146,10 @@ impl fmt::Debug for Content {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel").field("endpoint", &self.endpoint).field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Channel")
+            .field("endpoint", &self.endpoint)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
     }
 }
 
@@ -287,14 +290,19 @@ impl Channel {
                 }
                 Greeting::Ignored | Greeting::Again => {}
                 Greeting::Busy(busy) if std::mem::replace(&mut takes_over, false) => {
-                    opening = Opening::new(&self.options.name, self.options.lease_ms, Some(busy.session), HELLO_SILENCE);
+                    opening =
+                        Opening::new(&self.options.name, self.options.lease_ms, Some(busy.session), HELLO_SILENCE);
                 }
                 Greeting::Busy(busy) => return Err(ClientError::Busy(busy)),
                 Greeting::Refused(Refusal { code: Code::Auth, .. }) => {
                     return Err(ClientError::TokenRefused { endpoint: self.endpoint.clone() });
                 }
-                Greeting::Refused(refusal) => return Err(self.not_remofile(&format!("hello was answered {}", refusal.code))),
-                Greeting::Unknown(code) => return Err(self.not_remofile(&format!("hello was answered with code {code}"))),
+                Greeting::Refused(refusal) => {
+                    return Err(self.not_remofile(&format!("hello was answered {}", refusal.code)));
+                }
+                Greeting::Unknown(code) => {
+                    return Err(self.not_remofile(&format!("hello was answered with code {code}")));
+                }
                 Greeting::Malformed(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
             }
         }
@@ -488,7 +496,8 @@ fn connect(endpoint: &Endpoint, keys: &Keys, options: &ClientOptions) -> Result<
 fn claims(frames: &[&[u8]], session: SessionId) -> bool {
     frames.iter().find(|frame| !frame.is_empty()).is_some_and(|header| {
         let start = envelope::HEADER_START.len();
-        header.starts_with(&envelope::HEADER_START) && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
+        header.starts_with(&envelope::HEADER_START)
+            && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
     })
 }
 
@@ -523,7 +532,9 @@ fn unknown_welcome() -> Welcome {
 fn from_transport(error: TransportError, endpoint: &str) -> ClientError {
     let endpoint = endpoint.to_owned();
     match error {
-        TransportError::Link(LinkVerdict::AuthRefused | LinkVerdict::KeyRefused) => ClientError::TokenRefused { endpoint },
+        TransportError::Link(LinkVerdict::AuthRefused | LinkVerdict::KeyRefused) => {
+            ClientError::TokenRefused { endpoint }
+        }
         TransportError::Link(verdict @ (LinkVerdict::Mechanism | LinkVerdict::NotRemofile)) => {
             ClientError::NotRemofile { endpoint, reason: verdict.to_string() }
         }
