@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{digest, finish, path, served, skip, up};
+use common::{Mount, digest, finish, path, run, served, skip, up};
 use remofile::{Storage, Store, StoreOptions};
 use remofile_proto::{Answer, Code, Operation, Precondition};
 use std::os::unix::process::ExitStatusExt;
@@ -249,6 +249,64 @@ fn a_server_that_dies_at_any_call_leaves_the_old_file_or_the_new_one() {
             }
         }
     }
+}
+
+/// Cuts the power of a mounted ext4: what is not on stable storage is gone.
+fn cut_power(at: &Path) -> Option<()> {
+    const SHUTDOWN: &str = "import fcntl, os, struct, sys\n\
+        fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
+    run(Command::new("python3").args(["-c", SHUTDOWN]).arg(at))
+}
+
+#[test]
+fn what_flush_acknowledged_survives_a_power_cut() {
+    let around = tempfile::tempdir().unwrap();
+    let (root, image) = (around.path().join("root"), around.path().join("image"));
+    std::fs::create_dir(&root).unwrap();
+    let Some(mount) = Mount::ext4(&root, &image) else { return };
+    let mut store = Store::open(&root, StoreOptions::default()).unwrap();
+    let id = store.root_id();
+    let put = |at: &str| Operation::Put { path: path(at), pre: ANY, mtime_ns: Some(-7) };
+    let steps = [
+        (put("/new"), &b"new"[..]),
+        (put("/replaced"), b"old"),
+        (put("/replaced"), b"replaced"),
+        (put("/written"), b"01234"),
+        (Operation::Write { path: path("/written"), off: 1, etag: None }, b"xx"),
+        (put("/removed"), b""),
+        (Operation::Remove { path: path("/removed"), etag: None }, b""),
+        (Operation::Mkdir { path: path("/dir") }, b""),
+        (put("/moving"), b"moved"),
+        (Operation::Move { from: path("/moving"), to: path("/dir/moved"), pre: ANY, etag: None }, b""),
+        (begin(), b""),
+        (Operation::Append { up: up(1), off: 0 }, b"staged"),
+        (Operation::Flush, b""),
+        // Not flushed: the old content or the new one, and nothing between.
+        (put("/replaced"), b"again"),
+    ];
+    for (operation, payload) in &steps {
+        assert_eq!(code(&mut store, operation, payload), Code::Ok, "{operation:?}");
+    }
+    if cut_power(&root).is_none() {
+        return;
+    }
+    assert_eq!(code(&mut store, &put("/late"), b""), Code::Internal);
+    assert_eq!(code(&mut store, &Operation::Flush, &[]), Code::Internal);
+    drop(store);
+    drop(mount);
+    let Some(_mount) = Mount::ext4(&root, &image) else { return };
+    let mut store = Store::open(&root, StoreOptions::default()).unwrap();
+    assert_eq!(store.root_id(), id);
+    let content = |name: &str| std::fs::read(root.join(name)).unwrap();
+    assert_eq!(content("new"), b"new");
+    assert!([&b"replaced"[..], b"again"].contains(&content("replaced").as_slice()), "{:?}", content("replaced"));
+    assert_eq!(content("written"), b"0xx34");
+    assert_eq!(content("dir/moved"), b"moved");
+    assert!(!root.join("removed").exists() && !root.join("late").exists());
+    let stat = finish(&mut store, &Operation::Stat { path: path("/new") }, &[]).unwrap().answer;
+    assert!(matches!(stat, Answer::Entry(entry) if entry.mtime_ns == Some(-7)));
+    let staged = finish(&mut store, &begin(), &[]).unwrap().answer;
+    assert!(matches!(staged, Answer::Staged(staged) if staged.off == 6 && staged.hash == digest(b"staged")));
 }
 
 /// A served directory that nobody has open, and the guard that removes it.
