@@ -95,7 +95,7 @@ impl List {
         // Only the very next page of the same listing goes on with its names: anything else looks anew.
         let kept = store.walk.take().filter(|walk| {
             let goes_on = walk.path == *path && walk.tree == tree && walk.stopped_behind == after;
-            goes_on && !after.is_empty() && walk.stopped_at.elapsed() < PATIENCE
+            goes_on && !after.is_empty() && !walk.is_stale()
         });
         // The directory has to be there for every page, not for the first alone.
         let opened = if path.is_root() {
@@ -244,6 +244,11 @@ impl Walk {
         self.frames.push(Frame { prefix, names, reading, next, directory, budget });
         self.sought = sought;
         Ok(())
+    }
+
+    /// Whether nobody asked for the next page for so long that its names are not worth their memory.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stopped_at.elapsed() >= PATIENCE
     }
 
     fn paused(mut self, last: &str) -> Self {

@@ -256,6 +256,7 @@ impl Store {
 impl Storage for Store {
     fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
         self.cancel();
+        self.walk.take_if(|walk| walk.is_stale());
         if is_change(operation) {
             if self.options.read_only {
                 return Performed::Done(denied_change(operation));
