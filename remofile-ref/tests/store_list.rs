@@ -251,19 +251,6 @@ fn a_tree_deeper_than_paths_may_be_is_counted_and_not_entered() {
     assert_eq!((names.len(), skipped), (128, 1));
 }
 
-#[test]
-fn an_unreadable_directory_is_listed_and_counted() {
-    let mut served = served();
-    served.dir("closed/inside");
-    served.file("open", b"");
-    std::fs::set_permissions(served.disk("closed"), std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
-    if std::fs::read_dir(served.disk("closed")).is_ok() {
-        return common::skip("permissions do not bind this user");
-    }
-    assert_eq!(served.list_all("/", None, true), (vec!["closed".to_owned(), "open".to_owned()], 1));
-    assert_eq!(served.list("/closed", "", None, false), Err(Code::Denied));
-}
-
 fn tree() -> impl Strategy<Value = BTreeSet<String>> {
     let name = proptest::sample::select(vec!["a", "b", "a!", "a b", "ä", "A", "a\u{1}", "-", "~"]);
     proptest::collection::btree_set(proptest::collection::vec(name, 1..4).prop_map(|names| names.join("/")), 0..30)

@@ -5,12 +5,14 @@
 
 use super::errno::failed;
 use super::jail::{Jail, reserved};
-use super::names::Names;
+use super::job::{Job, Step};
+use super::names::{Names, Reading};
 use super::staging;
 use super::status::Status;
-use super::{Store, checked_path};
+use super::{SLICE, Store, checked_path};
+use crate::effect::Success;
 use remofile_proto::reply::PAGE_OVERHEAD;
-use remofile_proto::{Code, Kind, ListedEntry, Listing, Path, Refusal};
+use remofile_proto::{Answer, Code, Kind, ListedEntry, Listing, Path, Refusal};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
@@ -21,7 +23,8 @@ const BUDGET: usize = 64 << 20;
 const LEAST_BUDGET: usize = 256 << 10;
 /// How long a listing waits for its next page.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A walk that stopped at the end of a page.
+
+/// A walk through a directory or tree, from one page to the next.
 #[derive(Debug)]
 pub(super) struct Walk {
     path: Path,
@@ -30,6 +33,8 @@ pub(super) struct Walk {
     frames: Vec<Frame>,
     /// Names left out since the last entry.
     left_out: u64,
+    /// The point in the last frame behind which the walk goes on, until the names there are read.
+    sought: Vec<u8>,
     /// The name that the next page is asked to follow.
     stopped_behind: String,
     stopped_at: Instant,
@@ -40,10 +45,21 @@ struct Frame {
     /// Relative to the listed directory, ending in `/`; empty for the listed directory itself.
     prefix: String,
     names: Names,
+    /// The next run of names, while it is being read.
+    reading: Option<Reading>,
     next: usize,
     /// Open while a page is made; between pages the names are enough.
     directory: Option<OwnedFd>,
     budget: usize,
+}
+
+/// Whether a frame has a next name.
+enum Read {
+    Ready,
+    /// A run of names was completed just now.
+    Finished,
+    Unfinished,
+    Nothing,
 }
 
 /// What became of a name.
@@ -56,137 +72,192 @@ enum Look {
     Failed(Errno),
 }
 
-impl Store {
-    pub(super) fn list(
-        &mut self,
+/// A LIST under way: reading a large directory takes more than a slice.
+#[derive(Debug)]
+pub(super) struct List {
+    /// Gone when the page is complete and the walk waits for the next one.
+    walk: Option<Walk>,
+    listing: Listing,
+    limit: u64,
+    /// Bytes left in the page.
+    space: usize,
+}
+
+impl List {
+    pub(super) fn begin(
+        store: &mut Store,
         path: &Path,
         after: Option<&str>,
         limit: Option<u64>,
         tree: bool,
-    ) -> Result<Listing, Refusal> {
+    ) -> Result<Self, Refusal> {
         let after = after.unwrap_or_default();
         // Only the very next page of the same listing goes on with its names: anything else looks anew.
-        let kept = self.walk.take().filter(|walk| {
+        let kept = store.walk.take().filter(|walk| {
             let goes_on = walk.path == *path && walk.tree == tree && walk.stopped_behind == after;
-            goes_on && !after.is_empty() && walk.stopped_at.elapsed() < PATIENCE
+            goes_on && !after.is_empty() && !walk.is_stale()
         });
         // The directory has to be there for every page, not for the first alone.
         let opened = if path.is_root() {
-            self.jail.open_directory(self.jail.root(), "")
+            store.jail.open_directory(store.jail.root(), "")
         } else {
-            let place = self.jail.place(path, Code::NotDir)?;
-            self.jail.open_directory(&place.directory, place.name)
+            let place = store.jail.place(path, Code::NotDir)?;
+            store.jail.open_directory(&place.directory, place.name)
         };
         let top = opened.map_err(failed("opening the directory"))?.ok_or_else(reserved)?;
-        let mut walk = match kept {
+        let walk = match kept {
             Some(mut walk) => {
-                walk.frames[0].directory = Some(top);
+                if let Some(frame) = walk.frames.first_mut() {
+                    frame.directory = Some(top);
+                }
                 walk
             }
-            None => Walk::begin(&self.jail, path, tree, top, after)?,
+            None => Walk::begin(path, tree, top, after)?,
         };
-        let listing = walk.page(&self.jail, limit.unwrap_or(u64::MAX), self.options.chunk)?;
-        if let (true, Some(last)) = (listing.more, listing.entries.last()) {
-            walk.pause(&last.name);
-            self.walk = Some(walk);
+        let space = usize::try_from(store.options.chunk).unwrap_or(usize::MAX).saturating_sub(PAGE_OVERHEAD);
+        Ok(Self { walk: Some(walk), listing: Listing::default(), limit: limit.unwrap_or(u64::MAX), space })
+    }
+
+    /// Works for one slice; true when the page is complete.
+    fn advance(&mut self, jail: &Jail) -> Result<bool, Refusal> {
+        let until = Instant::now() + SLICE;
+        let Self { walk, listing, limit, space } = self;
+        let Some(walk) = walk else { return Ok(true) };
+        while let Some(frame) = walk.frames.last_mut() {
+            if !frame.reopen(jail, &walk.path)? {
+                walk.frames.pop();
+                continue;
+            }
+            match frame.read(until)? {
+                Read::Unfinished => return Ok(false),
+                Read::Finished => walk.seek(jail)?,
+                Read::Nothing => drop(walk.frames.pop()),
+                Read::Ready => match frame.look(jail, &walk.path) {
+                    Look::Nothing => frame.next += 1,
+                    Look::Failed(errno) => return Err(failed("looking at an entry")(errno)),
+                    Look::LeftOut => {
+                        frame.next += 1;
+                        walk.left_out += 1;
+                    }
+                    Look::Entry(listed) => {
+                        let cost = listed.encoded_len();
+                        let is_full = listing.entries.len() as u64 >= *limit || cost > *space;
+                        if is_full && !listing.entries.is_empty() {
+                            listing.more = true;
+                            return Ok(true);
+                        }
+                        // [LIST-12]: names left out count on the page of the entry that follows them.
+                        listing.skipped += std::mem::take(&mut walk.left_out);
+                        *space = space.saturating_sub(cost);
+                        frame.next += 1;
+                        if walk.tree && listed.entry.kind == Kind::Dir {
+                            walk.enter(jail, &listed.name)?;
+                        }
+                        listing.entries.push(listed);
+                    }
+                },
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
         }
-        Ok(listing)
+        listing.skipped += walk.left_out;
+        Ok(true)
     }
 }
 
+impl Job for List {
+    fn step(&mut self, store: &mut Store) -> Step {
+        match self.advance(&store.jail) {
+            Ok(false) => Step::More { done: self.listing.entries.len() as u64, total: 0 },
+            Ok(true) => {
+                let listing = std::mem::take(&mut self.listing);
+                if let (true, Some(last)) = (listing.more, listing.entries.last()) {
+                    store.walk = self.walk.take().map(|walk| walk.paused(&last.name));
+                }
+                Step::Done(Ok(Success::of(Answer::Listing(listing))))
+            }
+            Err(refusal) => Step::Done(Err(refusal)),
+        }
+    }
+
+    fn abandon(&mut self, _store: &mut Store) {}
+}
+
 impl Walk {
-    /// Stands before the first entry behind `after`.
-    fn begin(jail: &Jail, path: &Path, tree: bool, top: OwnedFd, after: &str) -> Result<Self, Refusal> {
-        let (stopped_behind, stopped_at) = (String::new(), Instant::now());
-        let mut walk = Self { path: path.clone(), tree, frames: Vec::new(), left_out: 0, stopped_behind, stopped_at };
+    /// Stands in the listed directory, whose names are still to be read.
+    fn begin(path: &Path, tree: bool, top: OwnedFd, after: &str) -> Result<Self, Refusal> {
         // [LIST-2]: "/" counts as 00, and so no name can have either.
         let key: Vec<u8> = after.bytes().map(|byte| if byte == b'/' { 0 } else { byte }).collect();
-        let mut rest = Some(key.as_slice());
-        let mut directory = Some((String::new(), top));
-        while let Some((prefix, opened)) = directory.take() {
-            let mut parts = rest.unwrap_or_default().splitn(2, |byte| *byte == 0);
-            let first = parts.next().unwrap_or_default();
-            let deeper = parts.next();
-            walk.enter(prefix, opened, before(first)).map_err(failed("reading the directory"))?;
-            let Some(frame) = walk.frames.last_mut() else { break };
-            frame.next = frame.names.index_of(first);
-            // The named entry itself lies at or before `after`; what is in it may lie behind.
-            if !first.is_empty() && frame.names.name(frame.next) == Some(first) {
-                if tree
-                    && let Look::Entry(listed) = frame.look(jail, path)
-                    && listed.entry.kind == Kind::Dir
-                    && let Some(opened) = frame.open_child(jail, first).or_else(unless_denied)?
-                {
-                    directory = Some((format!("{}/", listed.name), opened));
-                }
-                frame.next += 1;
-            }
-            rest = deeper;
-        }
+        let (stopped_behind, stopped_at) = (String::new(), Instant::now());
+        let (frames, left_out, sought) = (Vec::new(), 0, Vec::new());
+        let mut walk = Self { path: path.clone(), tree, frames, left_out, sought, stopped_behind, stopped_at };
+        walk.push(String::new(), top, key)?;
         Ok(walk)
     }
 
-    fn page(&mut self, jail: &Jail, limit: u64, chunk: u64) -> Result<Listing, Refusal> {
-        let mut listing = Listing::default();
-        let mut space = usize::try_from(chunk).unwrap_or(usize::MAX).saturating_sub(PAGE_OVERHEAD);
-        while let Some(frame) = self.frames.last_mut() {
-            if !frame.reopen(jail, &self.path)? || !frame.refill()? {
-                self.frames.pop();
-                continue;
-            }
-            match frame.look(jail, &self.path) {
-                Look::Nothing => frame.next += 1,
-                Look::Failed(errno) => return Err(failed("looking at an entry")(errno)),
-                Look::LeftOut => {
-                    frame.next += 1;
-                    self.left_out += 1;
-                }
-                Look::Entry(listed) => {
-                    let cost = listed.encoded_len();
-                    let is_full = listing.entries.len() as u64 >= limit || cost > space;
-                    if is_full && !listing.entries.is_empty() {
-                        listing.more = true;
-                        return Ok(listing);
-                    }
-                    // [LIST-12]: names left out count on the page of the entry that follows them.
-                    listing.skipped += std::mem::take(&mut self.left_out);
-                    space = space.saturating_sub(cost);
-                    frame.next += 1;
-                    if self.tree && listed.entry.kind == Kind::Dir {
-                        let child = listed.name.rsplit('/').next().unwrap_or_default().as_bytes();
-                        match frame.open_child(jail, child) {
-                            Ok(Some(opened)) => {
-                                let prefix = format!("{}/", listed.name);
-                                self.enter(prefix, opened, &[]).map_err(failed("reading the directory"))?;
-                            }
-                            Ok(None) => {}
-                            // It is there and is listed; that what is in it is missing must show.
-                            Err(refusal) if refusal.code == Code::Denied => self.left_out += 1,
-                            Err(refusal) => return Err(refusal),
-                        }
-                    }
-                    listing.entries.push(listed);
-                }
-            }
+    /// Goes to the first name behind the point that is sought, now that the names there are known.
+    fn seek(&mut self, jail: &Jail) -> Result<(), Refusal> {
+        let key = std::mem::take(&mut self.sought);
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        let (first, deeper) = split(&key);
+        frame.next = frame.names.index_of(first);
+        if first.is_empty() || frame.names.name(frame.next) != Some(first) {
+            return Ok(());
         }
-        listing.skipped += self.left_out;
-        Ok(listing)
+        // The named entry itself lies at or before the point; what is in it may lie behind.
+        let look = frame.look(jail, &self.path);
+        let opened = frame.open_child(jail, first);
+        frame.next += 1;
+        match look {
+            Look::Entry(listed) if self.tree && listed.entry.kind == Kind::Dir => match opened {
+                Ok(Some(directory)) => self.push(format!("{}/", listed.name), directory, deeper.to_vec()),
+                Err(refusal) if refusal.code != Code::Denied => Err(refusal),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 
-    fn enter(&mut self, prefix: String, directory: OwnedFd, after: &[u8]) -> Result<(), Errno> {
+    /// Goes on in a directory that was just listed, if it is there still.
+    fn enter(&mut self, jail: &Jail, relative: &str) -> Result<(), Refusal> {
+        let Some(frame) = self.frames.last() else { return Ok(()) };
+        let name = relative.rsplit('/').next().unwrap_or_default();
+        match frame.open_child(jail, name.as_bytes()) {
+            Ok(Some(directory)) => self.push(format!("{relative}/"), directory, Vec::new()),
+            Ok(None) => Ok(()),
+            // It is there and is listed; that what is in it is missing must show.
+            Err(refusal) if refusal.code == Code::Denied => {
+                self.left_out += 1;
+                Ok(())
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn push(&mut self, prefix: String, directory: OwnedFd, sought: Vec<u8>) -> Result<(), Refusal> {
         let spent: usize = self.frames.iter().map(|frame| frame.names.weight()).sum();
         let budget = (BUDGET.saturating_sub(spent) / 2).max(LEAST_BUDGET);
-        let names = Names::read(&directory, after, budget)?;
-        self.frames.push(Frame { prefix, names, next: 0, directory: Some(directory), budget });
+        let reading = Reading::begin(&directory, before(split(&sought).0), budget);
+        let reading = Some(reading.map_err(failed("reading the directory"))?);
+        let (names, next, directory) = (Names::default(), 0, Some(directory));
+        self.frames.push(Frame { prefix, names, reading, next, directory, budget });
+        self.sought = sought;
         Ok(())
     }
 
-    fn pause(&mut self, last: &str) {
+    /// Whether nobody asked for the next page for so long that its names are not worth their memory.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stopped_at.elapsed() >= PATIENCE
+    }
+
+    fn paused(mut self, last: &str) -> Self {
         for frame in &mut self.frames {
             frame.directory = None;
         }
         self.stopped_behind = last.to_owned();
         self.stopped_at = Instant::now();
+        self
     }
 }
 
@@ -209,19 +280,28 @@ impl Frame {
         Ok(true)
     }
 
-    /// Makes sure that there is a next name; false when there is none.
-    fn refill(&mut self) -> Result<bool, Refusal> {
-        if self.names.name(self.next).is_some() {
-            return Ok(true);
+    /// Makes sure that there is a next name, if there is one.
+    fn read(&mut self, until: Instant) -> Result<Read, Refusal> {
+        let reading_failed = failed("reading the directory");
+        let Some(directory) = &self.directory else { return Ok(Read::Nothing) };
+        if let Some(mut reading) = self.reading.take() {
+            if !reading.advance(directory, until).map_err(&reading_failed)? {
+                self.reading = Some(reading);
+                return Ok(Read::Unfinished);
+            }
+            (self.names, self.next) = (reading.finish(), 0);
+            return Ok(Read::Finished);
         }
-        let (false, Some(last), Some(directory)) = (self.names.is_complete(), self.names.last(), &self.directory)
-        else {
-            return Ok(false);
-        };
-        let last = last.to_vec();
-        self.names = Names::read(directory, &last, self.budget).map_err(failed("reading the directory"))?;
-        self.next = 0;
-        Ok(self.names.name(0).is_some())
+        if self.names.name(self.next).is_some() {
+            return Ok(Read::Ready);
+        }
+        match self.names.last() {
+            Some(last) if !self.names.is_complete() => {
+                self.reading = Some(Reading::begin(directory, last, self.budget).map_err(reading_failed)?);
+                Ok(Read::Unfinished)
+            }
+            _ => Ok(Read::Nothing),
+        }
     }
 
     fn look(&self, jail: &Jail, path: &Path) -> Look {
@@ -261,8 +341,12 @@ fn before(name: &[u8]) -> &[u8] {
     name.split_last().map_or(&[], |(_, shorter)| shorter)
 }
 
-fn unless_denied(refusal: Refusal) -> Result<Option<OwnedFd>, Refusal> {
-    if refusal.code == Code::Denied { Ok(None) } else { Err(refusal) }
+/// The first name of a point in the order, and the point in that directory.
+fn split(key: &[u8]) -> (&[u8], &[u8]) {
+    match key.iter().position(|byte| *byte == 0) {
+        Some(end) => (&key[..end], &key[end + 1..]),
+        None => (key, &[]),
+    }
 }
 
 fn below(path: &Path) -> &str {

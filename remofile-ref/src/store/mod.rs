@@ -19,7 +19,7 @@ use crate::effect::{Outcome, Performed, Storage, Success};
 use durable::{Durability, Flush};
 use jail::Jail;
 use job::{Copy, Hash, Job, Step};
-use list::Walk;
+use list::{List, Walk};
 use remofile_proto::{Answer, Code, Operation, Path, Refusal, RootId, UploadId};
 use rustix::fd::AsFd;
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -211,7 +211,8 @@ impl Store {
         match operation {
             Operation::Stat { path } => entry(self.stat(path)?),
             Operation::List { path, after, limit, tree } => {
-                answer(Answer::Listing(self.list(path, after.as_deref(), *limit, *tree)?))
+                let list = List::begin(self, path, after.as_deref(), *limit, *tree)?;
+                Ok(self.run(Box::new(list)))
             }
             Operation::Read { path, off, len, etag } => Ok(Performed::Done(self.read(path, *off, *len, etag.as_ref()))),
             Operation::Hash { path, off, len } => {
@@ -255,6 +256,7 @@ impl Store {
 impl Storage for Store {
     fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
         self.cancel();
+        self.walk.take_if(|walk| walk.is_stale());
         if is_change(operation) {
             if self.options.read_only {
                 return Performed::Done(denied_change(operation));

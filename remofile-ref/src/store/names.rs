@@ -3,6 +3,7 @@
 use rustix::fd::AsFd;
 use rustix::fs::{RawDir, SeekFrom, seek};
 use rustix::io::Errno;
+use std::time::Instant;
 
 /// How many bytes one read of a directory may bring.
 const READ_BYTES: usize = 64 << 10;
@@ -21,30 +22,59 @@ pub(super) struct Names {
     complete: bool,
 }
 
-impl Names {
-    /// Reads the names behind `after`, the smallest ones if they need more than `budget` bytes.
-    pub(super) fn read(directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
-        seek(&directory, SeekFrom::Start(0))?;
-        let mut names = Self { bytes: Vec::new(), spans: Vec::new(), complete: true };
-        let mut bound: Option<Vec<u8>> = None;
-        let mut buffer = Vec::with_capacity(READ_BYTES);
-        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+/// A directory that is being read, a slice at a time.
+#[derive(Debug)]
+pub(super) struct Reading {
+    names: Names,
+    after: Vec<u8>,
+    bound: Option<Vec<u8>>,
+    budget: usize,
+    buffer: Vec<u8>,
+}
+
+impl Reading {
+    /// Begins with the names behind `after`; keeps the smallest ones if they need more than `budget` bytes.
+    pub(super) fn begin(directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
+        seek(directory, SeekFrom::Start(0))?;
+        let buffer = Vec::with_capacity(READ_BYTES);
+        Ok(Self { names: Names::default(), after: after.to_vec(), bound: None, budget, buffer })
+    }
+
+    /// Reads on until then; true when the directory is at its end.
+    pub(super) fn advance(&mut self, directory: impl AsFd, until: Instant) -> Result<bool, Errno> {
+        let mut entries = RawDir::new(directory, self.buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." || name <= after || bound.as_deref().is_some_and(|bound| name > bound) {
-                continue;
+            let is_wanted = name > self.after.as_slice() && self.bound.as_deref().is_none_or(|bound| name <= bound);
+            if is_wanted && name != b"." && name != b".." {
+                self.names.push(name);
+                if self.names.weight() > self.budget {
+                    self.names.keep_smaller_half();
+                    self.bound = self.names.last().map(<[u8]>::to_vec);
+                }
             }
-            names.push(name);
-            if names.weight() > budget {
-                names.keep_smaller_half();
-                bound = names.last().map(<[u8]>::to_vec);
+            // What the kernel has handed over cannot be asked for again.
+            if entries.is_buffer_empty() && Instant::now() >= until {
+                return Ok(false);
             }
         }
-        names.sort();
-        Ok(names)
+        Ok(true)
     }
 
+    pub(super) fn finish(mut self) -> Names {
+        self.names.sort();
+        self.names
+    }
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), spans: Vec::new(), complete: true }
+    }
+}
+
+impl Names {
     pub(super) fn name(&self, index: usize) -> Option<&[u8]> {
         self.spans.get(index).map(|&span| slice(&self.bytes, span))
     }
@@ -118,7 +148,10 @@ mod tests {
         let opened = std::fs::File::open(directory.path()).unwrap();
         let (mut found, mut after, mut runs) = (Vec::new(), Vec::new(), 0);
         loop {
-            let names = Names::read(&opened, &after, 1_000).unwrap();
+            let mut reading = Reading::begin(&opened, &after, 1_000).unwrap();
+            // A slice that is over before it begins still makes progress.
+            while !reading.advance(&opened, Instant::now()).unwrap() {}
+            let names = reading.finish();
             assert!(names.weight() <= 1_000);
             found.extend((0..).map_while(|index| names.name(index).map(<[u8]>::to_vec)));
             runs += 1;
@@ -133,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_index_of_a_missing_name_is_that_of_the_next_one() {
-        let mut names = Names { bytes: Vec::new(), spans: Vec::new(), complete: true };
+        let mut names = Names::default();
         for name in [&b"d"[..], b"b"] {
             names.push(name);
         }

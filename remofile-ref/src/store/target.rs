@@ -206,3 +206,40 @@ fn is_spelled(place: &Place<'_>) -> Result<bool, Refusal> {
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::store::jail::Jail;
+
+    /// A jail that takes its file system for one that folds names.
+    fn folding(directory: &std::path::Path) -> Jail {
+        let mut jail = Jail::new(std::fs::File::open(directory).unwrap().into()).unwrap();
+        jail.assume_folding(true);
+        jail
+    }
+
+    #[test]
+    fn a_name_that_is_spelled_alike_does_not_clash() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("name"), b"").unwrap();
+        let (jail, path) = (folding(directory.path()), Path::parse("/name").unwrap());
+        let place = jail.place(&path, Code::NotFile).unwrap();
+        assert_eq!(judge(&place, &Precondition::Absent, None).unwrap_err().code, Code::Exists);
+        assert!(matches!(judge(&place, &Precondition::Any, None), Ok(Verdict::Replace(_))));
+    }
+
+    #[test]
+    fn a_directory_knows_the_spelling_of_its_names() {
+        let directory = tempfile::tempdir().unwrap();
+        for n in 0..2_000 {
+            std::fs::write(directory.path().join(format!("name-{n}")), b"").unwrap();
+        }
+        let jail = folding(directory.path());
+        for (name, expected) in [("/name-1234", true), ("/NAME-1234", false)] {
+            let path = Path::parse(name).unwrap();
+            assert_eq!(is_spelled(&jail.place(&path, Code::NotFile).unwrap()), Ok(expected), "{name}");
+        }
+    }
+}

@@ -214,21 +214,23 @@ impl Store {
     /// Makes the age, and a size that is announced anew, survive this process.
     fn describe_anew(&mut self, up: UploadId, path: &Path, size: Option<u64>, right: bool) -> Result<(), Refusal> {
         let staging = self.staging()?;
-        let described = if right {
-            staging.open_file(&about_name(up)).and_then(|(about, _)| futimens(about, &modified_now()))
-        } else {
-            staging.replace(&about_name(up), &write_about(path, size), false)
-        };
+        let touch = |staging: &Staging| futimens(staging.open_file(&about_name(up))?.0, &modified_now());
+        if right && touch(staging).is_ok() {
+            return Ok(());
+        }
+        let described = staging.replace(&about_name(up), &write_about(path, size), false);
         described.map_err(failed("describing the upload"))
     }
 
     fn refuse_what_cannot_fit(&self, up: UploadId, path: &Path, size: u64) -> Result<(), Refusal> {
-        let Some(staging) = &self.staging else { return Err(Refusal::new(Code::Denied)) };
+        let Some(staging) = self.staging.as_ref().filter(|_| size > 0) else { return Ok(()) };
         let usage = fstatvfs(staging).map_err(failed("asking for free space"))?;
         let replaced = self.uploads.iter().filter(|(id, upload)| **id == up || upload.path == *path);
         let staged: u64 = replaced.filter_map(|(id, _)| Some(staging.status(&data_name(*id)).ok()?.size)).sum();
         let free = usage.f_bavail.saturating_mul(usage.f_frsize);
-        if size > free.saturating_add(staged) { Err(Refusal::new(Code::NoSpace)) } else { Ok(()) }
+        // A file system without a size of its own cannot tell.
+        let is_known = usage.f_blocks > 0;
+        if is_known && size > free.saturating_add(staged) { Err(Refusal::new(Code::NoSpace)) } else { Ok(()) }
     }
 
     /// [BEGIN-3], [BEGIN-6], and what has expired.
@@ -326,7 +328,11 @@ impl Commit {
             if begun.off <= SYNCED_AT_ONCE {
                 return fdatasync(&begun.file).map(|()| true);
             }
-            begun.barrier = Some(Barrier::start(&begun.file, fdatasync)?);
+            match Barrier::start(&begun.file, fdatasync) {
+                Ok(barrier) => begun.barrier = Some(barrier),
+                // No descriptor or thread to be had: then everybody waits.
+                Err(_) => return fdatasync(&begun.file).map(|()| true),
+            }
             self.syncing = true;
         }
     }

@@ -15,6 +15,21 @@ pub fn skip(reason: &str) {
     assert!(std::env::var_os("REMOFILE_NO_SKIP").is_none(), "{test} must not be skipped: {reason}");
 }
 
+/// Makes this thread a user whom permissions bind; false, and skipped, where it cannot become one.
+pub fn unprivileged() -> bool {
+    if !rustix::process::geteuid().is_root() {
+        return true;
+    }
+    let nobody = rustix::process::Uid::from_raw(65_534);
+    match rustix::thread::set_thread_res_uid(nobody, nobody, nobody) {
+        Ok(()) => true,
+        Err(errno) => {
+            skip(&format!("this thread cannot give up its rights: {errno}"));
+            false
+        }
+    }
+}
+
 /// Where proptest keeps the cases that failed.
 pub fn beside_the_source() -> Option<Box<dyn proptest::test_runner::FailurePersistence>> {
     Some(Box::new(proptest::test_runner::FileFailurePersistence::WithSource("regressions")))
@@ -59,7 +74,7 @@ pub fn finish(store: &mut impl Storage, operation: &Operation, payload: &[u8]) -
         match performed {
             Performed::Done(outcome) => return outcome,
             Performed::Working { done, total } => {
-                assert!(done <= total, "{done} of {total}");
+                assert!(done <= total || total == 0, "{done} of {total}");
                 assert!(Instant::now() < deadline, "{operation:?} does not end");
                 performed = store.proceed();
             }
@@ -263,24 +278,42 @@ impl Served {
 }
 
 /// A file system that is unmounted when this is dropped.
-pub struct Mount(std::path::PathBuf);
+pub struct Mount(PathBuf);
 
 impl Mount {
     pub fn tmpfs(at: &std::path::Path, options: &str) -> Option<Self> {
-        let mounted =
-            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).status();
-        match mounted {
-            Ok(status) if status.success() => Some(Self(at.to_owned())),
-            failed => {
-                skip(&format!("a tmpfs cannot be mounted: {failed:?}"));
-                None
-            }
+        Self::with(&["-t", "tmpfs", "-o", options, "tmpfs"], at)
+    }
+
+    /// An ext4 in a file, mounted so that nothing reaches the disk earlier than it has to.
+    pub fn ext4(at: &std::path::Path, image: &std::path::Path) -> Option<Self> {
+        if !image.exists() {
+            std::fs::File::create(image).unwrap().set_len(64 << 20).unwrap();
+            run(std::process::Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image))?;
         }
+        Self::with(&["-t", "ext4", "-o", "loop,noauto_da_alloc", image.to_str()?], at)
+    }
+
+    fn with(arguments: &[&str], at: &std::path::Path) -> Option<Self> {
+        run(std::process::Command::new("mount").args(arguments).arg(at))?;
+        Some(Self(at.to_owned()))
     }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
+        // Lazily, because a store may have it open still.
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+/// Runs a command that the test needs; skips where it is missing or fails.
+pub fn run(command: &mut std::process::Command) -> Option<()> {
+    let reason = match command.output() {
+        Ok(output) if output.status.success() => return Some(()),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    skip(&format!("{}: {reason}", command.get_program().display()));
+    None
 }
