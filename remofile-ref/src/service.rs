@@ -42,6 +42,8 @@ pub struct Service<S, A> {
     storage: S,
     authentic: A,
     header_limit: usize,
+    /// Whether the last message was a request of the holder.
+    for_holder: bool,
     work: Option<Work>,
     /// A poll whose operation was abandoned, not answered yet.
     owed: Option<Frames>,
@@ -60,7 +62,15 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// A server that nobody has spoken to; `authentic` says whether hello's `auth` fits the token.
     pub fn new(terms: Terms, storage: S, authentic: A) -> Self {
         let header_limit = usize::try_from(terms.welcome.header).unwrap_or(usize::MAX);
-        Self { session: Session::new(terms), storage, authentic, header_limit, work: None, owed: None }
+        Self {
+            session: Session::new(terms),
+            storage,
+            authentic,
+            header_limit,
+            for_holder: false,
+            work: None,
+            owed: None,
+        }
     }
 
     /// Takes a received message: all its frames, those before the empty delimiter and the delimiter too.
@@ -69,10 +79,15 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// client's silence.
     pub fn handle<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> Reaction {
         let received = envelope::receive(frames, self.header_limit);
+        self.for_holder = false;
         match &received.message {
             Message::NotOurs => Reaction::NotOurs,
             Message::Reply => Reaction::Silent,
-            Message::Request(request) => self.request(now, received.prefix, request),
+            Message::Request(request) => {
+                let reaction = self.request(now, received.prefix, request);
+                self.for_holder = self.session.holder() == Some(request.header.session);
+                reaction
+            }
             refused => match refused.refusal() {
                 Some(header) => Reaction::Reply(envelope::frames(received.prefix, header, None)),
                 None => Reaction::NotOurs,
@@ -101,9 +116,12 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         }
     }
 
-    /// Tells that the last call lasted until now: a client's idle time counts from here [SES-14].
+    /// Tells that the last call of [`Service::handle`] lasted until now: if it was for the holder, his idle time
+    /// counts from here [SES-14]. Messages of others keep nobody's session.
     pub fn work_ended(&mut self, now: Duration) {
-        self.session.work_ended(now);
+        if self.for_holder {
+            self.session.work_ended(now);
+        }
     }
 
     /// Whether [`Service::run_slice`] has something to do.

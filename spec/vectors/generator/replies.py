@@ -70,7 +70,6 @@ def entries(book):
     entry("of-a-link", "ENTRY-2", "A link has neither size nor time nor etag.", {"kind": "link"})
     entry("of-another-kind", "ENTRY-1", "A FIFO, socket or device.", {"kind": "other"})
     entry("of-a-racy-file", "ENTRY-6", "The etag may miss another change.", FILE | {"racy": True})
-    entry("of-a-racy-directory", "ENTRY-6", "A directory can be racy too.", DIRECTORY | {"racy": True})
     entry("with-racy-false", "ENTRY-6", "A reader takes a false racy that a writer leaves out.", FILE | {"racy": False}, known={"entry": FILE})
     entry("of-an-old-file", "CBOR-2", "Times reach down to -2^63.", FILE | {"mtime_ns": -MAX - 1, "size": 0})
     entry("of-the-largest-file", "CBOR-2", "Sizes and times reach up to 2^63-1.", FILE | {"mtime_ns": MAX, "size": MAX, "etag": b"\xff" * 64})

@@ -130,6 +130,8 @@ def lease(book):
         s.wait(20_000).hello(B, "BUSY", {"idle_ms": 20_000}).wait(10_000).hello(B)
     s = Scenario(book, "lease-is-not-renewed-by-others", "SES-13", "Being asked for does not keep a session.")
     s.hello(A).wait(20_000).hello(B, "BUSY").ping(B, "NO_SESSION").wait(10_000).hello(B)
+    s = Scenario(book, "lease-is-not-renewed-by-bad-message", "SES-13", "What does not decode is nobody's request.")
+    s.hello(A).wait(20_000).raw([encode([MAGIC, A, 1, "stat", 0])], "BAD_MESSAGE", seq=1, said="args that are no map").wait(10_000).hello(B)
     for asked, granted in ((0, 1000), (999, 1000), (1000, 1000), (5000, 5000), (LEASE, LEASE), (LEASE + 1, LEASE), (MAX, LEASE)):
         s = Scenario(book, f"lease-asked-for-{asked}", "SES-12", "A client may ask for a shorter lease, of a second at least.")
         s.hello(A, result={"lease_ms": granted}, lease_ms=asked).wait(granted - 1).hello(B, "BUSY", {"lease_ms": granted}).wait(1).hello(B, result={"lease_ms": LEASE})
@@ -141,7 +143,7 @@ def ending(book):
     s = Scenario(book, "bye-twice-is-answered-twice", "SES-18", "A bye that is sent again is answered OK until another session opens.")
     s.hello(A).bye(A).bye(A).hello(B).bye(A, "NO_SESSION").ping(B)
     s = Scenario(book, "bye-leaves-remembered-replies", "SES-18 SEQ-3", "What was executed can still be asked for; nothing new is executed.")
-    s.hello(A).mkdir(A, 1, "/a").bye(A).mkdir(A, 1, "/a", same_as=1).mkdir(A, 2, "/b", "NO_SESSION").hello(B).mkdir(A, 1, "/a", "NO_SESSION")
+    s.hello(A).mkdir(A, 1, "/a").bye(A).mkdir(A, 1, "/a", same_as=1).mkdir(A, 2, "/b", "NO_SESSION").mkdir(A, 1, "/b", "NO_SESSION").hello(B).mkdir(A, 1, "/a", "NO_SESSION")
     s.send(B, 1, "stat", {"path": "/b"}, "NOT_FOUND")
     s = Scenario(book, "bye-ends-the-id", "SES-5 SES-18", "An id opens one session in its life.")
     s.hello(A).bye(A).hello(A, "NO_SESSION").ping(A, "NO_SESSION").hello(B).bye(B).hello(A, "NO_SESSION").hello(B, "NO_SESSION").hello(C)
