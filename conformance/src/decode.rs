@@ -1,10 +1,6 @@
 //! What a message is, in words and in diagnostic notation.
 
-use remofile_proto::{
-    Limits, Message, Operation, Refusal, Reply,
-    cbor,
-    envelope, limits,
-};
+use remofile_proto::{Limits, Message, Operation, Refusal, Reply, cbor, envelope, limits};
 
 /// A message, explained.
 pub(crate) struct Explained {
@@ -87,10 +83,7 @@ mod tests {
     fn a_request_is_shown_in_diagnostic_notation() {
         let explained = explained(PING);
         assert!(explained.conformant);
-        assert_eq!(
-            explained.text,
-            "[\"rmf1\", h'5e5510000000000000000000000000a1', 0, \"ping\", {}]\na request: ping"
-        );
+        assert_eq!(explained.text, "[\"rmf1\", h'5e5510000000000000000000000000a1', 0, \"ping\", {}]\na request: ping");
     }
 
     #[test]

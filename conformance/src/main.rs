@@ -16,7 +16,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Explain a message: classify it, print it in diagnostic notation, say what is wrong with it
-    #[command(after_help = "Example:\n  conformance decode 8564726d6631505e5510000000000000000000000000a1006470696e67a0")]
+    #[command(
+        after_help = "Example:\n  conformance decode 8564726d6631505e5510000000000000000000000000a1006470696e67a0"
+    )]
     Decode {
         /// The frames behind the empty delimiter, each in hexadecimal; "" is an empty frame
         #[arg(required = true, value_name = "FRAME")]

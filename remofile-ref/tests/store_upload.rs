@@ -85,8 +85,7 @@ fn a_committed_file_has_the_time_that_was_asked_for() {
     for mtime_ns in [1_234_567_890_123_456_789, -1, -1_000_000_001] {
         let mut served = served();
         served.begin(1, "/film", None).unwrap();
-        let commit =
-            Operation::Commit { up: up(1), size: 0, hash: digest(b""), pre: ABSENT, mtime_ns: Some(mtime_ns) };
+        let commit = Operation::Commit { up: up(1), size: 0, hash: digest(b""), pre: ABSENT, mtime_ns: Some(mtime_ns) };
         let Ok(Answer::Entry(entry)) = served.answer(&commit, &[]) else { panic!("refused") };
         assert_eq!(entry.mtime_ns, Some(mtime_ns));
     }

@@ -18,7 +18,9 @@ pub(crate) fn directory(cli: &Cli, args: &MakeArgs) -> Result<(), Failure> {
         make_parents(&mut client, &path)?;
     }
     let entry = match client.mkdir(&path) {
-        Err(error) if error.is_exists() && (args.update || args.parents) => existing(&mut client, &path, Kind::Dir, error)?,
+        Err(error) if error.is_exists() && (args.update || args.parents) => {
+            existing(&mut client, &path, Kind::Dir, error)?
+        }
         result => result?,
     };
     finish(cli, client, &path, &entry)
@@ -49,7 +51,9 @@ pub(crate) fn remove(cli: &Cli, args: &RemoveArgs) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for path in &paths {
         match remove_one(&mut client, path, args) {
-            Ok(()) if cli.output.verbose > 0 => anstream::eprintln!("removed {}", super::output::escaped(path.as_str())),
+            Ok(()) if cli.output.verbose > 0 => {
+                anstream::eprintln!("removed {}", super::output::escaped(path.as_str()))
+            }
             Ok(()) => {}
             Err(error) => failures.push(Failure::from(error)),
         }

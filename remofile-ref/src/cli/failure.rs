@@ -113,7 +113,9 @@ impl From<io::Error> for Failure {
 
 fn client_exit_code(error: &ClientError) -> u8 {
     match error {
-        ClientError::Unreachable { .. } | ClientError::TimedOut { .. } | ClientError::SessionLost { .. } => exit::NETWORK,
+        ClientError::Unreachable { .. } | ClientError::TimedOut { .. } | ClientError::SessionLost { .. } => {
+            exit::NETWORK
+        }
         ClientError::InDoubt { .. } => exit::NETWORK,
         ClientError::TokenRefused { .. } => exit::REFUSED,
         ClientError::Busy(_) => exit::BUSY,
@@ -128,7 +130,9 @@ fn client_exit_code(error: &ClientError) -> u8 {
         },
         ClientError::Refused { refusal, .. } => match refusal.code {
             Code::NotFound => exit::NOT_FOUND,
-            Code::Exists | Code::NotFile | Code::NotDir | Code::NotEmpty | Code::NameClash | Code::UnsupportedKind => exit::EXISTS,
+            Code::Exists | Code::NotFile | Code::NotDir | Code::NotEmpty | Code::NameClash | Code::UnsupportedKind => {
+                exit::EXISTS
+            }
             Code::BadName => exit::BAD_NAME,
             Code::TooLarge | Code::NoSpace | Code::Limit => exit::LIMIT,
             Code::Changed => exit::SOURCE_CHANGED,

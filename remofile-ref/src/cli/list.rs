@@ -12,11 +12,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 pub(crate) fn run(cli: &Cli, args: &ListArgs) -> Result<(), Failure> {
     let path = remote_path(&args.path)?;
     let mut client = connect(cli)?;
-    let style = Style {
-        json: cli.output.json,
-        long: args.long,
-        human: io::stdout().is_terminal(),
-    };
+    let style = Style { json: cli.output.json, long: args.long, human: io::stdout().is_terminal() };
     let mut out = BufWriter::new(io::stdout().lock());
     let entry = client.stat(&path)?;
     if entry.kind == Kind::Dir {

@@ -20,9 +20,8 @@ use std::{
 };
 
 pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
-    let directory = fs::canonicalize(&args.directory).map_err(|error| {
-        Failure::usage(format!("cannot serve '{}': {error}", args.directory.display()))
-    })?;
+    let directory = fs::canonicalize(&args.directory)
+        .map_err(|error| Failure::usage(format!("cannot serve '{}': {error}", args.directory.display())))?;
     if directory == Path::new("/") && !args.allow_root {
         return Err(Failure::usage_with("will not serve '/'", "serve a directory below it, or say --allow-root"));
     }
@@ -65,9 +64,7 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
     out.flush()?;
     drop(out);
 
-    bound
-        .run(&stop)
-        .map_err(|error| Failure::Serve { what: "serving ended".to_owned(), source: Box::new(error) })
+    bound.run(&stop).map_err(|error| Failure::Serve { what: "serving ended".to_owned(), source: Box::new(error) })
 }
 
 fn endpoint(bind: &str, port: u16) -> Result<Endpoint, Failure> {

@@ -146,7 +146,10 @@ impl fmt::Debug for Content {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel").field("endpoint", &self.endpoint).field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Channel")
+            .field("endpoint", &self.endpoint)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
     }
 }
 
@@ -488,7 +491,8 @@ fn connect(endpoint: &Endpoint, keys: &Keys, options: &ClientOptions) -> Result<
 fn claims(frames: &[&[u8]], session: SessionId) -> bool {
     frames.iter().find(|frame| !frame.is_empty()).is_some_and(|header| {
         let start = envelope::HEADER_START.len();
-        header.starts_with(&envelope::HEADER_START) && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
+        header.starts_with(&envelope::HEADER_START)
+            && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
     })
 }
 
@@ -523,7 +527,9 @@ fn unknown_welcome() -> Welcome {
 fn from_transport(error: TransportError, endpoint: &str) -> ClientError {
     let endpoint = endpoint.to_owned();
     match error {
-        TransportError::Link(LinkVerdict::AuthRefused | LinkVerdict::KeyRefused) => ClientError::TokenRefused { endpoint },
+        TransportError::Link(LinkVerdict::AuthRefused | LinkVerdict::KeyRefused) => {
+            ClientError::TokenRefused { endpoint }
+        }
         TransportError::Link(verdict @ (LinkVerdict::Mechanism | LinkVerdict::NotRemofile)) => {
             ClientError::NotRemofile { endpoint, reason: verdict.to_string() }
         }

@@ -127,8 +127,7 @@ impl FileClient {
         while off < size || !expected.is_empty() {
             if off < size && self.has_room() {
                 let len = usize::try_from(size - off).map_or(chunk, |rest| rest.min(chunk));
-                let read =
-                    Operation::Read { path: remote.clone(), off, len: len as u64, etag: Some(etag.clone()) };
+                let read = Operation::Read { path: remote.clone(), off, len: len as u64, etag: Some(etag.clone()) };
                 let seq = self.submit(read, Payload::None)?;
                 expected.insert(seq, (off, len));
                 off += len as u64;

@@ -37,12 +37,7 @@ impl<'a> RemoteListing<'a> {
     }
 
     fn fetch(&mut self) -> Result<(), ClientError> {
-        let list = Operation::List {
-            path: self.path.clone(),
-            after: self.after.clone(),
-            limit: None,
-            tree: self.tree,
-        };
+        let list = Operation::List { path: self.path.clone(), after: self.after.clone(), limit: None, tree: self.tree };
         let listing = match self.client.settled(list, Payload::None)? {
             Answer::Listing(listing) => listing,
             other => return Err(super::unexpected("list", &other)),

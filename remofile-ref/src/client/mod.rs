@@ -226,9 +226,7 @@ impl FileClient {
     fn call(&mut self, operation: Operation, payload: Payload) -> Result<(Answer, Option<Content>), ClientError> {
         let (name, path) = (operation.name(), path_of(&operation));
         self.submit(operation, payload)?;
-        self.next_completion()?
-            .result
-            .map_err(|refusal| ClientError::Refused { operation: name, path, refusal })
+        self.next_completion()?.result.map_err(|refusal| ClientError::Refused { operation: name, path, refusal })
     }
 
     /// Like [`FileClient::call`], and settles what becomes of the request when the session is lost [LOST-2].

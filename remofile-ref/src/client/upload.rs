@@ -72,7 +72,12 @@ impl FileClient {
         Ok(Transferred { status: TransferStatus::New, bytes: size, transferred: size })
     }
 
-    fn upload_staged(&mut self, source: &Source, target: &Path, pre: &Precondition) -> Result<Transferred, ClientError> {
+    fn upload_staged(
+        &mut self,
+        source: &Source,
+        target: &Path,
+        pre: &Precondition,
+    ) -> Result<Transferred, ClientError> {
         let mut upload = StagedUpload {
             source,
             target,

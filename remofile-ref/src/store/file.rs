@@ -102,8 +102,7 @@ impl Store {
         if matches!(place.status()?.kind, Kind::Link | Kind::Other) {
             return Err(Refusal::new(Code::UnsupportedKind));
         }
-        utimensat(&place.directory, place.name, &modified_at(mtime_ns), AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(touching)?;
+        utimensat(&place.directory, place.name, &modified_at(mtime_ns), AtFlags::SYMLINK_NOFOLLOW).map_err(touching)?;
         place.status().map(|status| status.entry())
     }
 

@@ -177,7 +177,8 @@ impl Copy {
             return Err(Refusal::new(Code::Changed));
         }
         let place = store.jail.place(&self.to, code_of_root(&self.pre))?;
-        let replaces = self.pre != Precondition::Absent && matches!(judge(&place, &self.pre, None)?, Verdict::Replace(_));
+        let replaces =
+            self.pre != Precondition::Absent && matches!(judge(&place, &self.pre, None)?, Verdict::Replace(_));
         if replaces && !self.stable && self.before.size > SYNCED_AT_ONCE {
             self.barrier = Some(Barrier::start(&self.file, fdatasync).map_err(failed("syncing"))?);
             return Ok(self.more());

@@ -213,9 +213,7 @@ impl Store {
             Operation::List { path, after, limit, tree } => {
                 answer(Answer::Listing(self.list(path, after.as_deref(), *limit, *tree)?))
             }
-            Operation::Read { path, off, len, etag } => {
-                Ok(Performed::Done(self.read(path, *off, *len, etag.as_ref())))
-            }
+            Operation::Read { path, off, len, etag } => Ok(Performed::Done(self.read(path, *off, *len, etag.as_ref()))),
             Operation::Hash { path, off, len } => {
                 let hash = Hash::begin(self, path, *off, *len)?;
                 Ok(self.run(Box::new(hash)))
@@ -236,7 +234,7 @@ impl Store {
             }
             Operation::Begin { up, path, size } => match self.begin(*up, path, *size)? {
                 BeginStep::Known(staged) => answer(Answer::Staged(staged)),
-                BeginStep::Unread(read_back) => Ok(self.run(Box::new(read_back))),
+                BeginStep::Unread(read_back) => Ok(self.run(read_back)),
             },
             Operation::Append { up, off } => answer(Answer::Offset(self.append(*up, *off, payload)?)),
             Operation::Commit { up, size, hash, pre, mtime_ns } => {

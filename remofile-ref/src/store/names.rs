@@ -138,6 +138,9 @@ mod tests {
             names.push(name);
         }
         names.sort();
-        assert_eq!([names.index_of(b"a"), names.index_of(b"c"), names.index_of(b"d"), names.index_of(b"e")], [0, 1, 1, 2]);
+        assert_eq!(
+            [names.index_of(b"a"), names.index_of(b"c"), names.index_of(b"d"), names.index_of(b"e")],
+            [0, 1, 1, 2]
+        );
     }
 }

@@ -6,8 +6,8 @@ use super::status::{Status, modified_at};
 use remofile_proto::{Code, Entry, Kind, Path, Precondition, Refusal};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RawDir, RenameFlags, fchmod, fdatasync, fstat, futimens, linkat, renameat,
-    renameat_with, statat, unlinkat,
+    AtFlags, Mode, OFlags, RawDir, RenameFlags, fchmod, fdatasync, fstat, futimens, linkat, renameat, renameat_with,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 

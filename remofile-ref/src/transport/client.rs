@@ -229,6 +229,17 @@ impl ClientSocket {
         frames::send(&self.socket, frames).map(|()| Sent::Queued).map_err(cannot("send"))
     }
 
+    /// Waits until [`send`](Self::send) has room, or a signal comes, for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`TransportError::Zmq`] if libzmq fails.
+    pub fn wait_for_room(&mut self, timeout: Duration) -> Result<(), TransportError> {
+        match self.socket.poll(PollEvents::POLLOUT, poll_ms(timeout)) {
+            Ok(_) | Err(zmq::Error::EINTR) => Ok(()),
+            Err(error) => Err(cannot("wait")(error)),
+        }
+    }
+
     /// Whether a handshake has ever succeeded; on a socket that is not watched: true.
     #[must_use]
     pub fn has_connected(&self) -> bool {

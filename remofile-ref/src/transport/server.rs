@@ -232,3 +232,42 @@ fn secure(socket: &Socket, security: &ServerSecurity) -> Result<(), zmq::Error> 
         ServerSecurity::Null => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::transport::CurveKey;
+    use crate::transport::zap::ZAP_ENDPOINT;
+
+    const LONG: Duration = Duration::from_secs(10);
+
+    fn dying_server(context: &Context) -> ServerSocket {
+        let security = ServerSecurity::Curve { secret: CurveKey::new([1; 32]), admitted: CurveKey::new([2; 32]) };
+        let endpoint = "127.0.0.1:0".parse().unwrap();
+        let judge: Judge = Box::new(|_| panic!("the judge was told to die"));
+        ServerSocket::bind_judged(context, &endpoint, ServerPattern::Router, &security, &Bounds::default(), Some(judge))
+            .unwrap()
+    }
+
+    #[test]
+    fn the_end_of_the_zap_handler_ends_the_wait_for_messages() {
+        let context = Context::new();
+        let mut server = dying_server(&context);
+        assert!(server.is_alive());
+        let start = Instant::now();
+        let asker = context.socket(zmq::REQ).unwrap();
+        asker.set_linger(0).unwrap();
+        asker.connect(ZAP_ENDPOINT).unwrap();
+        asker.send("die", 0).unwrap();
+        assert!(matches!(server.recv(LONG), Err(TransportError::GateLost)));
+        assert!(start.elapsed() < LONG / 2);
+        assert!(!server.is_alive());
+    }
+
+    #[test]
+    fn a_socket_of_another_type_is_not_adopted() {
+        let socket = Context::new().socket(zmq::PUB).unwrap();
+        assert!(matches!(ServerSocket::adopt(socket), Err(TransportError::SocketType(kind)) if kind == "PUB"));
+    }
+}
