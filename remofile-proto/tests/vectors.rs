@@ -7,7 +7,9 @@ mod common {
     pub(crate) use files::*;
 }
 
-use common::{EnvelopeVector, Frame, KeysVector, PathVector, ReplyVector, RequestVector, Vector, hex, json, judge, same};
+use common::{
+    EnvelopeVector, Frame, KeysVector, PathVector, ReplyVector, RequestVector, Vector, hex, json, judge, same,
+};
 use remofile_proto::envelope::{classify, receive};
 use remofile_proto::{
     Answer, Class, Code, Digest, Hello, Keys, Limits, Message, Operation, Path, Precondition, Refusal, Reply,

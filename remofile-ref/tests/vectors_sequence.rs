@@ -163,7 +163,9 @@ fn judge(step: &Step, reply: Option<&[Vec<u8>]>, earlier: &[Option<Vec<Vec<u8>>>
 }
 
 fn names(result: &Value) -> Value {
-    result["entries"].as_array().map_or(Value::Null, |entries| entries.iter().map(|entry| entry["name"].clone()).collect())
+    result["entries"]
+        .as_array()
+        .map_or(Value::Null, |entries| entries.iter().map(|entry| entry["name"].clone()).collect())
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, actual: &T, expected: &T) -> Result<(), String> {

@@ -1,22 +1,38 @@
 """Writes the vectors of this directory; with --check compares, validates, and writes nothing.
 
-    pip install -r requirements.txt
-    python generate.py
-    python generate.py --check
+pip install -r requirements.txt
+python generate.py
+python generate.py --check
 """
 
 import argparse
 import sys
 
-from generator import cddl, envelopes, examples, keys, paths, profile, refusals, replies, requests, sequences
+from generator import (
+    cddl,
+    envelopes,
+    examples,
+    files,
+    keys,
+    paths,
+    profile,
+    refusals,
+    replies,
+    requests,
+    results,
+    sequences,
+    sessions,
+)
 from generator.book import Book
 
-CHAPTERS = (requests, refusals, replies, profile, envelopes, paths, keys, sequences)
+CHAPTERS = (requests, refusals, results, replies, profile, envelopes, paths, keys, sessions, sequences, files)
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--check", action="store_true", help="write nothing; fail if anything would change or does not fit")
+    arguments.add_argument(
+        "--check", action="store_true", help="write nothing; fail if anything would change or does not fit"
+    )
     check = arguments.parse_args().check
     book = Book()
     for chapter in CHAPTERS:

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 /// A map without the keys whose value is null.
 fn present(value: Value) -> Value {
     match value {
-        Value::Object(map) => Value::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
+        }
         other => other,
     }
 }
@@ -77,7 +79,8 @@ pub fn answer(answer: &Answer) -> Value {
         Answer::Welcome(welcome) => self::welcome(welcome),
         Answer::Entry(entry) => json!({"entry": self::entry(entry, None)}),
         Answer::Listing(listing) => {
-            let entries: Vec<_> = listing.entries.iter().map(|listed| entry(&listed.entry, Some(&listed.name))).collect();
+            let entries: Vec<_> =
+                listing.entries.iter().map(|listed| entry(&listed.entry, Some(&listed.name))).collect();
             json!({"entries": entries, "more": listing.more, "skipped": listing.skipped})
         }
         Answer::Read(read) => json!({"etag": hex(read.etag.as_bytes()), "size": read.size}),

@@ -49,19 +49,33 @@ class Book:
         if reencoded is not None:
             decoded["reencoded"] = wire.frame(wire.encode_checked([wire.MAGIC, session, seq, op, reencoded]))
         self.add(
-            name, "request", expect, requirements, comment,
+            name,
+            "request",
+            expect,
+            requirements,
+            comment,
             diagnostic=wire.diagnostic(message),
             frames=[wire.frame(wire.encode_checked(message))] + ([] if payload is None else [wire.frame(payload)]),
-            session=session.hex(), seq=seq, op=op, **decoded, **fields,
+            session=session.hex(),
+            seq=seq,
+            op=op,
+            **decoded,
+            **fields,
         )
 
     def broken(self, name, requirements, comment, message, *, seq=1, session=wire.SESSION, more=b"", cut=None):
         """A request that breaks the envelope or the CBOR profile: BAD_MESSAGE with this session and seq."""
         header = (wire.encode_checked(message) + more)[:cut]
         self.add(
-            name, "request", "BAD_MESSAGE", requirements, comment,
+            name,
+            "request",
+            "BAD_MESSAGE",
+            requirements,
+            comment,
             diagnostic=wire.diagnostic(message) if not more and cut is None else None,
-            frames=[wire.frame(header)], session=session.hex(), seq=seq,
+            frames=[wire.frame(header)],
+            session=session.hex(),
+            seq=seq,
         )
 
     def reply(self, name, requirements, comment, op, code, result, *, expect="accept", **fields):
@@ -74,13 +88,25 @@ class Book:
         header = wire.encode_checked(message) + fields.pop("more", b"")
         decoded = {}
         if expect == "accept":
-            decoded = {"session": session.hex(), "seq": seq, "code": code, "result": wire.plain(result if known is None else known)}
+            decoded = {
+                "session": session.hex(),
+                "seq": seq,
+                "code": code,
+                "result": wire.plain(result if known is None else known),
+            }
         if known is not None:
             decoded["reencoded"] = wire.frame(wire.encode_checked([wire.MAGIC, session, seq, code, known]))
         self.add(
-            name, "reply", expect, requirements, comment,
-            diagnostic=wire.diagnostic(message), op=op,
-            frames=[wire.frame(header)] + ([] if payload is None else [wire.frame(payload)]), **decoded, **fields,
+            name,
+            "reply",
+            expect,
+            requirements,
+            comment,
+            diagnostic=wire.diagnostic(message),
+            op=op,
+            frames=[wire.frame(header)] + ([] if payload is None else [wire.frame(payload)]),
+            **decoded,
+            **fields,
         )
 
     def files(self):
@@ -104,7 +130,11 @@ class Book:
         there = {path.name: path.read_text() for path in committed()}
         yield from (f"{name}: missing; run generate.py" for name in sorted(files.keys() - there.keys()))
         yield from (f"{name}: not made by generate.py" for name in sorted(there.keys() - files.keys()))
-        yield from (f"{name}: differs; run generate.py" for name in sorted(files.keys() & there.keys()) if files[name] != there[name])
+        yield from (
+            f"{name}: differs; run generate.py"
+            for name in sorted(files.keys() & there.keys())
+            if files[name] != there[name]
+        )
         schema = json.loads((HERE / "schema.json").read_text())
         jsonschema.Draft202012Validator.check_schema(schema)
         validator = jsonschema.Draft202012Validator(schema)

@@ -5,7 +5,6 @@ from cddl_verifier import Validator
 from .book import HERE
 from .wire import HEADER_LIMIT
 
-
 # BAD_ARGS that no schema can see: the sum of two arguments.
 SUMS = ("beyond-the-largest-offset", "sum-before-size")
 

@@ -9,7 +9,9 @@ from .keys import LOOK_ALIKE_FREE, hello_auth
 from .wire import MAGIC, diagnostic, encode
 
 BLOCK = re.compile(r"```cbor-diag\n(.*?)```", re.DOTALL)
-TOKENS = re.compile(r"""\s*(?:(?P<bytes>h'[0-9a-f]*')|(?P<text>"[^"]*")|(?P<integer>-?\d+)|(?P<word>true|false)|(?P<mark>[\[\]{},:]))""")
+TOKENS = re.compile(
+    r"""\s*(?:(?P<bytes>h'[0-9a-f]*')|(?P<text>"[^"]*")|(?P<integer>-?\d+)|(?P<word>true|false)|(?P<mark>[\[\]{},:]))"""
+)
 # Payload frames stand behind these, and behind an OK to read.
 WITH_PAYLOAD = ("put", "write", "append")
 
@@ -33,7 +35,13 @@ def complaints():
             if owed:
                 yield f"protocol.md: a payload is missing before: {line}"
             op = message[3] if side == "C:" else op
-            owed = "C+" if side == "C:" and op in WITH_PAYLOAD else "S+" if side == "S:" and (op, message[3]) == ("read", 0) else None
+            owed = (
+                "C+"
+                if side == "C:" and op in WITH_PAYLOAD
+                else "S+"
+                if side == "S:" and (op, message[3]) == ("read", 0)
+                else None
+            )
             rule = f"{'request' if side == 'C:' else 'reply'}-{op}"
             if message[0] != MAGIC or not validator.validate(encode(message), root_type=rule).valid:
                 yield f"protocol.md: {rule} of messages.cddl refuses: {line}"

@@ -35,7 +35,7 @@ def hello_auth(token, session=SESSION):
 def z85(data):
     text = ""
     for at in range(0, len(data), 4):
-        number = int.from_bytes(data[at:at + 4], "big")
+        number = int.from_bytes(data[at : at + 4], "big")
         text += "".join(Z85[number // 85**power % 85] for power in (4, 3, 2, 1, 0))
     return text
 
@@ -54,11 +54,22 @@ def add(book):
         server, client, auth = (derive(token, info) for info in ("server curve", "client curve", "hello auth"))
         hello = [MAGIC, session, 0, "hello", {"auth": hello_auth(token, session), "client": "anna@laptop"}]
         book.put(
-            name, "keys", "accept", "KEY-5 KEY-6 KEY-7", "From the token to the bytes of hello.",
-            token=token, server_secret=both(server), server_public=both(public(server)),
-            client_secret=both(client), client_public=both(public(client)), hello_key=auth.hex(),
-            session=session.hex(), client="anna@laptop", auth=hello_auth(token, session).hex(),
-            diagnostic=diagnostic(hello), frames=[encode_checked(hello).hex()],
+            name,
+            "keys",
+            "accept",
+            "KEY-5 KEY-6 KEY-7",
+            "From the token to the bytes of hello.",
+            token=token,
+            server_secret=both(server),
+            server_public=both(public(server)),
+            client_secret=both(client),
+            client_public=both(public(client)),
+            hello_key=auth.hex(),
+            session=session.hex(),
+            client="anna@laptop",
+            auth=hello_auth(token, session).hex(),
+            diagnostic=diagnostic(hello),
+            frames=[encode_checked(hello).hex()],
         )
     tokens(book)
 
@@ -84,7 +95,12 @@ def tokens(book):
         ("token-with-a-nul-in-it", bad, "TTA3rMB8VtN\x00v25kdipkaJ", "Digits and ASCII letters only."),
         ("token-with-a-letter-beyond-ascii", bad, "TTA3rMB8VtN\u00ffv25kdipkaJ", "Digits and ASCII letters only."),
         ("token-with-a-digit-beyond-ascii", bad, "TTA3rMB8VtN\u0665v25kdipkaJ", "An Arabic digit is no 0-9."),
-        ("token-of-21-characters-in-22-bytes", bad, "TTA3rMB8VtN\u00e9v25kdipka", "Neither bytes nor characters make it right."),
+        (
+            "token-of-21-characters-in-22-bytes",
+            bad,
+            "TTA3rMB8VtN\u00e9v25kdipka",
+            "Neither bytes nor characters make it right.",
+        ),
         ("token-in-base64", bad, "q83vEjRWeJCrze8SNFZ4kA==", "Digits and ASCII letters only."),
     ):
         book.add(name, "token", expect, "KEY-1 KEY-4", comment, token=token)

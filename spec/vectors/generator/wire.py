@@ -110,7 +110,7 @@ def quoted(text):
 
 def escape(character):
     units = character.encode("utf-16-be")
-    return "".join(f"\\u{units[at:at + 2].hex()}" for at in range(0, len(units), 2))
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def frame(data):
@@ -118,13 +118,13 @@ def frame(data):
     best = (0, 0, 1)
     for width in range(1, min(257, len(data) // 2)):
         unit, times, at = data[-width:], 0, len(data)
-        while at >= width and data[at - width:at] == unit:
+        while at >= width and data[at - width : at] == unit:
             times, at = times + 1, at - width
         best = max(best, ((times - 1) * width, times, width), key=lambda found: found[0])
     saved, times, width = best
     if saved < 512:
         return data.hex()
-    return {"hex": data[:len(data) - times * width].hex(), "then": data[-width:].hex(), "times": times}
+    return {"hex": data[: len(data) - times * width].hex(), "then": data[-width:].hex(), "times": times}
 
 
 def plain(value):
