@@ -11,8 +11,8 @@ use crate::{
     },
 };
 use remofile_proto::{
-    Answer, Code, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome, encode_request, envelope,
-    limits,
+    Answer, Code, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome,
+    encode_request, envelope, limits,
 };
 use std::{
     cell::RefCell,
@@ -290,19 +290,14 @@ impl Channel {
                 }
                 Greeting::Ignored | Greeting::Again => {}
                 Greeting::Busy(busy) if std::mem::replace(&mut takes_over, false) => {
-                    opening =
-                        Opening::new(&self.options.name, self.options.lease_ms, Some(busy.session), HELLO_SILENCE);
+                    opening = Opening::new(&self.options.name, self.options.lease_ms, Some(busy.session), HELLO_SILENCE);
                 }
                 Greeting::Busy(busy) => return Err(ClientError::Busy(busy)),
                 Greeting::Refused(Refusal { code: Code::Auth, .. }) => {
                     return Err(ClientError::TokenRefused { endpoint: self.endpoint.clone() });
                 }
-                Greeting::Refused(refusal) => {
-                    return Err(self.not_remofile(&format!("hello was answered {}", refusal.code)));
-                }
-                Greeting::Unknown(code) => {
-                    return Err(self.not_remofile(&format!("hello was answered with code {code}")));
-                }
+                Greeting::Refused(refusal) => return Err(self.not_remofile(&format!("hello was answered {}", refusal.code))),
+                Greeting::Unknown(code) => return Err(self.not_remofile(&format!("hello was answered with code {code}"))),
                 Greeting::Malformed(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
             }
         }
