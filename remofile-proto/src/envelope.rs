@@ -89,7 +89,7 @@ pub enum MessageError {
         expected: &'static str,
     },
     /// The operation has another number of frames.
-    #[error("the message has {actual} frames where {expected} is right")]
+    #[error("the message has {actual} frames instead of {expected}")]
     FrameCount {
         /// How many frames stand behind the delimiter.
         actual: usize,
@@ -176,14 +176,14 @@ impl<'a> Header<'a> {
             return Err(unfit("session", "a byte string"));
         };
         let Value::Text(op) = op else {
-            return Err(unfit("operation", "text"));
+            return Err(unfit("op", "text"));
         };
         let Value::Map(args) = args else {
-            return Err(unfit("arguments", "a map"));
+            return Err(unfit("args", "a map"));
         };
         Ok(Self {
             session: session.try_into().map_err(|_| unfit("session", "16 bytes long"))?,
-            seq: uint(seq).ok_or(unfit("number", "an unsigned integer"))?,
+            seq: uint(seq).ok_or(unfit("seq", "an unsigned integer"))?,
             op,
             args,
         })

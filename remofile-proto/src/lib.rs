@@ -1,6 +1,66 @@
 //! The codec of the Remofile protocol, version 1: messages to bytes and back, and nothing else.
 //!
-//! What is absent: sockets, files, clocks, threads, randomness. The crate is `no_std` with `alloc`.
+//! What is absent: sockets, files, clocks, threads, randomness. The crate is `no_std` with `alloc`,
+//! keeps no state between messages, does not know which session is open or which number comes next,
+//! and never panics or allocates on the word of a peer: a header costs its own bytes, not what it
+//! announces.
+//!
+//! # A request there and back
+//!
+//! ```
+//! use remofile_proto::*;
+//!
+//! // The client: an operation becomes the header behind the empty delimiter.
+//! let session = SessionId::new([0xa1; 16]);
+//! let asked = Operation::Read { path: Path::parse("/notes.txt")?, off: 0, len: 4096, etag: None };
+//! let frames = envelope::frames(&[b""], encode_request(session, 1, &asked), None);
+//!
+//! // The server: first the envelope, then session and sequence, and only then the arguments.
+//! let received = envelope::receive(&frames, limits::HEADER);
+//! let Message::Request(request) = received.message else { panic!("not a request") };
+//! let operation = Operation::parse(&request.header, 0, &Limits::default()).expect("valid arguments");
+//! assert_eq!(operation, asked);
+//!
+//! let etag = Etag::try_from(&b"etag"[..])?;
+//! let answer = Ok(Answer::Read(ReadResult { etag, size: 5 }));
+//! let header = encode_reply(request.header.session, request.header.seq, &answer);
+//! let frames = envelope::frames(received.prefix, header, Some(b"hello".to_vec()));
+//!
+//! // The client again: what the server says is checked against what was asked.
+//! let reply = Reply::decode(&frames)?;
+//! assert_eq!((reply.session, reply.seq), (session, 1));
+//! assert_eq!(reply.into_answer(&asked), answer.map_err(ReplyError::Refused));
+//! assert_eq!(reply.payload, Some(&b"hello"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Paths
+//!
+//! ```
+//! use remofile_proto::{Code, Path};
+//!
+//! let path = Path::parse("/photos")?.join("2025/a.jpg")?;
+//! assert_eq!(path.split_last(), Some(("/photos/2025", "a.jpg")));
+//! assert_eq!(Path::parse("/photos/../etc").unwrap_err().code(), Code::BadName);
+//! # Ok::<(), remofile_proto::PathError>(())
+//! ```
+//!
+//! # Tokens
+//!
+//! ```
+//! use remofile_proto::{Keys, SessionId, Token, z85};
+//!
+//! # let sixteen_bytes_of_the_system = *b"\x8f\x01\xee\x42\x17\xc3\x9a\x55\x60\x0b\xd4\x7e\x21\x98\xfa\x33";
+//! let token = Token::from_random_bytes(sixteen_bytes_of_the_system)?;
+//! assert_eq!(token.reveal().len(), 22);
+//!
+//! // Both ends derive the same keys, so that the token itself never travels.
+//! let (server, client) = (Keys::derive(&token), Keys::derive(&token));
+//! assert_eq!(z85::encode(server.server.public()).len(), 40);
+//! let session = SessionId::new([0xa1; 16]);
+//! assert!(server.hello.verify(session, &client.hello.auth(session)));
+//! # Ok::<(), remofile_proto::token::TokenError>(())
+//! ```
 #![no_std]
 
 extern crate alloc;

@@ -2,6 +2,9 @@
 //!
 //! Pure: ids are drawn and `auth` is made by the driver, which also sends what [`Opening::say_hello`] gives, once.
 
+#[cfg(test)]
+mod tests;
+
 use remofile_proto::limits::LEASE_MIN_MS;
 use remofile_proto::reply::{Malformed, ReplyError};
 use remofile_proto::{

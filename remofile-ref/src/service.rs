@@ -7,6 +7,9 @@
 //! [`Service::is_working`], it calls [`Service::run_slice`] again and again; in between it receives only while
 //! no reply is owed ([`Service::owes_reply`]), so that nothing has to be queued here: the socket queues.
 
+#[cfg(test)]
+mod tests;
+
 use crate::session::{Pending, Reply, Session, Step, Terms};
 use crate::{Performed, Storage};
 use remofile_proto::SessionId;
@@ -119,6 +122,11 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// The id that holds the session.
     pub fn holder(&self) -> Option<SessionId> {
         self.session.holder()
+    }
+
+    /// How many bytes of replies are remembered: below 600 times the window.
+    pub fn remembered_bytes(&self) -> usize {
+        self.session.remembered_bytes()
     }
 
     /// The store.

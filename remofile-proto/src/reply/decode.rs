@@ -64,7 +64,7 @@ pub enum Malformed {
         expected: &'static str,
     },
     /// The reply has another number of frames than its operation and code ask for.
-    #[error("the reply has {actual} frames where {expected} is right")]
+    #[error("the reply has {actual} frames instead of {expected}")]
     FrameCount {
         /// How many frames it has.
         actual: usize,
@@ -129,7 +129,7 @@ impl<'a> Reply<'a> {
         };
         Ok(Self {
             session: session.try_into().map_err(|_| unfit("session", "16 bytes long"))?,
-            seq: uint(seq).ok_or(unfit("number", "an unsigned integer"))?,
+            seq: uint(seq).ok_or(unfit("seq", "an unsigned integer"))?,
             code: uint(code).filter(|code| *code <= limits::CODE).ok_or(unfit("code", "0 to 255"))?,
             result,
             payload: body.get(1).map(AsRef::as_ref),

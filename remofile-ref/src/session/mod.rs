@@ -170,6 +170,12 @@ impl Session {
         self.holder.as_ref().filter(|holder| !holder.released).map(|holder| holder.id)
     }
 
+    /// How many bytes of replies are remembered: below 600 times the window.
+    #[must_use]
+    pub fn remembered_bytes(&self) -> usize {
+        self.holder.as_ref().map_or(0, |holder| holder.replies.bytes())
+    }
+
     // [SES-3] in this order.
     fn hello(
         &mut self,

@@ -40,6 +40,15 @@ impl Replies {
         self.last.get(self.last.len().checked_sub(back)?)
     }
 
+    /// The bytes of what is remembered.
+    pub(super) fn bytes(&self) -> usize {
+        let bytes = |(_, remembered): &(Fingerprint, Remembered)| match remembered {
+            Remembered::Reply(header) => header.len(),
+            Remembered::Recompute => 0,
+        };
+        self.last.iter().map(bytes).sum()
+    }
+
     /// Consumes the next number.
     pub(super) fn remember(&mut self, fingerprint: Fingerprint, reply: Remembered) {
         if self.last.len() == self.window {

@@ -75,7 +75,7 @@ impl Durability {
                     }
                 },
                 None if self.dirty => {
-                    let barrier = Barrier::start(root.as_fd(), |root| syncfs(root)).map_err(failed("syncing"))?;
+                    let barrier = Barrier::start(root.as_fd(), syncfs).map_err(failed("syncing"))?;
                     self.running = Some(barrier);
                     self.dirty = false;
                 }

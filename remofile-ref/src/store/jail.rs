@@ -142,6 +142,9 @@ impl Place<'_> {
             Err(errno) => return Err(failed("opening the file")(errno)),
         };
         let status = fstat(&file).map(Status::from).map_err(failed("looking at the file"))?;
+        if self.jail.is_staging(status.identity) {
+            return Err(reserved());
+        }
         status.needs_file()?;
         Ok((file, status))
     }

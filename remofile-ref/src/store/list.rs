@@ -9,7 +9,8 @@ use super::names::Names;
 use super::staging;
 use super::status::Status;
 use super::{Store, checked_path};
-use remofile_proto::{Code, Kind, ListedEntry, Listing, PAGE_OVERHEAD, Path, Refusal};
+use remofile_proto::reply::PAGE_OVERHEAD;
+use remofile_proto::{Code, Kind, ListedEntry, Listing, Path, Refusal};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
@@ -70,8 +71,13 @@ impl Store {
             goes_on && !after.is_empty() && walk.stopped_at.elapsed() < PATIENCE
         });
         // The directory has to be there for every page, not for the first alone.
-        let opened = self.jail.open_directory(self.jail.root(), below(path));
-        let top = opened.map_err(|errno| not_listed(errno, path))?.ok_or_else(reserved)?;
+        let opened = if path.is_root() {
+            self.jail.open_directory(self.jail.root(), "")
+        } else {
+            let place = self.jail.place(path, Code::NotDir)?;
+            self.jail.open_directory(&place.directory, place.name)
+        };
+        let top = opened.map_err(failed("opening the directory"))?.ok_or_else(reserved)?;
         let mut walk = match kept {
             Some(mut walk) => {
                 walk.frames[0].directory = Some(top);
@@ -265,12 +271,4 @@ fn below(path: &Path) -> &str {
 
 fn is_gone(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
-}
-
-fn not_listed(errno: Errno, path: &Path) -> Refusal {
-    // An unreadable root is no entry that could be missing.
-    if errno == Errno::NOENT && path.is_root() {
-        return Refusal::because(Code::Internal, "the served directory is gone");
-    }
-    failed("opening the directory")(errno)
 }

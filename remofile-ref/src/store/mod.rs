@@ -234,7 +234,7 @@ impl Store {
             }
             Operation::Begin { up, path, size } => match self.begin(*up, path, *size)? {
                 BeginStep::Known(staged) => answer(Answer::Staged(staged)),
-                BeginStep::Unread(read_back) => Ok(self.run(Box::new(read_back))),
+                BeginStep::Unread(read_back) => Ok(self.run(read_back)),
             },
             Operation::Append { up, off } => answer(Answer::Offset(self.append(*up, *off, payload)?)),
             Operation::Commit { up, size, hash, pre, mtime_ns } => {

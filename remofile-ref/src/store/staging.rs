@@ -22,8 +22,7 @@ const PROBE: &str = "tmp-probe";
 #[derive(Debug)]
 pub(super) struct Staging {
     directory: OwnedFd,
-    /// Held open because the lock ends with it.
-    _lock: OwnedFd,
+    lock: OwnedFd,
     next_temporary: u64,
 }
 
@@ -49,7 +48,7 @@ impl Staging {
         let lock = lock(directory.as_fd())?;
         let identity = fstat(&directory).map(|stat| Status::from(stat).identity);
         let identity = identity.map_err(|errno| StoreError::staging("looking at it", errno))?;
-        let mut staging = Self { directory, _lock: lock, next_temporary: 0 };
+        let mut staging = Self { directory, lock, next_temporary: 0 };
         staging.remove_temporaries().map_err(|errno| StoreError::staging("clearing it", errno))?;
         let folds = staging.folds().map_err(|errno| StoreError::staging("trying names in it", errno))?;
         let root_id = staging.root_id(root)?;
@@ -83,6 +82,11 @@ impl Staging {
         openat(&self.directory, name, flags, Mode::from_raw_mode(0o666))
     }
 
+    /// Renames within the staging directory.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), Errno> {
+        renameat(&self.directory, from, &self.directory, to)
+    }
+
     /// Opens a file for reading and writing, if it is a regular one.
     pub(super) fn open_file(&self, name: &str) -> Result<(OwnedFd, Status), Errno> {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -108,7 +112,7 @@ impl Staging {
         let (temporary, file) = self.create_temporary()?;
         let written = write_all_at(&file, content, 0)
             .and_then(|()| if durable { fsync(&file) } else { Ok(()) })
-            .and_then(|()| renameat(&self.directory, &temporary, &self.directory, name));
+            .and_then(|()| self.rename(&temporary, name));
         if written.is_err() {
             self.discard(&temporary);
         }
@@ -165,6 +169,15 @@ impl Staging {
             .and_then(|birthmark| self.replace(ROOT_ID, format!("{id}\n{birthmark}\n").as_bytes(), true))
             .map_err(|errno| StoreError::staging("keeping the root id", errno))?;
         Ok(id)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Closing is not enough where a child process was just forked and has a copy still.
+        if let Err(errno) = flock(&self.lock, FlockOperation::Unlock) {
+            tracing::warn!(%errno, "the lock could not be given back");
+        }
     }
 }
 

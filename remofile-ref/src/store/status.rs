@@ -103,7 +103,7 @@ impl From<Stat> for Status {
 /// Times that set the modification time alone; nanoseconds since the epoch, negative before 1970.
 pub(super) fn modified_at(mtime_ns: i64) -> Timestamps {
     Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT.into() },
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
         // The nanoseconds of a time stamp count upwards, before 1970 too.
         last_modification: Timespec { tv_sec: mtime_ns.div_euclid(NANOS), tv_nsec: mtime_ns.rem_euclid(NANOS) },
     }
@@ -112,8 +112,8 @@ pub(super) fn modified_at(mtime_ns: i64) -> Timestamps {
 /// Times that set the modification time to the present.
 pub(super) fn modified_now() -> Timestamps {
     Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT.into() },
-        last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW.into() },
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
     }
 }
 

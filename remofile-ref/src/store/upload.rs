@@ -11,9 +11,9 @@ use super::status::{modified_now, now_ns};
 use super::target::{Complete, code_of_root, foresee, install, unstable};
 use super::{SLICE, Store, checked_path};
 use crate::effect::{Outcome, Success};
+use remofile_proto::reply::PAGE_OVERHEAD;
 use remofile_proto::{
-    Answer, Code, Detail, Digest, Entry, PAGE_OVERHEAD, Path, Precondition, Refusal, Staged, UploadEntry, UploadId,
-    Uploads,
+    Answer, Code, Detail, Digest, Entry, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
 };
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fdatasync, fstatvfs, ftruncate, futimens};
@@ -92,23 +92,11 @@ impl Store {
     pub(super) fn begin(&mut self, up: UploadId, path: &Path, size: Option<u64>) -> Result<BeginStep, Refusal> {
         self.options.refuse_size(size.unwrap_or(0))?;
         self.refuse_what_cannot_fit(up, path, size.unwrap_or(0))?;
-        let goes_on = self.uploads.get(&up).is_some_and(|upload| upload.path == *path) && !self.is_missing(up);
-        if !goes_on {
-            self.discard(up);
-        }
-        let kept = goes_on.then(|| self.uploads.get(&up).is_some_and(|upload| upload.size == size)).unwrap_or(false);
-        let staging = self.staging()?;
-        if kept {
-            // The age is to survive this process.
-            let (about, _) = staging.open_file(&about_name(up)).map_err(failed("touching the upload"))?;
-            futimens(about, &modified_now()).map_err(failed("touching the upload"))?;
-        } else {
-            staging.replace(&about_name(up), &write_about(path, size), false).map_err(failed("staging the upload"))?;
-        }
-        let begun = if goes_on { None } else { Some(self.stage(up)?) };
-        if let Some(begun) = begun {
-            let (age, looked_at, path) = (Duration::ZERO, Instant::now(), path.clone());
-            self.uploads.insert(up, Upload { path, size, age, looked_at, begun: Some(begun) });
+        let known = self.uploads.get(&up).filter(|upload| upload.path == *path && !self.is_missing(up));
+        let described = known.map(|upload| upload.size == size);
+        match described {
+            None => self.stage(up, path, size)?,
+            Some(right) => self.describe_anew(up, path, size, right)?,
         }
         self.make_room_for(up, path);
         let Some(upload) = self.uploads.get_mut(&up) else { return Err(Refusal::new(Code::Internal)) };
@@ -119,7 +107,8 @@ impl Store {
         }
         let opened = self.staging()?.open_file(&data_name(up));
         let (file, status) = opened.map_err(failed("opening the staged file"))?;
-        Ok(BeginStep::Unread(ReadBack { up, file: Some(file), hashing: Hashing::new(0, status.size) }))
+        let hashing = Hashing::new(0, status.size);
+        Ok(BeginStep::Unread(Box::new(ReadBack { up, file: Some(file), hashing })))
     }
 
     pub(super) fn append(&mut self, up: UploadId, off: u64, payload: &[u8]) -> Result<u64, Refusal> {
@@ -200,17 +189,37 @@ impl Store {
         page
     }
 
-    fn stage(&mut self, up: UploadId) -> Result<Begun, Refusal> {
+    /// Puts an empty upload in the place of whatever has this id; a refusal leaves that as it was.
+    fn stage(&mut self, up: UploadId, path: &Path, size: Option<u64>) -> Result<(), Refusal> {
+        let staging_failed = failed("staging the upload");
         let staging = self.staging()?;
-        // What lies under this name is no upload that anybody knows of.
-        staging.discard(&data_name(up));
-        match staging.create(&data_name(up)) {
-            Ok(file) => Ok(Begun { file, hasher: blake3::Hasher::new(), off: 0, barrier: None }),
-            Err(errno) => {
-                staging.discard(&about_name(up));
-                Err(failed("staging the upload")(errno))
-            }
+        let (temporary, file) = staging.create_temporary().map_err(&staging_failed)?;
+        if let Err(errno) = staging.replace(&about_name(up), &write_about(path, size), false) {
+            staging.discard(&temporary);
+            return Err(staging_failed(errno));
         }
+        if let Err(errno) = staging.rename(&temporary, &data_name(up)) {
+            staging.discard(&temporary);
+            staging.discard(&data_name(up));
+            staging.discard(&about_name(up));
+            self.uploads.remove(&up);
+            return Err(staging_failed(errno));
+        }
+        let begun = Some(Begun { file, hasher: blake3::Hasher::new(), off: 0, barrier: None });
+        let (age, looked_at, path) = (Duration::ZERO, Instant::now(), path.clone());
+        self.uploads.insert(up, Upload { path, size, age, looked_at, begun });
+        Ok(())
+    }
+
+    /// Makes the age, and a size that is announced anew, survive this process.
+    fn describe_anew(&mut self, up: UploadId, path: &Path, size: Option<u64>, right: bool) -> Result<(), Refusal> {
+        let staging = self.staging()?;
+        let described = if right {
+            staging.open_file(&about_name(up)).and_then(|(about, _)| futimens(about, &modified_now()))
+        } else {
+            staging.replace(&about_name(up), &write_about(path, size), false)
+        };
+        described.map_err(failed("describing the upload"))
     }
 
     fn refuse_what_cannot_fit(&self, up: UploadId, path: &Path, size: u64) -> Result<(), Refusal> {
@@ -257,7 +266,7 @@ impl Store {
 /// What BEGIN comes to.
 pub(super) enum BeginStep {
     Known(Staged),
-    Unread(ReadBack),
+    Unread(Box<ReadBack>),
 }
 
 /// The bytes of an earlier process on their way through BLAKE3 [UP-4].

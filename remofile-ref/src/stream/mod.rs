@@ -124,8 +124,8 @@ pub struct Stream<P> {
     connected: bool,
     /// When something was last sent or heard.
     active: Duration,
-    /// When something was last answered.
-    answered: Duration,
+    /// When something was last answered, or asked while nothing else was awaited.
+    hopeful: Duration,
     /// Silences since something was last answered.
     rounds: u32,
     /// A SEQ has made everything be resent since something was last answered.
@@ -148,7 +148,7 @@ impl<P> Stream<P> {
             phase: Phase::Flowing,
             connected: true,
             active: now,
-            answered: now,
+            hopeful: now,
             rounds: 0,
             repaired: false,
         }
@@ -210,6 +210,9 @@ impl<P> Stream<P> {
                 seq
             }
         };
+        if !(self.base..self.end()).any(|seq| self.awaits(seq)) {
+            self.hopeful = now;
+        }
         self.active = now;
         self.last_sent = Some(seq);
         if let Some(slot) = self.slot_mut(seq) {
@@ -243,7 +246,7 @@ impl<P> Stream<P> {
         if self.silence_ends().is_none_or(|at| now < at) {
             return Event::Ignored;
         }
-        if self.rounds >= self.patience.rounds && now.saturating_sub(self.answered) >= self.patience.total {
+        if self.rounds >= self.patience.rounds && now.saturating_sub(self.hopeful) >= self.patience.total {
             return self.lose(Loss::Silence { rounds: self.rounds });
         }
         self.rounds += 1;
@@ -265,6 +268,8 @@ impl<P> Stream<P> {
         self.connected = true;
         self.active = now;
         self.last_sent = None;
+        // The new connection gets its chance.
+        self.rounds = self.rounds.min(self.patience.rounds.saturating_sub(1));
         match &mut self.phase {
             Phase::Lost => {}
             Phase::Polling { poll, .. } if *poll == Poll::Outstanding => *poll = Poll::Due,
@@ -371,7 +376,7 @@ impl<P> Stream<P> {
     }
 
     fn progress(&mut self, now: Duration) {
-        self.answered = now;
+        self.hopeful = now;
         self.rounds = 0;
         self.repaired = false;
     }

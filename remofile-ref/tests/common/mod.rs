@@ -15,9 +15,15 @@ pub fn skip(reason: &str) {
     assert!(std::env::var_os("REMOFILE_NO_SKIP").is_none(), "{test} must not be skipped: {reason}");
 }
 
+/// Where proptest keeps the cases that failed.
+pub fn beside_the_source() -> Option<Box<dyn proptest::test_runner::FailurePersistence>> {
+    Some(Box::new(proptest::test_runner::FileFailurePersistence::WithSource("regressions")))
+}
+
 /// A served directory with something around it that must stay as it is.
 pub struct Served {
     pub store: Store,
+    mount: Option<Mount>,
     around: tempfile::TempDir,
     options: StoreOptions,
 }
@@ -30,7 +36,7 @@ pub fn served_with(options: StoreOptions) -> Served {
     let around = tempfile::tempdir().unwrap();
     std::fs::create_dir(around.path().join("root")).unwrap();
     let store = Store::open(&around.path().join("root"), options.clone()).unwrap();
-    Served { store, around, options }
+    Served { store, mount: None, around, options }
 }
 
 pub fn path(text: &str) -> Path {
@@ -64,7 +70,12 @@ pub fn finish(store: &mut impl Storage, operation: &Operation, payload: &[u8]) -
 impl Served {
     /// A path on the disk, relative to the served directory; `..` leads outside.
     pub fn disk(&self, relative: &str) -> PathBuf {
-        self.around.path().join("root").join(relative)
+        self.outside("root").join(relative)
+    }
+
+    /// A path on the disk beside the served directory.
+    pub fn outside(&self, name: &str) -> PathBuf {
+        self.around.path().join(name)
     }
 
     pub fn file(&self, relative: &str, content: &[u8]) {
@@ -87,6 +98,12 @@ impl Served {
         self.disk(relative).symlink_metadata().is_ok()
     }
 
+    /// The same on a tmpfs of its own, if one can be mounted here; `size=2m`, for example.
+    pub fn on_tmpfs(self, options: &str) -> Option<Self> {
+        let mount = Mount::tmpfs(&self.disk(""), options)?;
+        Some(Self { mount: Some(mount), ..self }.reopened())
+    }
+
     /// Ends this store and opens the directory again, as another process would.
     pub fn reopened(self) -> Self {
         let options = self.options.clone();
@@ -94,10 +111,10 @@ impl Served {
     }
 
     pub fn reopened_with(self, options: StoreOptions) -> Self {
-        let Self { store, around, .. } = self;
+        let Self { store, mount, around, .. } = self;
         drop(store);
         let store = Store::open(&around.path().join("root"), options.clone()).unwrap();
-        Self { store, around, options }
+        Self { store, mount, around, options }
     }
 
     pub fn outcome(&mut self, operation: &Operation, payload: &[u8]) -> Outcome {
@@ -242,5 +259,28 @@ impl Served {
                 .collect(),
             other => panic!("not uploads: {other:?}"),
         }
+    }
+}
+
+/// A file system that is unmounted when this is dropped.
+pub struct Mount(std::path::PathBuf);
+
+impl Mount {
+    pub fn tmpfs(at: &std::path::Path, options: &str) -> Option<Self> {
+        let mounted =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).status();
+        match mounted {
+            Ok(status) if status.success() => Some(Self(at.to_owned())),
+            failed => {
+                skip(&format!("a tmpfs cannot be mounted: {failed:?}"));
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }

@@ -1,0 +1,250 @@
+//! A client as a driver of the real state machines would be, without a socket.
+
+use super::disk::{self, Kinds};
+use super::network::Frames;
+use super::random::Random;
+use super::server::auth;
+use remofile::opening::{Greeting, Opening};
+use remofile::stream::{Event, Patience, Stream};
+use remofile_proto::{Operation, Reply, SessionId, encode_request};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How a client can be broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// Says hello again with the same id, after silence and over a new connection.
+    SameHello,
+    /// Counts messages in flight instead of numbers above the lowest unanswered.
+    WindowOfFlights,
+    /// Sends everything again at every SEQ.
+    ResendsAtEveryGap,
+}
+
+pub enum Phase {
+    Opening(Opening),
+    Open(Stream<Option<Vec<u8>>>),
+    /// Somebody else holds the session.
+    Waiting(Duration),
+    /// Everything is done: bye is sent until it is answered.
+    Leaving(Duration),
+    Left,
+}
+
+pub struct Peer {
+    pub phase: Phase,
+    pub fault: Fault,
+    pub session: SessionId,
+    pub window: u64,
+    pub patience: Patience,
+    /// Kinds of requests that are still to be submitted, the next one last.
+    pub todo: Vec<(Kinds, u64)>,
+    requests: HashMap<u64, (u64, Operation)>,
+    outbox: Option<Frames>,
+    hello: Vec<u8>,
+    pub submitted: Vec<u64>,
+    pub reads: Vec<u64>,
+    /// Labels that were answered.
+    pub acknowledged: Vec<u64>,
+    /// Labels whose session was lost, and whether they were sent.
+    pub in_doubt: Vec<(u64, bool)>,
+    pub losses: Vec<remofile::stream::Loss>,
+    /// More than one hello was said before a session was open.
+    pub late_hellos: bool,
+    /// Takes the session from whoever holds it.
+    pub takes: bool,
+}
+
+const HELLO_SILENCE: Duration = Duration::from_secs(2);
+
+impl Peer {
+    pub fn new(todo: Vec<(Kinds, u64)>, patience: Patience, fault: Fault) -> Self {
+        Self {
+            phase: Phase::Opening(Opening::new("model", None, None, HELLO_SILENCE)),
+            fault,
+            session: SessionId::new([0; 16]),
+            window: 1,
+            patience,
+            todo,
+            requests: HashMap::new(),
+            outbox: None,
+            hello: Vec::new(),
+            submitted: Vec::new(),
+            reads: Vec::new(),
+            acknowledged: Vec::new(),
+            in_doubt: Vec::new(),
+            losses: Vec::new(),
+            late_hellos: false,
+            takes: false,
+        }
+    }
+
+    pub fn start(&mut self, now: Duration, random: &mut Random) {
+        self.say_hello(now, random);
+    }
+
+    pub fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Left)
+    }
+
+    /// The next message, if there is one to send.
+    pub fn send(&mut self, now: Duration, next_label: &mut u64) -> Option<Frames> {
+        if let Some(frames) = self.outbox.take() {
+            return Some(frames);
+        }
+        let Phase::Open(stream) = &mut self.phase else { return None };
+        while let Some((kind, slices)) = self.todo.last().copied().filter(|_| stream.can_submit()) {
+            let (operation, payload) = disk::request(kind, *next_label, slices);
+            let Ok(seq) = stream.submit(&operation, payload) else { break };
+            self.requests.insert(seq, (*next_label, operation));
+            self.submitted.push(*next_label);
+            if kind == Kinds::Read {
+                self.reads.push(*next_label);
+            }
+            *next_label += 1;
+            self.todo.pop();
+        }
+        if self.fault == Fault::WindowOfFlights {
+            let flights = stream.next_to_send().map(|outgoing| outgoing.seq);
+            let in_flight = self.requests.keys().filter(|seq| flights.is_some_and(|next| **seq < next)).count();
+            if in_flight as u64 >= self.window {
+                return None;
+            }
+        }
+        let outgoing = stream.next_to_send()?;
+        let frames = [vec![], outgoing.header.to_vec()].into_iter().chain(outgoing.payload.clone()).collect();
+        stream.sent(now);
+        Some(frames)
+    }
+
+    pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>], random: &mut Random) -> Result<(), String> {
+        let reply = Reply::decode(frames).map_err(|error| format!("malformed reply: {error}"))?;
+        match &mut self.phase {
+            Phase::Opening(opening) => match opening.on_reply(&reply) {
+                Greeting::Ignored => {}
+                Greeting::Open(welcome) => {
+                    self.window = welcome.window;
+                    let window = if self.fault == Fault::WindowOfFlights { 1 << 30 } else { welcome.window };
+                    self.requests.clear();
+                    self.phase = Phase::Open(Stream::new(now, self.session, window, self.patience.clone()));
+                }
+                Greeting::Again => self.say_hello(now, random),
+                Greeting::Busy(busy) if self.takes => {
+                    self.takes = false;
+                    self.phase = Phase::Opening(Opening::new("model", None, Some(busy.session), HELLO_SILENCE));
+                    self.say_hello(now, random);
+                }
+                Greeting::Busy(_) => self.phase = Phase::Waiting(now + Duration::from_secs(1)),
+                other => return Err(format!("hello was answered {other:?}")),
+            },
+            Phase::Open(stream) => {
+                let event = stream.on_reply(now, &reply);
+                if self.fault == Fault::ResendsAtEveryGap && reply.code == 14 {
+                    stream.on_reconnected(now);
+                }
+                self.note(now, event, Some(&reply), random)?;
+            }
+            // OK and NO_SESSION both end it.
+            Phase::Leaving(_) if reply.session == self.session && reply.seq == 0 => self.phase = Phase::Left,
+            Phase::Waiting(_) | Phase::Leaving(_) | Phase::Left => {}
+        }
+        self.leave_when_done(now);
+        Ok(())
+    }
+
+    pub fn on_timer(&mut self, now: Duration, random: &mut Random) -> Result<(), String> {
+        match &mut self.phase {
+            Phase::Opening(opening) if opening.next_deadline().is_none_or(|at| now >= at) => {
+                self.say_hello(now, random);
+            }
+            Phase::Waiting(at) if now >= *at => {
+                self.phase = Phase::Opening(Opening::new("model", None, None, HELLO_SILENCE));
+                self.say_hello(now, random);
+            }
+            Phase::Leaving(at) if now >= *at => self.say_bye(now),
+            Phase::Open(stream) => {
+                let event = stream.on_timer(now);
+                self.note(now, event, None, random)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn on_reconnected(&mut self, now: Duration) {
+        if let Phase::Open(stream) = &mut self.phase {
+            stream.on_reconnected(now);
+            if self.fault == Fault::SameHello {
+                self.outbox = Some(vec![vec![], self.hello.clone()]);
+            }
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Opening(opening) => opening.next_deadline(),
+            Phase::Open(stream) => stream.next_deadline(),
+            Phase::Waiting(at) | Phase::Leaving(at) => Some(*at),
+            Phase::Left => None,
+        }
+    }
+
+    fn note(
+        &mut self,
+        now: Duration,
+        event: Event<Option<Vec<u8>>>,
+        reply: Option<&Reply<'_>>,
+        random: &mut Random,
+    ) -> Result<(), String> {
+        match event {
+            Event::Answered { seq, .. } => {
+                let (label, operation) = self.requests.remove(&seq).ok_or(format!("{seq} is answered twice"))?;
+                let saw = disk::answers(label, reply.unwrap(), &operation)?;
+                if let Some(saw) = saw.filter(|saw| *saw >= label) {
+                    return Err(format!("read {label} saw the later change {saw}"));
+                }
+                self.acknowledged.push(label);
+            }
+            Event::Lost(loss) => {
+                self.losses.push(loss);
+                let lost = Phase::Opening(Opening::new("model", None, Some(self.session), HELLO_SILENCE));
+                let Phase::Open(stream) = std::mem::replace(&mut self.phase, lost) else { unreachable!() };
+                for leftover in stream.into_unanswered() {
+                    let (label, _) = self.requests.remove(&leftover.seq).ok_or("an answered request is left over")?;
+                    self.in_doubt.push((label, leftover.sent));
+                }
+                self.say_hello(now, random);
+            }
+            Event::Ignored | Event::Repairing | Event::Pending { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn leave_when_done(&mut self, now: Duration) {
+        if matches!(&self.phase, Phase::Open(stream) if stream.unanswered() == 0 && self.todo.is_empty()) {
+            self.say_bye(now);
+        }
+    }
+
+    fn say_bye(&mut self, now: Duration) {
+        self.phase = Phase::Leaving(now + HELLO_SILENCE);
+        self.outbox = Some(vec![vec![], encode_request(self.session, 0, &Operation::Bye)]);
+    }
+
+    fn say_hello(&mut self, now: Duration, random: &mut Random) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        self.late_hellos |= opening.next_deadline().is_some();
+        let again = self.fault == Fault::SameHello && !self.hello.is_empty() && opening.next_deadline().is_some();
+        if !again {
+            self.session = SessionId::new(random.id());
+            self.hello = opening.say_hello(now, self.session, auth(self.session));
+        } else {
+            // The machine has no way to say hello twice with one id: another one is made and thrown away.
+            let mut same = Opening::new("model", None, None, HELLO_SILENCE);
+            let _ = same.say_hello(now, self.session, auth(self.session));
+            *opening = same;
+        }
+        self.outbox = Some(vec![vec![], self.hello.clone()]);
+    }
+}
