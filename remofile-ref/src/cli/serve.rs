@@ -8,7 +8,7 @@ use super::{
 use crate::{
     keys::generate_token,
     server::FileServer,
-    transport::{Endpoint, EndpointError},
+    transport::{Endpoint, EndpointError, raise_descriptor_limit},
 };
 use remofile_proto::{KeyPair, z85};
 use std::{
@@ -46,6 +46,9 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| Failure::Serve { what: "cannot handle signals".to_owned(), source: Box::new(error) })?;
+    }
+    if let Err(error) = raise_descriptor_limit() {
+        tracing::warn!(%error, "the limit of open descriptors stays as it is");
     }
     let mut bound = server.bind(&endpoint).map_err(|error| Failure::Serve {
         what: format!("cannot serve '{}' on {endpoint}", args.directory.display()),

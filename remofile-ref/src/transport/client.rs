@@ -3,7 +3,7 @@
 use super::frames::{self, Received};
 use super::link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
 use super::{Bounds, ClientSecurity, Context, Endpoint, Message, TransportError};
-use super::{cannot, monitor, open, poll_ms, require_curve};
+use super::{cannot, is_ipv6, monitor, open, poll_ms, require_curve};
 use std::time::{Duration, Instant};
 use zmq::{POLLIN, PollEvents, Socket, SocketEvent, SocketType};
 
@@ -125,6 +125,7 @@ impl ClientSocket {
         // No ZMQ_IMMEDIATE: with connections that are cut, libzmq 4.3.5 aborts on it.
         socket
             .set_linger(linger_ms)
+            .and_then(|()| socket.set_ipv6(is_ipv6(&address)))
             .and_then(|()| socket.set_reconnect_ivl(RECONNECT_MS))
             .and_then(|()| socket.set_reconnect_ivl_max(RECONNECT_MAX_MS))
             .and_then(|()| relax(&socket, kind))

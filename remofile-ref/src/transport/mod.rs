@@ -26,6 +26,7 @@ pub use security::{ClientSecurity, CurveKey, ServerSecurity};
 pub use server::{ServerPattern, ServerSocket};
 pub use zmq::{Context, Message};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io;
 use std::time::Duration;
 
@@ -80,6 +81,20 @@ impl Bounds {
     pub fn queue_max(&self) -> u32 {
         2 * u32::from(self.window.max(1))
     }
+}
+
+/// Raises the limit of open descriptors as far as the system lets this process, and gives the new one.
+///
+/// A server calls it at its start: every connection takes a descriptor, and libzmq's I/O thread is kept busy by a
+/// connection that waits and cannot be accepted for want of one.
+///
+/// # Errors
+/// What the system says; the limit is as it was.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    Ok(limit.current.unwrap_or(u64::MAX))
 }
 
 /// Why a socket could not be opened, or is of no use any more.
@@ -155,10 +170,9 @@ fn open(context: &Context, kind: zmq::SocketType, bounds: &Bounds) -> Result<zmq
     let socket = context.socket(kind).map_err(cannot("open a socket"))?;
     let frame_max = i64::try_from(bounds.frame_max()).unwrap_or(i64::MAX);
     let queue_max = i32::try_from(bounds.queue_max()).unwrap_or(i32::MAX);
-    // IPv6 also takes IPv4 addresses. TCP buffers stay as the system tunes them.
+    // TCP buffers stay as the system tunes them.
     socket
-        .set_ipv6(true)
-        .and_then(|()| socket.set_maxmsgsize(frame_max))
+        .set_maxmsgsize(frame_max)
         .and_then(|()| socket.set_rcvhwm(queue_max))
         .and_then(|()| socket.set_sndhwm(queue_max))
         .and_then(|()| socket.set_handshake_ivl(HANDSHAKE_MS))
@@ -166,6 +180,11 @@ fn open(context: &Context, kind: zmq::SocketType, bounds: &Bounds) -> Result<zmq
         .and_then(|()| socket.set_heartbeat_timeout(HEARTBEAT_TIMEOUT_MS))
         .map_err(cannot("set a socket option"))?;
     Ok(socket)
+}
+
+/// Whether libzmq needs its IPv6 option for an address; with it IPv4 addresses would be shown as mapped ones.
+fn is_ipv6(address: &str) -> bool {
+    address.starts_with("tcp://[") || address.starts_with("tcp://*")
 }
 
 /// Rounds up, so that a wait for a deadline does not end just before it.

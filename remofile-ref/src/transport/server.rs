@@ -4,7 +4,7 @@ use super::frames::{self, Received};
 use super::rate::LogRate;
 use super::zap::{self, Gate, Judge};
 use super::{Bounds, Context, Endpoint, Message, ServerSecurity, TransportError};
-use super::{cannot, monitor, open, poll_ms, require_curve};
+use super::{cannot, is_ipv6, monitor, open, poll_ms, require_curve};
 use std::time::{Duration, Instant};
 use zmq::{POLLIN, PollItem, Socket, SocketEvent, SocketType};
 
@@ -177,7 +177,8 @@ impl ServerSocket {
         let failures = [SocketEvent::HANDSHAKE_FAILED_NO_DETAIL, SocketEvent::HANDSHAKE_FAILED_PROTOCOL];
         let monitor = monitor::watch(context, &socket, &failures)?;
         let server = Self::over(socket, kind, Some(monitor), gate);
-        endpoint.bind_with(|address| server.socket.bind(address))?;
+        let socket = &server.socket;
+        endpoint.bind_with(|address| socket.set_ipv6(is_ipv6(address)).and_then(|()| socket.bind(address)))?;
         Ok(server)
     }
 

@@ -109,6 +109,26 @@ fn port_zero_is_told_as_the_real_one() {
 }
 
 #[test]
+fn an_ipv4_address_is_told_as_it_was_given() {
+    let server = bind(ServerPattern::Router, &Keys::new().of_server());
+    assert!(matches!(server.local_endpoint().unwrap(), Endpoint::Tcp { host, .. } if host == "127.0.0.1"));
+}
+
+#[test]
+fn every_address_and_the_ipv6_one_talk() {
+    for (listening, reached) in [("*:0", "127.0.0.1"), ("[::1]:0", "::1")] {
+        let keys = Keys::new();
+        let (endpoint, bounds) = (listening.parse().unwrap(), Bounds::default());
+        let server =
+            ServerSocket::bind(&Context::new(), &endpoint, ServerPattern::Router, &keys.of_server(), &bounds).unwrap();
+        let Endpoint::Tcp { port, .. } = server.local_endpoint().unwrap() else { panic!("not TCP") };
+        let endpoint = Endpoint::Tcp { host: reached.to_owned(), port };
+        let mut client = connect(&endpoint, ClientPattern::Dealer, &keys.of_client());
+        await_event(&mut client, LinkEvent::HandshakeSucceeded);
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_an_error_with_its_cause() {
     let taken = bind(ServerPattern::Router, &ServerSecurity::Null).local_endpoint().unwrap();
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
