@@ -243,24 +243,39 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(self.take(len, start)?).map_err(|_| at(ErrorKind::Utf8, start))
     }
 
+    #[inline]
     fn take(&mut self, len: u64, start: usize) -> Result<&'a [u8], Error> {
-        let rest = &self.bytes[self.at..];
-        let taken = usize::try_from(len).ok().and_then(|len| rest.get(..len)).ok_or(at(ErrorKind::Truncated, start))?;
-        self.at += taken.len();
-        Ok(taken)
+        let end = usize::try_from(len).ok().and_then(|len| self.at.checked_add(len));
+        match end.and_then(|end| self.bytes.get(self.at..end)) {
+            Some(taken) => {
+                self.at += taken.len();
+                Ok(taken)
+            }
+            None => Err(at(ErrorKind::Truncated, start)),
+        }
     }
 
+    #[inline]
     fn head(&mut self) -> Result<Head, Error> {
         let start = self.at;
-        let initial = *self.bytes.get(start).ok_or(at(ErrorKind::Truncated, start))?;
+        let Some(initial) = self.bytes.get(start) else {
+            return Err(at(ErrorKind::Truncated, start));
+        };
         self.at += 1;
         let (major, info) = (initial >> 5, initial & 0x1f);
+        if info < 24 && major != BOOL {
+            return Ok(Head { major, number: u64::from(info) });
+        }
+        self.long_head(major, info, start)
+    }
+
+    /// Reads what of a head is not in its first byte.
+    fn long_head(&mut self, major: u8, info: u8, start: usize) -> Result<Head, Error> {
         if major == BOOL {
             let number = simple(info).map_err(|kind| at(kind, start))?;
             return Ok(Head { major, number });
         }
         let number = match info {
-            0..=23 => u64::from(info),
             24..=27 => self.long_number(1 << (info - 24), start)?,
             31 => return Err(at(ErrorKind::Indefinite, start)),
             _ => return Err(at(ErrorKind::Reserved, start)),
