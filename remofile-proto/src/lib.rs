@@ -86,7 +86,7 @@ pub use id::{BootId, Digest, Etag, IdError, RootId, SessionId, UploadId};
 pub use limits::Limits;
 pub use operation::{Hello, Operation, Precondition};
 pub use path::{Path, PathError};
-pub use reply::{PAGE_OVERHEAD, Reply, ReplyError, encode_reply};
+pub use reply::{Reply, ReplyError, encode_reply};
 pub use request::encode_request;
 pub use result::{
     Answer, Busy, Detail, Entry, HashResult, Kind, ListedEntry, Listing, Names, ReadResult, Refusal, Staged,

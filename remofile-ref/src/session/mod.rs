@@ -232,13 +232,12 @@ impl Session {
 
     fn unnumbered(&self, request: &Request<'_>, known: bool) -> Result<Reply, Reply> {
         let id = request.header.session;
+        // [CODE-5] BAD_ARGS comes before NO_SESSION where there is no number.
+        self.parse(request).map_err(|refusal| refuse(id, 0, refusal))?;
         if !known {
             return Err(refuse(id, 0, Refusal::new(Code::NoSession)));
         }
-        match self.parse(request) {
-            Ok(_) => Ok(answer(id, 0, Ok(Success::of(Answer::Empty)), u64::MAX)),
-            Err(refusal) => Err(refuse(id, 0, refusal)),
-        }
+        Ok(answer(id, 0, Ok(Success::of(Answer::Empty)), u64::MAX))
     }
 
     fn numbered(&mut self, request: &Request<'_>) -> Step {
