@@ -125,8 +125,59 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a map key; `previous` is the key in front of it.
-    pub(crate) fn key(&mut self, previous: Option<&str>) -> Result<&'a str, Error> {
+    /// Reads a value whose bytes were checked before, without looking into arrays and maps again.
+    pub(crate) fn checked_value(&mut self) -> Result<Value<'a>, Error> {
+        let start = self.at;
+        let head = self.head()?;
+        let (items, len) = match head.major {
+            MAJOR_ARRAY => (head.number, self.count(head.number, 1, start)?),
+            MAJOR_MAP => (head.number.saturating_mul(2), self.count(head.number, 2, start)?),
+            _ => {
+                self.at = start;
+                return self.value();
+            }
+        };
+        let mut inside = self.enter(start)?;
+        inside.skip(items)?;
+        let view = self.leave(inside);
+        Ok(if head.major == MAJOR_ARRAY {
+            Value::Array(Array { elements: view, len })
+        } else {
+            Value::Map(Map { entries: view, len })
+        })
+    }
+
+    /// Reads a map key that was checked before, as bytes.
+    pub(crate) fn checked_key(&mut self) -> Result<&'a [u8], Error> {
+        let start = self.at;
+        let head = self.head()?;
+        self.take(head.number, start)
+    }
+
+    /// Goes past so many items that were checked before, with everything in them.
+    pub(crate) fn skip(&mut self, items: u64) -> Result<(), Error> {
+        let mut left = items;
+        while left > 0 {
+            left -= 1;
+            let start = self.at;
+            let head = self.head()?;
+            match head.major {
+                MAJOR_BYTES | MAJOR_TEXT => _ = self.take(head.number, start)?,
+                MAJOR_ARRAY => left = left.saturating_add(head.number),
+                MAJOR_MAP => left = left.saturating_add(head.number.saturating_mul(2)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Reads and checks a map key; `previous` is the key in front of it.
+    fn key(&mut self, previous: Option<&str>) -> Result<&'a str, Error> {
         let start = self.at;
         let head = self.head()?;
         if head.major != MAJOR_TEXT {
@@ -192,24 +243,39 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(self.take(len, start)?).map_err(|_| at(ErrorKind::Utf8, start))
     }
 
+    #[inline]
     fn take(&mut self, len: u64, start: usize) -> Result<&'a [u8], Error> {
-        let rest = &self.bytes[self.at..];
-        let taken = usize::try_from(len).ok().and_then(|len| rest.get(..len)).ok_or(at(ErrorKind::Truncated, start))?;
-        self.at += taken.len();
-        Ok(taken)
+        let end = usize::try_from(len).ok().and_then(|len| self.at.checked_add(len));
+        match end.and_then(|end| self.bytes.get(self.at..end)) {
+            Some(taken) => {
+                self.at += taken.len();
+                Ok(taken)
+            }
+            None => Err(at(ErrorKind::Truncated, start)),
+        }
     }
 
+    #[inline]
     fn head(&mut self) -> Result<Head, Error> {
         let start = self.at;
-        let initial = *self.bytes.get(start).ok_or(at(ErrorKind::Truncated, start))?;
+        let Some(initial) = self.bytes.get(start) else {
+            return Err(at(ErrorKind::Truncated, start));
+        };
         self.at += 1;
         let (major, info) = (initial >> 5, initial & 0x1f);
+        if info < 24 && major != BOOL {
+            return Ok(Head { major, number: u64::from(info) });
+        }
+        self.long_head(major, info, start)
+    }
+
+    /// Reads what of a head is not in its first byte.
+    fn long_head(&mut self, major: u8, info: u8, start: usize) -> Result<Head, Error> {
         if major == BOOL {
             let number = simple(info).map_err(|kind| at(kind, start))?;
             return Ok(Head { major, number });
         }
         let number = match info {
-            0..=23 => u64::from(info),
             24..=27 => self.long_number(1 << (info - 24), start)?,
             31 => return Err(at(ErrorKind::Indefinite, start)),
             _ => return Err(at(ErrorKind::Reserved, start)),
@@ -230,7 +296,8 @@ impl<'a> Reader<'a> {
 }
 
 /// The order of map keys by [CBOR-7]; shorter keys first, as their heads are smaller.
-pub(crate) fn key_order(a: &str, b: &str) -> core::cmp::Ordering {
+pub(crate) fn key_order(a: impl AsRef<[u8]>, b: impl AsRef<[u8]>) -> core::cmp::Ordering {
+    let (a, b) = (a.as_ref(), b.as_ref());
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 

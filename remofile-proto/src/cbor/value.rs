@@ -40,6 +40,12 @@ impl<'a> Array<'a> {
         self.len == 0
     }
 
+    /// How many bytes the elements have on the wire.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.elements.len()
+    }
+
     /// The elements, read one by one.
     #[must_use]
     pub fn iter(&self) -> Elements<'a> {
@@ -68,7 +74,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<Value<'a>> {
         self.left = self.left.checked_sub(1)?;
         // The bytes were checked, so this never ends early.
-        self.rest.value().ok()
+        self.rest.checked_value().ok()
     }
 }
 
@@ -101,9 +107,15 @@ impl<'a> Map<'a> {
     /// The value under a key; reads the entries up to it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
-        self.iter()
-            .take_while(|(found, _)| key_order(found, key) != Ordering::Greater)
-            .find_map(|(found, value)| (found == key).then_some(value))
+        let mut rest = self.entries;
+        for _ in 0..self.len {
+            match key_order(rest.checked_key().ok()?, key) {
+                Ordering::Less => rest.skip(1).ok()?,
+                Ordering::Equal => return rest.checked_value().ok(),
+                Ordering::Greater => return None,
+            }
+        }
+        None
     }
 }
 
@@ -128,7 +140,7 @@ impl<'a> Iterator for Entries<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         // The bytes were checked, so this never ends early.
-        let key = self.rest.key(None).ok()?;
-        Some((key, self.rest.value().ok()?))
+        let key = core::str::from_utf8(self.rest.checked_key().ok()?).ok()?;
+        Some((key, self.rest.checked_value().ok()?))
     }
 }

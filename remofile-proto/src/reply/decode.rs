@@ -11,6 +11,11 @@ use crate::{
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::ops::RangeInclusive;
 
+/// The shortest entry of a listing in bytes: `{"kind": "", "name": "a"}`.
+const LISTED_LEAST: usize = 14;
+/// The shortest upload in bytes: `up`, `off`, `path` of `/` and `age_ms`.
+const UPLOAD_LEAST: usize = 41;
+
 /// A reply whose header decodes; its result is not looked at yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply<'a> {
@@ -296,7 +301,9 @@ fn entry(fields: Fields<'_>) -> Result<Entry, FieldError> {
 /// `tree` is the listed directory of a tree listing.
 fn listing(fields: Fields<'_>, tree: Option<&Path>) -> Result<Listing, Malformed> {
     Ok(Listing {
-        entries: collect("entries", fields.required("entries")?, |index, fields| listed(index, fields, tree))?,
+        entries: collect("entries", fields.required("entries")?, LISTED_LEAST, |index, fields| {
+            listed(index, fields, tree)
+        })?,
         more: fields.required("more")?,
         skipped: fields.required("skipped")?,
     })
@@ -322,25 +329,28 @@ fn uploads(fields: Fields<'_>) -> Result<Uploads, Malformed> {
             age_ms: fields.required("age_ms")?,
         })
     };
-    Ok(Uploads { uploads: collect("uploads", fields.required("uploads")?, upload)?, more: fields.required("more")? })
+    Ok(Uploads {
+        uploads: collect("uploads", fields.required("uploads")?, UPLOAD_LEAST, upload)?,
+        more: fields.required("more")?,
+    })
 }
 
-/// Reads every element twice: the vector is allocated when all of them are known to be good, since
-/// an element can be one byte here and a hundred in memory.
+/// Reads the entries of a page, which have at least `least` bytes each on the wire.
+///
+/// An entry can be 14 bytes there and a hundred in memory, and something that is none a single
+/// byte: so the room is taken for no more entries than the bytes can be, not for a count.
 fn collect<'a, T>(
     key: &'static str,
     array: Array<'a>,
+    least: usize,
     read: impl Fn(usize, Fields<'a>) -> Result<T, Malformed>,
 ) -> Result<Vec<T>, Malformed> {
-    let element = |(index, value)| match value {
-        Value::Map(map) => read(index + 1, Fields(map)),
-        _ => Err(FieldError::Unfit { key, expected: "an array of maps" }.into()),
-    };
-    let good: Result<(), Malformed> = array.iter().enumerate().try_for_each(|pair| element(pair).map(drop));
-    good?;
-    let mut elements = Vec::with_capacity(array.len());
-    for pair in array.iter().enumerate() {
-        elements.push(element(pair)?);
+    let mut elements = Vec::with_capacity(array.len().min(array.encoded_len() / least));
+    for (index, value) in array.iter().enumerate() {
+        let Value::Map(map) = value else {
+            return Err(FieldError::Unfit { key, expected: "an array of maps" }.into());
+        };
+        elements.push(read(index + 1, Fields(map))?);
     }
     Ok(elements)
 }
