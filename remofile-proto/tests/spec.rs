@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use remofile_proto::{
-    Keys, Limits, Operation, Path, Reply, Token, cbor,
+    Keys, Limits, Operation, Reply, ReplyError, Token, cbor, encode_request,
     envelope::{self, Message},
-    encode_request,
 };
 use std::{collections::BTreeMap, collections::BTreeSet, fs, path::PathBuf};
 
@@ -73,8 +72,11 @@ fn keywords_stand_in_requirements_only() {
 fn every_requirement_that_is_cited_exists() {
     let text = protocol();
     let defined = defined(&text);
-    let mut files = vec![repository().join("spec"), repository().join("README.md"), repository().join("CONTRIBUTING.md")];
-    files.extend(["remofile-proto", "remofile-ref", "conformance", "fuzz", "zeromq-src"].map(|dir| repository().join(dir)));
+    let mut files =
+        vec![repository().join("spec"), repository().join("README.md"), repository().join("CONTRIBUTING.md")];
+    files.extend(
+        ["remofile-proto", "remofile-ref", "conformance", "fuzz", "zeromq-src"].map(|dir| repository().join(dir)),
+    );
     let mut checked = 0;
     while let Some(path) = files.pop() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -84,7 +86,7 @@ fn every_requirement_that_is_cited_exists() {
             }
         } else if [".rs", ".md", ".cddl"].iter().any(|ending| name.ends_with(ending)) && name != "spec.rs" {
             for id in cited(&fs::read_to_string(&path).unwrap()) {
-                assert!(defined.contains(id) , "{} cites [{id}], which is not defined", path.display());
+                assert!(defined.contains(id), "{} cites [{id}], which is not defined", path.display());
                 checked += 1;
             }
         }
@@ -157,9 +159,9 @@ fn every_example_is_what_the_codec_reads_and_writes() {
                 let reply = Reply::decode(&frames).unwrap();
                 // The example of BUSY shows the reply alone.
                 if let Some(operation) = asked.get(&reply.seq) {
-                    let answered = reply.into_answer(operation);
-                    let code = answered.map_or_else(|error| error.to_string(), |_| "OK".to_owned());
-                    assert!(!code.contains("not"), "{}: {code}", cbor::decode(&frames[0]).unwrap());
+                    let answer = reply.into_answer(operation);
+                    let is_read = matches!(answer, Ok(_) | Err(ReplyError::Refused(_)));
+                    assert!(is_read, "{}: {answer:?}", cbor::decode(&frames[0]).unwrap());
                 } else {
                     assert_eq!(reply.code, 10, "a reply to nothing");
                 }
@@ -188,14 +190,7 @@ fn the_example_of_hello_has_the_auth_of_its_token() {
 fn every_code_stands_in_the_table_with_its_name() {
     let text = protocol();
     for code in remofile_proto::Code::ALL {
-        let row = format!("| {} | {} | ", code.number(), code.name());
-        assert!(text.contains(&row), "no row {row}");
-    }
-}
-
-#[test]
-fn the_examples_of_paths_are_paths() {
-    for path in ["/", "/notes.txt", "/photos/2025/a.jpg"] {
-        assert!(Path::parse(path).is_ok());
+        let row = format!("| {} | {} |", code.number(), code.name());
+        assert!(text.lines().any(|line| line.starts_with(&row)), "no row {row}");
     }
 }
