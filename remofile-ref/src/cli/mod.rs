@@ -16,7 +16,10 @@ use self::{
     failure::{Failure, exit},
 };
 use clap::Parser as _;
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Runs the command line of this process and says how it ended.
@@ -80,5 +83,11 @@ fn log_to_stderr(cli: &Cli) {
         _ => "remofile=warn",
     };
     let filter = EnvFilter::try_from_env("REMOFILE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let is_terminal = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(is_terminal)
+        .with_target(false)
+        .init();
 }
