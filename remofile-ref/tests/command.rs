@@ -122,7 +122,8 @@ fn each_line_of_json_is_an_object() {
     let objects: Vec<serde_json::Value> =
         said.iter().flat_map(lines).map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(objects.iter().all(|object| object["schema"] == 1));
-    let listed: Vec<_> = objects.iter().filter_map(|object| Some((object["path"].as_str()?, object["kind"].as_str()?))).collect();
+    let listed: Vec<_> =
+        objects.iter().filter_map(|object| Some((object["path"].as_str()?, object["kind"].as_str()?))).collect();
     assert_eq!(listed[2..], [("/inside", "dir"), ("/inside/empty", "file"), ("/inside/source", "file")]);
 }
 

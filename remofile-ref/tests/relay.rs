@@ -108,6 +108,21 @@ fn an_upload_outlives_the_server_process() {
     assert_eq!(process::staged_uploads(&served), 0);
 }
 
+#[test]
+fn calls_to_a_server_that_is_gone_fail_in_time() {
+    let served = tempfile::tempdir().unwrap();
+    let mut server = Server::start(served.path());
+    let options = ClientOptions::new().timeout(Duration::from_millis(300));
+    let mut client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), options).unwrap();
+    client.mkdir(&path("/before")).unwrap();
+    server.kill();
+    for _ in 0..3 {
+        let started = Instant::now();
+        assert!(client.mkdir(&path("/after")).is_err());
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+}
+
 fn each_request_is_executed_once(client: ClientPattern, server: ServerPattern) {
     let seed = seed();
     let served = tempfile::tempdir().unwrap();
@@ -119,11 +134,14 @@ fn each_request_is_executed_once(client: ClientPattern, server: ServerPattern) {
     let mut sent = Vec::new();
     while relay.cuts() < CUTS {
         let requests = round(rounds);
-        sent.extend(requests.iter().filter(|(operation, _)| !is_computed(operation)).map(|(operation, _)| text(operation)));
+        sent.extend(
+            requests.iter().filter(|(operation, _)| !is_computed(operation)).map(|(operation, _)| text(operation)),
+        );
         pipeline.run(requests);
         rounds += 1;
     }
     let executed = server.stop();
+    eprintln!("{} requests in {rounds} rounds, {} cuts", sent.len(), relay.cuts());
     for operation in &sent {
         assert_eq!(executed.get(operation), Some(&1), "{operation}");
     }
@@ -187,9 +205,6 @@ fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
     let around = tempfile::tempdir().unwrap();
     let served = around.path().join("served");
     fs::create_dir(&served).unwrap();
-    let source = make_file(&around.path().join("source"), 6 << 20, seed);
-    let fetched = around.path().join("fetched");
-
     let server = FileServer::new(&served, token()).pattern(pattern);
     let mut bound = server.bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, bound.local_port().unwrap()));
@@ -199,21 +214,28 @@ fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
         move || bound.run(&stop)
     });
 
-    let cuts = Cuts { seed, at_most: CUTS, bytes: 2_000_000, ..Cuts::NONE };
+    let cuts = Cuts { seed, at_most: CUTS + 4, bytes: 1_000_000, ..Cuts::NONE };
     let relay = Relay::start(address, cuts);
     let options = ClientOptions::new().lockstep(lockstep);
     let mut client = FileClient::connect(&endpoint_of(relay.address()), &token(), options).unwrap();
-    client.upload_file(&source, &path("/file"), Precondition::Absent).unwrap();
-    client.download_file(&path("/file"), &fetched, false).unwrap();
+    let mut rounds = 0;
+    while relay.cuts() < CUTS {
+        let name = format!("file{rounds}");
+        let size = 4_000_000 + rounds;
+        let source = make_file(&around.path().join("source"), size, rounds as u64);
+        let fetched = around.path().join(&name);
+        let remote = path(&format!("/{name}"));
+        client.upload_file(&source, &remote, Precondition::Absent).unwrap();
+        client.download_file(&remote, &fetched, false).unwrap();
+        let expected = content(size, rounds as u64);
+        assert!(fs::read(served.join(&name)).unwrap() == expected, "what was uploaded differs");
+        assert!(fs::read(&fetched).unwrap() == expected, "what was downloaded differs");
+        rounds += 1;
+    }
     client.bye();
     stop.store(true, Ordering::Relaxed);
     serving.join().unwrap().unwrap();
-
-    let expected = content(6 << 20, seed);
-    assert!(fs::read(served.join("file")).unwrap() == expected, "what was uploaded differs");
-    assert!(fs::read(fetched).unwrap() == expected, "what was downloaded differs");
     assert_eq!(process::staged_uploads(&served), 0);
-    assert!(relay.cuts() >= 3, "only {} cuts", relay.cuts());
 }
 
 /// The real store, and how often each operation reached it.
@@ -261,16 +283,14 @@ impl CountingServer {
                     admitted: CurveKey::new(*keys.client.public()),
                 };
                 let endpoint = "127.0.0.1:0".parse().unwrap();
-                let mut socket =
-                    ServerSocket::bind(&Context::new(), &endpoint, pattern, &security, &bounds).unwrap();
+                let mut socket = ServerSocket::bind(&Context::new(), &endpoint, pattern, &security, &bounds).unwrap();
                 let Endpoint::Tcp { port, .. } = socket.local_endpoint().unwrap() else { panic!("not TCP") };
                 ready.send(port).unwrap();
                 let storage = Counting { store, executed: BTreeMap::new() };
                 let hello = keys.hello.clone();
-                let service =
-                    Service::new(terms(&bounds), storage, move |session: &SessionId, auth: &[u8; 32]| {
-                        hello.verify(*session, auth)
-                    });
+                let service = Service::new(terms(&bounds), storage, move |session: &SessionId, auth: &[u8; 32]| {
+                    hello.verify(*session, auth)
+                });
                 serve(&mut socket, service, &stop)
             }
         });

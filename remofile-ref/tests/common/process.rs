@@ -149,7 +149,9 @@ impl Running {
             resident = resident_peak(self.child.id()).or(resident);
             match self.stdout.recv_timeout(Duration::from_millis(2)) {
                 Ok(stdout) => break stdout,
-                Err(RecvTimeoutError::Timeout) => assert!(self.started.elapsed() < DEADLINE, "the command does not end"),
+                Err(RecvTimeoutError::Timeout) => {
+                    assert!(self.started.elapsed() < DEADLINE, "the command does not end")
+                }
                 Err(RecvTimeoutError::Disconnected) => panic!("the reader of its output is gone"),
             }
         };
