@@ -69,6 +69,9 @@ impl Failure {
             }
             Failure::Client(ClientError::NotRemofile { .. }) => "is this the port that `remofile run` printed?",
             Failure::Client(ClientError::Busy(_)) => "wait until it is done, or use --take to take the session over",
+            Failure::Client(ClientError::Local { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+                "use --overwrite to replace files"
+            }
             Failure::Client(ClientError::InDoubt { .. }) => "look with `remofile list` before you repeat it",
             Failure::Client(error) => match error.code()? {
                 Code::Exists => "use --overwrite to replace files, or -u where it is fine that it exists",

@@ -197,6 +197,10 @@ impl Channel {
 
     /// Takes a request, and waits for room in the window where there is none.
     pub(super) fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
+        // A stream whose session is lost has no room, and never will.
+        if self.is_over {
+            return Err(self.lost("it is over"));
+        }
         while !self.stream.can_submit() {
             self.turn()?;
         }

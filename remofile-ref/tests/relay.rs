@@ -1,0 +1,500 @@
+//! Real sockets with connections that are cut at random between them: nothing is lost, and nothing is done twice.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "common/process.rs"]
+mod process;
+#[path = "common/relay.rs"]
+mod relay;
+
+use process::{Server, TOKEN, content, make_file};
+use relay::{Cuts, Relay, seed};
+use remofile::opening::{Greeting, Opening};
+use remofile::service::{Reaction, Service};
+use remofile::session::Terms;
+use remofile::stream::{Event, Patience, Stream};
+use remofile::transport::{
+    self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message, Sent,
+    ServerPattern, ServerSecurity, ServerSocket, Wake,
+};
+use remofile::{ClientOptions, FileClient, FileServer, Performed, Storage, Store, StoreOptions, Token};
+use remofile_proto::{
+    BootId, Digest, Keys, Names, Operation, Path, Precondition, Reply, SessionId, UploadId, Welcome, limits,
+};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How many connections each pairing of sockets has to lose.
+const CUTS: usize = 20;
+
+/// The payload of an append: not a divisor of anything.
+const PART: usize = 48_000;
+
+/// Appends in one upload: 3.8 MB.
+const PARTS: usize = 80;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+// Staged uploads with other operations between their parts, pipelined.
+
+#[test]
+fn dealer_to_router_executes_each_request_once() {
+    each_request_is_executed_once(ClientPattern::Dealer, ServerPattern::Router);
+}
+
+#[test]
+fn dealer_to_rep_executes_each_request_once() {
+    each_request_is_executed_once(ClientPattern::Dealer, ServerPattern::Rep);
+}
+
+#[test]
+fn req_to_router_executes_each_request_once() {
+    each_request_is_executed_once(ClientPattern::Req, ServerPattern::Router);
+}
+
+#[test]
+fn req_to_rep_executes_each_request_once() {
+    each_request_is_executed_once(ClientPattern::Req, ServerPattern::Rep);
+}
+
+// The client that people use.
+
+#[test]
+fn files_pass_through_cuts_from_dealer_to_router() {
+    files_pass_through_cuts(false, ServerPattern::Router);
+}
+
+#[test]
+fn files_pass_through_cuts_from_dealer_to_rep() {
+    files_pass_through_cuts(false, ServerPattern::Rep);
+}
+
+#[test]
+fn files_pass_through_cuts_from_req_to_router() {
+    files_pass_through_cuts(true, ServerPattern::Router);
+}
+
+#[test]
+fn files_pass_through_cuts_from_req_to_rep() {
+    files_pass_through_cuts(true, ServerPattern::Rep);
+}
+
+#[test]
+fn an_upload_outlives_the_server_process() {
+    let around = tempfile::tempdir().unwrap();
+    let served = around.path().join("served");
+    fs::create_dir(&served).unwrap();
+    let source = make_file(&around.path().join("source"), 24 << 20, 7);
+    let mut server = Server::start(&served);
+    let relay = Relay::start(server.address(), Cuts::NONE);
+    let endpoint = endpoint_of(relay.address());
+    let upload = thread::spawn(move || {
+        let mut client = FileClient::connect(&endpoint, &token(), ClientOptions::new()).unwrap();
+        client.upload_file(&source, &path("/file"), Precondition::Absent)
+    });
+    process::await_staged_bytes(&served, 8 << 20);
+    server.kill();
+    let restarted = Server::start(&served);
+    relay.retarget(restarted.address());
+    let done = upload.join().unwrap().unwrap();
+    assert_eq!(done.bytes, 24 << 20);
+    assert!(fs::read(served.join("file")).unwrap() == content(24 << 20, 7), "the content differs");
+    assert_eq!(process::staged_uploads(&served), 0);
+}
+
+#[test]
+fn calls_to_a_server_that_is_gone_fail_in_time() {
+    let served = tempfile::tempdir().unwrap();
+    let mut server = Server::start(served.path());
+    let options = ClientOptions::new().timeout(Duration::from_millis(300));
+    let mut client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), options).unwrap();
+    client.mkdir(&path("/before")).unwrap();
+    server.kill();
+    for _ in 0..3 {
+        let started = Instant::now();
+        assert!(client.mkdir(&path("/after")).is_err());
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+}
+
+fn each_request_is_executed_once(client: ClientPattern, server: ServerPattern) {
+    let seed = seed();
+    let served = tempfile::tempdir().unwrap();
+    let server = CountingServer::start(served.path(), server);
+    let cuts = Cuts { seed, at_most: CUTS + 4, bytes: 200_000, ..Cuts::NONE };
+    let relay = Relay::start(server.address, cuts);
+    let mut pipeline = Pipeline::open(&endpoint_of(relay.address()), client);
+    let mut rounds = 0u8;
+    let mut sent = Vec::new();
+    while relay.cuts() < CUTS {
+        let requests = round(rounds);
+        sent.extend(
+            requests.iter().filter(|(operation, _)| !is_computed(operation)).map(|(operation, _)| text(operation)),
+        );
+        pipeline.run(requests);
+        rounds += 1;
+    }
+    let executed = server.stop();
+    eprintln!("{} requests in {rounds} rounds, {} cuts", sent.len(), relay.cuts());
+    for operation in &sent {
+        assert_eq!(executed.get(operation), Some(&1), "{operation}");
+    }
+    assert_eq!(executed.len(), sent.len(), "something was executed that nobody asked for");
+    for round in 0..rounds {
+        assert!(fs::read(served.path().join(format!("file{round}"))).unwrap() == whole(round), "file{round} differs");
+        let left = names(&served.path().join(format!("round{round}")));
+        assert_eq!(left, (0..PARTS).step_by(5).map(|part| format!("directory{part:03}")).collect::<Vec<_>>());
+    }
+}
+
+/// One staged upload, and between its parts what must not be done twice.
+///
+/// [SEQ-25] forbids to rely on an unanswered request where harm could come of it; here a refusal fails the test.
+fn round(round: u8) -> Vec<(Operation, Vec<u8>)> {
+    let up = UploadId::new([round; 16]);
+    let content = whole(round);
+    let inside = |name: &str, part: usize| path(&format!("/round{round}/{name}{part:03}"));
+    let target = path(&format!("/file{round}"));
+    let mut requests = vec![
+        (Operation::Mkdir { path: path(&format!("/round{round}")) }, vec![]),
+        (Operation::Begin { up, path: target.clone(), size: Some(content.len() as u64) }, vec![]),
+    ];
+    for part in 0..PARTS {
+        let off = part * PART;
+        requests.push((Operation::Append { up, off: off as u64 }, content[off..off + PART].to_vec()));
+        let first = part - part % 5;
+        let (small, moved) = (inside("small", first), inside("moved", first));
+        requests.push(match part % 5 {
+            0 => (Operation::Mkdir { path: inside("directory", part) }, vec![]),
+            1 => {
+                let put = Operation::Put { path: small, pre: Precondition::Absent, mtime_ns: None };
+                (put, content[off..off + 100].to_vec())
+            }
+            2 => (Operation::Read { path: small, off: 0, len: 100, etag: None }, vec![]),
+            3 => (Operation::Move { from: small, to: moved, pre: Precondition::Absent, etag: None }, vec![]),
+            _ => (Operation::Remove { path: moved, etag: None }, vec![]),
+        });
+    }
+    let hash = Digest::new(*blake3::hash(&content).as_bytes());
+    let size = content.len() as u64;
+    requests.push((Operation::Commit { up, size, hash, pre: Precondition::Absent, mtime_ns: None }, vec![]));
+    requests
+}
+
+fn whole(round: u8) -> Vec<u8> {
+    content(PARTS * PART, u64::from(round))
+}
+
+/// Whether a server may execute it again on a resend [SEQ-8].
+fn is_computed(operation: &Operation) -> bool {
+    matches!(operation, Operation::Read { .. })
+}
+
+fn text(operation: &Operation) -> String {
+    format!("{operation:?}")
+}
+
+fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
+    let seed = seed();
+    let around = tempfile::tempdir().unwrap();
+    let served = around.path().join("served");
+    fs::create_dir(&served).unwrap();
+    let server = FileServer::new(&served, token()).pattern(pattern);
+    let mut bound = server.bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, bound.local_port().unwrap()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let serving = thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || bound.run(&stop)
+    });
+
+    let cuts = Cuts { seed, at_most: CUTS + 4, bytes: 1_000_000, ..Cuts::NONE };
+    let relay = Relay::start(address, cuts);
+    let options = ClientOptions::new().lockstep(lockstep);
+    let mut client = FileClient::connect(&endpoint_of(relay.address()), &token(), options).unwrap();
+    let mut rounds = 0;
+    while relay.cuts() < CUTS {
+        let name = format!("file{rounds}");
+        let size = 4_000_000 + rounds;
+        let source = make_file(&around.path().join("source"), size, rounds as u64);
+        let fetched = around.path().join(&name);
+        let remote = path(&format!("/{name}"));
+        client.upload_file(&source, &remote, Precondition::Absent).unwrap();
+        client.download_file(&remote, &fetched, false).unwrap();
+        let expected = content(size, rounds as u64);
+        assert!(fs::read(served.join(&name)).unwrap() == expected, "what was uploaded differs");
+        assert!(fs::read(&fetched).unwrap() == expected, "what was downloaded differs");
+        rounds += 1;
+    }
+    client.bye();
+    stop.store(true, Ordering::Relaxed);
+    serving.join().unwrap().unwrap();
+    assert_eq!(process::staged_uploads(&served), 0);
+}
+
+/// The real store, and how often each operation reached it.
+struct Counting {
+    store: Store,
+    executed: BTreeMap<String, u32>,
+}
+
+impl Storage for Counting {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+        if !is_computed(operation) {
+            *self.executed.entry(text(operation)).or_default() += 1;
+        }
+        self.store.perform(operation, payload)
+    }
+
+    fn proceed(&mut self) -> Performed {
+        self.store.proceed()
+    }
+
+    fn cancel(&mut self) {
+        self.store.cancel();
+    }
+}
+
+/// A server over the counting store, in a thread.
+struct CountingServer {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    serving: thread::JoinHandle<BTreeMap<String, u32>>,
+}
+
+impl CountingServer {
+    fn start(directory: &std::path::Path, pattern: ServerPattern) -> Self {
+        let store = Store::open(directory, StoreOptions { chunk: 65_536, ..StoreOptions::default() }).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ready, is_ready) = channel();
+        let serving = thread::spawn({
+            let stop = Arc::clone(&stop);
+            move || {
+                let keys = Keys::derive(&token());
+                let bounds = Bounds { window: 32, chunk: 65_536, ..Bounds::default() };
+                let security = ServerSecurity::Curve {
+                    secret: CurveKey::new(*keys.server.secret()),
+                    admitted: CurveKey::new(*keys.client.public()),
+                };
+                let endpoint = "127.0.0.1:0".parse().unwrap();
+                let mut socket = ServerSocket::bind(&Context::new(), &endpoint, pattern, &security, &bounds).unwrap();
+                let Endpoint::Tcp { port, .. } = socket.local_endpoint().unwrap() else { panic!("not TCP") };
+                ready.send(port).unwrap();
+                let storage = Counting { store, executed: BTreeMap::new() };
+                let hello = keys.hello.clone();
+                let service = Service::new(terms(&bounds), storage, move |session: &SessionId, auth: &[u8; 32]| {
+                    hello.verify(*session, auth)
+                });
+                serve(&mut socket, service, &stop)
+            }
+        });
+        let port = is_ready.recv_timeout(DEADLINE).unwrap();
+        Self { address: (Ipv4Addr::LOCALHOST, port).into(), stop, serving }
+    }
+
+    /// Ends it and tells how often each operation was executed.
+    fn stop(self) -> BTreeMap<String, u32> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.serving.join().unwrap()
+    }
+}
+
+fn serve<A: Fn(&SessionId, &[u8; 32]) -> bool>(
+    socket: &mut ServerSocket,
+    mut service: Service<Counting, A>,
+    stop: &AtomicBool,
+) -> BTreeMap<String, u32> {
+    let started = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        if let Some(reply) = service.run_slice(started.elapsed()) {
+            send(socket, reply);
+        }
+        if service.owes_reply() {
+            continue;
+        }
+        let wait = if service.is_working() { Duration::ZERO } else { Duration::from_millis(20) };
+        let Some(message) = socket.recv(wait).unwrap() else { continue };
+        let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
+        match service.handle(started.elapsed(), &frames) {
+            Reaction::Reply(reply) => send(socket, reply),
+            Reaction::Later => {}
+            Reaction::NotOurs | Reaction::Silent => panic!("the client sent what is no request"),
+        }
+    }
+    service.storage().executed.clone()
+}
+
+fn send(socket: &mut ServerSocket, frames: Vec<Vec<u8>>) {
+    socket.send(frames.into_iter().map(Message::from).collect()).unwrap();
+}
+
+fn terms(bounds: &Bounds) -> Terms {
+    let welcome = Welcome {
+        window: u64::from(bounds.window),
+        chunk: u64::from(bounds.chunk),
+        header: u64::from(bounds.header),
+        lease_ms: limits::LEASE_MS,
+        boot: BootId::new([1; 16]),
+        root: None,
+        names: Names::Posix,
+        folds: false,
+        ro: false,
+        caps: Vec::new(),
+    };
+    Terms { welcome, uploads: limits::UPLOADS }
+}
+
+/// A client that keeps the window full of whatever it is given.
+struct Pipeline {
+    socket: ClientSocket,
+    stream: Stream<Vec<u8>>,
+    session: SessionId,
+    started: Instant,
+    connected: bool,
+}
+
+impl Pipeline {
+    fn open(endpoint: &Endpoint, pattern: ClientPattern) -> Self {
+        let keys = Keys::derive(&token());
+        let security = ClientSecurity::Curve {
+            server: CurveKey::new(*keys.server.public()),
+            public: CurveKey::new(*keys.client.public()),
+            secret: CurveKey::new(*keys.client.secret()),
+        };
+        let options = transport::ClientOptions { pattern, ..transport::ClientOptions::default() };
+        let socket = ClientSocket::connect(&Context::new(), endpoint, &security, &options).unwrap();
+        let session = SessionId::new([0; 16]);
+        let stream = Stream::new(Duration::ZERO, session, 1, Patience::default());
+        let mut pipeline = Self { socket, stream, session, started: Instant::now(), connected: false };
+        let window = pipeline.say_hello(&keys);
+        let window = if pattern == ClientPattern::Req { 1 } else { window };
+        pipeline.stream = Stream::new(pipeline.now(), pipeline.session, window, Patience::default());
+        pipeline
+    }
+
+    /// Has all requests executed, and expects each to succeed.
+    fn run(&mut self, requests: Vec<(Operation, Vec<u8>)>) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut left = VecDeque::from(requests);
+        let mut unanswered = HashMap::new();
+        while !left.is_empty() || !unanswered.is_empty() {
+            assert!(Instant::now() < deadline, "{} requests are not answered: {:?}", unanswered.len(), self.stream);
+            while self.stream.can_submit() {
+                let Some((operation, payload)) = left.pop_front() else { break };
+                let seq = self.stream.submit(&operation, payload).unwrap();
+                unanswered.insert(seq, operation);
+            }
+            self.send_what_is_due();
+            let wait = self.stream.next_deadline().map_or(DEADLINE, |due| due.saturating_sub(self.now()));
+            for message in self.wait(wait) {
+                let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
+                let Ok(reply) = Reply::decode(&frames) else { continue };
+                match self.stream.on_reply(self.started.elapsed(), &reply) {
+                    Event::Answered { seq, .. } => {
+                        let operation = unanswered.remove(&seq).unwrap();
+                        reply.into_answer(&operation).unwrap_or_else(|error| panic!("{operation:?}: {error}"));
+                    }
+                    Event::Lost(loss) => panic!("the session is lost: {loss}"),
+                    Event::Ignored | Event::Repairing | Event::Pending { .. } => {}
+                }
+            }
+            if self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
+                if let Event::Lost(loss) = self.stream.on_timer(self.now()) {
+                    panic!("the session is lost: {loss}");
+                }
+            }
+        }
+    }
+
+    /// Says hello until a session is open, and gives its window.
+    fn say_hello(&mut self, keys: &Keys) -> u64 {
+        let mut opening = Opening::new("relay", None, None, Duration::from_millis(500));
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            assert!(Instant::now() < deadline, "no session was opened");
+            while !self.connected {
+                self.wait(DEADLINE);
+            }
+            let mut id = [0; 16];
+            getrandom::fill(&mut id).unwrap();
+            self.session = SessionId::new(id);
+            let header = opening.say_hello(self.now(), self.session, keys.hello.auth(self.session));
+            self.socket.send(vec![Message::new(), header.into()]).unwrap();
+            while let Some(left) = opening.next_deadline().and_then(|due| due.checked_sub(self.now())) {
+                for message in self.wait(left) {
+                    let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
+                    match Reply::decode(&frames).map(|reply| opening.on_reply(&reply)) {
+                        Ok(Greeting::Open(welcome)) => return welcome.window,
+                        Ok(Greeting::Again | Greeting::Ignored) | Err(_) => {}
+                        Ok(other) => panic!("hello was answered {other:?}"),
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_what_is_due(&mut self) {
+        let now = self.now();
+        while let Some(due) = self.stream.next_to_send() {
+            let mut frames = vec![Message::new(), Message::from(due.header)];
+            // Only puts and appends carry something here, and never nothing.
+            if !due.payload.is_empty() {
+                frames.push(Message::from(&due.payload[..]));
+            }
+            match self.socket.send(frames).unwrap() {
+                Sent::Queued => self.stream.sent(now),
+                Sent::Full(_) => break,
+            }
+        }
+    }
+
+    fn wait(&mut self, wait: Duration) -> Vec<Vec<Message>> {
+        let mut messages = Vec::new();
+        match self.socket.poll(wait).unwrap() {
+            Wake::Readable => {
+                while let Some(message) = self.socket.recv().unwrap() {
+                    messages.push(message);
+                }
+            }
+            Wake::Event(LinkEvent::HandshakeSucceeded) => {
+                self.connected = true;
+                self.stream.on_reconnected(self.now());
+            }
+            Wake::Event(LinkEvent::Disconnected) => {
+                self.connected = false;
+                self.stream.on_disconnected();
+            }
+            Wake::Event(_) | Wake::Timeout => {}
+        }
+        messages
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+fn token() -> Token {
+    TOKEN.parse().unwrap()
+}
+
+fn path(text: &str) -> Path {
+    Path::parse(text).unwrap()
+}
+
+fn endpoint_of(address: SocketAddr) -> Endpoint {
+    address.to_string().parse().unwrap()
+}
+
+fn names(directory: &std::path::Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
