@@ -46,12 +46,6 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    match &cli.command {
-        // Needs no socket.
-        Command::GenerateToken => return keys::generate_token(&cli.output),
-        Command::GenerateKeys => return keys::generate_keys(&cli.output),
-        _ => {}
-    }
     crate::transport::require_curve()
         .map_err(|error| Failure::Serve { what: "cannot start".to_owned(), source: Box::new(error) })?;
     match &cli.command {
@@ -63,7 +57,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Remove(args) => entries::remove(cli, args),
         Command::Run(args) => serve::run(cli, args),
         Command::Demo(args) => demo::run(args),
-        Command::GenerateToken | Command::GenerateKeys => Ok(()),
+        Command::GenerateToken => keys::generate_token(&cli.output),
+        Command::GenerateKeys => keys::generate_keys(&cli.output),
     }
 }
 
