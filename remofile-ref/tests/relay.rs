@@ -96,13 +96,13 @@ fn an_upload_outlives_the_server_process() {
     let endpoint = endpoint_of(relay.address());
     let upload = thread::spawn(move || {
         let mut client = FileClient::connect(&endpoint, &token(), ClientOptions::new()).unwrap();
-        client.upload_file(&source, &path("/file"), Precondition::Absent)
+        client.upload_file(&source, &path("/file"), Precondition::Absent).unwrap()
     });
     process::await_staged_bytes(&served, 8 << 20);
     server.kill();
     let restarted = Server::start(&served);
     relay.retarget(restarted.address());
-    let done = upload.join().unwrap().unwrap();
+    let done = upload.join().unwrap();
     assert_eq!(done.bytes, 24 << 20);
     assert!(fs::read(served.join("file")).unwrap() == content(24 << 20, 7), "the content differs");
     assert_eq!(process::staged_uploads(&served), 0);
@@ -404,10 +404,9 @@ impl Pipeline {
                     Event::Ignored | Event::Repairing | Event::Pending { .. } => {}
                 }
             }
-            if self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
-                if let Event::Lost(loss) = self.stream.on_timer(self.now()) {
-                    panic!("the session is lost: {loss}");
-                }
+            let is_due = self.stream.next_deadline().is_some_and(|due| due <= self.now());
+            if is_due && let Event::Lost(loss) = self.stream.on_timer(self.now()) {
+                panic!("the session is lost: {loss}");
             }
         }
     }
