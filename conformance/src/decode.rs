@@ -55,7 +55,7 @@ pub(crate) fn hex(text: &str) -> Result<Vec<u8>, String> {
             digit.ok_or_else(|| format!("character {} of a frame is not a hexadecimal digit", index + 1))
         })
         .collect::<Result<_, _>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err(format!("a frame has {} hexadecimal digits: two make a byte", digits.len()));
     }
     Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())

@@ -1,5 +1,6 @@
 //! The `conformance` command: so far `decode`, which explains a message.
 
+mod curve;
 mod decode;
 
 use clap::{Parser, Subcommand};
@@ -32,8 +33,14 @@ const FINE: u8 = 0;
 const NOT_CONFORMANT: u8 = 1;
 /// The command line makes no sense.
 const USAGE: u8 = 2;
+/// The suite itself cannot work.
+const OWN_FAULT: u8 = 5;
 
 fn main() -> ExitCode {
+    if let Err(error) = curve::require() {
+        eprintln!("conformance: error: {error}");
+        return ExitCode::from(OWN_FAULT);
+    }
     let Command::Decode { frames } = Cli::parse().command;
     let frames: Vec<Vec<u8>> = match frames.iter().map(|text| decode::hex(text)).collect() {
         Ok(frames) => frames,

@@ -1,6 +1,8 @@
 //! New tokens and key pairs, from the operating system's randomness.
 
-use remofile_proto::{KeyPair, SessionId, Token};
+#[cfg(feature = "transport")]
+use remofile_proto::SessionId;
+use remofile_proto::{KeyPair, Token};
 use zeroize::Zeroizing;
 
 /// A new token of 128 bits, as 22 characters without look-alikes [KEY-2].
@@ -31,6 +33,7 @@ pub fn generate_keys() -> KeyPair {
 }
 
 /// A session id that was never used [SES-1].
+#[cfg(feature = "transport")]
 pub(crate) fn new_session() -> SessionId {
     SessionId::new(random())
 }

@@ -45,10 +45,13 @@ pub struct FileServer {
     lease: Duration,
 }
 
+/// Whether hello's `auth` fits the token.
+type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
+
 /// A server that listens.
 pub struct BoundServer {
     socket: ServerSocket,
-    service: Service<Store, Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>>,
+    service: Service<Store, Authentic>,
     endpoint: Endpoint,
     started: Instant,
 }
@@ -176,8 +179,7 @@ impl FileServer {
         let socket = ServerSocket::bind(&Context::new(), endpoint, self.pattern, &security, &self.bounds)?;
         let endpoint = socket.local_endpoint()?;
         let hello = keys.hello.clone();
-        let authentic: Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send> =
-            Box::new(move |session, auth| hello.verify(*session, auth));
+        let authentic: Authentic = Box::new(move |session, auth| hello.verify(*session, auth));
         tracing::info!(%endpoint, read_only = self.read_only, "listening");
         Ok(BoundServer { socket, service: Service::new(terms, store, authentic), endpoint, started: Instant::now() })
     }
@@ -215,7 +217,9 @@ impl BoundServer {
     /// One turn of the loop: a slice of a long operation, and at most one message.
     fn turn(&mut self) -> Result<(), ServeError> {
         if self.service.is_working() {
-            if let Some(reply) = self.service.run_slice(self.now()) {
+            let reply = self.service.run_slice(self.now());
+            self.service.work_ended(self.now());
+            if let Some(reply) = reply {
                 self.send(reply)?;
             }
             // While a reply is owed, libzmq queues what comes, for half a second at most [SEQ-10].

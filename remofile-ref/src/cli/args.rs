@@ -124,9 +124,6 @@ pub(crate) struct TransferArgs {
     /// Sources, then the destination; with one argument the destination is / (upload) or . (download)
     #[arg(required = true, value_name = "SRC… [DEST]")]
     pub(crate) paths: Vec<String>,
-    /// Directories with all they hold
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
     /// Replace existing files
     #[arg(long)]
     pub(crate) overwrite: bool,

@@ -17,7 +17,7 @@ pub(crate) fn run(cli: &Cli, args: &ListArgs) -> Result<(), Failure> {
     let entry = client.stat(&path)?;
     if entry.kind == Kind::Dir {
         let mut listing = client.list(&path, args.recursive);
-        while let Some(listed) = listing.next() {
+        for listed in listing.by_ref() {
             let listed = listed?;
             if !args.all && listed.name.split('/').any(|name| name.starts_with('.')) {
                 continue;

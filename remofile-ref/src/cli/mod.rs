@@ -16,7 +16,10 @@ use self::{
     failure::{Failure, exit},
 };
 use clap::Parser as _;
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Runs the command line of this process and says how it ended.
@@ -43,12 +46,6 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    match &cli.command {
-        // Needs no socket.
-        Command::GenerateToken => return keys::generate_token(&cli.output),
-        Command::GenerateKeys => return keys::generate_keys(&cli.output),
-        _ => {}
-    }
     crate::transport::require_curve()
         .map_err(|error| Failure::Serve { what: "cannot start".to_owned(), source: Box::new(error) })?;
     match &cli.command {
@@ -60,7 +57,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Remove(args) => entries::remove(cli, args),
         Command::Run(args) => serve::run(cli, args),
         Command::Demo(args) => demo::run(args),
-        Command::GenerateToken | Command::GenerateKeys => Ok(()),
+        Command::GenerateToken => keys::generate_token(&cli.output),
+        Command::GenerateKeys => keys::generate_keys(&cli.output),
     }
 }
 
@@ -80,5 +78,11 @@ fn log_to_stderr(cli: &Cli) {
         _ => "remofile=warn",
     };
     let filter = EnvFilter::try_from_env("REMOFILE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let is_terminal = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(is_terminal)
+        .with_target(false)
+        .init();
 }

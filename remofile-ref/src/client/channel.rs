@@ -368,10 +368,8 @@ impl Channel {
         for message in self.wait(wait)? {
             self.on_message(message)?;
         }
-        if let Some(since) = self.disconnected {
-            if since.elapsed() >= self.options.timeout {
-                return Err(self.lost("there was no connection for too long"));
-            }
+        if self.disconnected.is_some_and(|since| since.elapsed() >= self.options.timeout) {
+            return Err(self.lost("there was no connection for too long"));
         }
         if due.is_some() && self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
             let event = self.stream.on_timer(self.now());

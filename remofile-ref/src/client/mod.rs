@@ -148,8 +148,7 @@ impl FileClient {
     pub fn remove_tree(&mut self, path: &Path) -> Result<(), ClientError> {
         if self.stat(path)?.kind == Kind::Dir {
             let mut below = Vec::new();
-            let mut listing = self.list(path, true);
-            while let Some(entry) = listing.next() {
+            for entry in self.list(path, true) {
                 below.push(entry?.name);
             }
             // Children stand behind their directory in a listing.

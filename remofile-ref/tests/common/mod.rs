@@ -15,6 +15,17 @@ pub fn skip(reason: &str) {
     assert!(std::env::var_os("REMOFILE_NO_SKIP").is_none(), "{test} must not be skipped: {reason}");
 }
 
+/// Like [`skip`], for a feature that the kernel was built without: it is let pass where `REMOFILE_KERNEL_LACKS` names it.
+pub fn skip_lacking(feature: &str, reason: &str) {
+    let lacking = std::env::var("REMOFILE_KERNEL_LACKS").unwrap_or_default();
+    if lacking.split(',').any(|lacking| lacking == feature) {
+        let test = std::thread::current().name().unwrap_or("test").to_owned();
+        eprintln!("SKIPPED {test}: the kernel lacks {feature}: {reason}");
+    } else {
+        skip(reason);
+    }
+}
+
 /// Makes this thread a user whom permissions bind; false, and skipped, where it cannot become one.
 pub fn unprivileged() -> bool {
     if !rustix::process::geteuid().is_root() {
