@@ -2,31 +2,29 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/counting.rs"]
+mod counting;
 #[path = "common/process.rs"]
 mod process;
 #[path = "common/relay.rs"]
 mod relay;
 
-use process::{Server, TOKEN, content, make_file};
+use counting::{CountingServer, is_computed, text, token};
+use process::{DEADLINE, Server, content, make_file};
 use relay::{Cuts, Relay, seed};
 use remofile::opening::{Greeting, Opening};
-use remofile::service::{Reaction, Service};
-use remofile::session::Terms;
 use remofile::stream::{Event, Patience, Stream};
 use remofile::transport::{
-    self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message, Sent,
-    ServerPattern, ServerSecurity, ServerSocket, Wake,
+    self, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message, Sent,
+    ServerPattern, Wake,
 };
-use remofile::{ClientOptions, FileClient, FileServer, Performed, Storage, Store, StoreOptions, Token};
-use remofile_proto::{
-    BootId, Digest, Keys, Names, Operation, Path, Precondition, Reply, SessionId, UploadId, Welcome, limits,
-};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use remofile::{ClientOptions, FileClient, FileServer};
+use remofile_proto::{Digest, Keys, Operation, Path, Precondition, Reply, SessionId, UploadId};
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,8 +36,6 @@ const PART: usize = 48_000;
 
 /// Appends in one upload: 3.8 MB.
 const PARTS: usize = 80;
-
-const DEADLINE: Duration = Duration::from_secs(60);
 
 // Staged uploads with other operations between their parts, pipelined.
 
@@ -96,13 +92,13 @@ fn an_upload_outlives_the_server_process() {
     let endpoint = endpoint_of(relay.address());
     let upload = thread::spawn(move || {
         let mut client = FileClient::connect(&endpoint, &token(), ClientOptions::new()).unwrap();
-        client.upload_file(&source, &path("/file"), Precondition::Absent)
+        client.upload_file(&source, &path("/file"), Precondition::Absent).unwrap()
     });
     process::await_staged_bytes(&served, 8 << 20);
     server.kill();
     let restarted = Server::start(&served);
     relay.retarget(restarted.address());
-    let done = upload.join().unwrap().unwrap();
+    let done = upload.join().unwrap();
     assert_eq!(done.bytes, 24 << 20);
     assert!(fs::read(served.join("file")).unwrap() == content(24 << 20, 7), "the content differs");
     assert_eq!(process::staged_uploads(&served), 0);
@@ -191,15 +187,6 @@ fn whole(round: u8) -> Vec<u8> {
     content(PARTS * PART, u64::from(round))
 }
 
-/// Whether a server may execute it again on a resend [SEQ-8].
-fn is_computed(operation: &Operation) -> bool {
-    matches!(operation, Operation::Read { .. })
-}
-
-fn text(operation: &Operation) -> String {
-    format!("{operation:?}")
-}
-
 fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
     let seed = seed();
     let around = tempfile::tempdir().unwrap();
@@ -236,118 +223,6 @@ fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
     stop.store(true, Ordering::Relaxed);
     serving.join().unwrap().unwrap();
     assert_eq!(process::staged_uploads(&served), 0);
-}
-
-/// The real store, and how often each operation reached it.
-struct Counting {
-    store: Store,
-    executed: BTreeMap<String, u32>,
-}
-
-impl Storage for Counting {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
-        if !is_computed(operation) {
-            *self.executed.entry(text(operation)).or_default() += 1;
-        }
-        self.store.perform(operation, payload)
-    }
-
-    fn proceed(&mut self) -> Performed {
-        self.store.proceed()
-    }
-
-    fn cancel(&mut self) {
-        self.store.cancel();
-    }
-}
-
-/// A server over the counting store, in a thread.
-struct CountingServer {
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    serving: thread::JoinHandle<BTreeMap<String, u32>>,
-}
-
-impl CountingServer {
-    fn start(directory: &std::path::Path, pattern: ServerPattern) -> Self {
-        let store = Store::open(directory, StoreOptions { chunk: 65_536, ..StoreOptions::default() }).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ready, is_ready) = channel();
-        let serving = thread::spawn({
-            let stop = Arc::clone(&stop);
-            move || {
-                let keys = Keys::derive(&token());
-                let bounds = Bounds { window: 32, chunk: 65_536, ..Bounds::default() };
-                let security = ServerSecurity::Curve {
-                    secret: CurveKey::new(*keys.server.secret()),
-                    admitted: CurveKey::new(*keys.client.public()),
-                };
-                let endpoint = "127.0.0.1:0".parse().unwrap();
-                let mut socket = ServerSocket::bind(&Context::new(), &endpoint, pattern, &security, &bounds).unwrap();
-                let Endpoint::Tcp { port, .. } = socket.local_endpoint().unwrap() else { panic!("not TCP") };
-                ready.send(port).unwrap();
-                let storage = Counting { store, executed: BTreeMap::new() };
-                let hello = keys.hello.clone();
-                let service = Service::new(terms(&bounds), storage, move |session: &SessionId, auth: &[u8; 32]| {
-                    hello.verify(*session, auth)
-                });
-                serve(&mut socket, service, &stop)
-            }
-        });
-        let port = is_ready.recv_timeout(DEADLINE).unwrap();
-        Self { address: (Ipv4Addr::LOCALHOST, port).into(), stop, serving }
-    }
-
-    /// Ends it and tells how often each operation was executed.
-    fn stop(self) -> BTreeMap<String, u32> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.serving.join().unwrap()
-    }
-}
-
-fn serve<A: Fn(&SessionId, &[u8; 32]) -> bool>(
-    socket: &mut ServerSocket,
-    mut service: Service<Counting, A>,
-    stop: &AtomicBool,
-) -> BTreeMap<String, u32> {
-    let started = Instant::now();
-    while !stop.load(Ordering::Relaxed) {
-        if let Some(reply) = service.run_slice(started.elapsed()) {
-            send(socket, reply);
-        }
-        if service.owes_reply() {
-            continue;
-        }
-        let wait = if service.is_working() { Duration::ZERO } else { Duration::from_millis(20) };
-        let Some(message) = socket.recv(wait).unwrap() else { continue };
-        let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
-        match service.handle(started.elapsed(), &frames) {
-            Reaction::Reply(reply) => send(socket, reply),
-            Reaction::Later => {}
-            Reaction::NotOurs | Reaction::Silent => panic!("the client sent what is no request"),
-        }
-    }
-    service.storage().executed.clone()
-}
-
-fn send(socket: &mut ServerSocket, frames: Vec<Vec<u8>>) {
-    socket.send(frames.into_iter().map(Message::from).collect()).unwrap();
-}
-
-fn terms(bounds: &Bounds) -> Terms {
-    let welcome = Welcome {
-        window: u64::from(bounds.window),
-        chunk: u64::from(bounds.chunk),
-        header: u64::from(bounds.header),
-        lease_ms: limits::LEASE_MS,
-        boot: BootId::new([1; 16]),
-        root: None,
-        names: Names::Posix,
-        folds: false,
-        ro: false,
-        caps: Vec::new(),
-    };
-    Terms { welcome, uploads: limits::UPLOADS }
 }
 
 /// A client that keeps the window full of whatever it is given.
@@ -404,10 +279,9 @@ impl Pipeline {
                     Event::Ignored | Event::Repairing | Event::Pending { .. } => {}
                 }
             }
-            if self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
-                if let Event::Lost(loss) = self.stream.on_timer(self.now()) {
-                    panic!("the session is lost: {loss}");
-                }
+            let is_due = self.stream.next_deadline().is_some_and(|due| due <= self.now());
+            if is_due && let Event::Lost(loss) = self.stream.on_timer(self.now()) {
+                panic!("the session is lost: {loss}");
             }
         }
     }
@@ -478,10 +352,6 @@ impl Pipeline {
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
-}
-
-fn token() -> Token {
-    TOKEN.parse().unwrap()
 }
 
 fn path(text: &str) -> Path {
