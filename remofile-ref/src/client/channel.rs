@@ -1,6 +1,9 @@
 //! One session over one socket: requests in, completions out, repairs in between.
 
-use super::{ClientError, ClientOptions};
+use super::{
+    ClientError, ClientOptions,
+    payload::{Content, Payload},
+};
 use crate::{
     keys::new_session,
     opening::{Greeting, Opening},
@@ -15,12 +18,8 @@ use remofile_proto::{
     limits,
 };
 use std::{
-    cell::RefCell,
     collections::{HashMap, VecDeque},
     fmt,
-    fs::File,
-    io,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -32,21 +31,6 @@ const HELLO_SILENCE: Duration = Duration::from_secs(2);
 
 /// How long bye waits: a server that does not answer lets go when the lease ends.
 const BYE_WAIT: Duration = Duration::from_secs(1);
-
-/// The bytes that ride behind a request's header.
-#[derive(Debug)]
-pub(super) enum Payload {
-    /// No payload frame.
-    None,
-    /// Kept here until they are answered.
-    Bytes(Arc<[u8]>),
-    /// Read again from a local file in the rare case that they are sent again. Should the file have changed by then,
-    /// the hash at the end tells.
-    File { file: Arc<File>, off: u64, len: usize, fresh: RefCell<Option<Vec<u8>>> },
-}
-
-/// The bytes that came behind a reply's header.
-pub(super) struct Content(Message);
 
 /// An answered request.
 #[derive(Debug)]
@@ -75,73 +59,6 @@ pub(super) struct Channel {
     /// Since when there has been no connection.
     disconnected: Option<Instant>,
     is_over: bool,
-}
-
-impl Payload {
-    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes.into())
-    }
-
-    /// `bytes` were just read from `file` at `off`.
-    pub(super) fn from_file(file: Arc<File>, off: u64, bytes: Vec<u8>) -> Self {
-        Self::File { file, off, len: bytes.len(), fresh: RefCell::new(Some(bytes)) }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Payload::None => 0,
-            Payload::Bytes(bytes) => bytes.len(),
-            Payload::File { len, .. } => *len,
-        }
-    }
-
-    /// BLAKE3 of bytes that are kept.
-    pub(super) fn hash(&self) -> Option<[u8; 32]> {
-        match self {
-            Payload::Bytes(bytes) => Some(*blake3::hash(bytes).as_bytes()),
-            Payload::None | Payload::File { .. } => None,
-        }
-    }
-
-    /// The frame to send, uncopied the first time where that is possible.
-    fn frame(&self) -> io::Result<Option<Message>> {
-        match self {
-            Payload::None => Ok(None),
-            Payload::Bytes(bytes) => Ok(Some(Message::from(&bytes[..]))),
-            Payload::File { file, off, len, fresh } => {
-                let bytes = match fresh.take() {
-                    Some(bytes) => bytes,
-                    None => super::source::read_at(file, *off, *len)?,
-                };
-                Ok(Some(Message::from(bytes)))
-            }
-        }
-    }
-}
-
-impl Clone for Payload {
-    fn clone(&self) -> Self {
-        match self {
-            Payload::None => Payload::None,
-            Payload::Bytes(bytes) => Payload::Bytes(Arc::clone(bytes)),
-            Payload::File { file, off, len, .. } => {
-                Payload::File { file: Arc::clone(file), off: *off, len: *len, fresh: RefCell::new(None) }
-            }
-        }
-    }
-}
-
-impl std::ops::Deref for Content {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Content({} bytes)", self.0.len())
-    }
 }
 
 impl fmt::Debug for Channel {

@@ -1,6 +1,6 @@
 //! Downloads: reads kept in flight, all of one version of the file, visible only when whole.
 
-use super::{ClientError, FileClient, TransferStatus, Transferred, channel::Payload, source};
+use super::{ClientError, FileClient, TransferStatus, Transferred, payload::Payload, source};
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Path};
 use std::{
     collections::HashMap,

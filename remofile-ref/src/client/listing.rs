@@ -1,6 +1,6 @@
 //! A listing, fetched a page at a time.
 
-use super::{ClientError, FileClient, channel::Payload};
+use super::{ClientError, FileClient, payload::Payload};
 use remofile_proto::{Answer, ListedEntry, Operation, Path};
 use std::collections::VecDeque;
 

@@ -5,6 +5,7 @@ mod download;
 mod error;
 mod listing;
 mod options;
+mod payload;
 mod source;
 mod upload;
 
@@ -13,7 +14,8 @@ pub use listing::RemoteListing;
 pub use options::ClientOptions;
 
 use crate::{transport::Endpoint, unanswered::Unanswered};
-use channel::{Channel, Completion, Content, Payload};
+use channel::{Channel, Completion};
+use payload::{Content, Payload};
 use remofile_proto::{
     Answer, Code, Entry, Etag, HashResult, Kind, Operation, Path, Precondition, Refusal, Token, UploadId, Welcome,
 };

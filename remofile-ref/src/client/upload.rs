@@ -1,6 +1,6 @@
 //! Uploads: small files in one request, larger ones staged, resumed and committed.
 
-use super::{ClientError, FileClient, TransferStatus, Transferred, channel::Payload, source::Source};
+use super::{ClientError, FileClient, TransferStatus, Transferred, payload::Payload, source::Source};
 use remofile_proto::{Answer, Code, Detail, Digest, Kind, Operation, Path, Precondition, Staged, UploadId};
 use std::path::Path as LocalPath;
 

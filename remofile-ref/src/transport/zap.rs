@@ -100,7 +100,14 @@ impl Drop for Ended {
 fn serve(socket: Socket, control: UnixStream, judge: &Judge, ended: Ended) {
     // Locals are dropped in reverse order: `alive` falls before the socket is closed, so that no message of a peer that
     // nobody judged can be taken for an authenticated one.
-    let (control, socket, _ended) = (control, socket, ended);
+    let (control, socket, ended) = (control, socket, ended);
+    judge_until_told(&socket, &control, judge);
+    drop(ended);
+    // Closing alone frees the endpoint at some later time, and another server may want this context at once.
+    let _ = socket.unbind(ZAP_ENDPOINT);
+}
+
+fn judge_until_told(socket: &Socket, control: &UnixStream, judge: &Judge) {
     let mut refusals = LogRate::default();
     let mut latest = ("", String::new());
     loop {
@@ -113,7 +120,7 @@ fn serve(socket: Socket, control: UnixStream, judge: &Judge, ended: Ended) {
         if items[1].get_revents() != zmq::PollEvents::empty() {
             return;
         }
-        match answer_next(&socket, judge) {
+        match answer_next(socket, judge) {
             Ok(Some((reason, address))) => {
                 refusals.count();
                 latest = (reason, address);
