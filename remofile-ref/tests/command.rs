@@ -6,10 +6,13 @@
 mod process;
 #[path = "common/relay.rs"]
 mod relay;
+#[path = "common/skip.rs"]
+mod skip;
 
 use process::{DEADLINE, Done, Running, Server, TOKEN, content, make_file, remofile, resident_peak, run};
 use relay::{Cuts, Relay};
 use remofile::{ClientOptions, FileClient};
+use skip::skip;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -248,9 +251,19 @@ fn whoever_holds_the_session_is_named_and_can_be_replaced() {
     let endpoint = server.endpoint.parse().unwrap();
     let options = ClientOptions::new().name("alice@desk");
     let mut holder = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
-    run(&mut server.client(&["list"])).fails(7).says("alice@desk").says("--take");
+    run(&mut server.client(&["--wait", "0", "list"])).fails(7).says("alice@desk").says("--take");
     server.run(&["--take", "list"]);
     assert!(holder.ping().is_err(), "the session was not taken");
+}
+
+#[test]
+fn a_command_waits_until_the_lease_of_a_silent_holder_ends() {
+    let place = Place::new();
+    let server = Server::start(&place.served());
+    let endpoint = server.endpoint.parse().unwrap();
+    let options = ClientOptions::new().name("alice@desk").lease_ms(1_000);
+    let _silent = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
+    server.run(&["list"]).says("alice@desk");
 }
 
 // What is refused, and with which words.
@@ -366,7 +379,7 @@ fn a_killed_upload_is_resumed_by_the_same_command() {
     upload.kill();
     assert!(!place.served().join("source").exists());
     // The dead client holds the session until its lease ends, or until somebody takes it.
-    run(&mut server.client(&["upload", &source, "/"])).fails(7).says("--take");
+    run(&mut server.client(&["--wait", "0", "upload", &source, "/"])).fails(7).says("--take");
     let again = server.run(&["--take", "--json", "upload", &source, "/"]);
     let line: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!((&line["status"], &line["bytes"]), (&"resumed".into(), &(16 << 20).into()));
@@ -421,10 +434,4 @@ fn on_a_terminal(command: &mut Command) -> String {
         thread::park_timeout(Duration::from_millis(2));
     }
     reading.join().unwrap()
-}
-
-/// A test cannot be what it is here: says so, and fails where skipping is not wanted.
-fn skip(reason: &str) {
-    eprintln!("SKIPPED: {reason}");
-    assert!(std::env::var_os("REMOFILE_NO_SKIP").is_none(), "must not be skipped: {reason}");
 }

@@ -49,6 +49,9 @@ pub(crate) struct ConnectionArgs {
     /// Seconds without an answer after which a call fails
     #[arg(long, global = true, env = "REMOFILE_TIMEOUT", value_name = "SECONDS", default_value_t = 30.0)]
     pub(crate) timeout: f64,
+    /// Seconds to wait while another client holds the session; else its lease and a little
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) wait: Option<f64>,
     /// Take the session over from whoever holds it
     #[arg(long, global = true)]
     pub(crate) take: bool,

@@ -82,11 +82,15 @@ fn endpoint(connection: &ConnectionArgs) -> Result<Endpoint, Failure> {
 }
 
 fn options(connection: &ConnectionArgs) -> Result<ClientOptions, Failure> {
-    let timeout = Duration::try_from_secs_f64(connection.timeout)
-        .ok()
-        .filter(|timeout| !timeout.is_zero())
-        .ok_or_else(|| Failure::usage(format!("--timeout {} is not a time in seconds", connection.timeout)))?;
+    let timeout = seconds("--timeout", connection.timeout)?;
+    if timeout.is_zero() {
+        return Err(Failure::usage("--timeout 0 leaves no time for an answer"));
+    }
     let mut options = ClientOptions::new().timeout(timeout).take(connection.take).insecure(connection.insecure);
+    options = match connection.wait {
+        Some(wait) => options.wait(seconds("--wait", wait)?),
+        None => options.wait_for_lease(),
+    };
     if let Some(text) = &connection.public_key {
         let key = z85::decode(text).map_err(|error| {
             Failure::usage_with(
@@ -97,4 +101,8 @@ fn options(connection: &ConnectionArgs) -> Result<ClientOptions, Failure> {
         options = options.server_key(key);
     }
     Ok(options)
+}
+
+fn seconds(flag: &str, number: f64) -> Result<Duration, Failure> {
+    Duration::try_from_secs_f64(number).map_err(|_| Failure::usage(format!("{flag} {number} is not a time in seconds")))
 }

@@ -1,12 +1,13 @@
 //! One session over one socket: requests in, completions out, repairs in between.
 
+mod hello;
+
 use super::{
     ClientError, ClientOptions,
     payload::{Content, Payload},
 };
 use crate::{
     keys::new_session,
-    opening::{Greeting, Opening},
     stream::{Event, Patience, Stream},
     transport::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, LinkVerdict,
@@ -25,9 +26,6 @@ use std::{
 
 /// How much may be under way at once, in bytes of payload: fills a local network.
 const IN_FLIGHT: usize = 4 << 20;
-
-/// How long hello stays unanswered before it is said again under a new id [SES-2].
-const HELLO_SILENCE: Duration = Duration::from_secs(2);
 
 /// How long bye waits: a server that does not answer lets go when the lease ends.
 const BYE_WAIT: Duration = Duration::from_secs(1);
@@ -56,6 +54,8 @@ pub(super) struct Channel {
     completions: VecDeque<Completion>,
     /// The code of the last reply outside the numbering.
     unnumbered: Option<u64>,
+    /// When the server was last heard.
+    heard: Instant,
     /// Since when there has been no connection.
     disconnected: Option<Instant>,
     is_over: bool,
@@ -90,11 +90,12 @@ impl Channel {
             operations: HashMap::new(),
             completions: VecDeque::new(),
             unnumbered: None,
+            heard: started,
             disconnected: Some(started),
             is_over: true,
         };
         channel.await_connection()?;
-        channel.say_hello(None)?;
+        channel.say_hello(None, channel.options.take)?;
         Ok(channel)
     }
 
@@ -147,7 +148,17 @@ impl Channel {
         self.operations.clear();
         self.completions.clear();
         self.await_connection()?;
-        self.say_hello(Some(self.session))
+        // Whoever has taken the session over is not robbed of it in turn.
+        self.say_hello(Some(self.session), false)
+    }
+
+    /// Renews the lease if nothing has done so for a third of it, for times in which this client is busy with itself
+    /// [SES-16].
+    pub(super) fn keep_session(&mut self) -> Result<(), ClientError> {
+        if !self.is_over && self.heard.elapsed() >= Duration::from_millis(self.welcome.lease_ms) / 3 {
+            self.ping()?;
+        }
+        Ok(())
     }
 
     pub(super) fn ping(&mut self) -> Result<(), ClientError> {
@@ -189,63 +200,6 @@ impl Channel {
             self.wait(left)?;
         }
         Ok(())
-    }
-
-    /// Says hello until a session is open; `take` names the one that it replaces.
-    fn say_hello(&mut self, take: Option<SessionId>) -> Result<(), ClientError> {
-        let deadline = self.now() + self.options.connect_timeout.max(HELLO_SILENCE);
-        let mut opening = Opening::new(&self.options.name, self.options.lease_ms, take, HELLO_SILENCE);
-        let mut takes_over = self.options.take;
-        while self.now() < deadline {
-            // [SES-1] A new id for each.
-            self.session = new_session();
-            let header = opening.say_hello(self.now(), self.session, self.keys.hello.auth(self.session));
-            self.send_header(header)?;
-            match self.await_greeting(&mut opening)? {
-                Greeting::Open(welcome) => {
-                    let window = if self.options.lockstep { 1 } else { welcome.window };
-                    self.stream = Stream::new(self.now(), self.session, window, patience(&self.options));
-                    self.welcome = welcome;
-                    self.is_over = false;
-                    return Ok(());
-                }
-                Greeting::Ignored | Greeting::Again => {}
-                Greeting::Busy(busy) if std::mem::replace(&mut takes_over, false) => {
-                    opening =
-                        Opening::new(&self.options.name, self.options.lease_ms, Some(busy.session), HELLO_SILENCE);
-                }
-                Greeting::Busy(busy) => return Err(ClientError::Busy(busy)),
-                Greeting::Refused(Refusal { code: Code::Auth, .. }) => {
-                    return Err(ClientError::TokenRefused { endpoint: self.endpoint.clone() });
-                }
-                Greeting::Refused(refusal) => {
-                    return Err(self.not_remofile(&format!("hello was answered {}", refusal.code)));
-                }
-                Greeting::Unknown(code) => {
-                    return Err(self.not_remofile(&format!("hello was answered with code {code}")));
-                }
-                Greeting::Malformed(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
-            }
-        }
-        Err(ClientError::TimedOut { operation: "hello", after: self.options.connect_timeout })
-    }
-
-    /// What the last hello was answered; [`Greeting::Again`] when its silence is over.
-    fn await_greeting(&mut self, opening: &mut Opening) -> Result<Greeting, ClientError> {
-        while let Some(left) = opening.next_deadline().and_then(|at| at.checked_sub(self.now())) {
-            if left.is_zero() {
-                break;
-            }
-            for message in self.wait(left)? {
-                let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
-                let Ok(reply) = Reply::decode(&frames) else { continue };
-                match opening.on_reply(&reply) {
-                    Greeting::Ignored => {}
-                    greeting => return Ok(greeting),
-                }
-            }
-        }
-        Ok(Greeting::Again)
     }
 
     fn ask_unnumbered(&mut self, operation: &Operation, wait: Duration) -> Result<Option<u64>, ClientError> {
@@ -335,6 +289,7 @@ impl Channel {
     }
 
     fn on_message(&mut self, mut message: Vec<Message>) -> Result<(), ClientError> {
+        self.heard = Instant::now();
         let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
         let reply = match Reply::decode(&frames) {
             Ok(reply) => reply,

@@ -62,7 +62,7 @@ impl FileClient {
             Err(error) => return Err(ClientError::local(local, error)),
         };
         if metadata.is_file() && entry.size == Some(metadata.len()) {
-            let ours = source::Source::open(local)?.hash()?;
+            let ours = source::Source::open(local)?.hash(|| self.keep_session())?;
             if self.hash(remote)?.hash == ours {
                 return Ok(Some(Transferred {
                     status: TransferStatus::Unchanged,

@@ -200,6 +200,10 @@ impl FileClient {
         self.channel.reopen()
     }
 
+    fn keep_session(&mut self) -> Result<(), ClientError> {
+        self.channel.keep_session()
+    }
+
     fn chunk(&self) -> usize {
         self.channel.chunk()
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 /// How a client connects and how long it waits.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
+    pub(super) wait: Wait,
     pub(super) name: String,
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
@@ -15,9 +16,18 @@ pub struct ClientOptions {
     pub(super) lease_ms: Option<u64>,
 }
 
+/// How long a client waits while another one holds the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    For(Duration),
+    /// The holder's lease and a little: whoever died is gone by then.
+    Lease,
+}
+
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
+            wait: Wait::For(Duration::ZERO),
             name: default_name(),
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
@@ -49,6 +59,20 @@ impl ClientOptions {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self.connect_timeout = self.connect_timeout.min(timeout);
+        self
+    }
+
+    /// How long to wait while another client holds the session; without it not at all.
+    #[must_use]
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.wait = Wait::For(wait);
+        self
+    }
+
+    /// Waits until a holder that is not heard any more has lost its lease: about as long as that lease.
+    #[must_use]
+    pub fn wait_for_lease(mut self) -> Self {
+        self.wait = Wait::Lease;
         self
     }
 

@@ -49,7 +49,7 @@ impl FileClient {
         };
         if entry.kind == Kind::File && entry.size == Some(source.size()) {
             let theirs = self.hash(target)?;
-            if theirs.hash == source.hash()? {
+            if theirs.hash == source.hash(|| self.keep_session())? {
                 source.check_unchanged()?;
                 return Ok(Some(Transferred {
                     status: TransferStatus::Unchanged,
@@ -127,7 +127,7 @@ impl StagedUpload<'_> {
         if staged.off > 0 {
             // [UP-5] What is staged counts only when it is this source's beginning.
             let matches = staged.off <= self.source.size() && {
-                hasher = self.source.hash_prefix(staged.off)?;
+                hasher = self.source.hash_prefix(staged.off, || client.keep_session())?;
                 hasher.finalize().as_bytes() == staged.hash.as_bytes()
             };
             if matches {

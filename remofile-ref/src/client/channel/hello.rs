@@ -1,0 +1,115 @@
+//! Into a session: hello until it is welcome, and waiting while somebody else holds the session.
+
+use super::{Channel, patience};
+use crate::{
+    client::{ClientError, options::Wait},
+    keys::new_session,
+    opening::{Greeting, Opening},
+    stream::Stream,
+};
+use remofile_proto::{Busy, Code, Refusal, Reply, SessionId, Welcome};
+use std::time::{Duration, Instant};
+
+/// How long hello stays unanswered before it is said again under a new id [SES-2].
+const HELLO_SILENCE: Duration = Duration::from_secs(2);
+
+/// How often a client that waits for another one asks again.
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a client that waits for a lease to end grants beyond it.
+const LEASE_GRACE: Duration = Duration::from_secs(2);
+
+impl Channel {
+    /// Says hello until a session is open; `take` names the one that it replaces, and `takes_over` means whichever it is.
+    pub(super) fn say_hello(&mut self, take: Option<SessionId>, mut takes_over: bool) -> Result<(), ClientError> {
+        let mut deadline = self.now() + self.options.connect_timeout.max(HELLO_SILENCE);
+        let mut patience_ends = None;
+        let mut opening = self.opening(take);
+        while self.now() < deadline {
+            // [SES-1] A new id for each.
+            self.session = new_session();
+            let header = opening.say_hello(self.now(), self.session, self.keys.hello.auth(self.session));
+            self.send_header(header)?;
+            match self.await_greeting(&mut opening)? {
+                Greeting::Open(welcome) => {
+                    self.enter(welcome);
+                    return Ok(());
+                }
+                Greeting::Ignored | Greeting::Again => {}
+                Greeting::Busy(busy) if std::mem::replace(&mut takes_over, false) => {
+                    opening = self.opening(Some(busy.session));
+                }
+                Greeting::Busy(busy) => {
+                    let ends = *patience_ends.get_or_insert_with(|| self.now() + self.busy_wait(&busy));
+                    self.wait_for_holder(ends, busy)?;
+                    deadline = self.now() + self.options.connect_timeout.max(HELLO_SILENCE);
+                }
+                Greeting::Refused(Refusal { code: Code::Auth, .. }) => {
+                    return Err(ClientError::TokenRefused { endpoint: self.endpoint.clone() });
+                }
+                Greeting::Refused(refusal) => {
+                    return Err(self.not_remofile(&format!("hello was answered {}", refusal.code)));
+                }
+                Greeting::Unknown(code) => {
+                    return Err(self.not_remofile(&format!("hello was answered with code {code}")));
+                }
+                Greeting::Malformed(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
+            }
+        }
+        Err(ClientError::TimedOut { operation: "hello", after: self.options.connect_timeout })
+    }
+
+    fn opening(&self, take: Option<SessionId>) -> Opening {
+        Opening::new(&self.options.name, self.options.lease_ms, take, HELLO_SILENCE)
+    }
+
+    fn enter(&mut self, welcome: Welcome) {
+        let window = if self.options.lockstep { 1 } else { welcome.window };
+        self.stream = Stream::new(self.now(), self.session, window, patience(&self.options));
+        self.heard = Instant::now();
+        self.welcome = welcome;
+        self.is_over = false;
+    }
+
+    fn busy_wait(&self, busy: &Busy) -> Duration {
+        let wait = match self.options.wait {
+            Wait::For(wait) => wait,
+            Wait::Lease => Duration::from_millis(busy.lease_ms) + LEASE_GRACE,
+        };
+        if !wait.is_zero() {
+            tracing::warn!(holder = %busy.client.escape_debug(), idle_ms = busy.idle_ms, "in use; waiting up to {wait:?}");
+        }
+        wait
+    }
+
+    /// Lets a little time go by while another client holds the session, up to the end of all waiting.
+    fn wait_for_holder(&mut self, ends: Duration, busy: Busy) -> Result<(), ClientError> {
+        let pause_ends = (self.now() + BUSY_PAUSE).min(ends);
+        if self.now() >= ends {
+            return Err(ClientError::Busy(busy));
+        }
+        while let Some(left) = pause_ends.checked_sub(self.now()).filter(|left| !left.is_zero()) {
+            // A late reply to an earlier hello is of no use: the next one names that session itself.
+            drop(self.wait(left)?);
+        }
+        Ok(())
+    }
+
+    /// What the last hello was answered; [`Greeting::Again`] when its silence is over.
+    fn await_greeting(&mut self, opening: &mut Opening) -> Result<Greeting, ClientError> {
+        while let Some(left) = opening.next_deadline().and_then(|at| at.checked_sub(self.now())) {
+            if left.is_zero() {
+                break;
+            }
+            for message in self.wait(left)? {
+                let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
+                let Ok(reply) = Reply::decode(&frames) else { continue };
+                match opening.on_reply(&reply) {
+                    Greeting::Ignored => {}
+                    greeting => return Ok(greeting),
+                }
+            }
+        }
+        Ok(Greeting::Again)
+    }
+}
