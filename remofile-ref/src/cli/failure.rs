@@ -74,7 +74,10 @@ impl Failure {
             }
             Failure::Client(ClientError::InDoubt { .. }) => "look with `remofile list` before you repeat it",
             Failure::Client(error) => match error.code()? {
-                Code::Exists => "use --overwrite to replace files, or -u where it is fine that it exists",
+                Code::Exists if matches!(error, ClientError::Refused { operation: "upload", .. }) => {
+                    "use --overwrite to replace it"
+                }
+                Code::Exists => "use -u where it is fine that it exists",
                 Code::NotEmpty => "use -r to remove a directory with all it holds",
                 Code::NotFile => "a directory stands there",
                 Code::UnsupportedKind => "links and special files are neither followed nor opened",
