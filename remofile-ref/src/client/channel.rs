@@ -172,8 +172,10 @@ impl Channel {
     /// Ends the session, and waits a little for the answer.
     pub(super) fn bye(&mut self) {
         if !self.is_over && self.disconnected.is_none() {
-            // [SES-20] Whatever the answer, or none: the session is over.
-            let _ = self.ask_unnumbered(&Operation::Bye, BYE_WAIT);
+            // [SES-24] Once more when nothing came; and whatever the answer, the session is over [SES-20].
+            if let Ok(None) = self.ask_unnumbered(&Operation::Bye, BYE_WAIT) {
+                let _ = self.ask_unnumbered(&Operation::Bye, BYE_WAIT);
+            }
         }
         self.is_over = true;
     }

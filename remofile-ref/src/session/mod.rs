@@ -128,10 +128,11 @@ impl Session {
         authentic: impl FnOnce(&SessionId, &[u8; 32]) -> bool,
     ) -> Step {
         let header = &request.header;
-        let holder = self.holder.as_mut().filter(|holder| holder.id == header.session);
+        let is_hello = header.seq == 0 && header.op == "hello";
+        let holder = self.holder.as_mut().filter(|holder| holder.id == header.session && !is_hello);
         self.worked_for_holder = holder.is_some();
         if let Some(holder) = holder {
-            // [SES-13] whatever the answer.
+            // [SES-13] whatever the answer, but hello has to be OK.
             holder.heard_at(now);
         }
         if header.seq != 0 {
@@ -209,9 +210,12 @@ impl Session {
         if !authentic(&id, &hello.auth) {
             return refused(Refusal::new(Code::Auth));
         }
-        let replaced = match &self.holder {
+        if let Some(holder) = self.holder.as_mut().filter(|holder| holder.id == id && !holder.released) {
             // [SES-4]
-            Some(holder) if holder.id == id && !holder.released => return Step::Reply(self.welcome(holder)),
+            holder.heard_at(now);
+            return Step::Reply(welcome(&self.terms, holder));
+        }
+        let replaced = match &self.holder {
             Some(holder) if holder.id == id => return refused(Refusal::new(Code::NoSession)),
             _ if self.ended.contains(id) => return refused(Refusal::new(Code::NoSession)),
             Some(holder) if !holder.gives_way(now) && hello.take != Some(holder.id) => {
@@ -332,10 +336,6 @@ impl Session {
         let Welcome { chunk, header, .. } = self.terms.welcome;
         let limits = Limits { chunk, header: usize::try_from(header).unwrap_or(usize::MAX) };
         Operation::parse(&request.header, request.payload.map_or(0, <[u8]>::len), &limits)
-    }
-
-    fn welcome(&self, holder: &Holder) -> Reply {
-        welcome(&self.terms, holder)
     }
 }
 

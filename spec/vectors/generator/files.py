@@ -118,6 +118,8 @@ def files(book):
             ({"after": "A"}, ["B", "a", "a b", "a!"], False),
             ({"tree": True, "after": "a/a", "limit": 1}, ["a/z"], True),
             ({"after": ""}, ["B", "a", "a b", "a!"], False),
+            ({"tree": True, "after": "a", "limit": 1}, ["a/z"], True),
+            ({"tree": True, "after": "a/z", "limit": 1}, ["a b"], True),
         ),
         6,
     ):

@@ -113,6 +113,18 @@ fn any_request_of_the_holder_renews_the_lease() {
 }
 
 #[test]
+fn hello_of_the_holder_renews_the_lease_only_with_the_right_auth() {
+    let wrong = Operation::Hello(Hello { auth: [8; 32], client: String::new(), take: None, lease_ms: None });
+    for (again, still_held) in [(hello(None, None), true), (wrong, false)] {
+        let mut bench = Bench::open();
+        bench.pass(20_000);
+        let _ = bench.say(1, 0, &again);
+        bench.pass(20_000);
+        assert_eq!(bench.hello(2, None).code == Code::Busy, still_held, "{again:?}");
+    }
+}
+
+#[test]
 fn messages_of_others_do_not_renew_the_lease() {
     let mut bench = Bench::open();
     bench.pass(29_999);
