@@ -8,11 +8,13 @@ mod options;
 mod part;
 mod payload;
 mod source;
+mod tree;
 mod upload;
 
 pub use error::ClientError;
 pub use listing::RemoteListing;
 pub use options::ClientOptions;
+pub use tree::TreeTransferred;
 
 use crate::{transport::Endpoint, unanswered::Unanswered};
 use channel::{Channel, Completion};
@@ -211,6 +213,10 @@ impl FileClient {
 
     fn has_room(&self) -> bool {
         self.channel.has_room()
+    }
+
+    fn can_submit(&self) -> bool {
+        self.channel.can_submit()
     }
 
     fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {

@@ -71,6 +71,11 @@ impl Target {
         Ok(Self { directory: Rc::new(directory), name, shown: local.to_owned() })
     }
 
+    /// A name in a directory that is open already; `shown` is what messages call it.
+    pub(super) fn within(directory: Rc<OwnedFd>, name: &str, shown: PathBuf) -> Self {
+        Self { directory, name: name.into(), shown }
+    }
+
     pub(super) fn failed(&self, error: impl Into<io::Error>) -> ClientError {
         ClientError::local(&self.shown, error.into())
     }
@@ -89,6 +94,29 @@ impl Target {
 
     pub(super) fn source(&self) -> Result<Source, ClientError> {
         Source::open_at(&self.directory, &self.name, &self.shown)
+    }
+
+    /// Writes a small file at once: under its name it is whole, or what was there before.
+    pub(super) fn write_whole(
+        &self,
+        version: &Version,
+        content: &[u8],
+        mtime_ns: Option<i64>,
+        overwrite: bool,
+    ) -> Result<(), ClientError> {
+        let names = Names::of(version, &self.name);
+        names.remove(&self.directory).map_err(|errno| self.failed(errno))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.directory, &names.part, flags, Mode::from_raw_mode(0o666))
+            .map_err(|errno| self.failed(errno))?;
+        let mut file = File::from(fd);
+        let written = file.write_all(content).and_then(|()| set_mtime(&file, mtime_ns));
+        if let Err(error) = written.and_then(|()| self.rename(&names.part, overwrite)) {
+            // What failed is worth more than that its rest could not be removed.
+            let _ = names.remove(&self.directory);
+            return Err(self.failed(error));
+        }
+        Ok(())
     }
 
     fn rename(&self, part: &str, overwrite: bool) -> io::Result<()> {
@@ -215,6 +243,10 @@ impl Names {
         hasher.finalize_xof().fill(&mut id);
         let base = format!(".remofile-{}", hex(&id));
         Self { part: format!("{base}.part"), record: format!("{base}.record"), new_record: format!("{base}.new") }
+    }
+
+    fn remove(&self, directory: &OwnedFd) -> rustix::io::Result<()> {
+        [&self.part, &self.new_record, &self.record].into_iter().try_for_each(|name| remove(directory, name))
     }
 }
 
