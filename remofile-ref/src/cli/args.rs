@@ -80,10 +80,10 @@ pub(crate) enum Command {
     /// List a directory of the server
     #[command(visible_alias = "ls")]
     List(ListArgs),
-    /// Upload files into the served directory
+    /// Upload files and directories into the served directory
     #[command(visible_alias = "put")]
     Upload(TransferArgs),
-    /// Download files from the served directory
+    /// Download files and directories from the served directory
     #[command(visible_alias = "get")]
     Download(TransferArgs),
     /// Make a directory: NAME in DIR, or PATH
@@ -127,6 +127,9 @@ pub(crate) struct TransferArgs {
     /// Sources, then the destination; with one argument the destination is / (upload) or . (download)
     #[arg(required = true, value_name = "SRC… [DEST]")]
     pub(crate) paths: Vec<String>,
+    /// Directories with all they hold; links and special files are skipped
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
     /// Replace existing files
     #[arg(long)]
     pub(crate) overwrite: bool,

@@ -72,7 +72,7 @@ pub(crate) fn summed_up(mut failures: Vec<Failure>, total: usize) -> Result<(), 
         1 if total == 1 => Err(failures.remove(0)),
         failed => {
             failures.iter().for_each(report);
-            Err(Failure::Some { failed, total })
+            Err(Failure::Some { failed: failed as u64, total: total as u64 })
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum Failure {
     /// Serving failed.
     Serve { what: String, source: Box<dyn Error + Send + Sync> },
     /// Several items, of which some failed; each was reported on its own.
-    Some { failed: usize, total: usize },
+    Some { failed: u64, total: u64 },
     /// Standard output cannot be written.
     Output(io::Error),
 }
@@ -79,6 +79,9 @@ impl Failure {
                 }
                 Code::Exists => "use -u where it is fine that it exists",
                 Code::NotEmpty => "use -r to remove a directory with all it holds",
+                Code::NotFile if matches!(error, ClientError::Refused { operation: "download", .. }) => {
+                    "use -r to download a directory with all it holds"
+                }
                 Code::NotFile => "a directory stands there",
                 Code::UnsupportedKind => "links and special files are neither followed nor opened",
                 _ => return None,

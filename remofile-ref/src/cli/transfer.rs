@@ -7,7 +7,7 @@ use super::{
     failure::Failure,
     output::{JSON_SCHEMA, escaped, human_size},
 };
-use crate::client::{FileClient, TransferStatus, Transferred};
+use crate::client::{FileClient, TransferStatus, Transferred, TreeTransferred};
 use remofile_proto::{Kind, Path, Precondition};
 use std::{
     io::Write as _,
@@ -26,10 +26,9 @@ pub(crate) fn upload(cli: &Cli, args: &TransferArgs) -> Result<(), Failure> {
     if !into && sources.len() > 1 {
         return Err(not_a_directory(destination.as_str()));
     }
-    let pre = if args.overwrite { Precondition::Any } else { Precondition::Absent };
     let mut failures = Vec::new();
     for source in sources {
-        if let Err(failure) = upload_one(cli, &mut client, source, &destination, into, &pre) {
+        if let Err(failure) = upload_one(cli, args, &mut client, source, &destination, into) {
             failures.push(failure);
         }
     }
@@ -57,11 +56,11 @@ pub(crate) fn download(cli: &Cli, args: &TransferArgs) -> Result<(), Failure> {
 
 fn upload_one(
     cli: &Cli,
+    args: &TransferArgs,
     client: &mut FileClient,
     source: &str,
     destination: &Path,
     into: bool,
-    pre: &Precondition,
 ) -> Result<(), Failure> {
     let local = LocalPath::new(source);
     let target = if into {
@@ -79,7 +78,12 @@ fn upload_one(
     } else {
         destination.clone()
     };
-    let done = client.upload_file(local, &target, pre.clone())?;
+    if args.recursive && local.is_dir() {
+        let done = client.upload_tree(local, &target, args.overwrite)?;
+        return say_tree(cli, "upload", source, target.as_str(), done);
+    }
+    let pre = if args.overwrite { Precondition::Any } else { Precondition::Absent };
+    let done = client.upload_file(local, &target, pre)?;
     say(cli, "upload", source, target.as_str(), &done)
 }
 
@@ -94,11 +98,48 @@ fn download_one(
     let remote = remote_path(source)?;
     let local: PathBuf = match (into, remote.split_last()) {
         (true, Some((_, name))) => destination.join(name),
-        (true, None) => return Err(Failure::usage("'/' is a directory: name a file to download")),
-        (false, _) => destination.to_owned(),
+        (true, None) if !args.recursive => {
+            return Err(Failure::usage("'/' is a directory: name a file to download, or use -r"));
+        }
+        (true, None) | (false, _) => destination.to_owned(),
     };
+    if args.recursive && client.stat(&remote)?.kind == Kind::Dir {
+        let done = client.download_tree(&remote, &local, args.overwrite)?;
+        return say_tree(cli, "download", remote.as_str(), &local.display().to_string(), done);
+    }
     let done = client.download_file(&remote, &local, args.overwrite)?;
     say(cli, "download", remote.as_str(), &local.display().to_string(), &done)
+}
+
+/// Says what became of a directory; fails where some of its items failed.
+fn say_tree(cli: &Cli, operation: &str, from: &str, to: &str, done: TreeTransferred) -> Result<(), Failure> {
+    if cli.output.json {
+        let line = serde_json::json!({
+            "schema": JSON_SCHEMA, "op": operation, "path": to, "source": from, "files": done.files,
+            "unchanged": done.unchanged, "directories": done.directories, "skipped": done.skipped,
+            "failed": done.failed, "bytes": done.bytes, "sent": done.transferred,
+        });
+        writeln!(std::io::stdout(), "{line}")?;
+    } else if !cli.output.quiet {
+        anstream::eprintln!(
+            "{} -> {} ({}, {} files, {} unchanged, {} directories, {} skipped)",
+            escaped(from),
+            escaped(to),
+            human_size(done.bytes),
+            done.files,
+            done.unchanged,
+            done.directories,
+            done.skipped
+        );
+    }
+    if done.failed == 0 {
+        return Ok(());
+    }
+    for (path, error) in done.failures {
+        anstream::eprintln!("remofile: error: '{}': {}", escaped(&path), escaped(&Failure::from(error).to_string()));
+    }
+    let total = done.failed + done.files + done.unchanged;
+    Err(Failure::Some { failed: done.failed, total })
 }
 
 /// All but the last are sources; one alone is a source.

@@ -113,6 +113,11 @@ impl Channel {
         self.stream.can_submit() && self.stream.unanswered() < (IN_FLIGHT / self.chunk()).max(2)
     }
 
+    /// Whether the window has room for another request.
+    pub(super) fn can_submit(&self) -> bool {
+        self.stream.can_submit()
+    }
+
     /// Takes a request, and waits for room in the window where there is none.
     pub(super) fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
         // A stream whose session is lost has no room, and never will.

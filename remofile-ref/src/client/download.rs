@@ -1,28 +1,36 @@
-//! Downloads: reads kept in flight, all of one version of the file, visible only when whole.
+//! Downloads: reads kept in flight, all of one version of the file, visible only when whole, continued when broken off.
 
-use super::{ClientError, FileClient, TransferStatus, Transferred, payload::Payload, source};
-use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Path};
+use super::{
+    ClientError, FileClient, TransferStatus, Transferred,
+    part::{Part, Target, Version},
+    payload::{Content, Payload},
+};
+use remofile_proto::{Answer, Code, Entry, Kind, Operation, Path};
+use rustix::fs::FileType;
 use std::{
-    collections::HashMap,
-    fs::{self, File},
+    collections::{BTreeMap, HashMap},
     io,
-    os::unix::fs::PermissionsExt as _,
     path::Path as LocalPath,
-    time::{Duration, SystemTime},
 };
 
 /// How often a download begins again because the file changed on the server.
-const ATTEMPTS: u32 = 3;
+const VERSIONS: u32 = 3;
+
+/// How often a lost session is opened again without a single byte of progress.
+const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
 
 impl FileClient {
     /// Downloads a file under exactly the local name `local`, which shows the old file or the whole new one at every
     /// moment.
     ///
-    /// A local file of the same content is [`TransferStatus::Unchanged`].
+    /// A local file of the same content is [`TransferStatus::Unchanged`]. A download that broke off, by the death of
+    /// either side, left a hidden file `.remofile-….part` beside the target, and is continued by the same call if
+    /// what is there is the beginning of the file as it is now on the server; else it begins anew.
     ///
     /// # Errors
-    /// [`ClientError::Local`] of kind `AlreadyExists` where something else is there and `overwrite` is false;
-    /// [`ClientError::SourceChanged`] where the file kept changing on the server.
+    /// [`ClientError::Local`] of kind `AlreadyExists` where something else is there and `overwrite` is false, and of
+    /// kind `WouldBlock` where another process downloads the same; [`ClientError::SourceChanged`] where the file kept
+    /// changing on the server.
     pub fn download_file(
         &mut self,
         remote: &Path,
@@ -35,49 +43,60 @@ impl FileClient {
             Kind::Dir => return Err(super::refused("download", remote, Code::NotFile)),
             Kind::Link | Kind::Other => return Err(super::refused("download", remote, Code::UnsupportedKind)),
         }
-        if let Some(unchanged) = self.compare_with_local(remote, &entry, local, overwrite)? {
+        self.download_into(remote, entry, &Target::of(local)?, overwrite)
+    }
+
+    /// Downloads the file that `entry` describes.
+    pub(super) fn download_into(
+        &mut self,
+        remote: &Path,
+        mut entry: Entry,
+        target: &Target,
+        overwrite: bool,
+    ) -> Result<Transferred, ClientError> {
+        if let Some(unchanged) = self.compare_with_local(remote, &entry, target, overwrite)? {
             return Ok(unchanged);
         }
-        let mut entry = entry;
-        for _ in 0..ATTEMPTS {
-            match self.download_version(remote, &entry, local, overwrite) {
-                Err(error) if error.code() == Some(Code::Changed) => entry = self.stat(remote)?,
-                Err(ClientError::SessionLost { .. }) => self.reopen()?,
+        let mut progress = Progress::default();
+        let mut attempts = 0;
+        let mut versions = 1;
+        loop {
+            let transferred_before = progress.transferred;
+            match self.download_version(remote, &entry, target, overwrite, &mut progress) {
+                Err(error) if error.code() == Some(Code::Changed) => {
+                    if versions == VERSIONS {
+                        return Err(ClientError::SourceChanged { path: remote.to_string() });
+                    }
+                    versions += 1;
+                    entry = self.stat(remote)?;
+                    if entry.kind != Kind::File {
+                        return Err(ClientError::SourceChanged { path: remote.to_string() });
+                    }
+                }
+                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
+                    attempts = if progress.transferred > transferred_before { 0 } else { attempts + 1 };
+                    self.reopen()?;
+                }
                 result => return result,
             }
         }
-        Err(ClientError::SourceChanged { path: remote.to_string() })
     }
 
     fn compare_with_local(
         &mut self,
         remote: &Path,
         entry: &Entry,
-        local: &LocalPath,
+        target: &Target,
         overwrite: bool,
     ) -> Result<Option<Transferred>, ClientError> {
-        let metadata = match fs::symlink_metadata(local) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(ClientError::local(local, error)),
-        };
-        if metadata.is_file() && entry.size == Some(metadata.len()) {
-            let ours = source::Source::open(local)?.hash(|| self.keep_session())?;
+        let Some((kind, size)) = target.look()? else { return Ok(None) };
+        if kind == FileType::RegularFile && entry.size == Some(size) {
+            let ours = target.source()?.hash(|| self.keep_session())?;
             if self.hash(remote)?.hash == ours {
-                return Ok(Some(Transferred {
-                    status: TransferStatus::Unchanged,
-                    bytes: metadata.len(),
-                    transferred: 0,
-                }));
+                return Ok(Some(Transferred { status: TransferStatus::Unchanged, bytes: size, transferred: 0 }));
             }
         }
-        if metadata.is_dir() {
-            return Err(ClientError::local(local, io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
-        }
-        if !overwrite {
-            let error = io::Error::new(io::ErrorKind::AlreadyExists, "already exists, with other content");
-            return Err(ClientError::local(local, error));
-        }
+        check_replaceable(target, kind, overwrite)?;
         Ok(None)
     }
 
@@ -85,49 +104,51 @@ impl FileClient {
         &mut self,
         remote: &Path,
         entry: &Entry,
-        local: &LocalPath,
+        target: &Target,
         overwrite: bool,
+        progress: &mut Progress,
     ) -> Result<Transferred, ClientError> {
-        let failed = |error: io::Error| ClientError::local(local, error);
-        let (Some(etag), Some(size)) = (entry.etag.clone(), entry.size) else {
-            return Err(ClientError::Protocol { reason: "a file without etag or size".to_owned() });
-        };
-        let directory = match local.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => LocalPath::new("."),
-        };
-        let part = tempfile::Builder::new()
-            .prefix(".remofile-")
-            .suffix(".part")
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(directory)
-            .map_err(failed)?;
-        let bytes = self.read_all(remote, &etag, size, part.as_file()).map_err(|error| match error {
-            ClientError::Local { source, .. } => failed(source),
-            other => other,
-        })?;
-        if let Some(mtime_ns) = entry.mtime_ns {
-            part.as_file().set_modified(system_time(mtime_ns)).map_err(failed)?;
-        }
-        part.as_file().sync_all().map_err(failed)?;
-        if overwrite {
-            part.persist(local).map_err(|error| failed(error.error))?;
+        let version = version_of(self, remote, entry)?;
+        let mut part = Part::open(target, &version)?;
+        if part.len() > 0 {
+            if self.is_beginning(&part, &version)? {
+                progress.is_resumed |= progress.transferred == 0;
+            } else {
+                part.restart()?;
+                progress.is_resumed = false;
+            }
         } else {
-            part.persist_noclobber(local).map_err(|error| failed(error.error))?;
+            progress.is_resumed = false;
         }
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
-        Ok(Transferred { status: TransferStatus::New, bytes, transferred: bytes })
+        self.read_rest(&version, &mut part, progress)?;
+        part.finish(entry.mtime_ns, overwrite)?;
+        let status = if progress.is_resumed { TransferStatus::Resumed } else { TransferStatus::New };
+        Ok(Transferred { status, bytes: version.size, transferred: progress.transferred })
     }
 
-    /// Reads `size` bytes of one version into `file`.
-    fn read_all(&mut self, remote: &Path, etag: &Etag, size: u64, file: &File) -> Result<u64, ClientError> {
+    /// Whether the server has the same bytes in front, in this very version.
+    fn is_beginning(&mut self, part: &Part, version: &Version) -> Result<bool, ClientError> {
+        let ours = part.source()?.hash(|| self.keep_session())?;
+        let hash = Operation::Hash { path: version.path.clone(), off: 0, len: Some(part.len()) };
+        match self.settled(hash, Payload::None)? {
+            Answer::Hash(theirs) if theirs.etag == version.etag => Ok(theirs.hash == ours && theirs.len == part.len()),
+            Answer::Hash(_) => Err(super::refused("download", &version.path, Code::Changed)),
+            other => Err(super::unexpected("hash", &other)),
+        }
+    }
+
+    /// Reads what the part lacks, and appends it in order.
+    fn read_rest(&mut self, version: &Version, part: &mut Part, progress: &mut Progress) -> Result<(), ClientError> {
         let chunk = self.chunk();
-        let mut off = 0;
+        let mut off = part.len();
         let mut expected: HashMap<u64, (u64, usize)> = HashMap::new();
-        while off < size || !expected.is_empty() {
-            if off < size && self.has_room() {
-                let len = usize::try_from(size - off).map_or(chunk, |rest| rest.min(chunk));
-                let read = Operation::Read { path: remote.clone(), off, len: len as u64, etag: Some(etag.clone()) };
+        // No more than what is in flight can be early.
+        let mut early: BTreeMap<u64, Content> = BTreeMap::new();
+        while off < version.size || !expected.is_empty() {
+            if off < version.size && self.has_room() {
+                let len = usize::try_from(version.size - off).map_or(chunk, |rest| rest.min(chunk));
+                let etag = Some(version.etag.clone());
+                let read = Operation::Read { path: version.path.clone(), off, len: len as u64, etag };
                 let seq = self.submit(read, Payload::None)?;
                 expected.insert(seq, (off, len));
                 off += len as u64;
@@ -135,26 +156,58 @@ impl FileClient {
             }
             let completion = self.next_completion()?;
             let Some((at, len)) = expected.remove(&completion.seq) else { continue };
-            match completion.result {
+            let error = match completion.result {
                 Ok((Answer::Read(_), Some(bytes))) if bytes.len() == len => {
-                    source::write_at(file, &bytes, at).map_err(|error| ClientError::local("", error))?;
+                    progress.transferred += bytes.len() as u64;
+                    early.insert(at, bytes);
+                    match append_in_order(part, &mut early) {
+                        Ok(()) => continue,
+                        Err(error) => error,
+                    }
                 }
                 Ok((Answer::Read(_), _)) => {
-                    return Err(ClientError::Protocol { reason: "a read of one version came back short".to_owned() });
+                    ClientError::Protocol { reason: "a read of one version came back short".to_owned() }
                 }
-                Ok((other, _)) => return Err(super::unexpected("read", &other)),
-                Err(refusal) => {
-                    let unanswered = expected.len();
-                    self.discard_completions(unanswered)?;
-                    return Err(ClientError::Refused { operation: "download", path: remote.to_string(), refusal });
-                }
-            }
+                Ok((other, _)) => super::unexpected("read", &other),
+                Err(refusal) => ClientError::Refused { operation: "download", path: version.path.to_string(), refusal },
+            };
+            // Requests behind this one are of no use any more; their answers are not news.
+            self.discard_completions(expected.len())?;
+            return Err(error);
         }
-        Ok(size)
+        Ok(())
     }
 }
 
-fn system_time(nanoseconds: i64) -> SystemTime {
-    let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
-    if nanoseconds >= 0 { SystemTime::UNIX_EPOCH + distance } else { SystemTime::UNIX_EPOCH - distance }
+/// What became of a download over all its attempts.
+#[derive(Debug, Default)]
+struct Progress {
+    is_resumed: bool,
+    transferred: u64,
+}
+
+/// The version that an entry names.
+pub(super) fn version_of(client: &FileClient, remote: &Path, entry: &Entry) -> Result<Version, ClientError> {
+    let (Some(etag), Some(size)) = (entry.etag.clone(), entry.size) else {
+        return Err(ClientError::Protocol { reason: "a file without etag or size".to_owned() });
+    };
+    Ok(Version { root: client.welcome().root, path: remote.clone(), etag, size })
+}
+
+/// Refuses where something stands under the local name that is not to be replaced.
+pub(super) fn check_replaceable(target: &Target, kind: FileType, overwrite: bool) -> Result<(), ClientError> {
+    if kind == FileType::Directory {
+        return Err(target.failed(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
+    }
+    if !overwrite {
+        return Err(target.failed(io::Error::new(io::ErrorKind::AlreadyExists, "already exists, with other content")));
+    }
+    Ok(())
+}
+
+fn append_in_order(part: &mut Part, early: &mut BTreeMap<u64, Content>) -> Result<(), ClientError> {
+    while let Some(bytes) = early.remove(&part.len()) {
+        part.append(&bytes)?;
+    }
+    Ok(())
 }

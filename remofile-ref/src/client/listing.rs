@@ -10,52 +10,29 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub struct RemoteListing<'a> {
     client: &'a mut FileClient,
-    path: Path,
-    tree: bool,
+    pages: Pages,
     page: VecDeque<ListedEntry>,
-    after: Option<String>,
-    skipped: u64,
-    state: State,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    More,
-    LastPage,
-    Failed,
+/// The pages of a listing, for whoever does something else between two of them.
+#[derive(Debug)]
+pub(super) struct Pages {
+    path: Path,
+    tree: bool,
+    after: Option<String>,
+    skipped: u64,
+    is_over: bool,
 }
 
 impl<'a> RemoteListing<'a> {
     pub(super) fn new(client: &'a mut FileClient, path: Path, tree: bool) -> Self {
-        Self { client, path, tree, page: VecDeque::new(), after: None, skipped: 0, state: State::More }
+        Self { client, pages: Pages::new(path, tree), page: VecDeque::new() }
     }
 
     /// How many names the server has left out so far, because the protocol does not allow them.
     #[must_use]
     pub fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
-    fn fetch(&mut self) -> Result<(), ClientError> {
-        let list = Operation::List { path: self.path.clone(), after: self.after.clone(), limit: None, tree: self.tree };
-        let listing = match self.client.settled(list, Payload::None)? {
-            Answer::Listing(listing) => listing,
-            other => return Err(super::unexpected("list", &other)),
-        };
-        // [LIST-7] A server that says more and gives nothing would be asked for ever.
-        if listing.more && listing.entries.is_empty() {
-            return Err(ClientError::Protocol { reason: "an empty page of a listing, and more behind it".to_owned() });
-        }
-        self.state = if listing.more { State::More } else { State::LastPage };
-        if let Some(last) = listing.entries.last() {
-            if self.after.as_ref().is_some_and(|after| sort_key(after) >= sort_key(&last.name)) {
-                return Err(ClientError::Protocol { reason: "a listing that does not go on".to_owned() });
-            }
-            self.after = Some(last.name.clone());
-        }
-        self.skipped += listing.skipped;
-        self.page = listing.entries.into();
-        Ok(())
+        self.pages.skipped
     }
 }
 
@@ -63,13 +40,51 @@ impl Iterator for RemoteListing<'_> {
     type Item = Result<ListedEntry, ClientError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.page.is_empty() && self.state == State::More {
-            if let Err(error) = self.fetch() {
-                self.state = State::Failed;
-                return Some(Err(error));
+        while self.page.is_empty() {
+            match self.pages.next(self.client) {
+                Ok(Some(page)) => self.page = page.into(),
+                Ok(None) => break,
+                Err(error) => return Some(Err(error)),
             }
         }
         self.page.pop_front().map(Ok)
+    }
+}
+
+impl Pages {
+    pub(super) fn new(path: Path, tree: bool) -> Self {
+        Self { path, tree, after: None, skipped: 0, is_over: false }
+    }
+
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The next page; nothing behind the last one and behind an error.
+    pub(super) fn next(&mut self, client: &mut FileClient) -> Result<Option<Vec<ListedEntry>>, ClientError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        // Until the page has proved good.
+        self.is_over = true;
+        let list = Operation::List { path: self.path.clone(), after: self.after.clone(), limit: None, tree: self.tree };
+        let listing = match client.settled(list, Payload::None)? {
+            Answer::Listing(listing) => listing,
+            other => return Err(super::unexpected("list", &other)),
+        };
+        // [LIST-7] A server that says more and gives nothing would be asked for ever.
+        if listing.more && listing.entries.is_empty() {
+            return Err(ClientError::Protocol { reason: "an empty page of a listing, and more behind it".to_owned() });
+        }
+        if let Some(last) = listing.entries.last() {
+            if self.after.as_ref().is_some_and(|after| sort_key(after) >= sort_key(&last.name)) {
+                return Err(ClientError::Protocol { reason: "a listing that does not go on".to_owned() });
+            }
+            self.after = Some(last.name.clone());
+        }
+        self.skipped += listing.skipped;
+        self.is_over = !listing.more;
+        Ok(Some(listing.entries))
     }
 }
 

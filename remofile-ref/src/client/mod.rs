@@ -5,13 +5,16 @@ mod download;
 mod error;
 mod listing;
 mod options;
+mod part;
 mod payload;
 mod source;
+mod tree;
 mod upload;
 
 pub use error::ClientError;
 pub use listing::RemoteListing;
 pub use options::ClientOptions;
+pub use tree::TreeTransferred;
 
 use crate::{transport::Endpoint, unanswered::Unanswered};
 use channel::{Channel, Completion};
@@ -212,6 +215,10 @@ impl FileClient {
         self.channel.has_room()
     }
 
+    fn can_submit(&self) -> bool {
+        self.channel.can_submit()
+    }
+
     fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
         self.channel.submit(operation, payload)
     }
@@ -230,8 +237,15 @@ impl FileClient {
     /// Sends one request and waits for its answer; nothing else is unanswered meanwhile.
     fn call(&mut self, operation: Operation, payload: Payload) -> Result<(Answer, Option<Content>), ClientError> {
         let (name, path) = (operation.name(), path_of(&operation));
-        self.submit(operation, payload)?;
-        self.next_completion()?.result.map_err(|refusal| ClientError::Refused { operation: name, path, refusal })
+        let seq = self.submit(operation, payload)?;
+        loop {
+            // Answers to what a transfer gave up on are not news.
+            let completion = self.next_completion()?;
+            if completion.seq == seq {
+                let refused = |refusal| ClientError::Refused { operation: name, path, refusal };
+                return completion.result.map_err(refused);
+            }
+        }
     }
 
     /// Like [`FileClient::call`], and settles what becomes of the request when the session is lost [LOST-2].

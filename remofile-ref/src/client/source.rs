@@ -2,10 +2,15 @@
 
 use super::ClientError;
 use remofile_proto::{Digest, Path, RootId, UploadId};
+use rustix::fs::{Mode, OFlags};
 use std::{
+    ffi::OsStr,
     fs::{File, Metadata, OpenOptions},
     io,
-    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    },
     path::{Path as LocalPath, PathBuf},
     sync::Arc,
 };
@@ -33,20 +38,36 @@ struct Identity {
 impl Source {
     /// Opens a regular file; a FIFO or device is refused without being waited for.
     pub(super) fn open(path: &LocalPath) -> Result<Self, ClientError> {
-        let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
         let file = OpenOptions::new()
             .read(true)
             .custom_flags(nonblocking)
             .open(path)
             .map_err(|error| ClientError::local(path, error))?;
-        let metadata = file.metadata().map_err(|error| ClientError::local(path, error))?;
+        Self::of(file, path.to_owned())
+    }
+
+    /// Opens a name in a directory, and never what a symbolic link there points to; `shown` is what messages call it.
+    pub(super) fn open_at(directory: &OwnedFd, name: &OsStr, shown: &LocalPath) -> Result<Self, ClientError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(directory, name, flags, Mode::empty())
+            .map_err(|errno| ClientError::local(shown, errno.into()))?;
+        Self::of(File::from(fd), shown.to_owned())
+    }
+
+    /// A file that is open already.
+    pub(super) fn of(file: File, path: PathBuf) -> Result<Self, ClientError> {
+        let metadata = match file.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) => return Err(ClientError::local(path, error)),
+        };
         if metadata.is_dir() {
             return Err(ClientError::local(path, io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
         }
         if !metadata.is_file() {
             return Err(ClientError::local(path, io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file")));
         }
-        Ok(Self { path: path.to_owned(), file: Arc::new(file), opened_as: Identity::of(&metadata) })
+        Ok(Self { path, file: Arc::new(file), opened_as: Identity::of(&metadata) })
     }
 
     pub(super) fn path(&self) -> &LocalPath {

@@ -22,17 +22,28 @@ impl FileClient {
         target: &Path,
         pre: Precondition,
     ) -> Result<Transferred, ClientError> {
-        let source = Source::open(source)?;
-        if let Some(unchanged) = self.compare_with_existing(&source, target, &pre)? {
+        let done = self.upload_source(&Source::open(source)?, target, pre)?;
+        if done.status != TransferStatus::Unchanged {
+            self.flush()?;
+        }
+        Ok(done)
+    }
+
+    /// Uploads a file that is open, and leaves the flushing to the caller.
+    pub(super) fn upload_source(
+        &mut self,
+        source: &Source,
+        target: &Path,
+        pre: Precondition,
+    ) -> Result<Transferred, ClientError> {
+        if let Some(unchanged) = self.compare_with_existing(source, target, &pre)? {
             return Ok(unchanged);
         }
-        let done = if source.size() <= self.chunk() as u64 {
-            self.upload_small(&source, target, pre)?
+        if source.size() <= self.chunk() as u64 {
+            self.upload_small(source, target, pre)
         } else {
-            self.upload_staged(&source, target, &pre)?
-        };
-        self.flush()?;
-        Ok(done)
+            self.upload_staged(source, target, &pre)
+        }
     }
 
     /// Looks before anything is sent: a target that will be refused costs one round trip, not an upload.

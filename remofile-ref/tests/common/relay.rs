@@ -76,6 +76,7 @@ struct Shared {
     connections: AtomicUsize,
     /// Bytes from clients to the server.
     up: AtomicU64,
+    released: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -107,6 +108,7 @@ impl Relay {
             cut: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             up: AtomicU64::new(0),
+            released: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let acceptor = thread::spawn({
@@ -114,6 +116,11 @@ impl Relay {
             move || accept(&listener, &shared)
         });
         Self { shared, address, acceptor: Some(acceptor) }
+    }
+
+    /// Lets everything of the clients' pass again.
+    pub fn release(&self) {
+        self.shared.released.store(true, Ordering::Relaxed);
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -201,7 +208,10 @@ impl Shared {
                 break;
             }
             if upwards {
-                let left = self.cuts.hold_at.saturating_sub(self.up.load(Ordering::Relaxed));
+                let left = match self.released.load(Ordering::Relaxed) {
+                    true => u64::MAX,
+                    false => self.cuts.hold_at.saturating_sub(self.up.load(Ordering::Relaxed)),
+                };
                 if left == 0 {
                     thread::park_timeout(TICK);
                     continue;

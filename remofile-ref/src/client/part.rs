@@ -1,0 +1,282 @@
+//! The unfinished file of a download: hidden beside its target, found again by the same call, never longer than true.
+
+use super::{ClientError, source::Source};
+use remofile_proto::{Etag, Path, RootId};
+use rustix::{
+    fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags},
+    io::Errno,
+};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt::Write as _,
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::fd::{AsFd as _, OwnedFd},
+    path::{Path as LocalPath, PathBuf},
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
+
+/// No record of a part is longer: a path and a few numbers.
+const RECORD_MAX: u64 = 8_192;
+
+/// A name in an open directory: where a download goes, wherever symbolic links point meanwhile.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    directory: Rc<OwnedFd>,
+    name: OsString,
+    shown: PathBuf,
+}
+
+/// Which bytes a part is the beginning of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) root: Option<RootId>,
+    pub(super) path: Path,
+    pub(super) etag: Etag,
+    pub(super) size: u64,
+}
+
+/// An unfinished file, locked against another download of the same.
+#[derive(Debug)]
+pub(super) struct Part {
+    target: Target,
+    names: Names,
+    file: File,
+    len: u64,
+}
+
+/// Under which names the part and its record lie.
+#[derive(Debug)]
+struct Names {
+    part: String,
+    record: String,
+    new_record: String,
+}
+
+impl Target {
+    /// The target `local`, in its directory as it is reached now.
+    pub(super) fn of(local: &LocalPath) -> Result<Self, ClientError> {
+        let failed = |error: io::Error| ClientError::local(local, error);
+        let name = local
+            .file_name()
+            .ok_or_else(|| failed(io::Error::new(io::ErrorKind::InvalidInput, "has no file name")))?
+            .to_owned();
+        let directory = match local.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => LocalPath::new("."),
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+        Ok(Self { directory: Rc::new(directory), name, shown: local.to_owned() })
+    }
+
+    /// A name in a directory that is open already; `shown` is what messages call it.
+    pub(super) fn within(directory: Rc<OwnedFd>, name: &str, shown: PathBuf) -> Self {
+        Self { directory, name: name.into(), shown }
+    }
+
+    pub(super) fn failed(&self, error: impl Into<io::Error>) -> ClientError {
+        ClientError::local(&self.shown, error.into())
+    }
+
+    /// What is there, not followed: its type and size.
+    pub(super) fn look(&self) -> Result<Option<(FileType, u64)>, ClientError> {
+        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => {
+                let size = u64::try_from(found.st_size).unwrap_or_default();
+                Ok(Some((FileType::from_raw_mode(found.st_mode), size)))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.failed(errno)),
+        }
+    }
+
+    pub(super) fn source(&self) -> Result<Source, ClientError> {
+        Source::open_at(&self.directory, &self.name, &self.shown)
+    }
+
+    /// Writes a small file at once: under its name it is whole, or what was there before.
+    pub(super) fn write_whole(
+        &self,
+        version: &Version,
+        content: &[u8],
+        mtime_ns: Option<i64>,
+        overwrite: bool,
+    ) -> Result<(), ClientError> {
+        let names = Names::of(version, &self.name);
+        names.remove(&self.directory).map_err(|errno| self.failed(errno))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.directory, &names.part, flags, Mode::from_raw_mode(0o666))
+            .map_err(|errno| self.failed(errno))?;
+        let mut file = File::from(fd);
+        let written = file.write_all(content).and_then(|()| set_mtime(&file, mtime_ns));
+        if let Err(error) = written.and_then(|()| self.rename(&names.part, overwrite)) {
+            // What failed is worth more than that its rest could not be removed.
+            let _ = names.remove(&self.directory);
+            return Err(self.failed(error));
+        }
+        Ok(())
+    }
+
+    fn rename(&self, part: &str, overwrite: bool) -> io::Result<()> {
+        let directory = &self.directory;
+        if overwrite {
+            return Ok(rustix::fs::renameat(directory, part, directory, &self.name)?);
+        }
+        match rustix::fs::renameat_with(directory, part, directory, &self.name, RenameFlags::NOREPLACE) {
+            // A file system that cannot do it in one step.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                rustix::fs::linkat(directory, part, directory, &self.name, AtFlags::empty())?;
+                Ok(rustix::fs::unlinkat(directory, part, AtFlags::empty())?)
+            }
+            result => Ok(result?),
+        }
+    }
+}
+
+impl Part {
+    /// Opens the part of `version`, with what an earlier download left of it; what is left of anything else is
+    /// discarded.
+    pub(super) fn open(target: &Target, version: &Version) -> Result<Self, ClientError> {
+        let names = Names::of(version, &target.name);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&target.directory, &names.part, flags, Mode::from_raw_mode(0o666))
+            .map_err(|errno| target.failed(errno))?;
+        let file = File::from(fd);
+        let busy = || target.failed(io::Error::new(io::ErrorKind::WouldBlock, "is being downloaded already"));
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(busy()),
+            // A file system without locks: the hash of the beginning still tells what is there.
+            Err(Errno::OPNOTSUPP | Errno::NOLCK) => {}
+            Err(errno) => return Err(target.failed(errno)),
+        }
+        let ours = rustix::fs::fstat(&file).map_err(|errno| target.failed(errno))?;
+        if FileType::from_raw_mode(ours.st_mode) != FileType::RegularFile {
+            return Err(target.failed(io::Error::new(io::ErrorKind::InvalidData, "its part is not a regular file")));
+        }
+        // Between opening and locking, whoever held the lock may have finished.
+        match rustix::fs::statat(&target.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(named) if named.st_ino == ours.st_ino && named.st_dev == ours.st_dev && ours.st_nlink == 1 => {}
+            Ok(_) | Err(Errno::NOENT) => return Err(busy()),
+            Err(errno) => return Err(target.failed(errno)),
+        }
+        let len = u64::try_from(ours.st_size).unwrap_or_default();
+        let mut part = Self { target: target.clone(), names, file, len };
+        let record = record_of(version);
+        if len > version.size || part.read_record().is_none_or(|found| found != record) {
+            part.restart()?;
+            part.write_record(&record).map_err(|error| part.target.failed(error))?;
+        }
+        Ok(part)
+    }
+
+    /// How many bytes are there.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The file as it is now, to be hashed.
+    pub(super) fn source(&self) -> Result<Source, ClientError> {
+        let file = self.file.try_clone().map_err(|error| self.target.failed(error))?;
+        Source::of(file, self.target.shown.clone())
+    }
+
+    /// Throws away what is there.
+    pub(super) fn restart(&mut self) -> Result<(), ClientError> {
+        self.file.set_len(0).map_err(|error| self.target.failed(error))?;
+        self.len = 0;
+        Ok(())
+    }
+
+    /// Adds to the end: never a hole, so that the length tells the truth.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        super::source::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Makes it durable, and visible under the target's name.
+    pub(super) fn finish(self, mtime_ns: Option<i64>, overwrite: bool) -> Result<(), ClientError> {
+        let target = &self.target;
+        let done = || {
+            set_mtime(&self.file, mtime_ns)?;
+            self.file.sync_all()?;
+            target.rename(&self.names.part, overwrite)?;
+            rustix::fs::fsync(target.directory.as_fd())?;
+            Ok(remove(&target.directory, &self.names.record)?)
+        };
+        done().map_err(|error: io::Error| target.failed(error))
+    }
+
+    fn read_record(&self) -> Option<String> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.target.directory, &self.names.record, flags, Mode::empty()).ok()?;
+        let mut text = String::new();
+        File::from(fd).take(RECORD_MAX).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    /// Old or new, never half of one.
+    fn write_record(&self, record: &str) -> io::Result<()> {
+        let directory = &self.target.directory;
+        remove(directory, &self.names.new_record)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(directory, &self.names.new_record, flags, Mode::from_raw_mode(0o666))?;
+        let mut file = File::from(fd);
+        file.write_all(record.as_bytes())?;
+        file.sync_all()?;
+        Ok(rustix::fs::renameat(directory, &self.names.new_record, directory, &self.names.record)?)
+    }
+}
+
+impl Names {
+    /// The same for every attempt at one remote file under one local name.
+    fn of(version: &Version, local: &OsStr) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("remofile/1 part name");
+        hasher.update(version.root.unwrap_or(RootId::new([0; RootId::LEN])).as_bytes());
+        hasher.update(version.path.as_str().as_bytes());
+        hasher.update(&[0]);
+        hasher.update(local.as_encoded_bytes());
+        let mut id = [0; 16];
+        hasher.finalize_xof().fill(&mut id);
+        let base = format!(".remofile-{}", hex(&id));
+        Self { part: format!("{base}.part"), record: format!("{base}.record"), new_record: format!("{base}.new") }
+    }
+
+    fn remove(&self, directory: &OwnedFd) -> rustix::io::Result<()> {
+        [&self.part, &self.new_record, &self.record].into_iter().try_for_each(|name| remove(directory, name))
+    }
+}
+
+fn remove(directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
+    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => Ok(()),
+        result => result,
+    }
+}
+
+/// What a part is of, as text; a path has no line breaks.
+fn record_of(version: &Version) -> String {
+    let root = version.root.map_or_else(String::new, |root| hex(root.as_bytes()));
+    let Version { path, etag, size, .. } = version;
+    format!("remofile part 1\npath {path}\nroot {root}\netag {}\nsize {size}\n", hex(etag.as_bytes()))
+}
+
+fn set_mtime(file: &File, mtime_ns: Option<i64>) -> io::Result<()> {
+    mtime_ns.map_or(Ok(()), |mtime_ns| file.set_modified(system_time(mtime_ns)))
+}
+
+fn system_time(nanoseconds: i64) -> SystemTime {
+    let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
+    if nanoseconds >= 0 { SystemTime::UNIX_EPOCH + distance } else { SystemTime::UNIX_EPOCH - distance }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,65 @@
+//! Directories with all they hold: what both directions share.
+
+mod download;
+mod upload;
+
+use super::{ClientError, TransferStatus, Transferred};
+
+/// How many failures are named; all are counted.
+const NAMED_FAILURES: usize = 100;
+
+/// How often a lost session is opened again without a single answer in between.
+const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
+
+/// How much content of small files may be under way at once, in bytes.
+const IN_FLIGHT: usize = 4 << 20;
+
+/// How a directory was transferred with all it holds.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct TreeTransferred {
+    /// Files that were transferred, whole or what was missing of them.
+    pub files: u64,
+    /// Files that were there already with the same content.
+    pub unchanged: u64,
+    /// Directories, the top one included.
+    pub directories: u64,
+    /// Links, special files, and names that the server left out: none of them was transferred.
+    pub skipped: u64,
+    /// The size of all files in bytes, of unchanged ones too.
+    pub bytes: u64,
+    /// How many bytes of content were sent or received.
+    pub transferred: u64,
+    /// How many items failed.
+    pub failed: u64,
+    /// The first hundred of those, by path and reason.
+    pub failures: Vec<(String, ClientError)>,
+}
+
+impl TreeTransferred {
+    fn count(&mut self, done: &Transferred) {
+        match done.status {
+            TransferStatus::Unchanged => self.unchanged += 1,
+            TransferStatus::New | TransferStatus::Resumed => self.files += 1,
+        }
+        self.bytes += done.bytes;
+        self.transferred += done.transferred;
+    }
+
+    /// Takes note of an item that failed; fails where no other item can succeed either.
+    fn fail(&mut self, path: impl Into<String>, error: ClientError) -> Result<(), ClientError> {
+        match error {
+            ClientError::Refused { .. }
+            | ClientError::Local { .. }
+            | ClientError::SourceChanged { .. }
+            | ClientError::NotVerified { .. } => {
+                self.failed += 1;
+                if self.failures.len() < NAMED_FAILURES {
+                    self.failures.push((path.into(), error));
+                }
+                Ok(())
+            }
+            error => Err(error),
+        }
+    }
+}
