@@ -78,7 +78,7 @@ fn random_access_behaves_as_bytes_in_memory_do() {
                 _ => {
                     file.seek(SeekFrom::Start(off)).unwrap();
                     let mut read = Vec::new();
-                    file.by_ref().take(len as u64).read_to_end(&mut read).unwrap();
+                    Read::by_ref(&mut file).take(len as u64).read_to_end(&mut read).unwrap();
                     let from = model.len().min(off as usize);
                     let expected = &model[from..model.len().min(from + len)];
                     assert!(read == expected, "step {step}: {} bytes at {off}, not those of the model", read.len());
