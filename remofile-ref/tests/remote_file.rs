@@ -11,6 +11,15 @@ use std::thread;
 
 /// Runs `test` with a client of a server of an empty directory.
 fn with_client(test: impl FnOnce(&mut FileClient, &std::path::Path)) {
+    with_clients(|connect, served| {
+        let mut client = connect(ClientOptions::new());
+        test(&mut client, served);
+        client.bye();
+    });
+}
+
+/// Like [`with_client`], for those that need more than one.
+fn with_clients(test: impl FnOnce(&dyn Fn(ClientOptions) -> FileClient, &std::path::Path)) {
     struct Stop<'a>(&'a AtomicBool);
     impl Drop for Stop<'_> {
         fn drop(&mut self) {
@@ -25,9 +34,7 @@ fn with_client(test: impl FnOnce(&mut FileClient, &std::path::Path)) {
     thread::scope(|scope| {
         scope.spawn(|| server.run(&stop).unwrap());
         let _stop = Stop(&stop);
-        let mut client = FileClient::connect(&endpoint, &token, ClientOptions::new()).unwrap();
-        test(&mut client, served.path());
-        client.bye();
+        test(&|options| FileClient::connect(&endpoint, &token, options).unwrap(), served.path());
     });
 }
 
@@ -184,5 +191,26 @@ fn calls_that_change_in_place_do_what_they_say() {
         assert!(client.copy(&path("/a"), &path("/c"), Precondition::Absent, None).unwrap_err().is_exists());
         assert_eq!(client.uploads().unwrap(), []);
         client.abort(UploadId::new([1; 16])).unwrap();
+    });
+}
+
+#[test]
+fn reads_and_writes_go_on_in_a_new_session() {
+    with_clients(|connect, served| {
+        let bytes = content(2 << 20);
+        fs::write(served.join("a"), &bytes).unwrap();
+        let mut client = connect(ClientOptions::new());
+        let mut file = client.open_file(&path("/a")).unwrap();
+        let mut half = vec![0; 1 << 20];
+        file.read_exact(&mut half).unwrap();
+        connect(ClientOptions::new().take(true)).bye();
+        let mut rest = Vec::new();
+        file.read_to_end(&mut rest).unwrap();
+        assert!([half, rest].concat() == bytes);
+        file.rewind().unwrap();
+        file.write_all(b"new").unwrap();
+        connect(ClientOptions::new().take(true)).bye();
+        file.close().unwrap();
+        assert_eq!(&fs::read(served.join("a")).unwrap()[..3], b"new");
     });
 }
