@@ -18,7 +18,7 @@ pub mod transport;
 pub mod unanswered;
 
 #[cfg(feature = "transport")]
-pub use client::{ClientError, ClientOptions, FileClient, TransferStatus, Transferred, TreeTransferred};
+pub use client::{ClientError, ClientOptions, FileClient, RemoteFile, TransferStatus, Transferred, TreeTransferred};
 pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
 pub use remofile_proto::{Path, Precondition, Token};

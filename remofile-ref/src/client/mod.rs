@@ -3,10 +3,14 @@
 mod channel;
 mod download;
 mod error;
+mod io_error;
 mod listing;
+mod operations;
 mod options;
 mod part;
 mod payload;
+mod remote_file;
+mod settle;
 mod source;
 mod tree;
 mod upload;
@@ -14,17 +18,15 @@ mod upload;
 pub use error::ClientError;
 pub use listing::RemoteListing;
 pub use options::ClientOptions;
+pub use remote_file::RemoteFile;
 pub use tree::TreeTransferred;
 
-use crate::{transport::Endpoint, unanswered::Unanswered};
+use crate::transport::Endpoint;
 use channel::{Channel, Completion};
 use payload::{Content, Payload};
 use remofile_proto::{
     Answer, Code, Entry, Etag, HashResult, Kind, Operation, Path, Precondition, Refusal, Token, UploadId, Welcome,
 };
-
-/// How often a call opens a lost session again before it gives up.
-const ATTEMPTS: u32 = 3;
 
 /// A client of one server, with a session of its own.
 ///
@@ -245,68 +247,6 @@ impl FileClient {
                 let refused = |refusal| ClientError::Refused { operation: name, path, refusal };
                 return completion.result.map_err(refused);
             }
-        }
-    }
-
-    /// Like [`FileClient::call`], and settles what becomes of the request when the session is lost [LOST-2].
-    fn settled(&mut self, operation: Operation, payload: Payload) -> Result<Answer, ClientError> {
-        let mut repeated = false;
-        for _ in 0..ATTEMPTS {
-            let error = match self.call(operation.clone(), payload.clone()) {
-                Ok((answer, _)) => return Ok(answer),
-                Err(error) => error,
-            };
-            match error {
-                ClientError::SessionLost { .. } => {
-                    self.reopen()?;
-                    repeated = true;
-                    if let Some(answer) = self.done_all_the_same(&operation, &payload)? {
-                        return Ok(answer);
-                    }
-                }
-                error if repeated => return self.settle_refusal(&operation, error),
-                error => return Err(error),
-            }
-        }
-        Err(ClientError::InDoubt { operation: operation.name(), path: path_of(&operation) })
-    }
-
-    /// What a request came to whose reply was lost, where looking tells.
-    fn done_all_the_same(&mut self, operation: &Operation, payload: &Payload) -> Result<Option<Answer>, ClientError> {
-        match (Unanswered::of(operation), operation) {
-            (Unanswered::CompareWithContent, Operation::Put { path, .. }) => {
-                let hash = Operation::Hash { path: path.clone(), off: 0, len: None };
-                match self.call(hash, Payload::None) {
-                    Ok((Answer::Hash(theirs), _)) if Some(*theirs.hash.as_bytes()) == payload.hash() => {
-                        let (answer, _) = self.call(Operation::Stat { path: path.clone() }, Payload::None)?;
-                        Ok(Some(answer))
-                    }
-                    Err(error @ (ClientError::SessionLost { .. } | ClientError::TimedOut { .. })) => Err(error),
-                    _ => Ok(None),
-                }
-            }
-            (
-                Unanswered::Repeat
-                | Unanswered::RepeatUnlessDirectory
-                | Unanswered::RepeatUnlessGone
-                | Unanswered::CompareWithContent,
-                _,
-            ) => Ok(None),
-            _ => Err(ClientError::InDoubt { operation: operation.name(), path: path_of(operation) }),
-        }
-    }
-
-    /// A refusal of a repeated request that shows that the first one had been executed.
-    fn settle_refusal(&mut self, operation: &Operation, error: ClientError) -> Result<Answer, ClientError> {
-        match (Unanswered::of(operation), operation) {
-            (Unanswered::RepeatUnlessGone, _) if error.is_not_found() => Ok(Answer::Empty),
-            (Unanswered::RepeatUnlessDirectory, Operation::Mkdir { path }) if error.is_exists() => {
-                match self.call(Operation::Stat { path: path.clone() }, Payload::None)? {
-                    (Answer::Entry(entry), _) if entry.kind == Kind::Dir => Ok(Answer::Entry(entry)),
-                    _ => Err(error),
-                }
-            }
-            _ => Err(error),
         }
     }
 

@@ -1,0 +1,112 @@
+//! Calls that rename, copy and change in place, and those on ranges.
+
+use super::{ClientError, FileClient, payload::Payload};
+use remofile_proto::{Answer, Entry, Etag, HashResult, Operation, Path, Precondition, ReadResult, UploadEntry};
+
+impl FileClient {
+    /// Gives what is at `from`, of whatever kind, the name `to`, atomically (MOVE-1). With `etag` only a file of that
+    /// version is moved.
+    ///
+    /// # Errors
+    /// NOT_FOUND where nothing is at `from`; by the target rules for `to` and `pre`; CHANGED for another etag; LOOP
+    /// where `to` is `from` or below it; DENIED across file systems.
+    pub fn rename(
+        &mut self,
+        from: &Path,
+        to: &Path,
+        pre: Precondition,
+        etag: Option<Etag>,
+    ) -> Result<Entry, ClientError> {
+        self.entry(Operation::Move { from: from.clone(), to: to.clone(), pre, etag }, Payload::None)
+    }
+
+    /// Makes `to` a file of the content and modification time of `from`, on the server and atomically (COPY-1).
+    ///
+    /// # Errors
+    /// NOT_FOUND, or the kind rules for `from`; by the target rules for `to` and `pre`; CHANGED for another etag or
+    /// where `from` changes meanwhile; LOOP where `to` is `from` or below it.
+    pub fn copy(
+        &mut self,
+        from: &Path,
+        to: &Path,
+        pre: Precondition,
+        etag: Option<Etag>,
+    ) -> Result<Entry, ClientError> {
+        self.entry(Operation::Copy { from: from.clone(), to: to.clone(), pre, etag }, Payload::None)
+    }
+
+    /// At most `len` bytes from `off`, as many as one chunk takes; fewer than both only at the end of the file, and
+    /// none behind it. Offsets and lengths are in bytes.
+    ///
+    /// # Errors
+    /// NOT_FOUND, or the kind rules; CHANGED where the file has another etag than `etag`.
+    pub fn read(
+        &mut self,
+        path: &Path,
+        off: u64,
+        len: u64,
+        etag: Option<Etag>,
+    ) -> Result<(Vec<u8>, ReadResult), ClientError> {
+        let len = len.min(self.chunk() as u64);
+        match self.settled_with_content(Operation::Read { path: path.clone(), off, len, etag }, Payload::None)? {
+            (Answer::Read(read), Some(bytes)) if bytes.len() as u64 <= len => Ok((bytes.to_vec(), read)),
+            (Answer::Read(_), _) => Err(ClientError::Protocol {
+                reason: "a read was answered with no payload, or too long a one".to_owned(),
+            }),
+            (other, _) => Err(super::unexpected("read", &other)),
+        }
+    }
+
+    /// Writes at most a chunk of bytes into a file in place, from `off` in bytes; it never creates one.
+    ///
+    /// # Errors
+    /// NOT_FOUND, or the kind rules; CHANGED for another etag than `etag`; DENIED for a file with several hard links;
+    /// TOO_LARGE above a chunk or the server's largest file; [`ClientError::InDoubt`] where the session was lost and
+    /// the file has changed since.
+    pub fn write(&mut self, path: &Path, off: u64, bytes: Vec<u8>, etag: Option<Etag>) -> Result<Entry, ClientError> {
+        self.entry(Operation::Write { path: path.clone(), off, etag }, Payload::from_bytes(bytes))
+    }
+
+    /// Cuts a file off at `size` bytes, or fills it up to there with zeros; it never creates one.
+    ///
+    /// # Errors
+    /// Those of [`FileClient::write`].
+    pub fn truncate(&mut self, path: &Path, size: u64, etag: Option<Etag>) -> Result<Entry, ClientError> {
+        self.entry(Operation::Truncate { path: path.clone(), size, etag }, Payload::None)
+    }
+
+    /// The BLAKE3 hash of `len` bytes from `off`, or of as many as there are; without `len` up to the end.
+    ///
+    /// # Errors
+    /// NOT_FOUND, or the kind rules; CHANGED where the file changed while it was read.
+    pub fn hash_range(&mut self, path: &Path, off: u64, len: Option<u64>) -> Result<HashResult, ClientError> {
+        match self.settled(Operation::Hash { path: path.clone(), off, len }, Payload::None)? {
+            Answer::Hash(hash) => Ok(hash),
+            other => Err(super::unexpected("hash", &other)),
+        }
+    }
+
+    /// All staged uploads, of whatever session, in the order of their ids.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn uploads(&mut self) -> Result<Vec<UploadEntry>, ClientError> {
+        let mut all: Vec<UploadEntry> = Vec::new();
+        loop {
+            let after = all.last().map(|upload| upload.up);
+            let page = match self.settled(Operation::Uploads { after }, Payload::None)? {
+                Answer::Uploads(page) => page,
+                other => return Err(super::unexpected("uploads", &other)),
+            };
+            let goes_on =
+                page.uploads.last().is_some_and(|last| after.is_none_or(|after| after.as_bytes() < last.up.as_bytes()));
+            if page.more && !goes_on {
+                return Err(ClientError::Protocol { reason: "a list of uploads that does not go on".to_owned() });
+            }
+            all.extend(page.uploads);
+            if !page.more {
+                return Ok(all);
+            }
+        }
+    }
+}

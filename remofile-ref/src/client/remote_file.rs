@@ -1,0 +1,423 @@
+//! A file on the server as `Read`, `Write` and `Seek`.
+
+mod std_io;
+
+use super::{
+    ClientError, FileClient,
+    payload::{Content, Payload},
+    settle::{ATTEMPTS, in_doubt},
+};
+use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Path, Precondition, Refusal};
+use std::collections::VecDeque;
+
+/// How much is read ahead at most, in bytes.
+const AHEAD: usize = 4 << 20;
+
+/// How much the first read at a new place asks for at least, in bytes.
+const FIRST_READ: usize = 64 << 10;
+
+/// An open file on the server; it borrows the client until it is closed.
+///
+/// Reading goes ahead of its caller and writing behind, so that [`std::io::copy`] moves whole chunks with several of
+/// them under way. Reads are all of one version: where the file is changed by anybody else, they fail with
+/// CHANGED, as [`std::io::ErrorKind::InvalidData`], until it is opened again. Writes go in place to whatever file stands at the
+/// path, and the version that the last of them made is the one that is read from then on.
+///
+/// An error of a write is reported by one of the calls after it, at the latest by [`RemoteFile::close`] or
+/// [`std::io::Write::flush`]; writes behind the failed one may have been executed all the same. Errors of `std::io` carry the
+/// [`ClientError`] inside. Dropping the file without closing it sends what was written, and an error is only logged.
+///
+/// ```
+/// use remofile::{ClientOptions, FileClient, FileServer, Path, Precondition, generate_token};
+/// use std::io::{Read, Seek, Write};
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let token = generate_token();
+/// let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
+/// let endpoint = format!("127.0.0.1:{}", server.local_port().ok_or("no port")?).parse()?;
+/// let stop = AtomicBool::new(false);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| server.run(&stop));
+///     let result = (|| -> Result<(), Box<dyn std::error::Error>> {
+///         let mut client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
+///         let mut file = client.create_file(&Path::parse("/notes.txt")?, Precondition::Absent)?;
+///         file.write_all(b"out there")?;
+///         file.rewind()?;
+///         let mut text = String::new();
+///         file.read_to_string(&mut text)?;
+///         assert_eq!(text, "out there");
+///         file.close()?;
+///         Ok(client.bye())
+///     })();
+///     stop.store(true, Ordering::Relaxed);
+///     result
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct RemoteFile<'a> {
+    client: &'a mut FileClient,
+    path: Path,
+    /// The version that is read; unknown after an error of a write.
+    etag: Option<Etag>,
+    size: u64,
+    position: u64,
+    /// Where the last read ended.
+    read_end: u64,
+    /// How many reads may be under way: doubled while they follow one another.
+    depth: usize,
+    /// Neighbours, in order.
+    ahead: VecDeque<Ahead>,
+    /// Written by the caller, and not sent yet.
+    buffer: Vec<u8>,
+    buffer_off: u64,
+    /// From the lowest unanswered one on.
+    behind: VecDeque<Behind>,
+    /// Requests without an answer, of reads that nobody wants any more as well.
+    unanswered: usize,
+    /// Of a write, and not reported yet.
+    failed: Option<ClientError>,
+}
+
+#[derive(Debug)]
+struct Ahead {
+    seq: u64,
+    off: u64,
+    len: usize,
+    result: Option<Result<Content, Refusal>>,
+}
+
+#[derive(Debug)]
+struct Behind {
+    /// None while it is to be sent.
+    seq: Option<u64>,
+    operation: Operation,
+    payload: Payload,
+    /// What came of it, nothing where it was refused; it stays until all before it are answered.
+    answer: Option<Option<Entry>>,
+}
+
+impl FileClient {
+    /// Opens a file that is there for reading and for writing in place.
+    ///
+    /// # Errors
+    /// NOT_FOUND where nothing is there, NOT_FILE for a directory, UNSUPPORTED_KIND for links and special files.
+    pub fn open_file(&mut self, path: &Path) -> Result<RemoteFile<'_>, ClientError> {
+        let entry = self.stat_file(path)?;
+        Ok(RemoteFile::new(self, path.clone(), entry))
+    }
+
+    /// Makes an empty file, or empties the one that `pre` allows to replace, and opens it.
+    ///
+    /// # Errors
+    /// By the target rules.
+    pub fn create_file(&mut self, path: &Path, pre: Precondition) -> Result<RemoteFile<'_>, ClientError> {
+        let entry = self.put(path, Vec::new(), pre, None)?;
+        Ok(RemoteFile::new(self, path.clone(), entry))
+    }
+
+    fn stat_file(&mut self, path: &Path) -> Result<Entry, ClientError> {
+        let entry = self.stat(path)?;
+        match entry.kind {
+            Kind::File => Ok(entry),
+            Kind::Dir => Err(super::refused("open", path, Code::NotFile)),
+            _ => Err(super::refused("open", path, Code::UnsupportedKind)),
+        }
+    }
+}
+
+impl<'a> RemoteFile<'a> {
+    fn new(client: &'a mut FileClient, path: Path, entry: Entry) -> Self {
+        let mut file = Self {
+            client,
+            path,
+            etag: None,
+            size: 0,
+            position: 0,
+            read_end: 0,
+            depth: 1,
+            ahead: VecDeque::new(),
+            buffer: Vec::new(),
+            buffer_off: 0,
+            behind: VecDeque::new(),
+            unanswered: 0,
+            failed: None,
+        };
+        file.note(entry);
+        file
+    }
+
+    /// The size in bytes, with what was written through this file.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Reads from `off` in bytes without moving the position; 0 bytes at the end of the version that is read, or
+    /// behind it. What was written before is on the server by then.
+    ///
+    /// # Errors
+    /// CHANGED where anybody else changed the file; of writes before it; those of [`FileClient::read`].
+    pub fn read_at(&mut self, buf: &mut [u8], off: u64) -> Result<usize, ClientError> {
+        self.settle_writes()?;
+        if self.etag.is_none() {
+            self.refresh()?;
+        }
+        if buf.is_empty() || off >= self.size {
+            return Ok(0);
+        }
+        for _ in 0..ATTEMPTS {
+            match self.read_ahead(buf, off) {
+                Err(ClientError::SessionLost { .. }) => self.reopen()?,
+                result => return result,
+            }
+        }
+        Err(ClientError::SessionLost { reason: "it was lost again and again".to_owned() })
+    }
+
+    /// Takes bytes to be written from `off` in bytes without moving the position, at most a chunk of them.
+    ///
+    /// # Errors
+    /// Of writes before it. Its own are reported later.
+    pub fn write_at(&mut self, buf: &[u8], off: u64) -> Result<usize, ClientError> {
+        self.report()?;
+        self.ahead.clear();
+        let chunk = self.client.chunk();
+        let follows = off == self.buffer_off + self.buffer.len() as u64;
+        if !self.buffer.is_empty() && (!follows || self.buffer.len() >= chunk) {
+            self.send_buffer()?;
+        }
+        if self.buffer.is_empty() {
+            self.buffer_off = off;
+        }
+        let taken = buf.len().min(chunk - self.buffer.len());
+        self.buffer.extend_from_slice(&buf[..taken]);
+        if taken > 0 {
+            self.size = self.size.max(off.saturating_add(taken as u64));
+        }
+        if self.buffer.len() >= chunk {
+            self.send_buffer()?;
+        }
+        Ok(taken)
+    }
+
+    /// Cuts the file off at `size` bytes, or fills it up to there with zeros; the position stays.
+    ///
+    /// # Errors
+    /// Of writes before it, and those of [`FileClient::truncate`].
+    pub fn set_len(&mut self, size: u64) -> Result<(), ClientError> {
+        self.settle_writes()?;
+        self.ahead.clear();
+        self.quiesce()?;
+        let entry = self.client.truncate(&self.path, size, None)?;
+        self.note(entry);
+        Ok(())
+    }
+
+    /// Waits until everything written has been executed. It is durable after [`std::io::Write::flush`].
+    ///
+    /// # Errors
+    /// Of writes that were not reported before.
+    pub fn close(mut self) -> Result<(), ClientError> {
+        let result = self.settle_writes();
+        self.buffer.clear();
+        self.behind.clear();
+        result
+    }
+
+    fn read_ahead(&mut self, buf: &mut [u8], off: u64) -> Result<usize, ClientError> {
+        while self.ahead.front().is_some_and(|front| off >= front.off + front.len as u64) {
+            self.ahead.pop_front();
+        }
+        if self.ahead.front().is_some_and(|front| off < front.off) {
+            self.ahead.clear();
+        }
+        self.request_ahead(off, buf.len())?;
+        while self.ahead.front().is_some_and(|front| front.result.is_none()) {
+            self.take_completion()?;
+        }
+        let Some(Ahead { off: at, len, result: Some(result), .. }) = self.ahead.front() else {
+            return Err(ClientError::Protocol { reason: "a read without an answer".to_owned() });
+        };
+        match result {
+            Ok(content) if content.len() == *len => {
+                let rest = usize::try_from(off - at).map_or(&[][..], |skip| &content[skip..]);
+                let count = rest.len().min(buf.len());
+                buf[..count].copy_from_slice(&rest[..count]);
+                self.read_end = off + count as u64;
+                Ok(count)
+            }
+            Ok(_) => Err(ClientError::Protocol { reason: "a read of one version came back short".to_owned() }),
+            Err(refusal) => {
+                let refusal = refusal.clone();
+                self.ahead.clear();
+                Err(ClientError::Refused { operation: "read", path: self.path.to_string(), refusal })
+            }
+        }
+    }
+
+    /// Asks for what is at `off`, and for more behind it while reads follow one another.
+    fn request_ahead(&mut self, off: u64, wanted: usize) -> Result<(), ClientError> {
+        let chunk = self.client.chunk();
+        let sequential = off == self.read_end;
+        let most = (AHEAD / chunk).max(2);
+        if self.ahead.is_empty() && !sequential {
+            self.depth = 1;
+        }
+        let mut next = self.ahead.back().map_or(off, |last| last.off + last.len as u64);
+        let mut asked = false;
+        while next < self.size && (self.ahead.is_empty() || (self.ahead.len() < self.depth && self.client.has_room())) {
+            let len = if sequential { chunk } else { wanted.max(FIRST_READ).min(chunk) };
+            let len = usize::try_from(self.size - next).map_or(len, |rest| rest.min(len));
+            let read = Operation::Read { path: self.path.clone(), off: next, len: len as u64, etag: self.etag.clone() };
+            let seq = self.submit(read, Payload::None)?;
+            self.ahead.push_back(Ahead { seq, off: next, len, result: None });
+            next += len as u64;
+            asked = true;
+        }
+        if asked && sequential {
+            self.depth = (self.depth * 2).min(most);
+        }
+        Ok(())
+    }
+
+    /// Sends what the caller wrote, and waits only for room.
+    fn send_buffer(&mut self) -> Result<(), ClientError> {
+        if !self.buffer.is_empty() {
+            let operation = Operation::Write { path: self.path.clone(), off: self.buffer_off, etag: None };
+            let payload = Payload::from_bytes(std::mem::take(&mut self.buffer));
+            self.behind.push_back(Behind { seq: None, operation, payload, answer: None });
+        }
+        self.repaired(Self::send_behind)
+    }
+
+    fn send_behind(&mut self) -> Result<(), ClientError> {
+        while let Some(next) = self.behind.iter().position(|write| write.seq.is_none()) {
+            if self.unanswered > 0 && !self.client.has_room() {
+                self.take_completion()?;
+                continue;
+            }
+            let (operation, payload) = (self.behind[next].operation.clone(), self.behind[next].payload.clone());
+            self.behind[next].seq = Some(self.submit(operation, payload)?);
+        }
+        Ok(())
+    }
+
+    /// Sends what is buffered, waits for all writes, and reports the first error among them.
+    fn settle_writes(&mut self) -> Result<(), ClientError> {
+        self.report()?;
+        self.send_buffer()?;
+        self.repaired(|file| {
+            file.send_behind()?;
+            while !file.behind.is_empty() {
+                file.take_completion()?;
+            }
+            Ok(())
+        })?;
+        self.report()
+    }
+
+    fn report(&mut self) -> Result<(), ClientError> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits for answers that nobody wants any more, so that the client's calls get theirs.
+    fn quiesce(&mut self) -> Result<(), ClientError> {
+        while self.unanswered > 0 {
+            match self.take_completion() {
+                Err(ClientError::SessionLost { .. }) => self.unanswered = 0,
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
+        let seq = self.client.submit(operation, payload)?;
+        self.unanswered += 1;
+        Ok(seq)
+    }
+
+    fn take_completion(&mut self) -> Result<(), ClientError> {
+        let completion = self.client.next_completion()?;
+        self.unanswered = self.unanswered.saturating_sub(1);
+        if let Some(read) = self.ahead.iter_mut().find(|read| read.seq == completion.seq) {
+            read.result = Some(match completion.result {
+                Ok((Answer::Read(_), Some(content))) => Ok(content),
+                Ok((other, _)) => return Err(super::unexpected("read", &other)),
+                Err(refusal) => Err(refusal),
+            });
+        } else if let Some(write) = self.behind.iter_mut().find(|write| write.seq == Some(completion.seq)) {
+            write.answer = Some(match completion.result {
+                Ok((Answer::Entry(entry), _)) => Some(entry),
+                Ok((other, _)) => return Err(super::unexpected("write", &other)),
+                Err(refusal) => {
+                    let path = self.path.to_string();
+                    self.failed.get_or_insert(ClientError::Refused { operation: "write", path, refusal });
+                    None
+                }
+            });
+            self.retire_answered();
+        }
+        Ok(())
+    }
+
+    fn retire_answered(&mut self) {
+        while let Some(answer) = self.behind.front().and_then(|write| write.answer.clone()) {
+            self.behind.pop_front();
+            match answer {
+                Some(entry) if self.behind.is_empty() => self.note(entry),
+                Some(_) => {}
+                None => self.etag = None,
+            }
+        }
+    }
+
+    fn note(&mut self, entry: Entry) {
+        let buffered = if self.buffer.is_empty() { 0 } else { self.buffer_off + self.buffer.len() as u64 };
+        self.size = entry.size.unwrap_or(0).max(buffered);
+        self.etag = entry.etag;
+    }
+
+    fn refresh(&mut self) -> Result<(), ClientError> {
+        self.quiesce()?;
+        let entry = self.client.stat_file(&self.path)?;
+        self.note(entry);
+        Ok(())
+    }
+
+    /// Does it again in a new session where the old one is lost.
+    fn repaired(&mut self, act: impl Fn(&mut Self) -> Result<(), ClientError>) -> Result<(), ClientError> {
+        for _ in 0..ATTEMPTS {
+            match act(self) {
+                Err(ClientError::SessionLost { .. }) => self.reopen()?,
+                result => return result,
+            }
+        }
+        Err(self.doubt())
+    }
+
+    /// Opens a new session, and prepares what has to be sent again in it [LOST-2].
+    fn reopen(&mut self) -> Result<(), ClientError> {
+        self.ahead.clear();
+        self.unanswered = 0;
+        // Sent again, a write would go over those behind it that have been executed.
+        let is_overtaken = self.behind.iter().any(|write| write.answer.is_some());
+        for write in &mut self.behind {
+            write.seq = None;
+        }
+        let doubt = is_overtaken.then(|| self.doubt());
+        self.client.reopen()?;
+        doubt.map_or(Ok(()), Err)
+    }
+
+    /// Gives up the writes without an answer [LOST-1].
+    fn doubt(&mut self) -> ClientError {
+        self.etag = None;
+        match self.behind.drain(..).next() {
+            Some(write) => in_doubt(&write.operation),
+            None => ClientError::SessionLost { reason: "it was lost again and again".to_owned() },
+        }
+    }
+}
