@@ -1,6 +1,6 @@
 //! Files on the server as `Read`, `Write` and `Seek`, over loopback against the real server.
 #![cfg(feature = "transport")]
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use remofile::{ClientError, ClientOptions, FileClient, FileServer, Path, Precondition, generate_token};
 use remofile_proto::{Code, UploadId};
