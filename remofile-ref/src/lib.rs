@@ -23,5 +23,6 @@ pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
 pub use remofile_proto::{Path, Precondition, Token};
 #[cfg(feature = "transport")]
-pub use server::{BoundServer, FileServer, ServeError};
+pub use server::{BoundServer, FileServer, Handler, ServeError};
+pub use service::{Frames, Reaction};
 pub use store::{Store, StoreError, StoreOptions};

@@ -2,7 +2,7 @@
 
 use crate::{
     keys::random,
-    service::{Reaction, Service},
+    service::{Frames, Reaction, Service},
     session::Terms,
     store::{Store, StoreError, StoreOptions},
     transport::{
@@ -51,8 +51,16 @@ type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 /// A server that listens.
 pub struct BoundServer {
     socket: ServerSocket,
-    service: Service<Store, Authentic>,
+    handler: Handler,
     endpoint: Endpoint,
+}
+
+/// A server without a socket: the embedding program receives and sends.
+///
+/// Each message goes to [`Handler::handle`]; while [`Handler::is_working`], [`Handler::run_slice`] is called again
+/// and again, and nothing is received while [`Handler::owes_reply`].
+pub struct Handler {
+    service: Service<Store, Authentic>,
     started: Instant,
 }
 
@@ -144,6 +152,30 @@ impl FileServer {
     /// The directory is served already, or cannot be; the endpoint is taken; libzmq lacks CURVE.
     pub fn bind(&self, endpoint: &Endpoint) -> Result<BoundServer, ServeError> {
         crate::transport::require_curve()?;
+        let handler = self.open()?;
+        let keys = Keys::derive(&self.token);
+        let security = if self.insecure {
+            ServerSecurity::Null
+        } else {
+            let own = self.keys.as_ref().unwrap_or(&keys.server);
+            ServerSecurity::Curve {
+                secret: CurveKey::new(*own.secret()),
+                admitted: CurveKey::new(*keys.client.public()),
+            }
+        };
+        let socket = ServerSocket::bind(&Context::new(), endpoint, self.pattern, &security, &self.bounds)?;
+        let endpoint = socket.local_endpoint()?;
+        tracing::info!(%endpoint, read_only = self.read_only, "listening");
+        Ok(BoundServer { socket, handler, endpoint })
+    }
+
+    /// Opens the directory without a socket. Nothing is encrypted here, and `auth` alone guards the session
+    /// [CURVE-1]: what carries the messages is the embedding program's to secure. Key pair, pattern and
+    /// [`FileServer::insecure`] are of no effect.
+    ///
+    /// # Errors
+    /// The directory is served already, or cannot be.
+    pub fn open(&self) -> Result<Handler, ServeError> {
         let options = StoreOptions {
             chunk: u64::from(self.bounds.chunk),
             read_only: self.read_only,
@@ -166,22 +198,9 @@ impl FileServer {
             },
             uploads: limits::UPLOADS,
         };
-        let keys = Keys::derive(&self.token);
-        let security = if self.insecure {
-            ServerSecurity::Null
-        } else {
-            let own = self.keys.as_ref().unwrap_or(&keys.server);
-            ServerSecurity::Curve {
-                secret: CurveKey::new(*own.secret()),
-                admitted: CurveKey::new(*keys.client.public()),
-            }
-        };
-        let socket = ServerSocket::bind(&Context::new(), endpoint, self.pattern, &security, &self.bounds)?;
-        let endpoint = socket.local_endpoint()?;
-        let hello = keys.hello.clone();
+        let hello = Keys::derive(&self.token).hello.clone();
         let authentic: Authentic = Box::new(move |session, auth| hello.verify(*session, auth));
-        tracing::info!(%endpoint, read_only = self.read_only, "listening");
-        Ok(BoundServer { socket, service: Service::new(terms, store, authentic), endpoint, started: Instant::now() })
+        Ok(Handler { service: Service::new(terms, store, authentic), started: Instant::now() })
     }
 }
 
@@ -216,26 +235,19 @@ impl BoundServer {
 
     /// One turn of the loop: a slice of a long operation, and at most one message.
     fn turn(&mut self) -> Result<(), ServeError> {
-        if self.service.is_working() {
-            let reply = self.service.run_slice(self.now());
-            self.service.work_ended(self.now());
-            if let Some(reply) = reply {
+        if self.handler.is_working() {
+            if let Some(reply) = self.handler.run_slice() {
                 self.send(reply)?;
             }
             // While a reply is owed, libzmq queues what comes, for half a second at most [SEQ-10].
-            if self.service.owes_reply() {
+            if self.handler.owes_reply() {
                 return Ok(());
             }
         }
-        let wait = if self.service.is_working() { Duration::ZERO } else { STOP_CHECK };
+        let wait = if self.handler.is_working() { Duration::ZERO } else { STOP_CHECK };
         let Some(message) = self.socket.recv(wait)? else { return Ok(()) };
         let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
-        let holder = self.service.holder();
-        let reaction = self.service.handle(self.started.elapsed(), &frames);
-        self.service.work_ended(self.started.elapsed());
-        if self.service.holder() != holder {
-            tracing::info!(session = ?self.service.holder(), "the session has a new holder");
-        }
+        let reaction = self.handler.handle(&frames);
         match reaction {
             Reaction::Reply(reply) => self.send(reply),
             Reaction::Later => Ok(()),
@@ -250,9 +262,45 @@ impl BoundServer {
     fn send(&mut self, frames: Vec<Vec<u8>>) -> Result<(), ServeError> {
         Ok(self.socket.send(frames.into_iter().map(Message::from).collect())?)
     }
+}
 
-    fn now(&self) -> Duration {
-        self.started.elapsed()
+impl Handler {
+    /// Takes a received message, all its frames as a ROUTER, REP or DEALER passes them raw: routing frames and
+    /// the empty delimiter too. [`Reaction::Reply`] has the same ones in front.
+    pub fn handle<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
+        let holder = self.service.holder();
+        let reaction = self.service.handle(self.started.elapsed(), frames);
+        self.service.work_ended(self.started.elapsed());
+        if self.service.holder() != holder {
+            tracing::info!(session = ?self.service.holder(), "the session has a new holder");
+        }
+        reaction
+    }
+
+    /// Does the next slice of the operation that runs; gives the reply that is now due, if any.
+    #[must_use = "a reply that is not sent is owed to a client"]
+    pub fn run_slice(&mut self) -> Option<Frames> {
+        let reply = self.service.run_slice(self.started.elapsed());
+        self.service.work_ended(self.started.elapsed());
+        reply
+    }
+
+    /// Whether [`Handler::run_slice`] has something to do.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        self.service.is_working()
+    }
+
+    /// Whether a reply is still to come out of [`Handler::run_slice`], for at most about 500 ms.
+    #[must_use]
+    pub fn owes_reply(&self) -> bool {
+        self.service.owes_reply()
+    }
+}
+
+impl std::fmt::Debug for Handler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handler").field("working", &self.is_working()).finish_non_exhaustive()
     }
 }
 
