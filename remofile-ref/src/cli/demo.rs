@@ -4,7 +4,7 @@ use super::{args::DemoArgs, failure::Failure};
 use crate::keys::generate_token;
 use std::{
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, Read},
+    io::{self, BufRead as _, BufReader, Read, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -25,21 +25,21 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     }
     let token = generate_token();
 
-    println!("$ remofile generate-token");
-    println!("{}", token.reveal());
-    println!("$ REMOFILE_TOKEN={} remofile run {} 0 &", token.reveal(), served.display());
+    writeln!(io::stdout(), "$ remofile generate-token")?;
+    writeln!(io::stdout(), "{}", token.reveal())?;
+    writeln!(io::stdout(), "$ REMOFILE_TOKEN={} remofile run {} 0 &", token.reveal(), served.display())?;
     let server = Server::start(&program, &served, token.reveal())?;
-    println!("$ export REMOFILE_SERVER={} REMOFILE_TOKEN={}", server.endpoint, token.reveal());
+    writeln!(io::stdout(), "$ export REMOFILE_SERVER={} REMOFILE_TOKEN={}", server.endpoint, token.reveal())?;
 
     let client = Client { program: &program, endpoint: &server.endpoint, token: token.reveal() };
     client.run(&["upload", &display(&source), "/"])?;
     client.run(&["list", "-l", "/"])?;
     client.run(&["download", &format!("/{name}"), &display(&fetched)])?;
     let copy = fetched.join(&name);
-    println!("$ cmp {} {}", source.display(), copy.display());
+    writeln!(io::stdout(), "$ cmp {} {}", source.display(), copy.display())?;
     let bytes = compare(&source, &copy)?;
     drop(server);
-    println!("{bytes} bytes went there and came back, encrypted: identical");
+    writeln!(io::stdout(), "{bytes} bytes went there and came back, encrypted: identical")?;
     Ok(())
 }
 
@@ -66,7 +66,7 @@ impl Server {
         // The block is printed when the server is ready, and ends with the token.
         for line in BufReader::new(stdout).lines() {
             let line = line.map_err(step("read what the server prints"))?;
-            println!("{line}");
+            writeln!(io::stdout(), "{line}")?;
             if let Some(endpoint) = line.strip_prefix("export REMOFILE_SERVER=") {
                 endpoint.clone_into(&mut server.endpoint);
             }
@@ -94,7 +94,7 @@ struct Client<'a> {
 
 impl Client<'_> {
     fn run(&self, args: &[&str]) -> Result<(), Failure> {
-        println!("$ remofile {}", args.join(" "));
+        writeln!(io::stdout(), "$ remofile {}", args.join(" "))?;
         let status = Command::new(self.program)
             .args(args)
             .env("REMOFILE_SERVER", self.endpoint)

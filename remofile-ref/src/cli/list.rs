@@ -4,7 +4,7 @@ use super::{
     args::{Cli, ListArgs},
     connection::{connect, remote_path},
     failure::Failure,
-    output::{JSON_SCHEMA, hex, human_size, iso_time, shown},
+    output::{JSON_SCHEMA, human_size, iso_time, shown},
 };
 use remofile_proto::{Entry, Kind};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -76,7 +76,7 @@ pub(crate) fn json_line(name: &str, path: &str, entry: &Entry) -> serde_json::Va
         line["mtime_ns"] = mtime_ns.into();
     }
     if let Some(etag) = &entry.etag {
-        line["etag"] = hex(etag.as_bytes()).into();
+        line["etag"] = etag.to_string().into();
     }
     if entry.racy {
         line["racy"] = true.into();

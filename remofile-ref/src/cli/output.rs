@@ -1,9 +1,6 @@
 //! What a user sees: names that cannot harm a terminal, sizes, times, JSON.
 
-use std::{
-    fmt::Write as _,
-    io::{self, IsTerminal as _},
-};
+use std::io::{self, IsTerminal as _};
 
 /// The schema number of `--json` lines.
 pub(crate) const JSON_SCHEMA: u32 = 1;
@@ -50,13 +47,4 @@ pub(crate) fn human_size(bytes: u64) -> String {
 pub(crate) fn iso_time(nanoseconds: i64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(nanoseconds))
         .map_or_else(|_| nanoseconds.to_string(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

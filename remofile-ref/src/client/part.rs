@@ -8,7 +8,6 @@ use rustix::{
 };
 use std::{
     ffi::{OsStr, OsString},
-    fmt::Write as _,
     fs::File,
     io::{self, Read as _, Write as _},
     os::fd::{AsFd as _, OwnedFd},
@@ -239,9 +238,7 @@ impl Names {
         hasher.update(version.path.as_str().as_bytes());
         hasher.update(&[0]);
         hasher.update(local.as_encoded_bytes());
-        let mut id = [0; 16];
-        hasher.finalize_xof().fill(&mut id);
-        let base = format!(".remofile-{}", hex(&id));
+        let base = format!(".remofile-{}", &hasher.finalize().to_hex()[..32]);
         Self { part: format!("{base}.part"), record: format!("{base}.record"), new_record: format!("{base}.new") }
     }
 
@@ -259,9 +256,9 @@ fn remove(directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
 
 /// What a part is of, as text; a path has no line breaks.
 fn record_of(version: &Version) -> String {
-    let root = version.root.map_or_else(String::new, |root| hex(root.as_bytes()));
+    let root = version.root.map_or_else(String::new, |root| root.to_string());
     let Version { path, etag, size, .. } = version;
-    format!("remofile part 1\npath {path}\nroot {root}\netag {}\nsize {size}\n", hex(etag.as_bytes()))
+    format!("remofile part 1\npath {path}\nroot {root}\netag {etag}\nsize {size}\n")
 }
 
 fn set_mtime(file: &File, mtime_ns: Option<i64>) -> io::Result<()> {
@@ -271,12 +268,4 @@ fn set_mtime(file: &File, mtime_ns: Option<i64>) -> io::Result<()> {
 fn system_time(nanoseconds: i64) -> SystemTime {
     let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
     if nanoseconds >= 0 { SystemTime::UNIX_EPOCH + distance } else { SystemTime::UNIX_EPOCH - distance }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
