@@ -45,8 +45,36 @@ fn inputs(vector: &Value) -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error>
         Some("envelope") => vec![("envelope", prefixed(frames(vector)?.iter())?)],
         Some("path") => vec![("path", text("path")?)],
         Some("token" | "keys") => vec![("token", text("token")?)],
+        Some("sequence") => vec![("session", sequence(vector)?)],
         _ => vec![],
     })
+}
+
+/// The steps as the target `session` reads them: time that goes by in units of 200 ms, and messages as frames behind
+/// their length in one byte. A frame that is longer than that is cut.
+fn sequence(vector: &Value) -> Result<Vec<u8>, Box<dyn Error>> {
+    const PASS_TIME: u8 = 0;
+    const SEND_FRAMES: u8 = 3;
+    let mut bytes = Vec::new();
+    let mut units_before = 0;
+    for step in vector["steps"].as_array().ok_or("no steps")? {
+        let units = step["at_ms"].as_u64().ok_or("no at_ms")? / 200;
+        let mut left = units.saturating_sub(units_before);
+        units_before = units;
+        while left > 0 {
+            let passed = u8::try_from(left).unwrap_or(u8::MAX);
+            bytes.extend([PASS_TIME, passed]);
+            left -= u64::from(passed);
+        }
+        let frames = frames(step)?;
+        bytes.extend([SEND_FRAMES, u8::try_from(1 + frames.len())?, 0]);
+        for frame in &frames {
+            let len = u8::try_from(frame.len()).unwrap_or(u8::MAX);
+            bytes.push(len);
+            bytes.extend(&frame[..usize::from(len)]);
+        }
+    }
+    Ok(bytes)
 }
 
 /// Frames are hexadecimal, or an object that says what is repeated.
