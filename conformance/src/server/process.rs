@@ -16,7 +16,7 @@ use std::{
 /// How much of what a server wrote is shown.
 const SHOWN: u64 = 2_048;
 
-/// How long a killed group may take to be gone: longer only where nobody collects orphans.
+/// How long a killed group may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A group of processes.
@@ -117,9 +117,7 @@ impl Process {
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             let collected = [self.leader.try_wait(), self.watchdog.try_wait()];
-            if collected.iter().all(|status| !matches!(status, Ok(None)))
-                && test_kill_process_group(self.group) == Err(rustix::io::Errno::SRCH)
-            {
+            if collected.iter().all(|status| !matches!(status, Ok(None))) && is_gone(self.group) {
                 return;
             }
             thread::sleep(LOOK_EVERY);
@@ -132,6 +130,30 @@ impl Drop for Process {
         // Nobody is left to be told.
         let _ = self.kill();
     }
+}
+
+/// Whether no process of the group runs: one that nobody has collected yet holds neither port nor lock any more.
+fn is_gone(group: Pid) -> bool {
+    if test_kill_process_group(group) == Err(rustix::io::Errno::SRCH) {
+        return true;
+    }
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    let runs = |directory: PathBuf| {
+        let Ok(stat) = std::fs::read_to_string(directory.join("stat")) else { return false };
+        // Behind the name, which may hold anything: state, parent, group.
+        let Some((_, fields)) = stat.rsplit_once(')') else { return false };
+        let fields: Vec<&str> = fields.split_whitespace().take(3).collect();
+        let [state, _, member_of] = fields[..] else { return false };
+        // A process whose first thread is through may have others.
+        let threads = || std::fs::read_dir(directory.join("task")).map_or(0, Iterator::count);
+        member_of == group.as_raw_pid().to_string() && (state != "Z" || threads() > 1)
+    };
+    let mut seen = 0;
+    let any = processes.flatten().any(|process| {
+        seen += 1;
+        runs(process.path())
+    });
+    seen > 0 && !any
 }
 
 fn end_of(path: &Path) -> io::Result<String> {
