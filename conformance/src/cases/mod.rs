@@ -6,6 +6,7 @@ mod encoding;
 mod entries;
 mod envelope;
 mod extensions;
+mod files;
 mod hello;
 mod jail;
 mod limits;
