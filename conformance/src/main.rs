@@ -12,6 +12,7 @@ mod link;
 mod lint;
 mod name;
 mod peer;
+mod probe;
 mod reply;
 mod request;
 mod runner;
@@ -19,6 +20,7 @@ mod server;
 mod stop;
 mod trial;
 mod verdict;
+mod zmtp;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
