@@ -102,7 +102,7 @@ fn run(server: &str, token: &str) -> ExitCode {
         context: zmq::Context::new(),
         target: RefCell::new(target),
         patience: Cell::new(link::Patience::new(Duration::ZERO, Duration::from_secs(5))),
-        root: None,
+        root: std::env::var_os("CONFORMANCE_ROOT").map(Into::into),
         server: RefCell::new(server::Server::Foreign),
         run_directory: format!("/conformance-{seed:016x}"),
         seed,
