@@ -12,7 +12,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 /// What stands in texts in place of a secret.
 const MARK: &str = "[redacted]";
 /// What stands in bytes in place of a secret: as long as it, so that offsets stay what they are.
-const FILL: &[u8] = b"redacted";
+pub(crate) const BLANK: &[u8; 32] = b"redactedredactedredactedredacted";
 /// How `auth` begins in a header: its key, and the head of a string of 32 bytes.
 const AUTH: &[u8] = b"\x64auth\x58\x20";
 /// How `auth` begins in diagnostic notation.
@@ -104,9 +104,9 @@ fn without_notation(text: &str) -> String {
     while let Some((before, after)) = rest.split_once(AUTH_NOTATION) {
         let end = after.find(|character: char| !character.is_ascii_hexdigit()).unwrap_or(after.len());
         clean.push_str(before);
-        clean.push_str(AUTH_NOTATION);
-        clean.push_str(&hex(FILL).repeat(4));
-        rest = &after[end..];
+        clean.push_str("\"auth\": ");
+        clean.push_str(MARK);
+        rest = after[end..].strip_prefix('\'').unwrap_or(&after[end..]);
     }
     clean.push_str(rest);
     clean
@@ -119,7 +119,7 @@ fn blank(bytes: &mut [u8], secret: &[u8]) {
 }
 
 fn fill(bytes: &mut [u8]) {
-    bytes.iter_mut().zip(FILL.iter().cycle()).for_each(|(byte, mark)| *byte = *mark);
+    bytes.iter_mut().zip(BLANK.iter().cycle()).for_each(|(byte, mark)| *byte = *mark);
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
