@@ -51,16 +51,18 @@ impl Access {
 pub(crate) fn endpoint(server: &str) -> Result<String, Failure> {
     let address = server.strip_prefix("tcp://").unwrap_or(server);
     let wrong = |what: &str| {
-        Failure::usage(format!("'{server}' is no address: {what}")).hint("an address is HOST:PORT, such as localhost:6768")
+        Failure::usage(format!("'{server}' is no address: {what}"))
+            .hint("an address is HOST:PORT, such as localhost:6768")
     };
     let (host, port) = match address.rsplit_once(':') {
         // The colons of a bare IPv6 address are its own.
         Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
             return Err(wrong("an IPv6 address stands in brackets"));
         }
-        Some((host, port)) if !address.ends_with(']') => {
-            (host, port.parse().ok().filter(|port| *port != 0).ok_or_else(|| wrong("a port is a number from 1 to 65535"))?)
-        }
+        Some((host, port)) if !address.ends_with(']') => (
+            host,
+            port.parse().ok().filter(|port| *port != 0).ok_or_else(|| wrong("a port is a number from 1 to 65535"))?,
+        ),
         _ => (address, PORT),
     };
     if host.is_empty() || host.contains(|character: char| character.is_whitespace() || "/;*".contains(character)) {
@@ -76,8 +78,8 @@ pub(crate) fn looks_like_an_address(word: &str) -> bool {
 }
 
 fn first_line(path: &Path, what: &str) -> Result<String, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("{what} {}: {error}", path.display())))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| Failure::usage(format!("{what} {}: {error}", path.display())))?;
     Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
@@ -103,7 +105,9 @@ mod tests {
     #[test]
     fn an_address_is_told_from_a_pattern() {
         assert!(looks_like_an_address("a:1") && looks_like_an_address("[::1]:1"));
-        assert!(!looks_like_an_address("section:7") && !looks_like_an_address("SEQ-*") && !looks_like_an_address("7.1"));
+        assert!(
+            !looks_like_an_address("section:7") && !looks_like_an_address("SEQ-*") && !looks_like_an_address("7.1")
+        );
     }
 
     #[test]

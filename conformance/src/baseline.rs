@@ -24,8 +24,9 @@ impl Baseline {
     /// Reads a file.
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
         let named = |error: String| {
-            Failure::usage(format!("baseline {}: {error}", path.display()))
-                .hint("a line is such as `append-at-a-wrong-offset-is-refused: fail — issue 12: offsets are not checked yet`")
+            Failure::usage(format!("baseline {}: {error}", path.display())).hint(
+                "a line is such as `append-at-a-wrong-offset-is-refused: fail — issue 12: offsets are not checked yet`",
+            )
         };
         let text = fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
         Self::parse(&text).map_err(named)
@@ -139,7 +140,9 @@ mod tests {
 
     #[test]
     fn an_entry_without_a_reason_a_verdict_or_twice_is_refused_with_its_line() {
-        for (text, line) in [("a: fail", 1), ("a: fail —", 1), ("\na: pass — x", 2), ("a", 1), ("a: fail — x\na: fail — y", 2)] {
+        for (text, line) in
+            [("a: fail", 1), ("a: fail —", 1), ("\na: pass — x", 2), ("a", 1), ("a: fail — x\na: fail — y", 2)]
+        {
             let error = Baseline::parse(text).unwrap_err();
             assert!(error.starts_with(&format!("line {line}: ")), "{error}");
         }

@@ -62,11 +62,10 @@ impl Diagnosis {
             let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
             format!("resolves to {}", shown.join(", "))
         })?;
-        let stream =
-            self.note("TCP", connect(&addresses, patience), |stream| match stream.peer_addr() {
-                Ok(address) => format!("connected to {address}"),
-                Err(_) => "connected".into(),
-            })?;
+        let stream = self.note("TCP", connect(&addresses, patience), |stream| match stream.peer_addr() {
+            Ok(address) => format!("connected to {address}"),
+            Err(_) => "connected".into(),
+        })?;
         let greeting = self.note("greeting", greeting::exchange(stream, patience), |greeting| {
             format!("ZMTP {}.{}", greeting.version.0, greeting.version.1)
         })?;
@@ -224,9 +223,13 @@ fn unanswered(peer: &mut Peer, stop: &Stop) -> Failure {
     }
     match stop {
         Stop::Silent(what) => Failure::new(Exit::Unreachable, format!("the server does not answer hello: {what}"))
-            .hint("it hangs, takes hello for no Remofile message (conformance explain ENV-14), or is no Remofile server"),
-        other => Failure::new(Exit::Unreachable, format!("this is no Remofile server, or a broken one: {}", other.text()))
-            .hint("conformance decode FRAME explains a message"),
+            .hint(
+                "it hangs, takes hello for no Remofile message (conformance explain ENV-14), or is no Remofile server",
+            ),
+        other => {
+            Failure::new(Exit::Unreachable, format!("this is no Remofile server, or a broken one: {}", other.text()))
+                .hint("conformance decode FRAME explains a message")
+        }
     }
 }
 
@@ -252,8 +255,11 @@ fn pinged(peer: &mut Peer) -> Result<Duration, Failure> {
     })?;
     let took = sent.elapsed();
     if !reply.is_ok() {
-        return Err(Failure::new(Exit::NotConformant, format!("a ping in the open session was answered {}", reply.code))
-            .hint("conformance explain SES-19 says when"));
+        return Err(Failure::new(
+            Exit::NotConformant,
+            format!("a ping in the open session was answered {}", reply.code),
+        )
+        .hint("conformance explain SES-19 says when"));
     }
     // The next client is not to find this one's session.
     match peer.call(bye()) {

@@ -163,7 +163,8 @@ pub(crate) mod tests {
         let auth = target().auth(SESSION);
         let keys = Keys::derive(&PLANTED.parse().unwrap());
         let hello = request("hello").arg("auth", auth).arg("client", PLANTED);
-        let echo = Value::Map(vec![("msg".into(), Value::Text(format!("{PLANTED} {}", z85::encode(keys.client.secret()))))]);
+        let echo =
+            Value::Map(vec![("msg".into(), Value::Text(format!("{PLANTED} {}", z85::encode(keys.client.secret()))))]);
         let reply = Value::Array(vec!["rmf1".into(), SESSION.into(), 0_u64.into(), 12_u64.into(), echo]);
         let raw = [&[0x00][..], &auth, keys.server.secret(), PLANTED.as_bytes()].concat();
         let mut leaky = samples::outcome(

@@ -50,7 +50,9 @@ pub(crate) fn select<'a>(
         .filter(|case| !fits(case, &unwanted) && level.is_none_or(|level| case.level <= level))
         .collect();
     if selected.is_empty() {
-        return Err(Failure::new(Exit::Incomplete, "no case fits all of what was asked for").hint("see conformance list"));
+        return Err(
+            Failure::new(Exit::Incomplete, "no case fits all of what was asked for").hint("see conformance list")
+        );
     }
     Ok(selected)
 }
@@ -111,9 +113,7 @@ impl Pattern {
                 let about = case.checks.first().and_then(|id| spec::requirement(id));
                 spec::is_within(case.section, wanted) || about.is_some_and(|one| spec::is_within(one.section, wanted))
             }
-            Pattern::Needs(name) => {
-                NEEDS.iter().any(|(known, need)| known == name && case.needs.contains(need))
-            }
+            Pattern::Needs(name) => NEEDS.iter().any(|(known, need)| known == name && case.needs.contains(need)),
         }
     }
 }
@@ -124,10 +124,9 @@ fn matches(glob: &str, text: &str) -> bool {
     match glob.chars().next() {
         None => text.is_empty(),
         Some('*') => text.char_indices().any(|(at, _)| matches(&glob[1..], &text[at..])) || matches(&glob[1..], ""),
-        Some(first) => text
-            .chars()
-            .next()
-            .is_some_and(|next| (first == '?' || first == next) && matches(&glob[first.len_utf8()..], &text[next.len_utf8()..])),
+        Some(first) => text.chars().next().is_some_and(|next| {
+            (first == '?' || first == next) && matches(&glob[first.len_utf8()..], &text[next.len_utf8()..])
+        }),
     }
 }
 

@@ -221,11 +221,9 @@ pub(crate) mod samples {
             .collect();
         outcomes[0].reason.clear();
         outcomes[5].reason = "needs --spawn".into();
-        let mut failed = outcome("append-at-a-wrong-offset-is-refused", Verdict::Fail, "<b>\u{1b}[31m & \"it\"</b> ]]>");
-        failed.exchanges = vec![
-            exchange(Direction::Sent, &ping()),
-            exchange(Direction::Received, &[0xff, 0x00, 0x1b]),
-        ];
+        let mut failed =
+            outcome("append-at-a-wrong-offset-is-refused", Verdict::Fail, "<b>\u{1b}[31m & \"it\"</b> ]]>");
+        failed.exchanges = vec![exchange(Direction::Sent, &ping()), exchange(Direction::Received, &[0xff, 0x00, 0x1b])];
         outcomes.push(failed);
         Report {
             server: "localhost:6768".into(),

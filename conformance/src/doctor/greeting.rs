@@ -51,7 +51,8 @@ fn listen(stream: &mut TcpStream, said: &mut Vec<u8>, patience: Duration) -> boo
         match read {
             Ok(0) => return true,
             Ok(read) => said.extend_from_slice(&bytes[..read]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(_) => return true,
         }
     }
@@ -68,7 +69,10 @@ fn understand(said: &[u8], ended: bool) -> Result<Greeting, Failure> {
         return if ended {
             failed("the connection is closed before a ZeroMQ greeting".into(), wrong_port)
         } else {
-            failed("the connection is accepted, but no ZeroMQ greeting comes".into(), "the server hangs, or it is not ZeroMQ")
+            failed(
+                "the connection is accepted, but no ZeroMQ greeting comes".into(),
+                "the server hangs, or it is not ZeroMQ",
+            )
         };
     }
     if !may_be_a_greeting(said) {
@@ -76,7 +80,10 @@ fn understand(said: &[u8], ended: bool) -> Result<Greeting, Failure> {
     }
     let Some(greeting) = said.get(..LENGTH) else {
         if said.get(10).is_some_and(|major| *major < 3) {
-            return failed(format!("the server speaks ZMTP {}, which has no CURVE", said[10]), "it needs ZeroMQ 4 or later");
+            return failed(
+                format!("the server speaks ZMTP {}, which has no CURVE", said[10]),
+                "it needs ZeroMQ 4 or later",
+            );
         }
         return failed(
             format!("the ZeroMQ greeting breaks off after {} of {LENGTH} bytes", said.len()),
@@ -85,7 +92,10 @@ fn understand(said: &[u8], ended: bool) -> Result<Greeting, Failure> {
     };
     let name = &greeting[12..32];
     let name = &name[..name.iter().position(|byte| *byte == 0).unwrap_or(name.len())];
-    Ok(Greeting { version: (greeting[10], greeting[11]), mechanism: String::from_utf8_lossy(name).escape_debug().to_string() })
+    Ok(Greeting {
+        version: (greeting[10], greeting[11]),
+        mechanism: String::from_utf8_lossy(name).escape_debug().to_string(),
+    })
 }
 
 /// What other protocol begins like this.
@@ -127,7 +137,8 @@ mod tests {
 
     #[test]
     fn other_protocols_are_named() {
-        for (said, name) in [(&b"HTTP/1.1 400 Bad"[..], "HTTP"), (b"SSH-2.0-x", "SSH"), (b"\x15\x03\x03\0\x02", "TLS")] {
+        for (said, name) in [(&b"HTTP/1.1 400 Bad"[..], "HTTP"), (b"SSH-2.0-x", "SSH"), (b"\x15\x03\x03\0\x02", "TLS")]
+        {
             assert!(understand(said, false).unwrap_err().what.contains(name), "{name}");
         }
     }

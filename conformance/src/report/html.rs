@@ -80,7 +80,9 @@ fn facts(report: &Report) -> String {
 fn bar(report: &Report) -> String {
     let parts = Verdict::ALL.iter().map(|verdict| (*verdict, report.count(*verdict))).filter(|(_, count)| *count > 0);
     parts
-        .map(|(verdict, count)| format!("<span class=\"v-{verdict}\" style=\"flex:{count}\" title=\"{count} {verdict}\"></span>"))
+        .map(|(verdict, count)| {
+            format!("<span class=\"v-{verdict}\" style=\"flex:{count}\" title=\"{count} {verdict}\"></span>")
+        })
         .collect()
 }
 
@@ -136,7 +138,8 @@ fn case(report: &Report, outcome: &Outcome) -> String {
         text += &messages(outcome);
     }
     if outcome.verdict != Verdict::Pass {
-        let _ = write!(text, "<p><span class=\"label\">again</span> <code>{}</code></p>", shown(&again(report, outcome)));
+        let _ =
+            write!(text, "<p><span class=\"label\">again</span> <code>{}</code></p>", shown(&again(report, outcome)));
     }
     text + "</div></details>\n"
 }
@@ -144,7 +147,11 @@ fn case(report: &Report, outcome: &Outcome) -> String {
 fn messages(outcome: &Outcome) -> String {
     let mut text = String::from("<table class=\"messages\">");
     if outcome.forgotten > 0 {
-        let _ = write!(text, "<tr><td colspan=\"3\" class=\"muted\">{} earlier messages are not shown</td></tr>", outcome.forgotten);
+        let _ = write!(
+            text,
+            "<tr><td colspan=\"3\" class=\"muted\">{} earlier messages are not shown</td></tr>",
+            outcome.forgotten
+        );
     }
     for exchange in &outcome.exchanges {
         text += &message(exchange);
@@ -180,7 +187,8 @@ fn rows(report: &Report) -> String {
         }
         let row = matrix.get(one.id);
         let waiver = waivers::waiver(one.id);
-        let state = row.map_or(if waiver.is_some() { "waived" } else { "none" }.to_owned(), |(verdict, _)| verdict.to_string());
+        let state =
+            row.map_or(if waiver.is_some() { "waived" } else { "none" }.to_owned(), |(verdict, _)| verdict.to_string());
         let by = match (row, waiver) {
             (Some((_, outcomes)), _) => outcomes
                 .iter()
@@ -198,7 +206,10 @@ fn rows(report: &Report) -> String {
              <td>{badge}</td><td class=\"words\">{words}</td><td>{by}</td></tr>",
             id = one.id,
             level = one.level,
-            badge = row.map_or_else(|| format!("<span class=\"badge v-{state}\">{}</span>", if state == "none" { "–" } else { &state }), |(verdict, _)| badge(*verdict)),
+            badge = row.map_or_else(
+                || format!("<span class=\"badge v-{state}\">{}</span>", if state == "none" { "–" } else { &state }),
+                |(verdict, _)| badge(*verdict)
+            ),
             words = escape(&spec::plain(one.text)),
         );
     }
@@ -235,7 +246,10 @@ mod tests {
     #[test]
     fn what_a_server_said_is_not_markup() {
         let page = render(&report());
-        assert!(!page.contains("<b>\\u{1b}") && page.contains("&lt;b&gt;\\u{1b}[31m &amp;"), "the reason is not escaped");
+        assert!(
+            !page.contains("<b>\\u{1b}") && page.contains("&lt;b&gt;\\u{1b}[31m &amp;"),
+            "the reason is not escaped"
+        );
     }
 
     #[test]

@@ -76,7 +76,8 @@ fn suite(report: &Report, index: usize, name: &str, began: &str, outcomes: &[&Ou
 }
 
 fn baseline(report: &Report, index: usize, began: &str) -> String {
-    let counts = format!("tests=\"{0}\" failures=\"{0}\" errors=\"0\" skipped=\"0\" time=\"0.000\"", report.stale.len());
+    let counts =
+        format!("tests=\"{0}\" failures=\"{0}\" errors=\"0\" skipped=\"0\" time=\"0.000\"", report.stale.len());
     let mut text = opening(index, "baseline", began, &counts);
     text += "    <properties></properties>\n";
     for (index, stale) in report.stale.iter().enumerate() {

@@ -173,9 +173,12 @@ fn remarks(report: &Report, paint: Paint) -> String {
         lines.push(format!("{} the server did not answer any more after {suspect}", paint.on(RED, "gone")));
     }
     lines.extend(report.stale.iter().map(|stale| format!("{} baseline: {}", paint.on(RED, "stale"), visible(stale))));
-    lines.extend(report.leftovers.iter().map(|left| {
-        format!("{} the server still has {}", paint.on(YELLOW, "left over"), visible(left))
-    }));
+    lines.extend(
+        report
+            .leftovers
+            .iter()
+            .map(|left| format!("{} the server still has {}", paint.on(YELLOW, "left over"), visible(left))),
+    );
     if lines.is_empty() { String::new() } else { format!("\n{}\n", lines.join("\n")) }
 }
 
