@@ -31,9 +31,12 @@ pub(super) struct Established {
 pub(super) fn establish(access: &Access, hooks: &Hooks, server: Option<&str>) -> Result<Established, Failure> {
     let context = zmq::Context::new();
     if let Some(command) = &hooks.spawn {
-        let named = access.target("127.0.0.1:0")?;
-        let server = Server::spawn(&context, command, named.token.clone(), named.security, START_WITHIN)
-            .map_err(|error| Failure::new(Exit::Unreachable, error.to_string()).hint("try the command of --spawn by hand"))?;
+        // The port is chosen when the server is started.
+        let named = access.target("127.0.0.1:1")?;
+        let server =
+            Server::spawn(&context, command, named.token.clone(), named.security, START_WITHIN).map_err(|error| {
+                Failure::new(Exit::Unreachable, error.to_string()).hint("try the command of --spawn by hand")
+            })?;
         let (target, root) = (server.target().unwrap_or(named), server.root());
         return Ok(Established { context, target, server, root });
     }
