@@ -39,7 +39,7 @@ pub(super) struct Repeated {
 
 /// Declares a kind with the fields that all kinds have.
 macro_rules! kind {
-    ($name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty,)* }) => {
+    ($name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)? }) => {
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         #[expect(dead_code, reason = "some fields are for people")]
