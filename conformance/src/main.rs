@@ -18,6 +18,7 @@ mod link;
 mod lint;
 mod name;
 mod peer;
+mod probe;
 mod redact;
 mod reply;
 mod report;
@@ -32,6 +33,7 @@ mod trial;
 mod vectors;
 mod verdict;
 mod waivers;
+mod zmtp;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,7 @@ use crate::{
     access::looks_like_an_address,
     args::{Access, Hooks},
     environment::{Environment, random_id},
-    exit::Failure,
+    exit::{Exit, Failure},
     link::{Patience, Target},
     server::Server,
 };
@@ -16,8 +16,12 @@ use std::{
     time::Duration,
 };
 
+/// How long a server may take until it answers, when the suite starts it.
+const START_WITHIN: Duration = Duration::from_secs(30);
+
 /// A server to run against.
 pub(super) struct Established {
+    context: zmq::Context,
     target: Target,
     server: Server,
     root: Option<PathBuf>,
@@ -25,6 +29,17 @@ pub(super) struct Established {
 
 /// Finds the server that the command line names, or starts it.
 pub(super) fn establish(access: &Access, hooks: &Hooks, server: Option<&str>) -> Result<Established, Failure> {
+    let context = zmq::Context::new();
+    if let Some(command) = &hooks.spawn {
+        // The port is chosen when the server is started.
+        let named = access.target("127.0.0.1:1")?;
+        let server =
+            Server::spawn(&context, command, named.token.clone(), named.security, START_WITHIN).map_err(|error| {
+                Failure::new(Exit::Unreachable, error.to_string()).hint("try the command of --spawn by hand")
+            })?;
+        let (target, root) = (server.target().unwrap_or(named), server.root());
+        return Ok(Established { context, target, server, root });
+    }
     let server = server.ok_or_else(|| {
         Failure::usage("there is no server").hint("name it by HOST:PORT or REMOFILE_SERVER, or start it by --spawn")
     })?;
@@ -32,16 +47,21 @@ pub(super) fn establish(access: &Access, hooks: &Hooks, server: Option<&str>) ->
         let found = root.canonicalize().ok().filter(|root| root.is_dir());
         found.ok_or_else(|| Failure::usage(format!("--root {}: there is no such directory", root.display())))
     });
-    Ok(Established { target: access.target(server)?, server: Server::Foreign, root: root.transpose()? })
+    let target = access.target(server)?;
+    let server = match &hooks.restart_cmd {
+        Some(command) => Server::restartable(&context, command, target.clone(), START_WITHIN),
+        None => Server::Foreign,
+    };
+    Ok(Established { context, target, server, root: root.transpose()? })
 }
 
 /// What all cases share.
 pub(super) fn environment(established: Established, seed: u64, access: &Access) -> Rc<Environment> {
-    let Established { target, server, root } = established;
+    let Established { context, target, server, root } = established;
     // Not the seed: two runs with one may meet on one server.
     let name = crate::cbor::hex(&random_id()[..8]);
     Rc::new(Environment {
-        context: zmq::Context::new(),
+        context,
         target: RefCell::new(target),
         patience: Cell::new(Patience::new(Duration::ZERO, Duration::from_secs(access.timeout))),
         root,
@@ -49,6 +69,7 @@ pub(super) fn environment(established: Established, seed: u64, access: &Access) 
         run_directory: format!("/conformance-{name}"),
         seed,
         last_session: Cell::new(None),
+        long_hash: Cell::new(None),
     })
 }
 
