@@ -26,6 +26,9 @@ mod request;
 mod runner;
 mod select;
 mod server;
+#[cfg(test)]
+#[path = "../../remofile-ref/tests/common/skip.rs"]
+mod skip;
 mod spec;
 mod stop;
 mod traceability;
