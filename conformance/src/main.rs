@@ -12,6 +12,7 @@ mod link;
 mod lint;
 mod name;
 mod peer;
+mod relay;
 mod reply;
 mod request;
 mod runner;
@@ -107,6 +108,7 @@ fn run(server: &str, token: &str) -> ExitCode {
         run_directory: format!("/conformance-{seed:016x}"),
         seed,
         last_session: Cell::new(None),
+        long_hash: Cell::new(None),
     });
     let (peer, welcome) = match runner::acquaint(&environment) {
         Ok(acquainted) => acquainted,

@@ -25,7 +25,7 @@ const SLACK: Duration = Duration::from_millis(500);
 /// A `hash` that takes so long and was not answered PENDING never will be.
 const LONG: Duration = Duration::from_millis(1_500);
 /// The longest that a server that never answers PENDING may take for what takes [`LONG`] by estimate.
-const BLOCKED: Duration = Duration::from_secs(30);
+const BLOCKED: Duration = Duration::from_secs(20);
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -49,25 +49,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (seq, length, _) = start_finite(t)?;
                 let wanted = hash_of_zeros(length);
-                let behind = stat(&t.directory().to_owned());
-                let deadline = Instant::now() + BLOCKED;
-                loop {
-                    t.send_as(seq + 1, &behind)?;
-                    let reply = t.first_reply(seq + 1)?;
-                    if reply.code == OK {
-                        break;
-                    }
-                    if reply.code == PENDING {
-                        poll(t, seq + 1)?;
-                        t.expect_reply(seq + 1, OK)?;
-                        break;
-                    }
-                    t.code("the request behind", &reply, SEQ)?;
-                    t.equal("next", reply.uint("next")?, seq)?;
-                    t.check(Instant::now() < deadline, "the hash, which nobody polls, does not end")?;
-                    t.settle(Instant::now() + POLL_AFTER)?;
-                }
-                t.next = seq + 2;
+                await_end_unpolled(t, seq)?;
                 t.resend(seq)?;
                 let reply = t.first_reply(seq)?;
                 t.code("hash", &reply, OK)?;
@@ -288,6 +270,29 @@ pub(super) fn start_finite(t: &mut Trial) -> Checked<(u64, u64, Reply)> {
 pub(super) fn poll(t: &mut Trial, seq: u64) -> Checked {
     t.settle(Instant::now() + POLL_AFTER)?;
     t.resend(seq)
+}
+
+/// Waits for the end of a request that was answered PENDING, without a poll: a request behind it is sent again and
+/// again until it is not answered SEQ.
+pub(super) fn await_end_unpolled(t: &mut Trial, seq: u64) -> Checked {
+    let behind = stat(t.directory());
+    let deadline = Instant::now() + BLOCKED;
+    t.next = seq + 2;
+    loop {
+        t.send_as(seq + 1, &behind)?;
+        let reply = t.first_reply(seq + 1)?;
+        if reply.code == PENDING {
+            poll(t, seq + 1)?;
+            return t.expect_reply(seq + 1, OK).map(drop);
+        }
+        if reply.code == OK {
+            return Ok(());
+        }
+        t.code("a request behind the one that runs", &reply, SEQ)?;
+        t.equal("next", reply.uint("next")?, seq)?;
+        t.check(Instant::now() < deadline, format!("request {seq}, which nobody polls, does not end"))?;
+        t.settle(Instant::now() + POLL_AFTER)?;
+    }
 }
 
 /// Polls until there is a reply, and looks at the progress.
