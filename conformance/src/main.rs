@@ -20,12 +20,21 @@ mod name;
 mod peer;
 mod probe;
 mod redact;
+mod relay;
 mod reply;
 mod report;
 mod request;
 mod runner;
 mod select;
 mod server;
+mod spec;
+mod stop;
+mod traceability;
+mod trial;
+mod vectors;
+mod verdict;
+mod waivers;
+mod zmtp;
 #[cfg(test)]
 #[path = "../../remofile-ref/tests/common/skip.rs"]
 mod skip;
