@@ -8,16 +8,36 @@ use crate::{
     stop::{Checked, Stop, failed},
     trial::Trial,
 };
-use std::{fs, path::PathBuf, sync::atomic::{AtomicBool, Ordering}, thread};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 /// A modification time of the year 2001.
 const OLD: i64 = 1_000_000_000_123_456_789;
 
 /// Times at which arithmetic goes wrong: before 1970, at the edges of 32 bits, in the far future.
 pub(super) const TIMES: [i64; 18] = [
-    0, 1, -1, 999_999_999, 1_000_000_000, -1_000_000_000, -999_999_999, -1_000_000_001, -1_500_000_000, OLD,
-    1_760_000_000_123_456_789, -86_400_123_456_789, 2_147_483_647_999_999_999, 2_147_483_648_000_000_000,
-    4_294_967_296_500_000_000, -2_147_483_648_000_000_000, i64::MIN, i64::MAX,
+    0,
+    1,
+    -1,
+    999_999_999,
+    1_000_000_000,
+    -1_000_000_000,
+    -999_999_999,
+    -1_000_000_001,
+    -1_500_000_000,
+    OLD,
+    1_760_000_000_123_456_789,
+    -86_400_123_456_789,
+    2_147_483_647_999_999_999,
+    2_147_483_648_000_000_000,
+    4_294_967_296_500_000_000,
+    -2_147_483_648_000_000_000,
+    i64::MIN,
+    i64::MAX,
 ];
 
 pub(super) fn cases() -> Vec<Case> {
@@ -156,7 +176,9 @@ fn contents() -> Vec<Case> {
 fn times() -> Vec<Case> {
     vec![
         must("put-sets-the-time-that-it-is-given", &["PUT-2", "ENTRY-5"])
-            .sends("`put` with times before 1970, at the edges of 32 bits, with nanoseconds, and the least and greatest")
+            .sends(
+                "`put` with times before 1970, at the edges of 32 bits, with nanoseconds, and the least and greatest",
+            )
             .passes("The nearest that the file system keeps, in the entry and in `stat`.")
             .run(|t| {
                 let clock = Clock::learn(t)?;
@@ -180,7 +202,10 @@ fn times() -> Vec<Case> {
                 let directory = t.path("d");
                 let now = t.given(mkdir(&directory))?.entry()?.mtime_ns()?;
                 for time in [replaced, made] {
-                    t.check((now - time).abs() < 3_600_000_000_000, format!("mtime_ns is {time}; a directory made then has {now}"))?;
+                    t.check(
+                        (now - time).abs() < 3_600_000_000_000,
+                        format!("mtime_ns is {time}; a directory made then has {now}"),
+                    )?;
                 }
                 Ok(())
             }),

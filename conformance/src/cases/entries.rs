@@ -3,7 +3,10 @@
 use super::files::{expect_stat, given_all, lasting, settled};
 use crate::{
     case::{Case, Need, must},
-    request::{Request, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch, truncate, write},
+    request::{
+        Request, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch, truncate,
+        write,
+    },
     stop::{Checked, failed},
     trial::Trial,
 };
@@ -151,9 +154,7 @@ const CHANGES: &[(&str, Change)] = &[
     ("a-put-of-the-same-size-and-time", |t| {
         Ok(vec![put(&t.path("f"), "changed").arg("pre", "any").arg("mtime_ns", OLD)])
     }),
-    ("a-put-of-an-identical-file", |t| {
-        Ok(vec![put(&t.path("f"), "content").arg("pre", "any").arg("mtime_ns", OLD)])
-    }),
+    ("a-put-of-an-identical-file", |t| Ok(vec![put(&t.path("f"), "content").arg("pre", "any").arg("mtime_ns", OLD)])),
     ("a-copy-of-an-identical-file", |t| {
         let (other, path) = (t.path("twin"), t.path("f"));
         Ok(vec![put(&other, "content").arg("mtime_ns", OLD), copy(&other, &path).arg("pre", "any")])
@@ -162,9 +163,7 @@ const CHANGES: &[(&str, Change)] = &[
         let (other, path) = (t.path("twin"), t.path("f"));
         Ok(vec![put(&other, "content").arg("mtime_ns", OLD), rename(&other, &path).arg("pre", "any")])
     }),
-    ("a-commit-of-an-identical-file", |t| {
-        Ok(vec![staged(t, "f", b"content")?.arg("pre", "any").arg("mtime_ns", OLD)])
-    }),
+    ("a-commit-of-an-identical-file", |t| Ok(vec![staged(t, "f", b"content")?.arg("pre", "any").arg("mtime_ns", OLD)])),
     ("a-removal-and-an-identical-put", |t| {
         let path = t.path("f");
         Ok(vec![remove(&path), put(&path, "content").arg("mtime_ns", OLD)])
@@ -209,10 +208,17 @@ fn etags() -> Vec<Case> {
                 let path = t.path("f");
                 let before = settled(t, &path)?;
                 let directory = t.directory().to_owned();
-                given_all(t, vec![
-                    read(&path, 0, 7), hash(&path), list(&directory), copy(&path, &t.path("copy")), write(&path, 3, ""),
-                    put(&t.path("beside"), ""),
-                ])?;
+                given_all(
+                    t,
+                    vec![
+                        read(&path, 0, 7),
+                        hash(&path),
+                        list(&directory),
+                        copy(&path, &t.path("copy")),
+                        write(&path, 3, ""),
+                        put(&t.path("beside"), ""),
+                    ],
+                )?;
                 t.call(put(&path, "refused"))?;
                 t.call(write(&path, 0, "refused").arg("etag", *b"another"))?;
                 let after = t.expect_ok(stat(&path))?.entry()?;

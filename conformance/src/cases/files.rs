@@ -103,9 +103,7 @@ pub(super) fn listed(t: &mut Trial) -> Checked<Vec<String>> {
 /// An entry without `racy`, which goes away by itself.
 pub(super) fn lasting(entry: &Entry) -> Vec<(String, Value)> {
     match &entry.value {
-        Value::Map(members) => {
-            members.iter().filter(|(key, _)| key != "racy" && key != "name").cloned().collect()
-        }
+        Value::Map(members) => members.iter().filter(|(key, _)| key != "racy" && key != "name").cloned().collect(),
         _ => Vec::new(),
     }
 }

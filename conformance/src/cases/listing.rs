@@ -10,9 +10,8 @@ use crate::{
 };
 
 /// The names of a small tree in the order of listings, `/` counting as 00; those with a `/` behind them are directories.
-const TREE: [&str; 15] = [
-    "B", "a/", "a/b/", "a/b/c", "a/x", "a b", "a!", "a-b/", "a-b/y", "a.b", "aa", "b/", "z", "é", "日",
-];
+const TREE: [&str; 15] =
+    ["B", "a/", "a/b/", "a/b/c", "a/x", "a b", "a!", "a-b/", "a-b/y", "a.b", "aa", "b/", "z", "é", "日"];
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = orders();
@@ -134,7 +133,10 @@ fn orders() -> Vec<Case> {
                 let path = t.subdirectory("d")?;
                 let plain = list(&path);
                 let requests = vec![
-                    plain.clone(), plain.clone().arg("tree", true), plain.clone().arg("limit", 1_u64), plain.arg("after", "x"),
+                    plain.clone(),
+                    plain.clone().arg("tree", true),
+                    plain.clone().arg("limit", 1_u64),
+                    plain.arg("after", "x"),
                 ];
                 for reply in expect_all(t, requests, crate::code::OK)? {
                     t.equal("the names", reply.names()?, Vec::<String>::new())?;
@@ -148,7 +150,9 @@ fn orders() -> Vec<Case> {
             .passes("`skipped` 0 in each page.")
             .run(|t| {
                 plant(t)?;
-                for request in [listing(t, true), listing(t, true).arg("limit", 4_u64), listing(t, false).arg("after", "a")] {
+                for request in
+                    [listing(t, true), listing(t, true).arg("limit", 4_u64), listing(t, false).arg("after", "a")]
+                {
                     let skipped = t.expect_ok(request)?.uint("skipped")?;
                     t.equal("skipped", skipped, 0)?;
                 }
@@ -241,27 +245,97 @@ fn after(id: &str, what: &str, tree: bool, marks: &'static [(&'static str, &'sta
 
 fn behind() -> Vec<Case> {
     vec![
-        after("after-a-name-comes-the-next", "names that are there", false, &[
-            ("", "B"), ("B", "a"), ("a", "a b"), ("a b", "a!"), ("a!", "a-b"), ("a.b", "aa"), ("z", "é"), ("é", "日"), ("日", ""),
-        ]),
-        after("after-need-not-be-there", "names that are not there, between, before and behind those that are", false, &[
-            (" ", "B"), ("A", "B"), ("BB", "a"), ("a ", "a b"), ("a c", "a!"), ("a0", "aa"), ("ab", "b"), ("zz", "é"), ("f", "z"),
-            ("\u{10ffff}", ""), ("~", "é"),
-        ]),
-        after("after-need-not-be-a-name", "texts that are no names", false, &[
-            ("/", "B"), ("/a", "B"), ("..", "B"), ("\0", "B"), ("\n", "B"), ("a\0", "a b"), ("\u{7f}", "é"), ("a\u{1f}", "a b"),
-            (".remofile", "B"), ("b\u{80}", "z"),
-        ]),
-        after("a-slash-in-after-counts-as-00", "texts with slashes", false, &[
-            ("a/", "a b"), ("a/x", "a b"), ("a/zzz", "a b"), ("a//", "a b"), ("a-b/z", "a.b"), ("a b/", "a!"), ("//", "B"),
-        ]),
-        after("after-a-directory-in-a-tree-comes-what-is-in-it", "directories that are there, full and empty", true, &[
-            ("a", "a/b"), ("a/b", "a/b/c"), ("a-b", "a-b/y"), ("b", "z"), ("B", "a"),
-        ]),
-        after("after-in-a-tree-is-a-path-in-it", "paths below, that are there and that are not", true, &[
-            ("a/b/c", "a/x"), ("a/b/", "a/b/c"), ("a/b/d", "a/x"), ("a/a", "a/b"), ("a/c/d/e", "a/x"), ("a/x", "a b"),
-            ("a/z", "a b"), ("a ", "a b"), ("a-b/y", "a.b"), ("a-b/z", "a.b"), ("b/x", "z"), ("日/x", ""), ("", "B"),
-        ]),
+        after(
+            "after-a-name-comes-the-next",
+            "names that are there",
+            false,
+            &[
+                ("", "B"),
+                ("B", "a"),
+                ("a", "a b"),
+                ("a b", "a!"),
+                ("a!", "a-b"),
+                ("a.b", "aa"),
+                ("z", "é"),
+                ("é", "日"),
+                ("日", ""),
+            ],
+        ),
+        after(
+            "after-need-not-be-there",
+            "names that are not there, between, before and behind those that are",
+            false,
+            &[
+                (" ", "B"),
+                ("A", "B"),
+                ("BB", "a"),
+                ("a ", "a b"),
+                ("a c", "a!"),
+                ("a0", "aa"),
+                ("ab", "b"),
+                ("zz", "é"),
+                ("f", "z"),
+                ("\u{10ffff}", ""),
+                ("~", "é"),
+            ],
+        ),
+        after(
+            "after-need-not-be-a-name",
+            "texts that are no names",
+            false,
+            &[
+                ("/", "B"),
+                ("/a", "B"),
+                ("..", "B"),
+                ("\0", "B"),
+                ("\n", "B"),
+                ("a\0", "a b"),
+                ("\u{7f}", "é"),
+                ("a\u{1f}", "a b"),
+                (".remofile", "B"),
+                ("b\u{80}", "z"),
+            ],
+        ),
+        after(
+            "a-slash-in-after-counts-as-00",
+            "texts with slashes",
+            false,
+            &[
+                ("a/", "a b"),
+                ("a/x", "a b"),
+                ("a/zzz", "a b"),
+                ("a//", "a b"),
+                ("a-b/z", "a.b"),
+                ("a b/", "a!"),
+                ("//", "B"),
+            ],
+        ),
+        after(
+            "after-a-directory-in-a-tree-comes-what-is-in-it",
+            "directories that are there, full and empty",
+            true,
+            &[("a", "a/b"), ("a/b", "a/b/c"), ("a-b", "a-b/y"), ("b", "z"), ("B", "a")],
+        ),
+        after(
+            "after-in-a-tree-is-a-path-in-it",
+            "paths below, that are there and that are not",
+            true,
+            &[
+                ("a/b/c", "a/x"),
+                ("a/b/", "a/b/c"),
+                ("a/b/d", "a/x"),
+                ("a/a", "a/b"),
+                ("a/c/d/e", "a/x"),
+                ("a/x", "a b"),
+                ("a/z", "a b"),
+                ("a ", "a b"),
+                ("a-b/y", "a.b"),
+                ("a-b/z", "a.b"),
+                ("b/x", "z"),
+                ("日/x", ""),
+                ("", "B"),
+            ],
+        ),
         must("after-may-have-4096-bytes", &["LIST-4", "LIMIT-1"])
             .sends("`list` with an `after` of 4,096 bytes, and of 4,097, in one and in two bytes a character")
             .passes("OK to the first, BAD_ARGS to the others.")
@@ -298,8 +372,7 @@ fn behind() -> Vec<Case> {
 
 fn changes() -> Vec<Case> {
     /// Twelve files that stay, in two directories and beside them.
-    const STAY: [&str; 12] =
-        ["d/c", "d/f", "d/i", "d/l", "e/c", "e/f", "e/i", "e/l", "p", "s", "v", "y"];
+    const STAY: [&str; 12] = ["d/c", "d/f", "d/i", "d/l", "e/c", "e/f", "e/i", "e/l", "p", "s", "v", "y"];
     vec![
         must("what-stays-is-listed-once-whatever-comes-and-goes", &["LIST-8", "LIST-3"])
             .sends("`list` page by page; before each page the last name is removed and others are made before and behind it")

@@ -1,6 +1,9 @@
 //! Sections 11.12 to 11.14: remove, move and copy.
 
-use super::{files::{expect_all, expect_stat, given_all, lasting, listed, refuse_all, settled}, reading::others};
+use super::{
+    files::{expect_all, expect_stat, given_all, lasting, listed, refuse_all, settled},
+    reading::others,
+};
 use crate::{
     case::{Case, must},
     code::{CHANGED, DENIED, LOOP, NOT_EMPTY, NOT_FILE, NOT_FOUND, OK},
@@ -78,7 +81,11 @@ fn removals() -> Vec<Case> {
             .run(|t| {
                 let (empty, full) = (t.subdirectory("d")?, t.subdirectory("e")?);
                 t.file("e/f", b"")?;
-                refuse_all(t, vec![remove(&empty).arg("etag", *b"etag"), remove(&full).arg("etag", *b"etag")], CHANGED)?;
+                refuse_all(
+                    t,
+                    vec![remove(&empty).arg("etag", *b"etag"), remove(&full).arg("etag", *b"etag")],
+                    CHANGED,
+                )?;
                 t.control(remove(&empty)).map(drop)
             }),
         must("remove-of-nothing-by-an-etag-is-not-found", &["CODE-5", "OP-7"])
@@ -281,10 +288,13 @@ fn both() -> Vec<Case> {
     let cases = both.into_iter().flat_map(|(op, _, operation)| {
         [
             must(&format!("{op}-of-nothing-is-not-found"), &["CODE-5", "PATH-13"])
-                .sends(format!("`{op}` of a missing name to a free name, onto a file, a directory, and into a missing directory"))
+                .sends(format!(
+                    "`{op}` of a missing name to a free name, onto a file, a directory, and into a missing directory"
+                ))
                 .passes("NOT_FOUND to each: the source is looked at before the target.")
                 .run(move |t| {
-                    let (file, directory, missing) = (t.file("f", b"content")?, t.subdirectory("d")?, t.path("missing"));
+                    let (file, directory, missing) =
+                        (t.file("f", b"content")?, t.subdirectory("d")?, t.path("missing"));
                     let into = t.path("gone/x");
                     let through = t.path("f/x");
                     let free = t.path("free");
@@ -292,14 +302,17 @@ fn both() -> Vec<Case> {
                     refuse_all(t, targets.iter().map(|to| operation(&missing, to)).collect(), NOT_FOUND)
                 }),
             must(&format!("{op}-is-held-to-the-etag-of-its-source"), &["OP-7", "OP-4", "CODE-5"])
-                .sends(format!("`{op}` with etags that are not the source's, onto nothing and onto a file; with its own"))
+                .sends(format!(
+                    "`{op}` with etags that are not the source's, onto nothing and onto a file; with its own"
+                ))
                 .passes("CHANGED to each, whatever the target; OK.")
                 .run(move |t| {
                     let (path, other, to) = (old_file(t)?, t.file("other", b"different")?, t.path("to"));
                     let (right, another) = (t.entry(&path)?.etag()?, t.entry(&other)?.etag()?);
                     let wrong = others(&right, another);
                     let requests = wrong.iter().flat_map(|etag| {
-                        [operation(&path, &to), operation(&path, &other)].map(|request| request.arg("etag", etag.as_slice()))
+                        [operation(&path, &to), operation(&path, &other)]
+                            .map(|request| request.arg("etag", etag.as_slice()))
                     });
                     refuse_all(t, requests.collect(), CHANGED)?;
                     t.control(operation(&path, &to).arg("etag", right))?;

@@ -15,9 +15,12 @@ pub(super) fn cases() -> Vec<Case> {
         bad("a-path-begins-with-a-slash", &["PATH-1", "PATH-7"], "paths without a leading slash", |t| {
             vec!["x".into(), t.path("f")[1..].to_owned(), ".".into(), "..".into()]
         }),
-        bad("a-path-does-not-end-with-a-slash", &["PATH-1", "PATH-7"], "a file and a missing name with a slash behind them", |t| {
-            vec![t.path("f/"), t.path("x/"), format!("{}/", t.directory())]
-        }),
+        bad(
+            "a-path-does-not-end-with-a-slash",
+            &["PATH-1", "PATH-7"],
+            "a file and a missing name with a slash behind them",
+            |t| vec![t.path("f/"), t.path("x/"), format!("{}/", t.directory())],
+        ),
         bad("a-name-is-not-empty", &["PATH-2", "PATH-7"], "paths with two slashes on end", |t| {
             vec!["//".into(), format!("/{}", t.path("f")), t.path("/f"), t.path("f//x"), t.path("x//")]
         }),
@@ -32,19 +35,35 @@ pub(super) fn cases() -> Vec<Case> {
         bad("a-name-has-no-nul", &["PATH-3", "PATH-7"], "names with U+0000 in front, within and behind", |t| {
             ["\0", "\0f", "f\0", "f\0x", "x\0/y"].map(|name| t.path(name)).into()
         }),
-        bad("a-name-is-at-most-255-bytes", &["PATH-4", "PATH-7"], "names of 256 bytes, in one and in two bytes a character, last and not", |t| {
-            let long = "n".repeat(256);
-            vec![t.path(&long), t.path(&format!("{long}/x")), t.path(&"é".repeat(128)), t.path(&"é".repeat(200))]
-        }),
-        bad("the-reserved-name-is-refused-at-any-depth", &["PATH-6", "PATH-7"], "`.remofile` in the served directory and below, last and not", |t| {
-            let deep = [".remofile", ".remofile/x", "missing/.remofile"].map(|name| t.path(name));
-            deep.into_iter().chain(["/.remofile".into(), "/.remofile/lock".into()]).collect()
-        }),
-        bad("the-reserved-name-is-refused-in-any-case", &["PATH-6", "PATH-7"], "`.remofile` in mixtures of upper and lower case", |t| {
-            let mut paths: Vec<_> = [".REMOFILE", ".Remofile", ".remofilE", ".rEMOFILe/x"].map(|name| t.path(name)).into();
-            paths.extend(["/.REMOFILE".into(), "/.ReMoFiLe/lock".into()]);
-            paths
-        }),
+        bad(
+            "a-name-is-at-most-255-bytes",
+            &["PATH-4", "PATH-7"],
+            "names of 256 bytes, in one and in two bytes a character, last and not",
+            |t| {
+                let long = "n".repeat(256);
+                vec![t.path(&long), t.path(&format!("{long}/x")), t.path(&"é".repeat(128)), t.path(&"é".repeat(200))]
+            },
+        ),
+        bad(
+            "the-reserved-name-is-refused-at-any-depth",
+            &["PATH-6", "PATH-7"],
+            "`.remofile` in the served directory and below, last and not",
+            |t| {
+                let deep = [".remofile", ".remofile/x", "missing/.remofile"].map(|name| t.path(name));
+                deep.into_iter().chain(["/.remofile".into(), "/.remofile/lock".into()]).collect()
+            },
+        ),
+        bad(
+            "the-reserved-name-is-refused-in-any-case",
+            &["PATH-6", "PATH-7"],
+            "`.remofile` in mixtures of upper and lower case",
+            |t| {
+                let mut paths: Vec<_> =
+                    [".REMOFILE", ".Remofile", ".remofilE", ".rEMOFILe/x"].map(|name| t.path(name)).into();
+                paths.extend(["/.REMOFILE".into(), "/.ReMoFiLe/lock".into()]);
+                paths
+            },
+        ),
         controls("no-name-has-a-c0-control-or-del", (0..0x20).chain([0x7f]).collect()),
         controls("no-name-has-a-c1-control", (0x80..0xa0).collect()),
     ];
@@ -130,8 +149,10 @@ fn limits() -> Vec<Case> {
             .passes("LIMIT to what is too long or deep, BAD_NAME to the others.")
             .run(|t| {
                 let bad = |rest: usize| format!("{}/..", long(t, rest - 3));
-                let over = [bad(4_097), "a".repeat(4_097), "/".repeat(129), "/../".repeat(65), format!("{}/", deep(t, 128))];
-                let within = [bad(4_096), "a".repeat(4_096), "/".repeat(128), "/../".repeat(64), format!("{}/", deep(t, 127))];
+                let over =
+                    [bad(4_097), "a".repeat(4_097), "/".repeat(129), "/../".repeat(65), format!("{}/", deep(t, 128))];
+                let within =
+                    [bad(4_096), "a".repeat(4_096), "/".repeat(128), "/../".repeat(64), format!("{}/", deep(t, 127))];
                 let both = |paths: &[String]| paths.iter().flat_map(|path| [stat(path), put(path, "")]).collect();
                 refuse_all(t, both(&over), LIMIT)?;
                 refuse_all(t, both(&within), BAD_NAME)
@@ -219,7 +240,9 @@ fn names() -> Vec<Case> {
             }),
         must("another-spelling-replaces-nothing-where-names-fold", &["PATH-8", "TARGET-3"])
             .needs(&[Need::Folds])
-            .sends("`put` with pre `any`, and `mkdir`, of names that differ from the one there in case or normalisation")
+            .sends(
+                "`put` with pre `any`, and `mkdir`, of names that differ from the one there in case or normalisation",
+            )
             .passes("NAME_CLASH, or OK with an entry of its own; the first keeps its name and content.")
             .run(|t| {
                 let path = t.file("Caf\u{e9}", b"first")?;
@@ -229,7 +252,10 @@ fn names() -> Vec<Case> {
                     t.expect_content(&path, b"first")?;
                 }
                 let listed = listed(t)?;
-                t.check(listed.iter().any(|name| name == "Caf\u{e9}"), format!("the first name is not listed: {listed:?}"))
+                t.check(
+                    listed.iter().any(|name| name == "Caf\u{e9}"),
+                    format!("the first name is not listed: {listed:?}"),
+                )
             }),
         may("another-spelling-is-found-where-names-fold", &["PATH-15"])
             .needs(&[Need::Folds])
@@ -255,14 +281,50 @@ fn names() -> Vec<Case> {
             }),
         must("what-is-not-forbidden-is-a-name", &["PATH-8", "LIMIT-1"])
             .needs(&[Need::Posix])
-            .sends("`put` of names that programs like to mistake: spaces, dots, escapes, reserved words of other systems")
+            .sends(
+                "`put` of names that programs like to mistake: spaces, dots, escapes, reserved words of other systems",
+            )
             .passes("OK, and each comes back as it is.")
             .run(|t| {
-                kept(t, &[
-                    " ", " x", "x ", "x.", "...", "..x", "a..b", ".hidden", "-rf", "*", "?", "~", "$HOME", "`id`", "a\"b'c",
-                    "%2e%2e", "%00", "con", "aux.txt", "x~1", "a:b", "<>|", ".remofil", ".remofile-trash", ".remofilex",
-                    "remofile", ".remof\u{131}le", "\u{a0}", "\u{200b}", "\u{202e}", "\u{feff}", "\u{fffd}", "日本語", "😀",
-                ])
+                kept(
+                    t,
+                    &[
+                        " ",
+                        " x",
+                        "x ",
+                        "x.",
+                        "...",
+                        "..x",
+                        "a..b",
+                        ".hidden",
+                        "-rf",
+                        "*",
+                        "?",
+                        "~",
+                        "$HOME",
+                        "`id`",
+                        "a\"b'c",
+                        "%2e%2e",
+                        "%00",
+                        "con",
+                        "aux.txt",
+                        "x~1",
+                        "a:b",
+                        "<>|",
+                        ".remofil",
+                        ".remofile-trash",
+                        ".remofilex",
+                        "remofile",
+                        ".remof\u{131}le",
+                        "\u{a0}",
+                        "\u{200b}",
+                        "\u{202e}",
+                        "\u{feff}",
+                        "\u{fffd}",
+                        "日本語",
+                        "😀",
+                    ],
+                )
             }),
         must("windows-refuses-its-reserved-names", &["PATH-9", "PATH-7"])
             .needs(&[Need::Windows])
@@ -271,8 +333,10 @@ fn names() -> Vec<Case> {
             .run(|t| {
                 let good = t.path("f");
                 t.control(put(&good, ""))?;
-                let devices = ["CON", "prn", "Aux", "NUL", "com0", "COM1", "Com9", "lpt0", "LPT9", "con.txt", "NUL.tar.gz"];
-                let marks = ["a<", "a>", "a:b", "a\"b", "a|b", "a?", "*", "a\\b", "a.", "a ", "a~1", "LONGFI~12.TXT", "~1"];
+                let devices =
+                    ["CON", "prn", "Aux", "NUL", "com0", "COM1", "Com9", "lpt0", "LPT9", "con.txt", "NUL.tar.gz"];
+                let marks =
+                    ["a<", "a>", "a:b", "a\"b", "a|b", "a?", "*", "a\\b", "a.", "a ", "a~1", "LONGFI~12.TXT", "~1"];
                 let names = devices.iter().chain(&marks);
                 let named = names.flat_map(|name| [t.path(name), t.path(&format!("{name}/x"))]);
                 let requests = named.flat_map(|path| [stat(&path), put(&path, ""), mkdir(&path), rename(&good, &path)]);

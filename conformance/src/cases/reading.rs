@@ -56,7 +56,8 @@ fn reads() -> Vec<Case> {
             .run(|t| {
                 let content = t.bytes(1, 1_000);
                 let path = t.file("f", &content)?;
-                let parts = [(0, 1_000), (0, 1), (0, 999), (1, 999), (999, 1), (500, 3), (0, 65_536), (1, 1_000), (999, 2)];
+                let parts =
+                    [(0, 1_000), (0, 1), (0, 999), (1, 999), (999, 1), (500, 3), (0, 65_536), (1, 1_000), (999, 2)];
                 expect_parts(t, &path, &content, &parts)
             }),
         must("a-read-of-nothing-is-empty", &["READ-1", "ENV-6"])
@@ -67,11 +68,14 @@ fn reads() -> Vec<Case> {
                 expect_parts(t, &path, b"content", &[(0, 0), (3, 0), (7, 0), (8, 0), (MAX, 0)])
             }),
         must("a-read-at-or-behind-the-end-is-empty", &["READ-1", "ENV-6"])
-            .sends("`read` at the end of a file and behind it, up to where `off` and `len` make 2^63−1; of an empty file")
+            .sends(
+                "`read` at the end of a file and behind it, up to where `off` and `len` make 2^63−1; of an empty file",
+            )
             .passes("OK with an empty payload, and the size of the file.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
-                let behind = [(7, 1), (8, 1), (7, 65_536), (1 << 32, 10), ((1 << 32) + 1, 5), (1 << 62, 1), (MAX - 1, 1)];
+                let behind =
+                    [(7, 1), (8, 1), (7, 65_536), (1 << 32, 10), ((1 << 32) + 1, 5), (1 << 62, 1), (MAX - 1, 1)];
                 expect_parts(t, &path, b"content", &behind)?;
                 let empty = t.file("empty", b"")?;
                 expect_parts(t, &empty, b"", &[(0, 0), (0, 1), (0, 65_536), (1, 1)])
@@ -108,7 +112,8 @@ fn reads() -> Vec<Case> {
                     t.control(request)?;
                 }
                 let sums = [(MAX, 1), (1, MAX), (MAX, MAX), (MAX - 1, 2)];
-                let requests = sums.iter().flat_map(|(off, len)| [read(&path, *off, *len), ranged(*off, *len)]).collect();
+                let requests =
+                    sums.iter().flat_map(|(off, len)| [read(&path, *off, *len), ranged(*off, *len)]).collect();
                 refuse_all(t, requests, BAD_ARGS)
             }),
         must("a-hole-reads-as-zeros", &["READ-1", "WRITE-2"])
@@ -251,8 +256,15 @@ fn hashes() -> Vec<Case> {
                 let (empty, path) = (t.file("empty", b"")?, t.file("f", b"content")?);
                 let at = |off: u64| hash(&path).arg("off", off);
                 let requests = vec![
-                    hash(&empty), hash(&empty).arg("off", 0_u64).arg("len", 0_u64), hash(&path).arg("len", 0_u64),
-                    at(7), at(8), at(3).arg("len", 0_u64), at(7).arg("len", 5_u64), at(1 << 33), at(MAX),
+                    hash(&empty),
+                    hash(&empty).arg("off", 0_u64).arg("len", 0_u64),
+                    hash(&path).arg("len", 0_u64),
+                    at(7),
+                    at(8),
+                    at(3).arg("len", 0_u64),
+                    at(7).arg("len", 5_u64),
+                    at(1 << 33),
+                    at(MAX),
                 ];
                 for reply in expect_all(t, requests, OK)? {
                     t.equal("how many bytes were hashed", reply.uint("len")?, 0)?;
@@ -267,9 +279,18 @@ fn hashes() -> Vec<Case> {
                 let content = t.bytes(1, 5_000);
                 let path = t.file("f", &content)?;
                 let ranges = [
-                    (Some(0), None), (None, Some(5_000)), (Some(1), None), (None, Some(1)), (Some(4_999), None),
-                    (Some(1_000), Some(2_000)), (Some(1), Some(4_999)), (Some(1), Some(5_000)), (None, Some(5_001)),
-                    (Some(4_999), Some(1 << 40)), (None, Some(MAX)), (Some(1), Some(MAX - 1)),
+                    (Some(0), None),
+                    (None, Some(5_000)),
+                    (Some(1), None),
+                    (None, Some(1)),
+                    (Some(4_999), None),
+                    (Some(1_000), Some(2_000)),
+                    (Some(1), Some(4_999)),
+                    (Some(1), Some(5_000)),
+                    (None, Some(5_001)),
+                    (Some(4_999), Some(1 << 40)),
+                    (None, Some(MAX)),
+                    (Some(1), Some(MAX - 1)),
                 ];
                 expect_hashes(t, &path, &content, &ranges)
             }),

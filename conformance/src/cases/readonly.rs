@@ -3,10 +3,10 @@
 use super::files::{expect_all, lasting};
 use crate::{
     case::{Case, Need, must},
-    code::{BAD_ARGS, BAD_NAME, Code, DENIED, LIMIT, LOOP, NOT_FOUND, NOT_FILE, OK, TOO_LARGE},
+    code::{BAD_ARGS, BAD_NAME, Code, DENIED, LIMIT, LOOP, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
     request::{
-        Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, ping, put, read, remove, rename, stat, touch,
-        truncate, uploads, write,
+        Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, ping, put, read, remove, rename, stat,
+        touch, truncate, uploads, write,
     },
     stop::{Checked, not_applicable},
     trial::Trial,

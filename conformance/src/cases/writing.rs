@@ -1,9 +1,13 @@
 //! Sections 11.9 to 11.11: write, truncate and touch.
 
-use super::{creating::TIMES, files::{Clock, expect_all, expect_stat, lasting, refuse_all}, reading::others};
+use super::{
+    creating::TIMES,
+    files::{Clock, expect_all, expect_stat, lasting, refuse_all},
+    reading::others,
+};
 use crate::{
     case::{Case, must},
-    code::{BAD_ARGS, CHANGED, NOT_FILE, NOT_FOUND, NO_SPACE, OK, TOO_LARGE},
+    code::{BAD_ARGS, CHANGED, NO_SPACE, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
     request::{Request, mkdir, put, read, stat, touch, truncate, write},
     stop::Checked,
     trial::Trial,
@@ -40,7 +44,9 @@ fn writes() -> Vec<Case> {
             .run(|t| {
                 let mut content = t.bytes(1, 1_000);
                 let path = t.file("f", &content)?;
-                for (off, length) in [(0, 1), (0, 10), (500, 100), (990, 10), (999, 1), (995, 10), (1_005, 20), (0, 1_025)] {
+                for (off, length) in
+                    [(0, 1), (0, 10), (500, 100), (990, 10), (999, 1), (995, 10), (1_005, 20), (0, 1_025)]
+                {
                     let bytes = t.bytes(2 + off as u64, length);
                     content = written(&content, off, &bytes);
                     let entry = t.expect_ok(write(&path, off as u64, bytes))?.entry()?;
@@ -109,7 +115,11 @@ fn writes() -> Vec<Case> {
             .run(|t| {
                 let (path, other) = (t.file("f", b"content")?, t.file("other", b"content")?);
                 t.expect(write(&other, MAX - 1, "x"), [OK, TOO_LARGE, NO_SPACE])?;
-                refuse_all(t, vec![write(&path, MAX, "x"), write(&path, MAX - 1, "xy"), write(&path, MAX - 99, [0; 100])], BAD_ARGS)
+                refuse_all(
+                    t,
+                    vec![write(&path, MAX, "x"), write(&path, MAX - 1, "xy"), write(&path, MAX - 99, [0; 100])],
+                    BAD_ARGS,
+                )
             }),
         must("writes-that-are-on-the-way-together-keep-their-order", &["SEQ-9", "WRITE-1"])
             .sends("100 overlapping `write`s, as far ahead as the window lets")
@@ -241,7 +251,11 @@ fn in_place() -> Vec<Case> {
                 .run(move |t| {
                     let (path, directory) = (old_file(t)?, t.subdirectory("d")?);
                     t.control(change(&path))?;
-                    refuse_all(t, vec![change(&directory), change(&directory).arg("etag", *b"etag"), change("/")], NOT_FILE)
+                    refuse_all(
+                        t,
+                        vec![change(&directory), change(&directory).arg("etag", *b"etag"), change("/")],
+                        NOT_FILE,
+                    )
                 }),
             must(&format!("{op}-is-held-to-the-etag"), &["OP-7", "OP-4"])
                 .sends(format!("`{op}` with the file's etag, and then with etags that are not its own"))
@@ -262,7 +276,9 @@ fn in_place() -> Vec<Case> {
 fn touches() -> Vec<Case> {
     vec![
         must("touch-sets-the-time-of-a-file", &["TOUCH-1", "ENTRY-5"])
-            .sends("`touch` with times before 1970, at the edges of 32 bits, with nanoseconds, the least and the greatest")
+            .sends(
+                "`touch` with times before 1970, at the edges of 32 bits, with nanoseconds, the least and the greatest",
+            )
             .passes("The nearest that the file system keeps, in the entry and in `stat`; content and size stay.")
             .run(|t| {
                 let clock = Clock::learn(t)?;
