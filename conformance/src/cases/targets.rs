@@ -193,6 +193,11 @@ fn at_the_root(op: &'static str) -> Case {
             t.expect_refused(request.clone(), EXISTS)?;
             t.expect_refused(request.clone().arg("pre", "any"), NOT_FILE)?;
             if op == "commit" {
+                // Nobody else cleans up what is staged for a path outside the case's directory.
+                let up = request.args.iter().find(|(key, _)| key == "up").map(|(_, up)| up.clone());
+                if let Some(up) = up {
+                    t.given(crate::request::request("abort").arg("up", up))?;
+                }
                 let target = t.path("free");
                 let twin = maker(t, op, &target)?;
                 return t.control(twin).map(drop);
