@@ -1,7 +1,9 @@
 //! Section 5: token, keys and CURVE.
 
+mod handshakes;
+
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    [handshakes::cases()].into_iter().flatten().collect()
 }
