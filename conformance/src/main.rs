@@ -20,6 +20,7 @@ mod request;
 mod runner;
 mod server;
 mod stop;
+mod tap;
 mod trial;
 mod verdict;
 mod zmtp;

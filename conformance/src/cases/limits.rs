@@ -166,13 +166,13 @@ fn windows() -> Vec<Case> {
                 Ok(())
             }),
         must("replies-with-payloads-are-not-dropped", &["LIMIT-5", "ENV-8"])
-            .sends("As many `read` of a whole chunk at once as the window has, up to 8 MiB of them")
+            .sends("As many `read` of a whole chunk at once as the window has, up to 4 MiB of them")
             .passes("OK to every one, with the bytes.")
             .run(|t| {
                 let (window, chunk) = (t.server()?.window, chunk(t)?);
                 let content = t.bytes(1, chunk);
                 let path = t.file("file", &content)?;
-                let count = window.min((8 * 1_048_576 / chunk) as u64);
+                let count = window.min((4 * 1_048_576 / chunk) as u64);
                 let sent: Vec<u64> =
                     (0..count).map(|_| t.send(&read(&path, 0, chunk as u64))).collect::<Result<_, _>>()?;
                 for seq in sent {

@@ -1,9 +1,10 @@
 //! Section 5: token, keys and CURVE.
 
 mod handshakes;
+mod strangers;
 
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    [handshakes::cases()].into_iter().flatten().collect()
+    [handshakes::cases(), strangers::cases()].into_iter().flatten().collect()
 }

@@ -112,7 +112,7 @@ fn unsuccessful(t: &mut Trial, keys: Option<&Credentials>, who: &str) -> Checked
 }
 
 /// The same with the right keys, and the session that is held meanwhile.
-fn twin(t: &mut Trial) -> Checked {
+pub(super) fn twin(t: &mut Trial) -> Checked {
     let keys = admitted(t)?;
     let (handshake, _attempt) = attempt(t, Some(&keys))?;
     if handshake != Handshake::Succeeded {
