@@ -51,12 +51,11 @@ fn payloads() -> Vec<Case> {
                 })
         })
         .collect();
-    let without: [(&str, Make); 5] = [
+    let without: [(&str, Make); 4] = [
         ("stat", |_| stat("/")),
         ("mkdir", |t| mkdir(&t.path("new"))),
         ("list", |t| list(t.directory())),
         ("uploads", |_| uploads()),
-        ("flush", |_| flush()),
     ];
     cases.extend(without.into_iter().map(|(op, make)| {
         must(&format!("{op}-takes-no-payload-frame"), &["ENV-5", "ENV-18"])
