@@ -29,20 +29,12 @@ mod request;
 mod runner;
 mod select;
 mod server;
-mod spec;
-mod stop;
-mod tap;
-mod traceability;
-mod trial;
-mod vectors;
-mod verdict;
-mod waivers;
-mod zmtp;
 #[cfg(test)]
 #[path = "../../remofile-ref/tests/common/skip.rs"]
 mod skip;
 mod spec;
 mod stop;
+mod tap;
 mod traceability;
 mod trial;
 mod vectors;
