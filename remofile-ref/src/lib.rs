@@ -5,6 +5,8 @@ pub mod cli;
 #[cfg(feature = "transport")]
 pub mod client;
 mod effect;
+#[cfg(feature = "transport")]
+mod face;
 mod keys;
 pub mod opening;
 #[cfg(feature = "transport")]
@@ -21,8 +23,10 @@ pub mod unanswered;
 pub use client::{ClientError, ClientOptions, FileClient, RemoteFile, TransferStatus, Transferred, TreeTransferred};
 pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
-pub use remofile_proto::{Path, Precondition, Token};
+pub use remofile_proto::{Path, PathError, Precondition, Token, TokenError};
 #[cfg(feature = "transport")]
 pub use server::{BoundServer, FileServer, Handler, ServeError};
 pub use service::{Frames, Reaction};
 pub use store::{Store, StoreError, StoreOptions};
+#[cfg(feature = "transport")]
+pub use transport::{Endpoint, EndpointError};
