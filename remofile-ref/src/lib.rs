@@ -25,8 +25,8 @@ pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
 pub use remofile_proto::{Path, PathError, Precondition, Token, TokenError};
 #[cfg(feature = "transport")]
-pub use server::{BoundServer, FileServer, Handler, ServeError};
+pub use server::{BoundServer, FileServer, Handler, ServeError, SocketServer, StopHandle};
 pub use service::{Frames, Reaction};
 pub use store::{Store, StoreError, StoreOptions};
 #[cfg(feature = "transport")]
-pub use transport::{Endpoint, EndpointError};
+pub use transport::{Endpoint, EndpointError, zmq};

@@ -83,7 +83,7 @@ fn sockets_of_the_embedding_program_talk() {
     let (left, right) = (context.socket(zmq::PAIR).unwrap(), context.socket(zmq::PAIR).unwrap());
     left.bind("inproc://embedded").unwrap();
     right.connect("inproc://embedded").unwrap();
-    let mut server = ServerSocket::adopt(left).unwrap();
+    let mut server = ServerSocket::adopt(left, 64).unwrap();
     let mut client = ClientSocket::adopt(right).unwrap();
     assert!(client.has_connected());
     send(&mut client, &[b"header"]);
