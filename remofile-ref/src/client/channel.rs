@@ -11,7 +11,7 @@ use crate::{
     stream::{Event, Patience, Stream},
     transport::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, LinkVerdict,
-        Message, Sent, TransportError, Wake,
+        Message, Sent, Socket, TransportError, Wake,
     },
 };
 use remofile_proto::{
@@ -56,7 +56,7 @@ pub(super) struct Channel {
     unnumbered: Option<u64>,
     /// When the server was last heard.
     heard: Instant,
-    /// Since when there has been no connection.
+    /// Since when there has been no connection; never on a socket whose connection is not watched.
     disconnected: Option<Instant>,
     is_over: bool,
 }
@@ -76,11 +76,23 @@ impl Channel {
         let endpoint_text = endpoint.to_string();
         let keys = Keys::derive(token);
         let socket = connect(endpoint, &keys, &options).map_err(|error| from_transport(error, &endpoint_text))?;
+        Self::begin(socket, endpoint_text, keys, options)
+    }
+
+    /// Says hello over a socket of the embedding program.
+    pub(super) fn over(socket: Socket, token: &Token, mut options: ClientOptions) -> Result<Self, ClientError> {
+        let socket = ClientSocket::adopt(socket).map_err(|error| from_transport(error, "the given socket"))?;
+        options.lockstep |= socket.is_lockstep();
+        Self::begin(socket, "the given socket".to_owned(), Keys::derive(token), options)
+    }
+
+    fn begin(socket: ClientSocket, endpoint: String, keys: Keys, options: ClientOptions) -> Result<Self, ClientError> {
         let started = Instant::now();
         let session = new_session();
+        let disconnected = socket.is_watched().then_some(started);
         let mut channel = Self {
             socket,
-            endpoint: endpoint_text,
+            endpoint,
             stream: Stream::new(Duration::ZERO, session, 1, patience(&options)),
             keys,
             options,
@@ -91,7 +103,7 @@ impl Channel {
             completions: VecDeque::new(),
             unnumbered: None,
             heard: started,
-            disconnected: Some(started),
+            disconnected,
             is_over: true,
         };
         channel.await_connection()?;

@@ -139,7 +139,8 @@ impl ClientSocket {
 
     /// Talks over a socket that the embedding program made, secured and connected: DEALER, REQ or PAIR.
     ///
-    /// Its link is not watched: there are no events and no verdict, and requests may be sent at once.
+    /// Its link is not watched: there are no events and no verdict, and requests may be sent at once. REQ is made
+    /// relaxed and correlated, so that it outlives a request that is not answered; its other options stay as they are.
     ///
     /// # Errors
     /// [`TransportError::NoCurve`]; [`TransportError::SocketType`] for any other kind of socket.
@@ -149,7 +150,14 @@ impl ClientSocket {
         if !matches!(kind, SocketType::DEALER | SocketType::REQ | SocketType::PAIR) {
             return Err(TransportError::SocketType(format!("{kind:?}")));
         }
+        relax(&socket, kind).map_err(cannot("relax a REQ socket"))?;
         Ok(Self { socket, kind, link: None })
+    }
+
+    /// Whether it has one request at a time, and gives it up where another one is sent: REQ.
+    #[must_use]
+    pub fn is_lockstep(&self) -> bool {
+        self.kind == SocketType::REQ
     }
 
     /// Whether the link is watched; if not, requests may be sent at once.
