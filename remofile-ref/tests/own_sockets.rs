@@ -106,8 +106,9 @@ fn rep_talks_to_every_client() {
 fn dealer_talks_to_every_client() {
     for endpoint in ["inproc://files", "ipc", "tcp://127.0.0.1:*"] {
         talk(DEALER, DEALER, endpoint);
-        talk(DEALER, REQ, endpoint);
     }
+    // ZeroMQ itself refuses to connect these two, but over inproc it does not look.
+    talk(DEALER, REQ, "inproc://files");
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub(super) struct Channel {
     heard: Instant,
     /// Since when there has been no connection; never on a socket whose connection is not watched.
     disconnected: Option<Instant>,
+    /// Since when the socket has taken nothing: all that is seen of a peer that is gone where nothing is watched.
+    full: Option<Instant>,
     is_over: bool,
 }
 
@@ -104,6 +106,7 @@ impl Channel {
             unnumbered: None,
             heard: started,
             disconnected,
+            full: None,
             is_over: true,
         };
         channel.await_connection()?;
@@ -261,6 +264,9 @@ impl Channel {
         if self.disconnected.is_some_and(|since| since.elapsed() >= self.options.timeout) {
             return Err(self.lost("there was no connection for too long"));
         }
+        if self.full.is_some_and(|since| since.elapsed() >= self.options.timeout) {
+            return Err(self.lost("the socket took nothing for too long"));
+        }
         if due.is_some() && self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
             let event = self.stream.on_timer(self.now());
             self.on_event(event)?;
@@ -286,7 +292,7 @@ impl Channel {
                 self.disconnected.get_or_insert_with(Instant::now);
                 self.stream.on_disconnected();
             }
-            Wake::Event(_) | Wake::Timeout => {}
+            Wake::Event(_) | Wake::Room | Wake::Timeout => {}
         }
         Ok(messages)
     }
@@ -300,8 +306,14 @@ impl Channel {
             let mut frames = vec![Message::new(), Message::from(due.header)];
             frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
             match self.socket.send(frames).map_err(|error| from_transport(error, &self.endpoint))? {
-                Sent::Queued => self.stream.sent(now),
-                Sent::Full(_) => break,
+                Sent::Queued => {
+                    self.full = None;
+                    self.stream.sent(now);
+                }
+                Sent::Full(_) => {
+                    self.full.get_or_insert_with(Instant::now);
+                    break;
+                }
             }
         }
         Ok(())
