@@ -35,23 +35,21 @@ fn another_workspace_with_the_lines_of_the_page_has_curve() {
     if let Err(error) = Command::new(&cargo).arg("--version").output() {
         return skip::skip(&format!("cargo does not run: {error}"));
     }
-    let around = tempfile::tempdir().unwrap();
-    let embedder = around.path().join("embedder");
+    let served = tempfile::tempdir().unwrap();
+    // Always at the same place, and beside what this workspace has built: only the first run compiles libzmq.
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let embedder = scratch.join("embedder");
     fs::create_dir_all(embedder.join("src")).unwrap();
-    fs::create_dir(around.path().join("served")).unwrap();
     fs::write(embedder.join("Cargo.toml"), manifest()).unwrap();
     fs::write(embedder.join("src/main.rs"), PROGRAM).unwrap();
     // The versions that are here already: nothing is to be fetched.
     fs::copy(repository().join("Cargo.lock"), embedder.join("Cargo.lock")).unwrap();
 
-    // Beside what this workspace has built, most of which fits.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let run = Command::new(cargo)
-        .args(["run", "--quiet", "--offline"])
-        .arg("--")
-        .arg(around.path().join("served"))
+        .args(["run", "--quiet", "--offline", "--"])
+        .arg(served.path())
         .current_dir(&embedder)
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", scratch.parent().unwrap())
         .output()
         .unwrap();
     let (printed, said) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
@@ -60,10 +58,10 @@ fn another_workspace_with_the_lines_of_the_page_has_curve() {
     }
     assert!(run.status.success(), "{said}");
     assert_eq!(printed, "curve: Some(true), libzmq: (4, 3, 5)\n");
-    assert!(around.path().join("served/made").is_dir());
+    assert!(served.path().join("made").is_dir());
 }
 
-/// The page's lines, with this repository for its address, behind what every manifest has.
+/// The page's lines, with this repository for its address, among what every manifest has and what keeps it apart.
 fn manifest() -> String {
     let page = include_str!("../EMBEDDING.md");
     let lines = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
@@ -75,7 +73,7 @@ fn manifest() -> String {
     let patch = patch.replace("git = \"…\"", &here("zeromq-src"));
     format!(
         "[package]\nname = \"embedder\"\nedition = \"2024\"\n\n{dependencies}\n[patch.crates-io]{patch}\n\
-         [profile.dev]\ndebug = \"line-tables-only\"\n"
+         [workspace]\n\n[profile.dev]\ndebug = \"line-tables-only\"\n"
     )
 }
 

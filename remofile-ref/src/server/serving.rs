@@ -195,7 +195,7 @@ impl SocketServer {
         self.answer_what_was_handed_over()?;
         let wait = if self.handler.is_working() { Duration::ZERO } else { wait };
         let message = if self.may_receive(foreign) { self.socket.recv(wait)? } else { None };
-        self.since_slice = if message.is_some() { self.since_slice + 1 } else { 0 };
+        self.since_slice = if message.is_some() { self.since_slice.wrapping_add(1) } else { 0 };
         let handed_over = match message {
             Some(message) => self.take(message, foreign)?,
             None => None,
