@@ -338,7 +338,7 @@ impl Pipeline {
                 self.connected = false;
                 self.stream.on_disconnected();
             }
-            Wake::Event(_) | Wake::Timeout => {}
+            Wake::Event(_) | Wake::Room | Wake::Timeout => {}
         }
         messages
     }
