@@ -171,6 +171,12 @@ impl FileServer {
         self
     }
 
+    /// Window, chunk and header in one.
+    #[must_use]
+    pub fn bounds(self, bounds: Bounds) -> Self {
+        self.window(bounds.window).chunk(bounds.chunk).header(bounds.header)
+    }
+
     /// The longest lease, 1 s at least; 30 s by default. So long a client that died keeps others out.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
