@@ -18,8 +18,8 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 use std::time::{Duration, Instant};
 
-/// Bytes of names kept for the next page; nested directories get half of what is left, each.
-const BUDGET: usize = 64 << 20;
+/// Bytes of names kept for the next page; each directory gets half of what those above it have left.
+const BUDGET: usize = 48 << 20;
 const LEAST_BUDGET: usize = 256 << 10;
 /// How long a listing waits for its next page.
 const PATIENCE: Duration = Duration::from_secs(60);

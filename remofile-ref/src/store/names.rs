@@ -112,18 +112,23 @@ impl Names {
         self.spans.dedup_by(|one, other| slice(bytes, *one) == slice(bytes, *other));
     }
 
+    /// In place: a copy would take half as much memory again.
     fn keep_smaller_half(&mut self) {
         self.sort();
         self.complete = false;
         self.spans.truncate(self.spans.len().div_ceil(2));
-        let mut kept = Vec::with_capacity(self.bytes.len());
-        for span in &mut self.spans {
-            let begin = kept.len();
-            kept.extend_from_slice(slice(&self.bytes, *span));
-            // Not longer than before, so it fits again.
-            span.0 = u32::try_from(begin).unwrap_or(u32::MAX);
+        // In the order of the buffer, no name is moved onto one that is still to be moved.
+        self.spans.sort_unstable();
+        let mut end = 0;
+        for (begin, len) in &mut self.spans {
+            let from = *begin as usize;
+            self.bytes.copy_within(from..from + usize::from(*len), end);
+            // Not behind where it was, so it fits again.
+            *begin = u32::try_from(end).unwrap_or(u32::MAX);
+            end += usize::from(*len);
         }
-        self.bytes = kept;
+        self.bytes.truncate(end);
+        self.sort();
     }
 }
 
