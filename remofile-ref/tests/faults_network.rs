@@ -238,7 +238,7 @@ fn messages_that_are_none_are_refused_or_met_with_silence_and_cost_nothing() {
     let string = [start, b"\x01\x7b\x40\0\0\0\0\0\0\0"].concat();
     let empties = [start, b"\x01\x64stat\xa1\x61x\x99\xff\xfe", &vec![0x60; 60_000]].concat();
     let trailing = [good.as_slice(), b"\0"].concat();
-    let long = [start, b"\x01\x64stat\xa1\x61x\x5a\0\1\0\0", &vec![0; 65_536]].concat();
+    let long = [start, b"\x01\x64stat\xa1\x61x\x5a\0\x01\0\0", &vec![0; 65_536]].concat();
     for body in [
         vec![start],
         vec![&nested],
