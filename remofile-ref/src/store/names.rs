@@ -35,9 +35,20 @@ pub(super) struct Reading {
 impl Reading {
     /// Begins with the names behind `after`; keeps the smallest ones if they need more than `budget` bytes.
     pub(super) fn begin(directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
+        Self::begin_in(Names::default(), directory, after, budget)
+    }
+
+    /// Goes on behind the last of `names`, in the memory that they took.
+    pub(super) fn begin_behind(mut names: Names, directory: impl AsFd, budget: usize) -> Result<Self, Errno> {
+        let last = names.last().unwrap_or_default().to_vec();
+        names.clear();
+        Self::begin_in(names, directory, &last, budget)
+    }
+
+    fn begin_in(names: Names, directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
         seek(directory, SeekFrom::Start(0))?;
         let buffer = Vec::with_capacity(READ_BYTES);
-        Ok(Self { names: Names::default(), after: after.to_vec(), bound: None, budget, buffer })
+        Ok(Self { names, after: after.to_vec(), bound: None, budget, buffer })
     }
 
     /// Reads on until then; true when the directory is at its end.
@@ -50,8 +61,7 @@ impl Reading {
             if is_wanted && name != b"." && name != b".." {
                 self.names.push(name);
                 if self.names.weight() > self.budget {
-                    self.names.keep_smaller_half();
-                    self.bound = self.names.last().map(<[u8]>::to_vec);
+                    self.bound = self.names.keep_smaller_half();
                 }
             }
             // What the kernel has handed over cannot be asked for again.
@@ -112,11 +122,17 @@ impl Names {
         self.spans.dedup_by(|one, other| slice(bytes, *one) == slice(bytes, *other));
     }
 
+    /// Leaves the names unsorted, and gives the largest of those that are kept.
+    ///
     /// In place: a copy would take half as much memory again.
-    fn keep_smaller_half(&mut self) {
-        self.sort();
+    fn keep_smaller_half(&mut self) -> Option<Vec<u8>> {
+        let last = self.spans.len().div_ceil(2).checked_sub(1)?;
+        let bytes = &self.bytes;
+        let by_name = |one: &(u32, u16), other: &(u32, u16)| slice(bytes, *one).cmp(slice(bytes, *other));
+        let (_, largest, _) = self.spans.select_nth_unstable_by(last, by_name);
+        let largest = slice(bytes, *largest).to_vec();
         self.complete = false;
-        self.spans.truncate(self.spans.len().div_ceil(2));
+        self.spans.truncate(last + 1);
         // In the order of the buffer, no name is moved onto one that is still to be moved.
         self.spans.sort_unstable();
         let mut end = 0;
@@ -128,7 +144,13 @@ impl Names {
             end += usize::from(*len);
         }
         self.bytes.truncate(end);
-        self.sort();
+        Some(largest)
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.complete = true;
     }
 }
 

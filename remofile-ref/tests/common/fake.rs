@@ -1,4 +1,4 @@
-//! A server that answers what a test makes up: the session is right, and the rest is not to be trusted.
+//! A server over a store of the test's own: the session is right, and what is answered is the test's.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs)]
 
 use crate::process::{DEADLINE, TOKEN};
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A server at work in a thread that ends when this is dropped.
-pub struct HostileServer {
+pub struct FakeServer {
     pub endpoint: String,
     stop: Arc<AtomicBool>,
     serving: Option<thread::JoinHandle<()>>,
@@ -34,28 +34,33 @@ impl<F: FnMut(&Operation) -> Outcome> Storage for Script<F> {
     fn cancel(&mut self) {}
 }
 
-impl HostileServer {
-    /// Answers every operation that is numbered by `answer`.
-    pub fn start(answer: impl FnMut(&Operation) -> Outcome + Send + 'static) -> Self {
+impl FakeServer {
+    /// Answers every operation that is numbered by what the test makes up.
+    pub fn answering(answer: impl FnMut(&Operation) -> Outcome + Send + 'static) -> Self {
+        Self::over(Script(answer))
+    }
+
+    /// Executes on this storage.
+    pub fn over(storage: impl Storage + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (ready, is_ready) = channel();
         let serving = thread::spawn({
             let stop = Arc::clone(&stop);
-            move || serve(Script(answer), &ready, &stop)
+            move || serve(storage, &ready, &stop)
         });
         let port: u16 = is_ready.recv_timeout(DEADLINE).unwrap();
         Self { endpoint: format!("127.0.0.1:{port}"), stop, serving: Some(serving) }
     }
 }
 
-impl Drop for HostileServer {
+impl Drop for FakeServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(serving) = self.serving.take()
             && serving.join().is_err()
             && !thread::panicking()
         {
-            panic!("the hostile server failed");
+            panic!("the server failed");
         }
     }
 }
@@ -90,10 +95,21 @@ fn serve<S: Storage>(storage: S, ready: &Sender<u16>, stop: &AtomicBool) {
         Service::new(terms, storage, move |session: &SessionId, auth: &[u8; 32]| hello.verify(*session, auth));
     let started = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        let Some(message) = socket.recv(Duration::from_millis(20)).unwrap() else { continue };
+        if let Some(reply) = service.run_slice(started.elapsed()) {
+            send(&mut socket, reply);
+        }
+        if service.owes_reply() {
+            continue;
+        }
+        let wait = if service.is_working() { Duration::ZERO } else { Duration::from_millis(20) };
+        let Some(message) = socket.recv(wait).unwrap() else { continue };
         let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
         if let Reaction::Reply(reply) = service.handle(started.elapsed(), &frames) {
-            socket.send(reply.into_iter().map(Message::from).collect()).unwrap();
+            send(&mut socket, reply);
         }
     }
+}
+
+fn send(socket: &mut ServerSocket, frames: Vec<Vec<u8>>) {
+    socket.send(frames.into_iter().map(Message::from).collect()).unwrap();
 }
