@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Lists directories and transfers trees at three sizes each: time per entry must not grow with their number, and memory
-# must stay within a bound, in the client and in the server.
+# Lists directories and transfers trees at three sizes each: processor time per entry must not grow with their number,
+# and memory must stay within a bound, in the client and in the server.
 #
 #   remofile-ref/benches/sizes.sh [ENTRIES [FILES]]
 #
 # ENTRIES is the size of the largest directory (1000000), FILES that of the largest tree (100000); the other two sizes
 # are a tenth and a hundredth. Everything lies in memory (REMOFILE_BENCH_DIR, /dev/shm; about 2 GiB at these sizes).
-# Whole processes are measured, and the fastest of REMOFILE_BENCH_RUNS (3) counts. Fails where the largest size costs
-# more than MAX_GROWTH (3) times as much an entry as the cheapest of the smaller ones, or a process has ever had more
-# than MAX_MIB (64) resident.
+# Whole processes are measured, client and server together, over REMOFILE_BENCH_RUNS (3) runs; processor time and not
+# wall time, which changes with what else the machine does. Fails where the largest size costs more than MAX_GROWTH (3)
+# times as much an entry as the cheapest of the smaller ones, or a process has ever had more than MAX_MIB (64) resident.
 set -euo pipefail
 export LC_ALL=C
 
@@ -31,18 +31,17 @@ finish() {
 }
 trap finish EXIT
 
-# Wall time in seconds and peak resident size in KiB of a command that succeeds. The peak is the kernel's, and not
+# Processor time in seconds and peak resident size in KiB of a command that succeeds. The peak is the kernel's, and not
 # below that of the interpreter that started it: about 10 MiB.
 measured() {
     python3 -c '
-import os, sys, time
+import os, sys
 quiet = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
-start = time.monotonic()
 child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
 _, status, usage = os.wait4(child, 0)
 if status != 0:
     sys.exit(f"{sys.argv[1:]}: status {status}")
-print(f"{time.monotonic() - start:.4f} {usage.ru_maxrss}")
+print(f"{usage.ru_utime + usage.ru_stime:.4f} {usage.ru_maxrss}")
 ' "$@"
 }
 
@@ -90,17 +89,21 @@ download() {
 
 # Measures one thing at three sizes, each with a server of its own: row WHAT COUNT COMMAND NAME for each.
 row() {
-    local what=$1 count=$2 best= peak=0 run seconds kib
+    local what=$1 count=$2 spent=0 peak=0 run seconds kib
     start_server
     for ((run = 0; run < runs; run++)); do
         read -r seconds kib < <("$3" "$4")
-        best=$(awk -v one="${best:-$seconds}" -v other="$seconds" 'BEGIN { print one < other ? one : other }')
+        spent=$(awk -v one="$spent" -v other="$seconds" 'BEGIN { print one + other }')
         ((kib > peak)) && peak=$kib
     done
-    local served
+    local served ticks
     served=$(awk '/^VmHWM:/ { print $2 }' "/proc/$server/status")
+    # utime and stime, behind the name in parentheses.
+    ticks=$(sed 's/.*) //' "/proc/$server/stat" | awk '{ print $12 + $13 }')
     stop_server
-    awk -v what="$what" -v count="$count" -v seconds="$best" -v client="$peak" -v server="$served" 'BEGIN {
+    spent=$(awk -v client="$spent" -v ticks="$ticks" -v hertz="$(getconf CLK_TCK)" -v runs="$runs" \
+        'BEGIN { print (client + ticks / hertz) / runs }')
+    awk -v what="$what" -v count="$count" -v seconds="$spent" -v client="$peak" -v server="$served" 'BEGIN {
         print what, count, seconds * 1e6 / count, client / 1024, server / 1024
     }' >>"$scratch/rows"
     tail -n 1 "$scratch/rows" | awk '{ printf "%-14s %9d %12.1f %12.1f %12.1f\n", $1, $2, $3, $4, $5 }'
@@ -109,7 +112,7 @@ row() {
 REMOFILE_TOKEN=$("$remofile" generate-token)
 export REMOFILE_TOKEN
 mkdir "$scratch/served"
-printf '%-14s %9s %12s %12s %12s\n' what entries 'µs an entry' 'client MiB' 'server MiB'
+printf '%-14s %9s %12s %12s %12s\n' what entries 'cpu µs/entry' 'client MiB' 'server MiB'
 for name_bytes in 16 200; do
     for size in $((entries / 100)) $((entries / 10)) "$entries"; do
         make_directory "$scratch/served/listed" "$size" "$name_bytes"
