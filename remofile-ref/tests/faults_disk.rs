@@ -199,7 +199,7 @@ fn what_the_servers_user_may_not_do_is_denied_and_the_server_lives() {
     } else {
         command = remofile();
     }
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     command.arg("run").arg(place.served()).arg("0").env("REMOFILE_TOKEN", TOKEN);
     let server = Server::start_command(command);
     let mut peer = Peer::open(&server.endpoint);
@@ -287,7 +287,7 @@ fn an_upload_that_cannot_be_read_for_a_while_is_not_discarded() {
     let data = served.disk(&format!(".remofile/up-{}", up(1)));
     for closed in [&about, &data] {
         let mode = |mode| fs::set_permissions(closed, fs::Permissions::from_mode(mode)).unwrap();
-        mode(0);
+        mode(0o000);
         served = served.reopened();
         mode(0o600);
         served.store.cancel();
