@@ -24,6 +24,7 @@ pub use tree::TreeTransferred;
 
 use crate::transport::Endpoint;
 use channel::{Channel, Completion};
+use listing::Pages;
 use payload::{Content, Payload};
 use remofile_proto::{
     Answer, Code, Entry, Etag, HashResult, Kind, Operation, Path, Precondition, Refusal, Token, UploadId, Welcome,
@@ -155,20 +156,32 @@ impl FileClient {
     /// The first that is refused; what comes before it has been removed.
     pub fn remove_tree(&mut self, path: &Path) -> Result<(), ClientError> {
         if self.stat(path)?.kind == Kind::Dir {
-            let mut below = Vec::new();
-            for entry in self.list(path, true) {
-                below.push(entry?.name);
-            }
-            // Children stand behind their directory in a listing.
-            for name in below.iter().rev() {
-                let child = path.join(name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
-                match self.remove(&child, None) {
-                    Err(error) if error.is_not_found() => {}
-                    result => result?,
+            // The directories that the listing is in: each goes when it has left it [LIST-2].
+            let mut open: Vec<Path> = Vec::new();
+            let mut pages = Pages::new(path.clone(), true);
+            while let Some(page) = pages.next(self)? {
+                for listed in page {
+                    let child =
+                        path.join(&listed.name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
+                    while let Some(left) = open.pop_if(|directory| !child.is_at_or_below(directory)) {
+                        self.remove_if_there(&left)?;
+                    }
+                    match listed.entry.kind {
+                        Kind::Dir => open.push(child),
+                        _ => self.remove_if_there(&child)?,
+                    }
                 }
             }
+            open.iter().rev().try_for_each(|directory| self.remove_if_there(directory))?;
         }
         self.remove(path, None)
+    }
+
+    fn remove_if_there(&mut self, path: &Path) -> Result<(), ClientError> {
+        match self.remove(path, None) {
+            Err(error) if error.is_not_found() => Ok(()),
+            result => result,
+        }
     }
 
     /// Discards a staged upload, of whatever session.

@@ -18,9 +18,9 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 use std::time::{Duration, Instant};
 
-/// Bytes of names kept for the next page; nested directories get half of what is left, each.
-const BUDGET: usize = 64 << 20;
-const LEAST_BUDGET: usize = 256 << 10;
+/// Bytes of names kept for the next page; each directory gets two thirds of what those above it have left.
+const BUDGET: usize = 48 << 20;
+const LEAST_BUDGET: usize = 64 << 10;
 /// How long a listing waits for its next page.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -237,7 +237,7 @@ impl Walk {
 
     fn push(&mut self, prefix: String, directory: OwnedFd, sought: Vec<u8>) -> Result<(), Refusal> {
         let spent: usize = self.frames.iter().map(|frame| frame.names.weight()).sum();
-        let budget = (BUDGET.saturating_sub(spent) / 2).max(LEAST_BUDGET);
+        let budget = (BUDGET.saturating_sub(spent) / 3 * 2).max(LEAST_BUDGET);
         let reading = Reading::begin(&directory, before(split(&sought).0), budget);
         let reading = Some(reading.map_err(failed("reading the directory"))?);
         let (names, next, directory) = (Names::default(), 0, Some(directory));
@@ -295,13 +295,12 @@ impl Frame {
         if self.names.name(self.next).is_some() {
             return Ok(Read::Ready);
         }
-        match self.names.last() {
-            Some(last) if !self.names.is_complete() => {
-                self.reading = Some(Reading::begin(directory, last, self.budget).map_err(reading_failed)?);
-                Ok(Read::Unfinished)
-            }
-            _ => Ok(Read::Nothing),
+        if self.names.is_complete() {
+            return Ok(Read::Nothing);
         }
+        let names = std::mem::take(&mut self.names);
+        self.reading = Some(Reading::begin_behind(names, directory, self.budget).map_err(reading_failed)?);
+        Ok(Read::Unfinished)
     }
 
     fn look(&self, jail: &Jail, path: &Path) -> Look {

@@ -35,9 +35,20 @@ pub(super) struct Reading {
 impl Reading {
     /// Begins with the names behind `after`; keeps the smallest ones if they need more than `budget` bytes.
     pub(super) fn begin(directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
+        Self::begin_in(Names::default(), directory, after, budget)
+    }
+
+    /// Goes on behind the last of `names`, in the memory that they took.
+    pub(super) fn begin_behind(mut names: Names, directory: impl AsFd, budget: usize) -> Result<Self, Errno> {
+        let last = names.last().unwrap_or_default().to_vec();
+        names.clear();
+        Self::begin_in(names, directory, &last, budget)
+    }
+
+    fn begin_in(names: Names, directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
         seek(directory, SeekFrom::Start(0))?;
         let buffer = Vec::with_capacity(READ_BYTES);
-        Ok(Self { names: Names::default(), after: after.to_vec(), bound: None, budget, buffer })
+        Ok(Self { names, after: after.to_vec(), bound: None, budget, buffer })
     }
 
     /// Reads on until then; true when the directory is at its end.
@@ -50,8 +61,7 @@ impl Reading {
             if is_wanted && name != b"." && name != b".." {
                 self.names.push(name);
                 if self.names.weight() > self.budget {
-                    self.names.keep_smaller_half();
-                    self.bound = self.names.last().map(<[u8]>::to_vec);
+                    self.bound = self.names.keep_smaller_half();
                 }
             }
             // What the kernel has handed over cannot be asked for again.
@@ -112,18 +122,35 @@ impl Names {
         self.spans.dedup_by(|one, other| slice(bytes, *one) == slice(bytes, *other));
     }
 
-    fn keep_smaller_half(&mut self) {
-        self.sort();
+    /// Leaves the names unsorted, and gives the largest of those that are kept.
+    ///
+    /// In place: a copy would take half as much memory again.
+    fn keep_smaller_half(&mut self) -> Option<Vec<u8>> {
+        let last = self.spans.len().div_ceil(2).checked_sub(1)?;
+        let bytes = &self.bytes;
+        let by_name = |one: &(u32, u16), other: &(u32, u16)| slice(bytes, *one).cmp(slice(bytes, *other));
+        let (_, largest, _) = self.spans.select_nth_unstable_by(last, by_name);
+        let largest = slice(bytes, *largest).to_vec();
         self.complete = false;
-        self.spans.truncate(self.spans.len().div_ceil(2));
-        let mut kept = Vec::with_capacity(self.bytes.len());
-        for span in &mut self.spans {
-            let begin = kept.len();
-            kept.extend_from_slice(slice(&self.bytes, *span));
-            // Not longer than before, so it fits again.
-            span.0 = u32::try_from(begin).unwrap_or(u32::MAX);
+        self.spans.truncate(last + 1);
+        // In the order of the buffer, no name is moved onto one that is still to be moved.
+        self.spans.sort_unstable();
+        let mut end = 0;
+        for (begin, len) in &mut self.spans {
+            let from = *begin as usize;
+            self.bytes.copy_within(from..from + usize::from(*len), end);
+            // Not behind where it was, so it fits again.
+            *begin = u32::try_from(end).unwrap_or(u32::MAX);
+            end += usize::from(*len);
         }
-        self.bytes = kept;
+        self.bytes.truncate(end);
+        Some(largest)
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.complete = true;
     }
 }
 

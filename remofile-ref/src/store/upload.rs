@@ -57,25 +57,34 @@ impl Upload {
         for name in staging.names()?.iter().filter(|name| name.starts_with(PREFIX)) {
             let data = name.strip_suffix(ABOUT).unwrap_or(name);
             let Some(up) = data.strip_prefix(PREFIX).and_then(parse_hex).map(UploadId::new) else { continue };
-            let whole = Self::find(staging, up);
-            match whole.filter(|upload| upload.age < expiry) {
-                // Each has two names here.
-                Some(upload) if name == data => found.push((up, upload)),
-                Some(_) => {}
-                None => staging.remove(name)?,
+            match Self::find(staging, up) {
+                Ok(Some(upload)) if upload.age < expiry => {
+                    // Each has two names here.
+                    if name == data {
+                        found.push((up, upload));
+                    }
+                }
+                Ok(_) => staging.remove(name)?,
+                // [UP-3] What cannot be read now may be whole.
+                Err(errno) => tracing::warn!(%errno, name, "a staged upload cannot be looked at, and is left alone"),
             }
         }
         Ok(found)
     }
 
-    fn find(staging: &Staging, up: UploadId) -> Option<Self> {
-        let (path, size) = parse_about(&staging.read(&about_name(up), ABOUT_MAX).ok()?)?;
-        let written = staging.status(&data_name(up)).ok()?;
-        written.needs_file().ok()?;
-        let begun = staging.status(&about_name(up)).ok()?;
+    /// Nothing where the upload is in pieces.
+    fn find(staging: &Staging, up: UploadId) -> Result<Option<Self>, Errno> {
+        let (Some(about), Some(written), Some(begun)) = (
+            there(staging.read(&about_name(up), ABOUT_MAX))?,
+            there(staging.status(&data_name(up)))?,
+            there(staging.status(&about_name(up)))?,
+        ) else {
+            return Ok(None);
+        };
+        let Some((path, size)) = parse_about(&about).filter(|_| written.needs_file().is_ok()) else { return Ok(None) };
         let touched = i128::from(written.mtime_ns().max(begun.mtime_ns()));
         let age = u64::try_from(now_ns() - touched).map_or(Duration::ZERO, Duration::from_nanos);
-        Some(Self { path, size, age, looked_at: Instant::now(), begun: None })
+        Ok(Some(Self { path, size, age, looked_at: Instant::now(), begun: None }))
     }
 
     fn age(&self) -> Duration {
@@ -248,9 +257,9 @@ impl Store {
         }
     }
 
-    /// Whether an upload's file was taken away behind our back.
+    /// Whether an upload's file was taken away behind our back; one that cannot be looked at is not.
     fn is_missing(&self, up: UploadId) -> bool {
-        self.staging.as_ref().is_none_or(|staging| staging.status(&data_name(up)).is_err())
+        self.staging.as_ref().is_none_or(|staging| matches!(there(staging.status(&data_name(up))), Ok(None)))
     }
 
     /// Forgets an upload and removes its files.
@@ -385,6 +394,15 @@ impl Job for Commit {
 
 fn offset(off: u64) -> Refusal {
     Refusal { code: Code::Offset, detail: Detail::Offset(off), msg: None }
+}
+
+/// Nothing where there is no such file, or a link in its place.
+fn there<T>(found: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::NOENT | Errno::LOOP) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }
 
 fn data_name(up: UploadId) -> String {
