@@ -13,6 +13,7 @@ pub(crate) struct Waiver {
 }
 
 /// All of them, in the order of the specification.
+#[cfg(test)]
 pub(crate) fn all() -> &'static [Waiver] {
     WAIVERS
 }
