@@ -39,21 +39,22 @@ impl Redactor {
         let token = target.token.reveal();
         let mut texts = vec![token.to_owned(), hex(token.as_bytes()), listed(token.as_bytes())];
         texts.extend(secrets.iter().flat_map(|key| [hex(key), z85::encode(key), listed(key)]));
-        let mut bytes = vec![token.as_bytes().to_vec()];
+        // A message may hold a key as it is, or as a text.
+        let mut bytes: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
         bytes.extend(secrets.iter().map(|key| key.to_vec()));
         Self { target: target.clone(), texts, bytes, proofs: RefCell::default() }
     }
 
     /// A text without secrets.
     pub(crate) fn text(&self, text: &str) -> String {
-        let mut clean = text.to_owned();
+        let mut clean = without_notation(text);
         for secret in &self.texts {
             clean = clean.replace(secret, MARK);
         }
         for proof in self.proofs.borrow().iter() {
             clean = clean.replace(&hex(proof), MARK).replace(&listed(proof), MARK);
         }
-        without_notation(&clean)
+        clean
     }
 
     /// An outcome without secrets.

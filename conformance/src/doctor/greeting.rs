@@ -21,11 +21,11 @@ pub(super) struct Greeting {
 
 /// Greets, and reads the other's greeting.
 pub(super) fn exchange(mut stream: TcpStream, patience: Duration) -> Result<Greeting, Failure> {
-    let mut own = [0; LENGTH];
+    // Signature and version alone: a peer of another mechanism would hang up at the rest before it has named its own.
+    let mut own = [0; 12];
     own[0] = 0xff;
     own[9] = 0x7f;
     own[10] = 3;
-    own[12..17].copy_from_slice(b"CURVE");
     // A peer that closes at once shows when its bytes are read.
     let _ = stream.write_all(&own);
     let mut said = Vec::new();

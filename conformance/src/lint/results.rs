@@ -121,7 +121,8 @@ fn entry(value: &Value, findings: &mut Findings) {
             let none = !has("size") && !has("etag") && !has("mtime_ns");
             findings.unless(none, "ENTRY-2", || format!("a link or other as {value}"));
         }
-        _ => findings.add("ENTRY-1", format!("an entry of an unknown kind: {value}")),
+        Some(_) => findings.add("ENTRY-1", format!("an entry of an unknown kind: {value}")),
+        None => findings.add("OP-1", format!("an entry without a kind: {value}")),
     }
     if let Some(racy) = value.member("racy") {
         findings.unless(*racy == Value::Bool(true) && kind == Some("file"), "ENTRY-6", || format!("racy in {value}"));

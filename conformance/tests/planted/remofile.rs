@@ -178,12 +178,19 @@ fn right(operation: &Operation, directories: &mut BTreeSet<String>) -> Result<An
             directories.remove(path.as_str());
             Ok(Answer::Empty)
         }
-        Operation::List { path, after, .. } => {
+        Operation::List { path, after, limit, tree } => {
             let below = format!("{}/", path.as_str().trim_end_matches('/'));
             let names = directories.iter().filter_map(|name| name.strip_prefix(&below)).map(str::to_owned);
-            let listed = names.filter(|name| after.as_ref().is_none_or(|after| name > after));
-            let entries = listed.map(|name| remofile_proto::ListedEntry { name, entry: entry.clone() }).collect();
-            Ok(Answer::Listing(Listing { entries, more: false, skipped: 0 }))
+            let mut listed: Vec<String> = names
+                .filter(|name| *tree || !name.contains('/'))
+                .filter(|name| after.as_ref().is_none_or(|after| name > after))
+                .collect();
+            let page = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
+            let more = listed.len() > page;
+            listed.truncate(page);
+            let entries =
+                listed.into_iter().map(|name| remofile_proto::ListedEntry { name, entry: entry.clone() }).collect();
+            Ok(Answer::Listing(Listing { entries, more, skipped: 0 }))
         }
         Operation::Uploads { .. } => Ok(Answer::Uploads(Uploads::default())),
         _ => Ok(Answer::Empty),

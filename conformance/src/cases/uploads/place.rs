@@ -18,7 +18,7 @@ use std::{
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        must("commit-keeps-the-permissions-of-what-it-replaces", &["TARGET-10"])
+        must("a-committed-file-has-the-permissions-of-the-one-before", &["TARGET-10"])
             .needs(&[Need::Root, Need::Posix])
             .sends("over a file whose permissions are 0640, and over one with 0755, `commit` with `pre` any")
             .passes("The permissions are 0640 and 0755.")
