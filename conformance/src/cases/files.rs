@@ -147,8 +147,15 @@ impl Clock {
                 granularity /= 10;
             }
         }
-        let least = t.given(touch(&path, i64::MIN))?.entry()?.mtime_ns()?;
-        let most = t.given(touch(&path, i64::MAX))?.entry()?.mtime_ns()?;
+        // By both ways: one that stops short of what the other reaches is found out.
+        let mut ends = [i64::MAX, i64::MIN];
+        for time in [i64::MIN, i64::MAX] {
+            for request in [touch(&path, time), put(&path, "tick").arg("pre", "any").arg("mtime_ns", time)] {
+                let kept = t.given(request)?.entry()?.mtime_ns()?;
+                ends = [kept.min(ends[0]), kept.max(ends[1])];
+            }
+        }
+        let [least, most] = ends;
         Ok(Self { granularity, least, most })
     }
 

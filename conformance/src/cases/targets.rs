@@ -5,8 +5,11 @@ mod disk;
 use crate::{
     case::{Case, Need, must},
     cbor::Value,
-    code::{CHANGED, Code, EXISTS, NAME_CLASH, NOT_FILE, NOT_FOUND, OK},
-    request::{Request, append, begin, commit, copy, mkdir, put, rename, stat},
+    code::{
+        BAD_ARGS, BAD_NAME, BAD_OP, CHANGED, Code, DENIED, EXISTS, LIMIT, LOOP, NAME_CLASH, NO_UPLOAD, NOT_DIR,
+        NOT_EMPTY, NOT_FILE, NOT_FOUND, OK, TOO_LARGE,
+    },
+    request::{Request, append, begin, commit, copy, mkdir, put, read, remove, rename, stat, write},
     stop::Checked,
     trial::Trial,
 };
@@ -83,8 +86,44 @@ pub(super) fn cases() -> Vec<Case> {
     }
     cases.extend(moved_directories());
     cases.extend(folding());
+    cases.push(after_refusals());
     cases.extend(disk::cases());
     cases
+}
+
+/// Refusals of every step, each followed by a request that is fine.
+fn after_refusals() -> Case {
+    must("a-session-goes-on-behind-every-refusal", &["REFUSE-2", "REFUSE-1", "SEQ-6"])
+        .sends("Requests that are refused with one code after the other, and `write` and `stat` behind each")
+        .passes("Each has its code; what comes behind it is OK under the next number, and the content is as it was written.")
+        .run(|t| {
+            let (file, directory, missing) = (t.file("f", OLD)?, t.subdirectory("d")?, t.path("missing"));
+            t.file("d/f", OLD)?;
+            let up = t.id();
+            let refused = [
+                (Request { op: "unknown".into(), ..stat(&file) }, BAD_OP),
+                (stat(&file).arg("unknown", true), BAD_ARGS),
+                (read(&file, 0, t.server()?.chunk + 1), TOO_LARGE),
+                (stat(&"/d".repeat(129)), LIMIT),
+                (stat("/."), BAD_NAME),
+                (rename(&file, &file), LOOP),
+                (remove("/"), DENIED),
+                (append(up, 0, "x"), NO_UPLOAD),
+                (stat(&missing), NOT_FOUND),
+                (stat(&format!("{file}/x")), NOT_DIR),
+                (read(&directory, 0, 1), NOT_FILE),
+                (remove(&file).arg("etag", *b"another"), CHANGED),
+                (remove(&directory), NOT_EMPTY),
+                (put(&file, NEW), EXISTS),
+            ];
+            for (turn, (request, code)) in refused.into_iter().enumerate() {
+                t.expect(request, code)?;
+                let written = [u8::try_from(turn).unwrap_or_default()];
+                t.expect_ok(write(&file, 0, written))?;
+                t.expect_content(&file, &[&written, &OLD[1..]].concat())?;
+            }
+            Ok(())
+        })
 }
 
 fn by_row(op: &'static str, row: &'static Row) -> Case {
