@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(flush())?;
                 t.given(abort(up)).map(drop)
             }),
-        must("flush-answers-ok-in-a-new-process", &["FLUSH-1", "DUR-3"])
+        must("flush-answers-ok-in-a-new-process", &["FLUSH-1"])
             .needs(&[Need::Restart])
             .sends("`put`; a restart of the server; `flush`")
             .passes("OK, and the file is there.")
