@@ -74,7 +74,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("a-restart-ends-the-session", &["SES-21", "SES-19"])
+        must("a-restart-forgets-all-numbers", &["SES-21", "SES-19"])
             .needs(&[Need::Restart])
             .sends("`put`; a restart; the same message again, a next one, and `ping`, all of the old session; `hello`")
             .passes("NO_SESSION to all of the old session, which change nothing; a new one opens at once.")
