@@ -31,6 +31,8 @@ mod targets;
 mod uploads;
 mod writing;
 
+pub(crate) use properties::replay as replay_operations;
+
 use crate::case::Case;
 use std::sync::OnceLock;
 

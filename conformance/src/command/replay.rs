@@ -3,11 +3,12 @@
 use super::{Colours, run};
 use crate::{
     args::{Access, Choice, Judging, Replay, Run},
+    cases::replay_operations,
     exit::{Exit, Failure},
     verdict::Report,
 };
 use serde::{Deserialize, Serialize};
-use std::{env, fs, path::Path};
+use std::{env, fmt::Display, fs, path::Path};
 
 /// A failure that can be run again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +35,20 @@ const SCHEMA: u32 = 1;
 
 /// Runs a recording again.
 pub(super) fn replay(arguments: &Replay, colours: Colours) -> Result<Exit, Failure> {
-    let Recording::Case { case, with, seed, server, timeout_s, insecure, .. } = load(&arguments.file)?;
     let named = arguments.server.clone().or_else(|| env::var("REMOFILE_SERVER").ok().filter(|name| !name.is_empty()));
+    let text = read(&arguments.file)?;
+    if is_operations(&text) {
+        let case = replay_operations(&text).map_err(|error| wrong(&arguments.file, error))?;
+        let again = Run {
+            access: arguments.access.clone(),
+            hooks: arguments.hooks.clone(),
+            choice: Choice { repeat: 1, ..Choice::default() },
+            outputs: arguments.outputs.clone(),
+            ..Run::default()
+        };
+        return run::run_cases(&again, named.as_deref(), &[&case], colours);
+    }
+    let Recording::Case { case, with, seed, server, timeout_s, insecure, .. } = parse(&arguments.file, &text)?;
     let server = named.or_else(|| (arguments.hooks.spawn.is_none() && !server.is_empty()).then_some(server));
     let mut words: Vec<String> = server.filter(|_| arguments.hooks.spawn.is_none()).into_iter().collect();
     words.push(case);
@@ -78,16 +91,28 @@ pub(super) fn save(report: &Report, access: &Access, directory: &Path) -> Result
     Ok(())
 }
 
-fn load(path: &Path) -> Result<Recording, Failure> {
-    let wrong = |error: String| Failure::usage(format!("{}: {error}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let recording: Recording =
-        serde_json::from_str(&text).map_err(|error| wrong(format!("not what --save-failures writes: {error}")))?;
+fn wrong(path: &Path, error: impl Display) -> Failure {
+    Failure::usage(format!("{}: {error}", path.display()))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| wrong(path, error))
+}
+
+/// Whether it is the sequence of operations that a failed property printed.
+fn is_operations(text: &str) -> bool {
+    let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    json.as_ref().and_then(|json| json.get("kind")?.as_str()) == Some("operations")
+}
+
+fn parse(path: &Path, text: &str) -> Result<Recording, Failure> {
+    let recording: Recording = serde_json::from_str(text)
+        .map_err(|error| wrong(path, format!("neither what --save-failures writes nor operations: {error}")))?;
     let Recording::Case { schema, .. } = &recording;
     if *schema == SCHEMA {
         Ok(recording)
     } else {
-        Err(wrong(format!("written by another version of the suite: schema {schema}, not {SCHEMA}")))
+        Err(wrong(path, format!("written by another version of the suite: schema {schema}, not {SCHEMA}")))
     }
 }
 
@@ -122,7 +147,8 @@ mod tests {
         let (_directory, files) = saved(&report);
         assert_eq!(files.len(), 1);
         assert!(files[0].ends_with("y.replay.json"), "{files:?}");
-        let Recording::Case { case, seed, server, timeout_s, .. } = load(&files[0]).unwrap();
+        let Recording::Case { case, seed, server, timeout_s, .. } =
+            parse(&files[0], &read(&files[0]).unwrap()).unwrap();
         assert_eq!((case.as_str(), seed, server.as_str(), timeout_s), ("y", 42, "localhost:6768", 7));
     }
 
@@ -139,7 +165,7 @@ mod tests {
         let path = directory.path().join("x.json");
         for text in ["{}", "[]", "", r#"{"kind": "unheard-of"}"#] {
             fs::write(&path, text).unwrap();
-            assert_eq!(load(&path).unwrap_err().exit, Exit::Usage, "{text}");
+            assert_eq!(parse(&path, &read(&path).unwrap()).unwrap_err().exit, Exit::Usage, "{text}");
         }
     }
 }

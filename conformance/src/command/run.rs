@@ -48,17 +48,28 @@ pub(super) fn run(arguments: &Run, colours: Colours) -> Result<Exit, Failure> {
         print(&dry(&selected))?;
         return Ok(Exit::Conformant);
     }
+    run_cases(arguments, server.as_deref(), &selected, colours)
+}
+
+/// Runs cases that have been chosen, and reports.
+pub(super) fn run_cases(
+    arguments: &Run,
+    server: Option<&str>,
+    selected: &[&Case],
+    colours: Colours,
+) -> Result<Exit, Failure> {
+    let (every, choice) = (every_case(), &arguments.choice);
     let baseline = arguments.judging.baseline.as_deref().map(Baseline::load).transpose()?.unwrap_or_default();
-    let established = setup::establish(&arguments.access, &arguments.hooks, server.as_deref())?;
+    let established = setup::establish(&arguments.access, &arguments.hooks, server)?;
     let destinations = Destinations::open(&arguments.outputs)?;
     let environment =
         setup::environment(established, choice.seed.unwrap_or_else(setup::random_seed), &arguments.access);
     let redactor = Redactor::new(&environment.target.borrow());
     let interrupted = interruption()?;
-    let plan = Plan::new(&selected, choice.repeat, choice.shuffle);
+    let plan = Plan::new(selected, choice.repeat, choice.shuffle);
     let mut report = execute(&environment, &plan, &redactor, &interrupted, arguments, colours)
         .map_err(|failure| redacted(&redactor, failure))?;
-    report.server = redactor.text(server.as_deref().unwrap_or_default());
+    report.server = redactor.text(server.unwrap_or_default());
     report.strict = arguments.judging.strict;
     report.options = options(&arguments.access, &arguments.hooks).iter().map(|word| redactor.text(word)).collect();
     report.stale = baseline.apply(&mut report.outcomes, |id| every.iter().any(|case| case.id == id));

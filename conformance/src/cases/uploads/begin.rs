@@ -216,7 +216,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let shown = listed(t, up)?.and_then(|upload| upload.uint("size").ok());
                 t.equal("`size` in uploads", shown, Some(0))
             }),
-        must("an-upload-id-has-16-bytes", &["OP-4"])
+        must("begin-takes-ids-of-16-bytes-alone", &["OP-4"])
             .sends("`begin` with `up` of 15, 17 and 0 bytes, as a text of 16, and left out; and of 16 bytes")
             .passes("BAD_ARGS to all but the last.")
             .run(|t| {

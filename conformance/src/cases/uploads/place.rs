@@ -6,7 +6,6 @@ use crate::{
     code::{EXISTS, NOT_DIR, UNSUPPORTED_KIND},
     request::{commit, put},
     stop::{Checked, Stop, failed, not_applicable},
-    trial::Trial,
 };
 use std::{
     fs,
@@ -18,25 +17,6 @@ use std::{
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        must("a-committed-file-has-the-permissions-of-the-one-before", &["TARGET-10"])
-            .needs(&[Need::Root, Need::Posix])
-            .sends("over a file whose permissions are 0640, and over one with 0755, `commit` with `pre` any")
-            .passes("The permissions are 0640 and 0755.")
-            .run(|t| {
-                for mode in [0o640, 0o755] {
-                    let name = format!("f{mode:o}");
-                    let path = t.file(&name, b"old")?;
-                    let disk = t.on_disk(&name)?;
-                    permit(&disk, mode)?;
-                    let up = t.id();
-                    stage(t, up, &path, b"new")?;
-                    t.expect_ok(commit(up, b"new").arg("pre", "any"))?;
-                    let got = mode_of(&disk)?;
-                    t.check(got == mode, format!("the permissions are {got:04o}, not {mode:04o}"))?;
-                    t.expect_content(&path, b"new")?;
-                }
-                Ok(())
-            }),
         must("a-committed-file-has-the-permissions-of-a-new-one", &["TARGET-10"])
             .needs(&[Need::Root, Need::Posix])
             .sends("`put` of a file and `commit` of another, both new")
@@ -142,13 +122,18 @@ fn content(number: u8, most: usize) -> Vec<u8> {
     vec![number; most - usize::from(number)]
 }
 
-/// Reads a file over and over; gives what was wrong with it.
+/// Looks at a file over and over; gives what was wrong with it.
 fn watch(disk: &Path, most: usize, over: &AtomicBool) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("the file could not be read while it was replaced: {error}");
     while !over.load(Ordering::Relaxed) {
-        let bytes =
-            fs::read(disk).map_err(|error| format!("the file could not be read while it was replaced: {error}"))?;
+        // A name that is gone for a moment is found by looking often, a mix by reading.
+        for _ in 0..16 {
+            fs::symlink_metadata(disk).map_err(failed)?;
+        }
+        let bytes = fs::read(disk).map_err(failed)?;
         let number = bytes.first().copied().unwrap_or(u8::MAX);
-        if bytes.len() != most.saturating_sub(number.into()) || bytes.iter().any(|byte| *byte != number) {
+        let ends = [bytes.get(bytes.len() / 2), bytes.last()];
+        if bytes.len() != most.saturating_sub(number.into()) || ends.iter().any(|byte| *byte != Some(&number)) {
             return Err(format!("the file had {} bytes beginning with {number:#04x}, a mix of two", bytes.len()));
         }
     }
@@ -161,10 +146,6 @@ fn read(disk: &Path) -> Checked<Vec<u8>> {
 
 fn mode_of(disk: &Path) -> Checked<u32> {
     fs::metadata(disk).map(|metadata| metadata.permissions().mode() & 0o777).or_else(|error| cannot("look", &error))
-}
-
-fn permit(disk: &Path, mode: u32) -> Checked {
-    fs::set_permissions(disk, fs::Permissions::from_mode(mode)).or_else(|error| cannot("set permissions", &error))
 }
 
 /// The suite may run as somebody who may not do that in the served directory.
