@@ -1,5 +1,6 @@
 //! What goes wrong in a client, sorted by what its caller can do about it.
 
+use super::TreeTransferred;
 use crate::transport::EndpointError;
 use remofile_proto::{Busy, Code, PathError, Refusal, TokenError};
 use std::{io, path::PathBuf, time::Duration};
@@ -57,6 +58,8 @@ pub enum ClientError {
         operation: &'static str,
         /// Its path on the server; empty where it has none.
         path: String,
+        /// Why no session could be opened to look; none where looking does not tell.
+        source: Option<Box<ClientError>>,
     },
     /// The session was lost; nothing is in doubt.
     #[error("the session was lost: {reason}")]
@@ -102,9 +105,13 @@ pub enum ClientError {
         /// What the system said.
         source: io::Error,
     },
-    /// The caller cancelled.
+    /// The caller cancelled. What was transferred is kept, and the same call continues it; a change whose answer was
+    /// awaited may or may not have been made.
     #[error("cancelled")]
     Cancelled,
+    /// Some items of a directory failed; all others were transferred.
+    #[error("{} of {} items failed", .0.failed, .0.failed + .0.files + .0.unchanged)]
+    Incomplete(Box<TreeTransferred>),
     /// This machine cannot open an encrypted connection.
     #[error("no connection could be opened")]
     Transport(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,5 +1,6 @@
 //! The client: calls that block, over one session that is opened again when it is lost.
 
+mod cancel;
 mod channel;
 mod connect;
 mod download;
@@ -10,15 +11,19 @@ mod operations;
 mod options;
 mod part;
 mod payload;
+mod progress;
 mod remote_file;
 mod settle;
 mod source;
+mod transfer;
 mod tree;
 mod upload;
 
+pub use cancel::Cancel;
 pub use error::ClientError;
 pub use listing::RemoteListing;
 pub use options::ClientOptions;
+pub use progress::{Phase, Progress, TreeProgress};
 pub use remote_file::RemoteFile;
 pub use tree::TreeTransferred;
 
@@ -195,6 +200,11 @@ impl FileClient {
         self.channel.ping()
     }
 
+    /// Has calls from here on ended by `cancel`, in place of what ended them before.
+    pub fn set_cancel(&mut self, cancel: Cancel) {
+        self.channel.set_cancel(cancel);
+    }
+
     /// Ends the session and waits a little until the server has let go of it; a server that does not answer lets go
     /// when the lease ends.
     pub fn bye(mut self) {
@@ -239,16 +249,37 @@ impl FileClient {
 
     /// Sends one request and waits for its answer; nothing else is unanswered meanwhile.
     fn call(&mut self, operation: Operation, payload: Payload) -> Result<(Answer, Option<Content>), ClientError> {
+        self.attempt(operation, payload).map_err(|failed| failed.error)
+    }
+
+    /// Like [`FileClient::call`], and tells whether the request may have been executed all the same.
+    fn attempt(&mut self, operation: Operation, payload: Payload) -> Result<(Answer, Option<Content>), Failed> {
         let (name, path) = (operation.name(), path_of(&operation));
         let seq = self.submit(operation, payload)?;
         loop {
             // Answers to what a transfer gave up on are not news.
-            let completion = self.next_completion()?;
-            if completion.seq == seq {
-                let refused = |refusal| ClientError::Refused { operation: name, path, refusal };
-                return completion.result.map_err(refused);
+            match self.next_completion() {
+                Ok(Completion { seq: answered, .. }) if answered != seq => {}
+                Ok(completion) => {
+                    let refused = |refusal| ClientError::Refused { operation: name, path, refusal };
+                    return Ok(completion.result.map_err(refused)?);
+                }
+                Err(error) => return Err(Failed { error, in_doubt: self.channel.may_have_been_executed(seq) }),
             }
         }
+    }
+
+    /// A call whose progress begins with nothing known.
+    fn observed<T>(&mut self, call: impl FnOnce(&mut Self) -> Result<T, ClientError>) -> Result<T, ClientError> {
+        self.observer().leave();
+        let result = call(self);
+        self.observer().leave();
+        result
+    }
+
+    fn flush_observed(&mut self, path: Option<&Path>) -> Result<(), ClientError> {
+        self.observer().enter(Phase::Flushing, path, None);
+        self.flush()
     }
 
     fn entry(&mut self, operation: Operation, payload: Payload) -> Result<Entry, ClientError> {
@@ -268,6 +299,19 @@ impl FileClient {
     }
 }
 
+/// Why a request came to nothing, as far as that is known.
+struct Failed {
+    error: ClientError,
+    /// It may have been executed.
+    in_doubt: bool,
+}
+
+impl From<ClientError> for Failed {
+    fn from(error: ClientError) -> Self {
+        Self { error, in_doubt: false }
+    }
+}
+
 impl Drop for FileClient {
     fn drop(&mut self) {
         self.channel.send_bye();
@@ -284,8 +328,8 @@ fn unexpected(operation: &'static str, answer: &Answer) -> ClientError {
     ClientError::Protocol { reason: format!("{operation} was answered with {answer:?}") }
 }
 
-/// The path that a user knows an operation by; empty where it has none.
-fn path_of(operation: &Operation) -> String {
+/// The path that a user knows an operation by.
+fn subject(operation: &Operation) -> Option<&Path> {
     match operation {
         Operation::Stat { path }
         | Operation::List { path, .. }
@@ -297,8 +341,13 @@ fn path_of(operation: &Operation) -> String {
         | Operation::Truncate { path, .. }
         | Operation::Touch { path, .. }
         | Operation::Remove { path, .. }
-        | Operation::Begin { path, .. } => path.to_string(),
-        Operation::Move { from, .. } | Operation::Copy { from, .. } => from.to_string(),
-        _ => String::new(),
+        | Operation::Begin { path, .. } => Some(path),
+        Operation::Move { from, .. } | Operation::Copy { from, .. } => Some(from),
+        _ => None,
     }
+}
+
+/// The same as text, empty where it has none.
+fn path_of(operation: &Operation) -> String {
+    subject(operation).map(Path::to_string).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ mod std_io;
 use super::{
     ClientError, FileClient,
     payload::{Content, Payload},
-    settle::{ATTEMPTS, in_doubt},
+    settle::{ATTEMPTS, doubt},
 };
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Path, Precondition, Refusal};
 use std::collections::VecDeque;
@@ -407,16 +407,19 @@ impl<'a> RemoteFile<'a> {
         for write in &mut self.behind {
             write.seq = None;
         }
-        let doubt = is_overtaken.then(|| self.doubt());
+        if is_overtaken {
+            let doubt = self.doubt();
+            self.failed.get_or_insert(doubt);
+        }
         self.client.reopen()?;
-        doubt.map_or(Ok(()), Err)
+        self.report()
     }
 
     /// Gives up the writes without an answer [LOST-1].
     fn doubt(&mut self) -> ClientError {
         self.etag = None;
         match self.behind.drain(..).next() {
-            Some(write) => in_doubt(&write.operation),
+            Some(write) => doubt(&write.operation),
             None => ClientError::SessionLost { reason: "it was lost again and again".to_owned() },
         }
     }

@@ -68,6 +68,7 @@ impl Channel {
         self.stream = Stream::new(self.now(), self.session, window, patience(&self.options));
         self.heard = Instant::now();
         self.welcome = welcome;
+        self.pending = None;
         self.is_over = false;
     }
 
