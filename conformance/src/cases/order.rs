@@ -1,0 +1,89 @@
+//! Section 14: codes, and which one wins. A table of operations and defects; every pair of defects is tried.
+
+mod arguments;
+mod defects;
+mod operations;
+
+use crate::{
+    case::{Case, must},
+    code::{BAD_MESSAGE, Code, NO_SESSION, OK, SEQ},
+    stop::{Checked, Stop, failed},
+    trial::Trial,
+};
+use defects::{Attempt, Defect};
+use operations::Operation;
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for operation in operations::all() {
+        for defect in defects::of(&operation) {
+            cases.push(precedence(operation.clone(), defect));
+        }
+    }
+    cases.extend(arguments::cases());
+    cases
+}
+
+/// The case of one operation and one defect: alone, and together with each that comes later in the order.
+fn precedence(operation: Operation, defect: Defect) -> Case {
+    let id = format!("{}-with-{}-is-{}", operation.name, defect.name, words(defect.code));
+    let sends =
+        format!("`{}` with {} alone, and with each defect that comes later", operation.name, spaced(defect.name));
+    let passes = format!("{} to every one, the step of the order that comes first; nothing changes.", defect.code);
+    must(&id, defect.requirements()).sends(sends).passes(passes).run(move |t| {
+        operations::furnish(t)?;
+        let before = t.snapshot()?;
+        let outcome = tries(t, &operation, &defect);
+        // The twin differs in the defect alone; if that is refused too, the refusals say nothing.
+        let unchanged = if outcome.is_ok() { t.expect_unchanged(&before) } else { Ok(()) };
+        let control = operation.base(t)?;
+        t.control(control)?;
+        outcome.and(unchanged)
+    })
+}
+
+fn tries(t: &mut Trial, operation: &Operation, defect: &Defect) -> Checked {
+    attempt(t, operation, &[defect])?;
+    for later in defects::of(operation) {
+        if later.step > defect.step && later.slot != defect.slot {
+            attempt(t, operation, &[defect, &later])?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends the operation with these defects, the first of which decides.
+fn attempt(t: &mut Trial, operation: &Operation, wrong: &[&Defect]) -> Checked {
+    let mut attempt = Attempt::new(t, operation.base(t)?);
+    let mut ordered = wrong.to_vec();
+    // A target that depends on the source is made after it.
+    ordered.sort_by_key(|defect| defect.slot);
+    for defect in &ordered {
+        (defect.apply)(&mut attempt, t)?;
+    }
+    let names: Vec<_> = wrong.iter().map(|defect| spaced(defect.name)).collect();
+    let wanted = wrong[0].code;
+    let (session, seq) = (attempt.session, attempt.seq);
+    t.send_raw(&attempt.frames(), Some((session, seq)))?;
+    let reply = if session == t.session { t.final_reply(seq)? } else { t.reply_of(session, seq)? };
+    if !matches!(reply.code, BAD_MESSAGE | SEQ | NO_SESSION) {
+        t.next += 1;
+    }
+    if reply.code == wanted {
+        return Ok(());
+    }
+    let what = format!("{} with {} was answered {}, not {wanted}", operation.name, names.join(" and "), reply.code);
+    match reply.code {
+        // What was executed by mistake has used the fixture up: nothing behind it can be judged.
+        OK => Err(Stop::Failed(format!("{what}: it was executed"))),
+        _ => failed(what),
+    }
+}
+
+fn words(code: Code) -> String {
+    code.to_string().to_lowercase().replace('_', "-")
+}
+
+fn spaced(name: &str) -> String {
+    name.replace('-', " ")
+}

@@ -1,0 +1,276 @@
+//! Section 10: kinds, targets and refusals.
+
+mod disk;
+
+use crate::{
+    case::{Case, Need, must},
+    code::{CHANGED, Code, EXISTS, NAME_CLASH, NOT_FILE, NOT_FOUND, OK},
+    request::{Request, append, begin, commit, copy, mkdir, put, rename, stat},
+    stop::Checked,
+    trial::Trial,
+};
+
+const OLD: &[u8] = b"what was there";
+const NEW: &[u8] = b"what comes in its place";
+
+/// The operations that the target rules are for.
+const MAKERS: [&str; 4] = ["put", "copy", "move", "commit"];
+
+/// What stands at the target, what `pre` says, what the answer is, and by which rules.
+struct Row {
+    id: &'static str,
+    there: There,
+    pre: Pre,
+    code: Code,
+    checks: &'static [&'static str],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum There {
+    Nothing,
+    File,
+    Directory,
+    FullDirectory,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pre {
+    LeftOut,
+    Absent,
+    Any,
+    /// The etag of what is there.
+    Etag,
+    /// The etag of another file.
+    OtherEtag,
+    /// The etag that the file had before it was replaced.
+    OldEtag,
+}
+
+const ROWS: &[Row] = &[
+    row("makes-what-is-not-there", There::Nothing, Pre::LeftOut, OK, &["TARGET-4"]),
+    row("makes-what-is-to-be-absent", There::Nothing, Pre::Absent, OK, &["TARGET-4"]),
+    row("with-any-makes-what-is-not-there", There::Nothing, Pre::Any, OK, &["TARGET-1"]),
+    row("replaces-nothing-unasked", There::File, Pre::LeftOut, EXISTS, &["TARGET-4"]),
+    row("replaces-nothing-that-is-to-be-absent", There::File, Pre::Absent, EXISTS, &["TARGET-4"]),
+    row("with-any-replaces-a-file", There::File, Pre::Any, OK, &["TARGET-1"]),
+    row("with-its-etag-replaces-a-file", There::File, Pre::Etag, OK, &["TARGET-7"]),
+    row("with-another-etag-replaces-nothing", There::File, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
+    row("with-an-old-etag-replaces-nothing", There::File, Pre::OldEtag, CHANGED, &["TARGET-7", "ENTRY-3"]),
+    row("with-an-etag-makes-nothing", There::Nothing, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
+    row("on-a-directory-is-refused-as-existing", There::Directory, Pre::LeftOut, EXISTS, &["TARGET-4"]),
+    row("with-any-does-not-replace-a-directory", There::Directory, Pre::Any, NOT_FILE, &["TARGET-5"]),
+    row("with-any-does-not-replace-a-full-directory", There::FullDirectory, Pre::Any, NOT_FILE, &["TARGET-5"]),
+    row(
+        "with-an-etag-on-a-directory-is-not-file",
+        There::Directory,
+        Pre::OtherEtag,
+        NOT_FILE,
+        &["TARGET-5", "TARGET-1"],
+    ),
+];
+
+const fn row(id: &'static str, there: There, pre: Pre, code: Code, checks: &'static [&'static str]) -> Row {
+    Row { id, there, pre, code, checks }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for op in MAKERS {
+        cases.extend(ROWS.iter().map(|row| by_row(op, row)));
+        cases.push(at_the_root(op));
+        cases.push(below_nothing(op));
+    }
+    cases.extend(moved_directories());
+    cases.extend(folding());
+    cases.extend(disk::cases());
+    cases
+}
+
+fn by_row(op: &'static str, row: &'static Row) -> Case {
+    let sends = format!("`{op}` with pre {:?} onto {:?}", row.pre, row.there);
+    let passes = if row.code == OK {
+        "OK, and the target has exactly the new content.".to_owned()
+    } else {
+        format!("{}, and nothing changes; with a `pre` or target that fits, OK.", row.code)
+    };
+    must(&format!("{op}-{}", row.id), row.checks).sends(sends).passes(passes).run(move |t| {
+        let target = t.path("target");
+        let request = maker(t, op, &target)?;
+        let stale = stand(t, row.there, &target)?;
+        let request = with_pre(t, request, row.pre, &target, stale)?;
+        if row.code == OK {
+            let entry = t.expect_ok(request)?.entry()?;
+            t.equal("the size in the entry", entry.size()?, NEW.len() as u64)?;
+            return t.expect_content(&target, NEW);
+        }
+        t.expect_refused(request.clone(), row.code)?;
+        if op == "commit" {
+            // It goes to the path of its begin: the twin is one that may replace what is there.
+            return fitting_commit(t, row.there, &target);
+        }
+        let free = t.path("free");
+        t.control(request.without("pre").arg(target_key(op), free)).map(drop)
+    })
+}
+
+/// A request of the operation that makes `target` of the new content.
+fn maker(t: &mut Trial, op: &str, target: &str) -> Checked<Request> {
+    Ok(match op {
+        "put" => put(target, NEW),
+        "commit" => {
+            let up = t.id();
+            t.given(begin(up, target))?;
+            t.given(append(up, 0, NEW))?;
+            commit(up, NEW)
+        }
+        _ => {
+            let source = t.file("source", NEW)?;
+            if op == "copy" { copy(&source, target) } else { rename(&source, target) }
+        }
+    })
+}
+
+/// Puts at the target what the row says; gives an etag that a file there no longer has.
+fn stand(t: &mut Trial, there: There, target: &str) -> Checked<Vec<u8>> {
+    match there {
+        There::Nothing => Ok(Vec::new()),
+        There::File => {
+            t.given(put(target, b"an earlier content of another size".as_slice()))?;
+            let stale = t.entry(target)?.etag()?;
+            t.given(put(target, OLD).arg("pre", "any"))?;
+            Ok(stale)
+        }
+        There::Directory | There::FullDirectory => {
+            t.given(mkdir(target))?;
+            if there == There::FullDirectory {
+                t.given(put(&format!("{target}/inner"), OLD))?;
+            }
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn with_pre(t: &mut Trial, request: Request, pre: Pre, target: &str, stale: Vec<u8>) -> Checked<Request> {
+    Ok(match pre {
+        Pre::LeftOut => request,
+        Pre::Absent => request.arg("pre", "absent"),
+        Pre::Any => request.arg("pre", "any"),
+        Pre::Etag => {
+            let etag = t.entry(target)?.etag()?;
+            request.arg("pre", etag)
+        }
+        Pre::OtherEtag => {
+            let other = t.file("unrelated", b"a file of its own")?;
+            let etag = t.entry(&other)?.etag()?;
+            request.arg("pre", etag)
+        }
+        Pre::OldEtag => request.arg("pre", stale),
+    })
+}
+
+fn fitting_commit(t: &mut Trial, there: There, target: &str) -> Checked {
+    let up = t.staged()?.first().map(|(up, _)| up.clone()).unwrap_or_default();
+    let up = <[u8; 16]>::try_from(up.as_slice()).unwrap_or_default();
+    if matches!(there, There::Directory | There::FullDirectory) {
+        if there == There::FullDirectory {
+            t.given(crate::request::remove(&format!("{target}/inner")))?;
+        }
+        t.given(crate::request::remove(target))?;
+    }
+    t.control(commit(up, NEW).arg("pre", "any")).map(drop)
+}
+
+fn target_key(op: &str) -> &'static str {
+    if op == "put" { "path" } else { "to" }
+}
+
+fn at_the_root(op: &'static str) -> Case {
+    must(&format!("{op}-does-not-replace-the-root"), &["TARGET-4", "TARGET-5"])
+        .sends(format!("`{op}` onto `/`, with pre left out and with pre any"))
+        .passes("EXISTS and NOT_FILE.")
+        .run(move |t| {
+            let request = maker(t, op, "/")?;
+            t.expect_refused(request.clone(), EXISTS)?;
+            t.expect_refused(request.clone().arg("pre", "any"), NOT_FILE)?;
+            if op == "commit" {
+                let target = t.path("free");
+                let twin = maker(t, op, &target)?;
+                return t.control(twin).map(drop);
+            }
+            let free = t.path("free");
+            t.control(request.arg(target_key(op), free)).map(drop)
+        })
+}
+
+fn below_nothing(op: &'static str) -> Case {
+    must(&format!("{op}-makes-no-directories"), &["PATH-13"])
+        .sends(format!("`{op}` to a path whose directory does not exist, and again when it does"))
+        .passes("NOT_FOUND, then OK.")
+        .run(move |t| {
+            let target = t.path("missing/target");
+            let request = maker(t, op, &target)?;
+            t.expect_refused(request.clone(), NOT_FOUND)?;
+            t.subdirectory("missing")?;
+            t.control(request).map(drop)
+        })
+}
+
+fn moved_directories() -> Vec<Case> {
+    let onto = |id: &'static str, there: There, pre: &'static str, code: Code, checks: &'static [&'static str]| {
+        must(id, checks)
+            .sends(format!("`move` of a directory onto {there:?} with pre {pre}"))
+            .passes(format!("{code}; onto nothing, OK with all that is in it."))
+            .run(move |t| {
+                let source = t.subdirectory("source")?;
+                t.given(put(&format!("{source}/inner"), NEW))?;
+                let target = t.path("target");
+                stand(t, there, &target)?;
+                t.expect_refused(rename(&source, &target).arg("pre", pre), code)?;
+                let free = t.path("free");
+                t.control(rename(&source, &free).arg("pre", pre))?;
+                t.expect_content(&format!("{free}/inner"), NEW)?;
+                t.expect_absent(&source)
+            })
+    };
+    vec![
+        onto("a-directory-is-not-moved-onto-a-file", There::File, "any", NOT_FILE, &["TARGET-5"]),
+        onto("a-directory-is-not-moved-onto-an-empty-directory", There::Directory, "any", NOT_FILE, &["TARGET-5"]),
+        onto("a-directory-is-not-moved-onto-a-full-directory", There::FullDirectory, "any", NOT_FILE, &["TARGET-5"]),
+        onto("a-directory-moved-onto-a-file-unasked-exists", There::File, "absent", EXISTS, &["TARGET-4"]),
+        onto("a-directory-moved-onto-a-directory-unasked-exists", There::Directory, "absent", EXISTS, &["TARGET-4"]),
+    ]
+}
+
+fn folding() -> Vec<Case> {
+    let mut cases: Vec<Case> = MAKERS.into_iter().map(clash).collect();
+    cases.push(
+        must("a-name-is-moved-to-another-spelling-of-itself", &["TARGET-2"])
+            .needs(&[Need::Folds])
+            .sends("`move` of a file to its own name in capitals")
+            .passes("OK, and the listing has the new spelling alone.")
+            .run(|t| {
+                let (lower, upper) = (t.file("spelling", OLD)?, t.path("SPELLING"));
+                t.expect_ok(rename(&lower, &upper))?;
+                let directory = t.directory().to_owned();
+                let names = t.given(crate::request::list(&directory))?.names()?;
+                t.equal("the names", names, ["SPELLING"])
+            }),
+    );
+    cases
+}
+
+fn clash(op: &'static str) -> Case {
+    must(&format!("{op}-onto-another-spelling-is-a-clash"), &["TARGET-3", "TARGET-1"])
+        .needs(&[Need::Folds])
+        .sends(format!("`{op}` with pre any to a name that is there in lower case, in capitals"))
+        .passes("NAME_CLASH, and OK to the spelling that is there.")
+        .run(move |t| {
+            let lower = t.file("spelling", OLD)?;
+            let upper = t.path("SPELLING");
+            let request = maker(t, op, &upper)?.arg("pre", "any");
+            t.expect_refused(request.clone(), NAME_CLASH)?;
+            let twin = if op == "commit" { maker(t, op, &lower)? } else { request.arg(target_key(op), lower.as_str()) };
+            t.control(twin.arg("pre", "any"))?;
+            t.expect_ok(stat(&lower)).map(drop)
+        })
+}

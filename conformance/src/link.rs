@@ -1,0 +1,184 @@
+//! A connection to the server: a ZeroMQ socket, secured as the user said.
+
+use remofile_proto::{Keys, SessionId, Token};
+use std::time::{Duration, Instant};
+use zmq::{Context, POLLIN, Socket, SocketType};
+
+/// Frames as they stand in a message.
+pub(crate) type Frames = Vec<Vec<u8>>;
+
+/// How the connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// CURVE with the server key that the token gives.
+    Derived,
+    /// CURVE with a server key of its own.
+    Pinned([u8; 32]),
+    /// None, by name.
+    Insecure,
+}
+
+/// Where the server is, and what opens it.
+#[derive(Clone)]
+pub(crate) struct Target {
+    /// As libzmq takes it, `tcp://…`.
+    pub(crate) endpoint: String,
+    pub(crate) security: Security,
+    pub(crate) token: Token,
+}
+
+/// The kind of socket at this end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    Dealer,
+    Req,
+    /// REQ that numbers its requests in a frame of its own, and may send again without an answer.
+    ReqCorrelate,
+}
+
+/// A socket that is connected, or on the way.
+pub(crate) struct Link {
+    socket: Socket,
+    pattern: Pattern,
+}
+
+/// The keys at this end.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    /// The key that the server has to prove.
+    pub(crate) server: [u8; 32],
+    pub(crate) public: [u8; 32],
+    pub(crate) secret: [u8; 32],
+}
+
+impl Target {
+    /// The keys of an admitted client; none without CURVE.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        let keys = Keys::derive(&self.token);
+        let server = match self.security {
+            Security::Derived => *keys.server.public(),
+            Security::Pinned(key) => key,
+            Security::Insecure => return None,
+        };
+        Some(Credentials { server, public: *keys.client.public(), secret: *keys.client.secret() })
+    }
+
+    /// hello's `auth` for a session [KEY-7].
+    pub(crate) fn auth(&self, session: [u8; 16]) -> [u8; 32] {
+        Keys::derive(&self.token).hello.auth(SessionId::new(session))
+    }
+
+    /// The host and port, for what goes there without libzmq.
+    pub(crate) fn address(&self) -> &str {
+        self.endpoint.strip_prefix("tcp://").unwrap_or(&self.endpoint)
+    }
+}
+
+impl Link {
+    /// Connects with the target's own keys.
+    pub(crate) fn open(context: &Context, target: &Target, pattern: Pattern) -> Result<Self, zmq::Error> {
+        Self::open_with(context, &target.endpoint, target.credentials().as_ref(), pattern)
+    }
+
+    /// Connects with any keys, or none.
+    pub(crate) fn open_with(
+        context: &Context,
+        endpoint: &str,
+        credentials: Option<&Credentials>,
+        pattern: Pattern,
+    ) -> Result<Self, zmq::Error> {
+        let kind = if pattern == Pattern::Dealer { SocketType::DEALER } else { SocketType::REQ };
+        let socket = context.socket(kind)?;
+        socket.set_linger(0)?;
+        // A window of the largest size has to fit, resent and all.
+        socket.set_sndhwm(8_192)?;
+        socket.set_rcvhwm(8_192)?;
+        socket.set_reconnect_ivl(100)?;
+        socket.set_ipv6(endpoint.contains('['))?;
+        if pattern == Pattern::ReqCorrelate {
+            socket.set_req_correlate(true)?;
+            socket.set_req_relaxed(true)?;
+        }
+        if let Some(keys) = credentials {
+            socket.set_curve_serverkey(&keys.server)?;
+            socket.set_curve_publickey(&keys.public)?;
+            socket.set_curve_secretkey(&keys.secret)?;
+        }
+        socket.connect(endpoint)?;
+        Ok(Self { socket, pattern })
+    }
+
+    /// The kind of socket.
+    pub(crate) fn pattern(&self) -> Pattern {
+        self.pattern
+    }
+
+    /// The socket itself, for monitors and the like.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Sends what goes behind the delimiter.
+    pub(crate) fn send(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
+        match self.pattern {
+            Pattern::Dealer => {
+                let delimited: Vec<&[u8]> = std::iter::once(&[][..]).chain(frames.iter().map(Vec::as_slice)).collect();
+                self.socket.send_multipart(delimited, zmq::DONTWAIT)
+            }
+            Pattern::Req | Pattern::ReqCorrelate => self.socket.send_multipart(frames, zmq::DONTWAIT),
+        }
+    }
+
+    /// Sends frames as they are, without a delimiter of our own (DEALER only).
+    pub(crate) fn send_bare(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
+        self.socket.send_multipart(frames, zmq::DONTWAIT)
+    }
+
+    /// The next message, with all its frames; `None` when none came until the deadline.
+    pub(crate) fn receive(&self, deadline: Instant) -> Result<Option<Frames>, zmq::Error> {
+        loop {
+            match self.socket.recv_multipart(zmq::DONTWAIT) {
+                Ok(frames) => return Ok(Some(frames)),
+                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            // Rounded up, so that the last millisecond is waited for and not spun through.
+            let wait = i64::try_from(left.as_millis()).unwrap_or(i64::MAX - 1) + 1;
+            match self.socket.poll(POLLIN, wait) {
+                Ok(_) | Err(zmq::Error::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Splits a message of this link at its delimiter; `None` where it has none.
+    pub(crate) fn split(&self, frames: Frames) -> Option<(Frames, Frames)> {
+        if self.pattern != Pattern::Dealer {
+            return Some((Vec::new(), frames));
+        }
+        let delimiter = frames.iter().position(Vec::is_empty)?;
+        let mut prefix = frames;
+        let behind = prefix.split_off(delimiter + 1);
+        Some((prefix, behind))
+    }
+}
+
+/// How long to wait for what depends on the path to the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// The median round trip.
+    pub(crate) round_trip: Duration,
+    /// How long an answer may take without a PENDING.
+    pub(crate) answer: Duration,
+}
+
+impl Patience {
+    /// `answer` as the user said it, but never less than thirty round trips.
+    pub(crate) fn new(round_trip: Duration, answer: Duration) -> Self {
+        Self { round_trip, answer: answer.max(round_trip * 30) }
+    }
+}

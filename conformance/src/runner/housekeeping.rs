@@ -1,0 +1,118 @@
+//! Whether the server still serves, and leaving it as it was found.
+
+use super::{Runner, SANITY};
+use crate::{
+    case::Case,
+    code::{NOT_FOUND, OK},
+    journal::Journal,
+    link::Pattern,
+    peer::Peer,
+    request::{abort, list, remove, stat, uploads},
+    stop::Checked,
+};
+
+impl Runner<'_> {
+    /// Whether a new client is answered.
+    pub(super) fn is_alive(&self) -> bool {
+        let peer = Peer::new("probe", &self.environment, &Journal::shared(), Pattern::Dealer);
+        peer.is_ok_and(|mut peer| {
+            let hello = peer.hello_request();
+            peer.call(hello).is_ok_and(|reply| {
+                if reply.code == OK {
+                    self.environment.last_session.set(Some(peer.session));
+                }
+                true
+            })
+        })
+    }
+
+    /// Notes after which case the server was gone, and starts it again where that is possible.
+    pub(super) fn bury(&mut self, case: &Case) {
+        self.suspect.get_or_insert_with(|| if case.id.is_empty() { SANITY.to_owned() } else { case.id.clone() });
+        let mut server = self.environment.server.borrow_mut();
+        if server.can_restart() && server.kill_and_restart().is_ok() {
+            self.environment.last_session.set(None);
+        }
+    }
+
+    /// Whether the run's directory is there.
+    pub(super) fn has_directory(&self, peer: &mut Peer) -> Checked<bool> {
+        Ok(peer.call(stat(&self.environment.run_directory))?.code != NOT_FOUND)
+    }
+
+    /// Removes everything that the run made; gives what could not be removed.
+    pub(super) fn clean_up(&mut self) -> Vec<String> {
+        let directory = self.environment.run_directory.clone();
+        if self.cases_run == 0 || self.welcome.as_ref().is_none_or(|welcome| welcome.ro) {
+            return Vec::new();
+        }
+        let journal = Journal::shared();
+        let cleaned = Peer::new("cleaner", &self.environment, &journal, Pattern::Dealer).and_then(|mut peer| {
+            if let Some(mut old) = self.peer.take() {
+                old.rest(&journal);
+                old.close()?;
+            }
+            peer.open()?;
+            let left = clean(&mut peer, &directory)?;
+            peer.close()?;
+            Ok(left)
+        });
+        cleaned.unwrap_or_else(|stop| vec![format!("{directory}: {}", stop.text())])
+    }
+}
+
+/// Discards what is staged for the directory and removes the tree, the deepest first.
+fn clean(peer: &mut Peer, directory: &str) -> Checked<Vec<String>> {
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let request = uploads();
+        let page = peer.call(match &after {
+            Some(after) => request.arg("after", after.as_slice()),
+            None => request,
+        })?;
+        let staged = page.items("uploads")?;
+        for upload in &staged {
+            let up = upload.bytes("up")?.to_vec();
+            if upload.text("path")?.starts_with(directory) {
+                let id = <[u8; 16]>::try_from(up.as_slice()).unwrap_or_default();
+                peer.call(abort(id))?;
+            }
+            after = Some(up);
+        }
+        if staged.is_empty() || !page.bool("more")? {
+            break;
+        }
+    }
+    if peer.call(stat(directory))?.code == NOT_FOUND {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = peer.call(list(directory).arg("tree", true).arg("after", after.as_str()))?;
+        for entry in page.items("entries")? {
+            after = entry.text("name")?.to_owned();
+            names.push(format!("{directory}/{after}"));
+        }
+        if !page.bool("more")? {
+            break;
+        }
+    }
+    names.reverse();
+    names.push(directory.to_owned());
+    let window = usize::try_from(peer.welcome()?.window).unwrap_or(1);
+    let mut left = Vec::new();
+    for paths in names.chunks(window) {
+        let mut sent = Vec::new();
+        for path in paths {
+            sent.push((peer.send(&remove(path))?, path));
+        }
+        for (seq, path) in sent {
+            let reply = peer.final_reply(seq)?;
+            if reply.code != OK && reply.code != NOT_FOUND {
+                left.push(format!("{path}: {}", reply.code));
+            }
+        }
+    }
+    Ok(left)
+}

@@ -1,0 +1,50 @@
+//! Why a case ends before its end.
+
+/// What a step of a case gives: `?` ends the case.
+pub(crate) type Checked<T = ()> = Result<T, Stop>;
+
+/// Why a case ends before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The server did what the requirement forbids, or not what it demands.
+    Failed(String),
+    /// The server did not answer; it may be wedged or dead.
+    Silent(String),
+    /// A step that the check builds upon, or its positive control, failed: nothing can be said.
+    Untestable(String),
+    /// The check does not apply to this server, and this shows it.
+    NotApplicable(String),
+    /// The suite failed.
+    Harness(String),
+}
+
+impl Stop {
+    /// What happened, in a sentence.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Stop::Failed(text)
+            | Stop::Silent(text)
+            | Stop::Untestable(text)
+            | Stop::NotApplicable(text)
+            | Stop::Harness(text) => text,
+        }
+    }
+
+    /// The same where a step that is not the check itself failed.
+    pub(crate) fn as_prerequisite(self, role: &str) -> Stop {
+        match self {
+            Stop::Failed(text) => Stop::Untestable(format!("{role} failed: {text}")),
+            other => other,
+        }
+    }
+}
+
+/// A check that failed.
+pub(crate) fn failed<T>(what: impl Into<String>) -> Checked<T> {
+    Err(Stop::Failed(what.into()))
+}
+
+/// A check that does not apply, with the evidence.
+pub(crate) fn not_applicable<T>(evidence: impl Into<String>) -> Checked<T> {
+    Err(Stop::NotApplicable(evidence.into()))
+}
