@@ -302,6 +302,10 @@ impl Channel {
                     }
                     Err(error) => return Err(self.broken(&error)),
                 };
+                let len = if let Operation::Read { len, .. } = operation { len } else { u64::MAX };
+                if message.last().is_some_and(|payload| payload.len() as u64 > len) {
+                    return Err(self.broken(&"a payload is longer than what was asked for"));
+                }
                 let result = result.map(|answer| {
                     let content = matches!(answer, Answer::Read(_)).then(|| message.pop()).flatten().map(Content);
                     (answer, content)

@@ -57,10 +57,13 @@ pub struct TreeProgress {
     pub total_bytes: u64,
 }
 
+/// What is told.
+type Watcher = Box<dyn FnMut(&Progress) + Send>;
+
 /// Tells whoever watches.
 #[derive(Default)]
 pub(super) struct Observer {
-    watcher: Option<Box<dyn FnMut(&Progress) + Send>>,
+    watcher: Option<Watcher>,
     now: Option<Progress>,
 }
 

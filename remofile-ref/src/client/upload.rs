@@ -100,6 +100,7 @@ impl FileClient {
             pre,
             up: source.upload_id(self.welcome().root, target),
             status: TransferStatus::New,
+            reached: None,
             transferred: 0,
             commit_in_doubt: None,
         };
@@ -138,6 +139,8 @@ struct StagedUpload<'a> {
     pre: &'a Precondition,
     up: UploadId,
     status: TransferStatus,
+    /// How far this call has come as far as it knows, in bytes from the beginning.
+    reached: Option<u64>,
     transferred: u64,
     /// The hash of a commit that was sent and has had no reply.
     commit_in_doubt: Option<Digest>,
@@ -162,8 +165,10 @@ impl StagedUpload<'_> {
                 hasher.finalize().as_bytes() == staged.hash.as_bytes()
             };
             if matches {
-                if self.transferred == 0 {
-                    self.status = TransferStatus::Resumed;
+                match self.reached {
+                    None => self.status = TransferStatus::Resumed,
+                    // Sent by this call, and the answers were lost.
+                    Some(reached) => self.transferred += staged.off.saturating_sub(reached),
                 }
             } else {
                 client.abort(self.up)?;
@@ -171,6 +176,7 @@ impl StagedUpload<'_> {
                 hasher = blake3::Hasher::new();
             }
         }
+        self.reached = Some(staged.off);
         self.append_all(client, staged.off, &mut hasher)?;
         self.source.check_unchanged()?;
         client.observer().enter(Phase::Committing, Some(self.target), Some(self.source.size()));
@@ -218,7 +224,8 @@ impl StagedUpload<'_> {
             }
             unanswered -= 1;
             match completion.result {
-                Ok((Answer::Offset(_), _)) => {
+                Ok((Answer::Offset(end), _)) => {
+                    self.reached = self.reached.max(Some(end));
                     self.transferred += completion.payload_len as u64;
                     client.observer().advance(completion.payload_len as u64);
                 }
