@@ -163,7 +163,7 @@ impl Drop for Scripted {
 
 /// Silence is noticed soon; what takes long is not a question of time.
 pub fn options() -> ClientOptions {
-    ClientOptions::new().timeout(Duration::from_millis(600)).connect_timeout(Duration::from_secs(30))
+    ClientOptions::new().timeout(Duration::from_millis(600)).connect_timeout(Duration::from_secs(10))
 }
 
 pub fn token() -> Token {
@@ -253,7 +253,9 @@ impl Serving {
             },
             Reaction::NotOurs | Reaction::Silent => None,
         };
-        if reply.as_ref().is_some_and(|reply| Reply::decode(reply).unwrap().code == 0) {
+        // Behind the routing frames and the delimiter.
+        let header = |reply: &Frames| reply.iter().position(Vec::is_empty).unwrap() + 1;
+        if reply.as_ref().is_some_and(|reply| Reply::decode(&reply[header(reply)..]).unwrap().code == 0) {
             self.shared.executed.lock().unwrap().push(name.to_owned());
         }
         reply
