@@ -6,6 +6,43 @@ use remofile_proto::{Busy, Code, PathError, Refusal, TokenError};
 use std::{io, path::PathBuf, time::Duration};
 
 /// Why a call of a client failed.
+///
+/// ```
+/// use remofile::{ClientError, FileClient, FileServer, generate_token};
+/// use std::sync::atomic::AtomicBool;
+///
+/// fn advice(error: &ClientError) -> &'static str {
+///     match error {
+///         error if error.is_exists() => "something else is there already",
+///         ClientError::Busy(_) => "another client is at work; wait, or take the session over",
+///         ClientError::TokenRefused { .. } => "compare the token with the server's",
+///         ClientError::InDoubt { .. } => "look whether it was done before you repeat it",
+///         ClientError::SourceChanged { .. } => "try again when nobody writes to it",
+///         _ => "see what it says",
+///     }
+/// }
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let token = generate_token();
+/// # let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
+/// # let endpoint = server.local_endpoint().clone();
+/// # let stop = AtomicBool::new(false);
+/// # std::thread::scope(|scope| {
+/// # scope.spawn(|| server.run(&stop));
+/// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
+/// let client = FileClient::new(&endpoint, &token)?;
+/// let busy = FileClient::new(&endpoint, &token).expect_err("one client at a time");
+/// assert_eq!(advice(&busy), "another client is at work; wait, or take the session over");
+/// client.bye();
+/// let refused = FileClient::new(&endpoint, generate_token()).expect_err("another token");
+/// assert_eq!(advice(&refused), "compare the token with the server's");
+/// # Ok(())
+/// # })();
+/// # stop.store(true, std::sync::atomic::Ordering::Relaxed);
+/// # result
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -128,10 +165,13 @@ impl ClientError {
         }
     }
 
-    /// Whether something was already there under the target's name.
+    /// Whether something was already there under the target's name, on the server or here.
     #[must_use]
     pub fn is_exists(&self) -> bool {
-        self.code() == Some(Code::Exists)
+        match self {
+            ClientError::Local { source, .. } => source.kind() == io::ErrorKind::AlreadyExists,
+            _ => self.code() == Some(Code::Exists),
+        }
     }
 
     /// Whether the path does not exist on the server.
