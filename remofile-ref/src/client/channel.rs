@@ -243,8 +243,8 @@ impl Channel {
         if !self.options.cancel.is_cancelled() {
             return Ok(());
         }
-        // What the server still executes would keep the next call waiting; bye ends it [SES-17].
-        if self.pending.take().is_some() {
+        // What the server executes for long would keep the next call waiting; bye ends it [SES-17].
+        if self.pending.take().is_some() || self.operations.values().any(|(operation, _)| may_take_long(operation)) {
             self.send_bye();
         }
         Err(ClientError::Cancelled)
@@ -375,6 +375,11 @@ fn claims(frames: &[&[u8]], session: SessionId) -> bool {
         header.starts_with(&envelope::HEADER_START)
             && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
     })
+}
+
+fn may_take_long(operation: &Operation) -> bool {
+    use Operation::{Begin, Commit, Copy, Flush, Hash};
+    matches!(operation, Hash { .. } | Copy { .. } | Begin { .. } | Commit { .. } | Flush)
 }
 
 /// What PENDING says of its operation.

@@ -78,6 +78,8 @@ pub struct RemoteFile<'a> {
     unanswered: usize,
     /// Of a write, and not reported yet.
     failed: Option<ClientError>,
+    /// Bytes of content that were received and sent.
+    transferred: u64,
 }
 
 #[derive(Debug)]
@@ -143,6 +145,7 @@ impl<'a> RemoteFile<'a> {
             behind: VecDeque::new(),
             unanswered: 0,
             failed: None,
+            transferred: 0,
         };
         file.note(entry);
         file
@@ -152,6 +155,12 @@ impl<'a> RemoteFile<'a> {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// How many bytes of content were received and sent through this file, those included that were read ahead.
+    #[must_use]
+    pub fn transferred(&self) -> u64 {
+        self.transferred
     }
 
     /// Reads from `off` in bytes without moving the position; 0 bytes at the end of the version that is read, or
@@ -342,6 +351,8 @@ impl<'a> RemoteFile<'a> {
     fn take_completion(&mut self) -> Result<(), ClientError> {
         let completion = self.client.next_completion()?;
         self.unanswered = self.unanswered.saturating_sub(1);
+        let received = completion.result.as_ref().map_or(0, |(_, content)| content.as_ref().map_or(0, |it| it.len()));
+        self.transferred += (received + completion.payload_len) as u64;
         if let Some(read) = self.ahead.iter_mut().find(|read| read.seq == completion.seq) {
             read.result = Some(match completion.result {
                 Ok((Answer::Read(_), Some(content))) => Ok(content),

@@ -23,6 +23,8 @@ pub enum Fault {
     None,
     /// It is not executed, and all sessions end as by a restart.
     LostThenRestart,
+    /// It is executed, and its reply is lost.
+    Unanswered,
     /// It is executed, its reply is lost, and all sessions end.
     UnansweredThenRestart,
     /// It is executed, its reply is lost, and another client takes the session and leaves.
@@ -214,6 +216,7 @@ impl Serving {
     fn befall(&mut self, fault: Fault, session: SessionId, reply: Option<Frames>) {
         match fault {
             Fault::None => self.send(reply),
+            Fault::Unanswered => {}
             Fault::LostThenRestart | Fault::UnansweredThenRestart => self.restart(),
             Fault::UnansweredThenTaken => {
                 let other = self.take(session);
