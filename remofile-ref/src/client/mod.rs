@@ -39,16 +39,38 @@ use remofile_proto::{
 /// Every call blocks until it is answered or fails. Dropping it ends the session without waiting; [`FileClient::bye`]
 /// waits until the server has let go.
 ///
-/// ```no_run
-/// use remofile::{ClientOptions, FileClient, Path, Precondition};
+/// ```
+/// use remofile::{FileClient, FileServer, Path, Precondition, generate_token};
+/// use std::sync::atomic::AtomicBool;
 ///
-/// let endpoint = "localhost:6768".parse()?;
-/// let token = "TTA3rMB8VtNYv25kdipkaJ".parse()?;
-/// let mut client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
-/// client.upload_file("ubuntu.iso".as_ref(), &Path::parse("/ubuntu.iso")?, Precondition::Absent)?;
+/// # let directory = tempfile::tempdir()?;
+/// # let token = generate_token();
+/// # let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
+/// # let endpoint = server.local_endpoint().clone();
+/// # let stop = AtomicBool::new(false);
+/// # std::thread::scope(|scope| {
+/// # scope.spawn(|| server.run(&stop));
+/// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = FileClient::new(endpoint, token)?; // "localhost:6768" and a text do as well
+/// client.mkdir(&Path::parse("/documents")?)?;
+/// client.upload("Cargo.toml", "/documents")?;
+/// client.put(&Path::parse("/hello.txt")?, b"hello".to_vec(), Precondition::Absent, None)?;
+/// for entry in client.list(&Path::root(), true) {
+///     println!("{}", entry?.name); // documents, documents/Cargo.toml, hello.txt
+/// }
 /// client.bye();
+/// # Ok(())
+/// # })();
+/// # stop.store(true, std::sync::atomic::Ordering::Relaxed);
+/// # result
+/// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// There is no connection to look after: a session that is lost, because the connection broke, the server was started
+/// again or another client took it over and left, is opened again, and what was unanswered is settled by the rules of
+/// the protocol. What cannot be settled is [`ClientError::InDoubt`]. Every call ends: see [`ClientOptions::timeout`] and
+/// [`Cancel`].
 #[derive(Debug)]
 pub struct FileClient {
     channel: Channel,

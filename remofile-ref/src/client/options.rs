@@ -5,18 +5,33 @@ use std::time::Duration;
 
 /// How a client connects and how long it waits.
 ///
-/// ```no_run
-/// use remofile::{Cancel, ClientOptions};
+/// ```
+/// use remofile::{Cancel, ClientOptions, FileServer, generate_token};
+/// use std::sync::atomic::AtomicBool;
 /// use std::time::Duration;
 ///
-/// let options = ClientOptions::new()
+/// # let directory = tempfile::tempdir()?;
+/// # let token = generate_token();
+/// # let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
+/// # let endpoint = server.local_endpoint().clone();
+/// # let stop = AtomicBool::new(false);
+/// # std::thread::scope(|scope| {
+/// # scope.spawn(|| server.run(&stop));
+/// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
+/// let client = ClientOptions::new()
 ///     .name("backup of anna")
-///     .connect_timeout(Duration::from_secs(3))
 ///     .timeout(Duration::from_secs(60))
+///     .connect_timeout(Duration::from_secs(30))
 ///     .wait_for_lease()
-///     .cancel(Cancel::after(Duration::from_secs(3_600)));
-/// let client = options.connect("localhost:6768", "TTA3rMB8VtNYv25kdipkaJ")?;
-/// # Ok::<(), remofile::ClientError>(())
+///     .cancel(Cancel::after(Duration::from_secs(3_600)))
+///     .connect(endpoint, token)?;
+/// client.bye();
+/// # Ok(())
+/// # })();
+/// # stop.store(true, std::sync::atomic::Ordering::Relaxed);
+/// # result
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
