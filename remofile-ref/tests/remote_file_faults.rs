@@ -62,7 +62,7 @@ fn flush_reports_it() {
 fn seek_reports_it() {
     with_failing_writes(|_, mut file| {
         let chunk = content(CHUNK as usize, 1);
-        let seek = |file: &mut RemoteFile<'_>| file.seek(SeekFrom::Current(0));
+        let seek = |file: &mut RemoteFile<'_>| file.stream_position();
         for _ in 0..1_000 {
             file.write_all(&chunk).unwrap();
             if let Err(error) = seek(&mut file) {
