@@ -13,21 +13,28 @@ mod decode;
 mod doctor;
 mod environment;
 mod exit;
+mod hop;
 mod journal;
 mod link;
 mod lint;
+mod malformed;
 mod name;
 mod peer;
 mod probe;
 mod redact;
+mod relay;
 mod reply;
 mod report;
 mod request;
 mod runner;
 mod select;
 mod server;
+#[cfg(test)]
+#[path = "../../remofile-ref/tests/common/skip.rs"]
+mod skip;
 mod spec;
 mod stop;
+mod tap;
 mod traceability;
 mod trial;
 mod vectors;

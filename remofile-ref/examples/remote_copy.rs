@@ -12,7 +12,6 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path as LocalPath;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 type Attempt<T> = Result<T, Box<dyn Error>>;
@@ -34,11 +33,10 @@ fn main() -> Attempt<()> {
         file.write_all(&block)?;
     }
     let token = generate_token();
-    let mut server = FileServer::new(around.path().join("served"), token.clone()).bind(&"127.0.0.1:0".parse()?)?;
-    let endpoint = server.local_endpoint().clone();
-    let stop = AtomicBool::new(false);
+    let mut server = FileServer::new(around.path().join("served"), &token)?.bind("127.0.0.1:0")?;
+    let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
     std::thread::scope(|scope| {
-        let serving = scope.spawn(|| server.run(&stop));
+        let serving = scope.spawn(|| server.run());
         let result = (|| {
             let mut client = ClientOptions::new().connect(&endpoint, &token)?;
             let (mut up, mut down) = (Vec::new(), Vec::new());
@@ -50,7 +48,7 @@ fn main() -> Attempt<()> {
             client.bye();
             Ok(())
         })();
-        stop.store(true, Ordering::Relaxed);
+        stop.stop();
         serving.join().map_err(|_| "the server panicked")??;
         result
     })

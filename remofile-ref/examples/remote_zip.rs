@@ -10,7 +10,6 @@ use remofile::{ClientOptions, FileServer, Path, generate_token};
 use std::error::Error;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 type Attempt<T> = Result<T, Box<dyn Error>>;
@@ -26,11 +25,10 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<(u64, u64)> {
     let directory = tempfile::tempdir()?;
     write_archive(File::create(directory.path().join("archive.zip"))?)?;
     let token = generate_token();
-    let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
-    let endpoint = server.local_endpoint().clone();
-    let stop = AtomicBool::new(false);
+    let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+    let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
     std::thread::scope(|scope| {
-        let serving = scope.spawn(|| server.run(&stop));
+        let serving = scope.spawn(|| server.run());
         let result = (|| {
             let mut client = ClientOptions::new().connect(&endpoint, &token)?;
             let mut file = client.open_file(&Path::parse("/archive.zip")?)?;
@@ -52,7 +50,7 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<(u64, u64)> {
             client.bye();
             Ok((transferred, size))
         })();
-        stop.store(true, Ordering::Relaxed);
+        stop.stop();
         serving.join().map_err(|_| "the server panicked")??;
         result
     })

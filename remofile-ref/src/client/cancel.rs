@@ -20,15 +20,13 @@ use std::{
 ///
 /// ```
 /// use remofile::{Cancel, ClientError, ClientOptions, FileClient, FileServer, generate_token};
-/// use std::sync::atomic::AtomicBool;
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let token = generate_token();
-/// # let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
-/// # let endpoint = server.local_endpoint().clone();
-/// # let stop = AtomicBool::new(false);
+/// # let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+/// # let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
 /// # std::thread::scope(|scope| {
-/// # scope.spawn(|| server.run(&stop));
+/// # scope.spawn(|| server.run());
 /// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
 /// let cancel = Cancel::new();
 /// let mut client = ClientOptions::new().cancel(cancel.clone()).connect(endpoint, token)?;
@@ -38,7 +36,7 @@ use std::{
 /// client.upload("Cargo.toml", "/")?;
 /// # Ok(client.bye())
 /// # })();
-/// # stop.store(true, std::sync::atomic::Ordering::Relaxed);
+/// # stop.stop();
 /// # result
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

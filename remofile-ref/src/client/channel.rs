@@ -14,7 +14,7 @@ use crate::{
     stream::{Event, Patience, Stream},
     transport::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, LinkVerdict,
-        Message, Sent, TransportError, Wake,
+        Message, Sent, Socket, TransportError, Wake,
     },
 };
 use remofile_proto::{
@@ -58,10 +58,12 @@ pub(super) struct Channel {
     unnumbered: Option<u64>,
     /// When the server was last heard.
     heard: Instant,
-    /// Since when there has been no connection.
+    /// Since when there has been no connection; never on a socket whose connection is not watched.
     disconnected: Option<Instant>,
     /// The request that the server has said to be executing.
     pending: Option<u64>,
+    /// Since when the socket has taken nothing: all that is seen of a peer that is gone where nothing is watched.
+    full: Option<Instant>,
     is_over: bool,
     pub(super) observer: Observer,
 }
@@ -81,11 +83,23 @@ impl Channel {
         let endpoint_text = endpoint.to_string();
         let keys = Keys::derive(token);
         let socket = connect(endpoint, &keys, &options).map_err(|error| from_transport(error, &endpoint_text))?;
+        Self::begin(socket, endpoint_text, keys, options)
+    }
+
+    /// Says hello over a socket of the embedding program.
+    pub(super) fn over(socket: Socket, token: &Token, mut options: ClientOptions) -> Result<Self, ClientError> {
+        let socket = ClientSocket::adopt(socket).map_err(|error| from_transport(error, "the given socket"))?;
+        options.lockstep |= socket.is_lockstep();
+        Self::begin(socket, "the given socket".to_owned(), Keys::derive(token), options)
+    }
+
+    fn begin(socket: ClientSocket, endpoint: String, keys: Keys, options: ClientOptions) -> Result<Self, ClientError> {
         let started = Instant::now();
         let session = new_session();
+        let disconnected = socket.is_watched().then_some(started);
         let mut channel = Self {
             socket,
-            endpoint: endpoint_text,
+            endpoint,
             stream: Stream::new(Duration::ZERO, session, 1, patience(&options)),
             keys,
             options,
@@ -96,7 +110,8 @@ impl Channel {
             completions: VecDeque::new(),
             unnumbered: None,
             heard: started,
-            disconnected: Some(started),
+            disconnected,
+            full: None,
             pending: None,
             is_over: true,
             observer: Observer::default(),
@@ -201,6 +216,9 @@ impl Channel {
         if self.disconnected.is_some_and(|since| since.elapsed() >= self.options.timeout) {
             return Err(self.lost("there was no connection for too long"));
         }
+        if self.full.is_some_and(|since| since.elapsed() >= self.options.timeout) {
+            return Err(self.lost("the socket took nothing for too long"));
+        }
         if due.is_some() && self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
             let event = self.stream.on_timer(self.now());
             self.on_event(event)?;
@@ -230,24 +248,12 @@ impl Channel {
                     self.disconnected.get_or_insert_with(Instant::now);
                     self.stream.on_disconnected();
                 }
-                Wake::Event(_) => {}
+                Wake::Event(_) | Wake::Room => {}
                 Wake::Timeout if left > CANCEL_CHECK => continue,
                 Wake::Timeout => {}
             }
             return Ok(messages);
         }
-    }
-
-    /// Fails where the caller has cancelled.
-    fn check_cancelled(&mut self) -> Result<(), ClientError> {
-        if !self.options.cancel.is_cancelled() {
-            return Ok(());
-        }
-        // What the server executes for long would keep the next call waiting; bye ends it [SES-17].
-        if self.pending.take().is_some() || self.operations.values().any(|(operation, _)| may_take_long(operation)) {
-            self.send_bye();
-        }
-        Err(ClientError::Cancelled)
     }
 
     fn send_what_is_due(&mut self) -> Result<(), ClientError> {
@@ -259,8 +265,14 @@ impl Channel {
             let mut frames = vec![Message::new(), Message::from(due.header)];
             frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
             match self.socket.send(frames).map_err(|error| self.failed(error))? {
-                Sent::Queued => self.stream.sent(now),
-                Sent::Full(_) => break,
+                Sent::Queued => {
+                    self.full = None;
+                    self.stream.sent(now);
+                }
+                Sent::Full(_) => {
+                    self.full.get_or_insert_with(Instant::now);
+                    break;
+                }
             }
         }
         Ok(())
@@ -375,11 +387,6 @@ fn claims(frames: &[&[u8]], session: SessionId) -> bool {
         header.starts_with(&envelope::HEADER_START)
             && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
     })
-}
-
-fn may_take_long(operation: &Operation) -> bool {
-    use Operation::{Begin, Commit, Copy, Flush, Hash};
-    matches!(operation, Hash { .. } | Copy { .. } | Begin { .. } | Commit { .. } | Flush)
 }
 
 /// What PENDING says of its operation.

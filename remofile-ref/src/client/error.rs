@@ -9,7 +9,6 @@ use std::{io, path::PathBuf, time::Duration};
 ///
 /// ```
 /// use remofile::{ClientError, FileClient, FileServer, generate_token};
-/// use std::sync::atomic::AtomicBool;
 ///
 /// fn advice(error: &ClientError) -> &'static str {
 ///     match error {
@@ -24,11 +23,10 @@ use std::{io, path::PathBuf, time::Duration};
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let token = generate_token();
-/// # let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
-/// # let endpoint = server.local_endpoint().clone();
-/// # let stop = AtomicBool::new(false);
+/// # let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+/// # let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
 /// # std::thread::scope(|scope| {
-/// # scope.spawn(|| server.run(&stop));
+/// # scope.spawn(|| server.run());
 /// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
 /// let client = FileClient::new(&endpoint, &token)?;
 /// let busy = FileClient::new(&endpoint, &token).expect_err("one client at a time");
@@ -38,7 +36,7 @@ use std::{io, path::PathBuf, time::Duration};
 /// assert_eq!(advice(&refused), "compare the token with the server's");
 /// # Ok(())
 /// # })();
-/// # stop.store(true, std::sync::atomic::Ordering::Relaxed);
+/// # stop.stop();
 /// # result
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

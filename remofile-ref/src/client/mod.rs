@@ -41,15 +41,13 @@ use remofile_proto::{
 ///
 /// ```
 /// use remofile::{FileClient, FileServer, Path, Precondition, generate_token};
-/// use std::sync::atomic::AtomicBool;
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let token = generate_token();
-/// # let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
-/// # let endpoint = server.local_endpoint().clone();
-/// # let stop = AtomicBool::new(false);
+/// # let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+/// # let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
 /// # std::thread::scope(|scope| {
-/// # scope.spawn(|| server.run(&stop));
+/// # scope.spawn(|| server.run());
 /// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
 /// let mut client = FileClient::new(endpoint, token)?; // "localhost:6768" and a text do as well
 /// client.mkdir(&Path::parse("/documents")?)?;
@@ -61,7 +59,7 @@ use remofile_proto::{
 /// client.bye();
 /// # Ok(())
 /// # })();
-/// # stop.store(true, std::sync::atomic::Ordering::Relaxed);
+/// # stop.stop();
 /// # result
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

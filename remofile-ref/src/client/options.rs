@@ -7,16 +7,14 @@ use std::time::Duration;
 ///
 /// ```
 /// use remofile::{Cancel, ClientOptions, FileServer, generate_token};
-/// use std::sync::atomic::AtomicBool;
 /// use std::time::Duration;
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let token = generate_token();
-/// # let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
-/// # let endpoint = server.local_endpoint().clone();
-/// # let stop = AtomicBool::new(false);
+/// # let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+/// # let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
 /// # std::thread::scope(|scope| {
-/// # scope.spawn(|| server.run(&stop));
+/// # scope.spawn(|| server.run());
 /// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
 /// let client = ClientOptions::new()
 ///     .name("backup of anna")
@@ -28,7 +26,7 @@ use std::time::Duration;
 /// client.bye();
 /// # Ok(())
 /// # })();
-/// # stop.store(true, std::sync::atomic::Ordering::Relaxed);
+/// # stop.stop();
 /// # result
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -75,16 +75,14 @@ impl FileClient {
     ///
     /// ```
     /// use remofile::{FileClient, FileServer, Phase, generate_token};
-    /// use std::sync::atomic::AtomicBool;
     /// use std::sync::mpsc::channel;
     ///
     /// # let directory = tempfile::tempdir()?;
     /// # let token = generate_token();
-    /// # let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
-    /// # let endpoint = server.local_endpoint().clone();
-    /// # let stop = AtomicBool::new(false);
+    /// # let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+    /// # let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
     /// # std::thread::scope(|scope| {
-    /// # scope.spawn(|| server.run(&stop));
+    /// # scope.spawn(|| server.run());
     /// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
     /// let mut client = FileClient::new(endpoint, token)?;
     /// let (tell, told) = channel();
@@ -96,7 +94,7 @@ impl FileClient {
     /// assert!(last.is_some_and(|progress| Some(progress.done) == progress.total));
     /// # Ok(client.bye())
     /// # })();
-    /// # stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    /// # stop.stop();
     /// # result
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())

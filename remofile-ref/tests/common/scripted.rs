@@ -299,5 +299,5 @@ fn bounds() -> Bounds {
 }
 
 fn open(directory: &LocalPath) -> Handler {
-    FileServer::new(directory, token()).bounds(bounds()).open().unwrap()
+    FileServer::new(directory, token()).unwrap().chunk(CHUNK).open().unwrap()
 }

@@ -42,6 +42,18 @@ impl Channel {
         self.is_over = true;
     }
 
+    /// Fails where the caller has cancelled.
+    pub(super) fn check_cancelled(&mut self) -> Result<(), ClientError> {
+        if !self.options.cancel.is_cancelled() {
+            return Ok(());
+        }
+        // What the server executes for long would keep the next call waiting; bye ends it [SES-17].
+        if self.pending.take().is_some() || self.operations.values().any(|(operation, _)| may_take_long(operation)) {
+            self.send_bye();
+        }
+        Err(ClientError::Cancelled)
+    }
+
     /// Ends the session without waiting for the answer.
     pub(in crate::client) fn send_bye(&mut self) {
         if !self.is_over && self.disconnected.is_none() {
@@ -74,4 +86,9 @@ impl Channel {
         // A full queue is silence, and handled as such.
         self.socket.send(vec![Message::new(), Message::from(header)]).map(drop).map_err(|error| self.failed(error))
     }
+}
+
+fn may_take_long(operation: &Operation) -> bool {
+    use Operation::{Begin, Commit, Copy, Flush, Hash};
+    matches!(operation, Hash { .. } | Copy { .. } | Begin { .. } | Commit { .. } | Flush)
 }
