@@ -31,7 +31,10 @@ pub mod transport;
 pub mod unanswered;
 
 #[cfg(feature = "transport")]
-pub use client::{ClientError, ClientOptions, FileClient, RemoteFile, TransferStatus, Transferred, TreeTransferred};
+pub use client::{
+    Cancel, ClientError, ClientOptions, FileClient, Phase, Progress, RemoteFile, RemoteListing, TransferStatus,
+    Transferred, TreeProgress, TreeTransferred,
+};
 pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
 pub use remofile_proto::{Path, PathError, Precondition, Token, TokenError};

@@ -151,6 +151,7 @@ fn client_exit_code(error: &ClientError) -> u8 {
             Code::BadMessage | Code::BadOp | Code::BadArgs | Code::Version => exit::PROTOCOL,
             _ => exit::OTHER,
         },
+        ClientError::Incomplete(_) => exit::SOME_FAILED,
         ClientError::Cancelled | ClientError::Transport(_) => exit::OTHER,
     }
 }

@@ -1,10 +1,13 @@
 //! One session over one socket: requests in, completions out, repairs in between.
 
 mod hello;
+mod unnumbered;
 
 use super::{
-    ClientError, ClientOptions,
+    Cancel, ClientError, ClientOptions,
     payload::{Content, Payload},
+    progress::Observer,
+    subject,
 };
 use crate::{
     keys::new_session,
@@ -15,8 +18,7 @@ use crate::{
     },
 };
 use remofile_proto::{
-    Answer, Code, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome, encode_request, envelope,
-    limits,
+    Answer, Code, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome, cbor::Value, envelope, limits,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,8 +29,8 @@ use std::{
 /// How much may be under way at once, in bytes of payload: fills a local network.
 const IN_FLIGHT: usize = 4 << 20;
 
-/// How long bye waits: a server that does not answer lets go when the lease ends.
-const BYE_WAIT: Duration = Duration::from_secs(1);
+/// How often a client that waits looks whether it was cancelled.
+const CANCEL_CHECK: Duration = Duration::from_millis(100);
 
 /// An answered request.
 #[derive(Debug)]
@@ -58,9 +60,12 @@ pub(super) struct Channel {
     heard: Instant,
     /// Since when there has been no connection; never on a socket whose connection is not watched.
     disconnected: Option<Instant>,
+    /// The request that the server has said to be executing.
+    pending: Option<u64>,
     /// Since when the socket has taken nothing: all that is seen of a peer that is gone where nothing is watched.
     full: Option<Instant>,
     is_over: bool,
+    pub(super) observer: Observer,
 }
 
 impl fmt::Debug for Channel {
@@ -107,7 +112,9 @@ impl Channel {
             heard: started,
             disconnected,
             full: None,
+            pending: None,
             is_over: true,
+            observer: Observer::default(),
         };
         channel.await_connection()?;
         channel.say_hello(None, channel.options.take)?;
@@ -155,11 +162,20 @@ impl Channel {
             if let Some(completion) = self.completions.pop_front() {
                 return Ok(completion);
             }
-            if self.stream.unanswered() == 0 {
+            if self.is_over || self.stream.unanswered() == 0 {
                 return Err(self.lost("nothing is awaited"));
             }
             self.turn()?;
         }
+    }
+
+    /// Whether a request of this session may have been executed: asked once an answer to it will not come any more.
+    pub(super) fn may_have_been_executed(&self, seq: u64) -> bool {
+        self.stream.may_have_been_executed(seq)
+    }
+
+    pub(super) fn set_cancel(&mut self, cancel: Cancel) {
+        self.options.cancel = cancel;
     }
 
     /// Opens a new session in place of the one that was lost.
@@ -170,42 +186,6 @@ impl Channel {
         self.await_connection()?;
         // Whoever has taken the session over is not robbed of it in turn.
         self.say_hello(Some(self.session), false)
-    }
-
-    /// Renews the lease if nothing has done so for a third of it, for times in which this client is busy with itself
-    /// [SES-16].
-    pub(super) fn keep_session(&mut self) -> Result<(), ClientError> {
-        if !self.is_over && self.heard.elapsed() >= Duration::from_millis(self.welcome.lease_ms) / 3 {
-            self.ping()?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn ping(&mut self) -> Result<(), ClientError> {
-        match self.ask_unnumbered(&Operation::Ping, self.options.timeout)? {
-            Some(0) => Ok(()),
-            Some(_) => Err(self.lost("another client took it over, or the server was restarted")),
-            None => Err(ClientError::TimedOut { operation: "ping", after: self.options.timeout }),
-        }
-    }
-
-    /// Ends the session, and waits a little for the answer.
-    pub(super) fn bye(&mut self) {
-        if !self.is_over && self.disconnected.is_none() {
-            // [SES-24] Once more when nothing came; and whatever the answer, the session is over [SES-20].
-            if let Ok(None) = self.ask_unnumbered(&Operation::Bye, BYE_WAIT) {
-                let _ = self.ask_unnumbered(&Operation::Bye, BYE_WAIT);
-            }
-        }
-        self.is_over = true;
-    }
-
-    /// Ends the session without waiting for the answer.
-    pub(super) fn send_bye(&mut self) {
-        if !self.is_over && self.disconnected.is_none() {
-            let _ = self.send_unnumbered(&Operation::Bye);
-        }
-        self.is_over = true;
     }
 
     fn now(&self) -> Duration {
@@ -222,34 +202,6 @@ impl Channel {
             self.wait(left)?;
         }
         Ok(())
-    }
-
-    fn ask_unnumbered(&mut self, operation: &Operation, wait: Duration) -> Result<Option<u64>, ClientError> {
-        self.unnumbered = None;
-        self.send_unnumbered(operation)?;
-        let deadline = Instant::now() + wait;
-        while self.unnumbered.is_none() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            for message in self.wait(left)? {
-                self.on_message(message)?;
-            }
-        }
-        Ok(self.unnumbered.take())
-    }
-
-    fn send_unnumbered(&mut self, operation: &Operation) -> Result<(), ClientError> {
-        self.send_header(encode_request(self.session, 0, operation))
-    }
-
-    fn send_header(&mut self, header: Vec<u8>) -> Result<(), ClientError> {
-        // A full queue is silence, and handled as such.
-        self.socket
-            .send(vec![Message::new(), Message::from(header)])
-            .map(drop)
-            .map_err(|error| from_transport(error, &self.endpoint))
     }
 
     /// Sends what is due, waits for what comes, and takes note of time.
@@ -276,25 +228,32 @@ impl Channel {
 
     /// Waits for messages or events of the connection; gives all messages that are there.
     fn wait(&mut self, wait: Duration) -> Result<Vec<Vec<Message>>, ClientError> {
+        let ends = Instant::now() + wait;
         let mut messages = Vec::new();
-        match self.socket.poll(wait).map_err(|error| from_transport(error, &self.endpoint))? {
-            Wake::Readable => {
-                while let Some(message) = self.socket.recv().map_err(|error| from_transport(error, &self.endpoint))? {
-                    messages.push(message);
+        loop {
+            self.check_cancelled()?;
+            let left = ends.saturating_duration_since(Instant::now());
+            match self.socket.poll(left.min(CANCEL_CHECK)).map_err(|error| self.failed(error))? {
+                Wake::Readable => {
+                    while let Some(message) = self.socket.recv().map_err(|error| self.failed(error))? {
+                        messages.push(message);
+                    }
                 }
-            }
-            Wake::Event(LinkEvent::HandshakeSucceeded) => {
-                if self.disconnected.take().is_some() {
-                    self.stream.on_reconnected(self.now());
+                Wake::Event(LinkEvent::HandshakeSucceeded) => {
+                    if self.disconnected.take().is_some() {
+                        self.stream.on_reconnected(self.now());
+                    }
                 }
+                Wake::Event(LinkEvent::Disconnected) => {
+                    self.disconnected.get_or_insert_with(Instant::now);
+                    self.stream.on_disconnected();
+                }
+                Wake::Event(_) | Wake::Room => {}
+                Wake::Timeout if left > CANCEL_CHECK => continue,
+                Wake::Timeout => {}
             }
-            Wake::Event(LinkEvent::Disconnected) => {
-                self.disconnected.get_or_insert_with(Instant::now);
-                self.stream.on_disconnected();
-            }
-            Wake::Event(_) | Wake::Room | Wake::Timeout => {}
+            return Ok(messages);
         }
-        Ok(messages)
     }
 
     fn send_what_is_due(&mut self) -> Result<(), ClientError> {
@@ -305,7 +264,7 @@ impl Channel {
         while let Some(due) = self.stream.next_to_send() {
             let mut frames = vec![Message::new(), Message::from(due.header)];
             frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
-            match self.socket.send(frames).map_err(|error| from_transport(error, &self.endpoint))? {
+            match self.socket.send(frames).map_err(|error| self.failed(error))? {
                 Sent::Queued => {
                     self.full = None;
                     self.stream.sent(now);
@@ -326,7 +285,7 @@ impl Channel {
             Ok(reply) => reply,
             // [CBOR-11] for what claims to be of this session; anything else is ignored [ENV-9].
             Err(error) if claims(&frames, self.session) => {
-                return Err(ClientError::Protocol { reason: error.to_string() });
+                return Err(self.broken(&error));
             }
             Err(_) => return Ok(()),
         };
@@ -335,7 +294,16 @@ impl Channel {
             return Ok(());
         }
         match self.stream.on_reply(self.started.elapsed(), &reply) {
+            Event::Pending { seq } => {
+                self.pending = Some(seq);
+                if let Some((operation, _)) = self.operations.get(&seq) {
+                    let (done, total) = worked(&reply);
+                    self.observer.serve(operation.name(), subject(operation), done, total);
+                }
+                Ok(())
+            }
             Event::Answered { seq, .. } => {
+                self.pending = self.pending.filter(|pending| *pending != seq);
                 let Some((operation, payload_len)) = self.operations.remove(&seq) else { return Ok(()) };
                 let result = match reply.into_answer(&operation) {
                     Ok(answer) => Ok(answer),
@@ -344,8 +312,12 @@ impl Channel {
                     Err(error @ ReplyError::UnknownCode { .. }) => {
                         Err(Refusal::because(Code::Internal, error.to_string()))
                     }
-                    Err(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
+                    Err(error) => return Err(self.broken(&error)),
                 };
+                let len = if let Operation::Read { len, .. } = operation { len } else { u64::MAX };
+                if message.last().is_some_and(|payload| payload.len() as u64 > len) {
+                    return Err(self.broken(&"a payload is longer than what was asked for"));
+                }
                 let result = result.map(|answer| {
                     let content = matches!(answer, Answer::Read(_)).then(|| message.pop()).flatten().map(Content);
                     (answer, content)
@@ -367,6 +339,17 @@ impl Channel {
     fn lost(&mut self, reason: &str) -> ClientError {
         self.is_over = true;
         ClientError::SessionLost { reason: reason.to_owned() }
+    }
+
+    /// [ENV-22], [CBOR-11] A session whose server breaks the protocol is given up.
+    fn broken(&mut self, error: &dyn fmt::Display) -> ClientError {
+        self.send_bye();
+        ClientError::Protocol { reason: error.to_string() }
+    }
+
+    fn failed(&mut self, error: TransportError) -> ClientError {
+        self.is_over = true;
+        from_transport(error, &self.endpoint)
     }
 
     fn not_remofile(&self, reason: &str) -> ClientError {
@@ -404,6 +387,15 @@ fn claims(frames: &[&[u8]], session: SessionId) -> bool {
         header.starts_with(&envelope::HEADER_START)
             && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
     })
+}
+
+/// What PENDING says of its operation.
+fn worked(reply: &Reply<'_>) -> (u64, Option<u64>) {
+    let number = |key| match reply.result.get(key) {
+        Some(Value::Int(number)) => u64::try_from(number).ok(),
+        _ => None,
+    };
+    (number("done").unwrap_or(0), number("total"))
 }
 
 fn patience(options: &ClientOptions) -> Patience {

@@ -1,7 +1,7 @@
 //! Downloads: reads kept in flight, all of one version of the file, visible only when whole, continued when broken off.
 
 use super::{
-    ClientError, FileClient, TransferStatus, Transferred,
+    ClientError, FileClient, Phase, TransferStatus, Transferred,
     part::{Part, Target, Version},
     payload::{Content, Payload},
 };
@@ -37,13 +37,15 @@ impl FileClient {
         local: &LocalPath,
         overwrite: bool,
     ) -> Result<Transferred, ClientError> {
-        let entry = self.stat(remote)?;
-        match entry.kind {
-            Kind::File => {}
-            Kind::Dir => return Err(super::refused("download", remote, Code::NotFile)),
-            Kind::Link | Kind::Other => return Err(super::refused("download", remote, Code::UnsupportedKind)),
-        }
-        self.download_into(remote, entry, &Target::of(local)?, overwrite)
+        self.observed(|client| {
+            let entry = client.stat(remote)?;
+            match entry.kind {
+                Kind::File => {}
+                Kind::Dir => return Err(super::refused("download", remote, Code::NotFile)),
+                Kind::Link | Kind::Other => return Err(super::refused("download", remote, Code::UnsupportedKind)),
+            }
+            client.download_into(remote, entry, &Target::of(local)?, overwrite)
+        })
     }
 
     /// Downloads the file that `entry` describes.
@@ -57,12 +59,12 @@ impl FileClient {
         if let Some(unchanged) = self.compare_with_local(remote, &entry, target, overwrite)? {
             return Ok(unchanged);
         }
-        let mut progress = Progress::default();
+        let mut received = Received::default();
         let mut attempts = 0;
         let mut versions = 1;
         loop {
-            let transferred_before = progress.transferred;
-            match self.download_version(remote, &entry, target, overwrite, &mut progress) {
+            let transferred_before = received.transferred;
+            match self.download_version(remote, &entry, target, overwrite, &mut received) {
                 Err(error) if error.code() == Some(Code::Changed) => {
                     if versions == VERSIONS {
                         return Err(ClientError::SourceChanged { path: remote.to_string() });
@@ -74,7 +76,7 @@ impl FileClient {
                     }
                 }
                 Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if progress.transferred > transferred_before { 0 } else { attempts + 1 };
+                    attempts = if received.transferred > transferred_before { 0 } else { attempts + 1 };
                     self.reopen()?;
                 }
                 result => return result,
@@ -91,7 +93,7 @@ impl FileClient {
     ) -> Result<Option<Transferred>, ClientError> {
         let Some((kind, size)) = target.look()? else { return Ok(None) };
         if kind == FileType::RegularFile && entry.size == Some(size) {
-            let ours = target.source()?.hash(|| self.keep_session())?;
+            let ours = self.hash_source(&target.source()?, remote)?;
             if self.hash(remote)?.hash == ours {
                 return Ok(Some(Transferred { status: TransferStatus::Unchanged, bytes: size, transferred: 0 }));
             }
@@ -106,29 +108,30 @@ impl FileClient {
         entry: &Entry,
         target: &Target,
         overwrite: bool,
-        progress: &mut Progress,
+        received: &mut Received,
     ) -> Result<Transferred, ClientError> {
         let version = version_of(self, remote, entry)?;
         let mut part = Part::open(target, &version)?;
         if part.len() > 0 {
             if self.is_beginning(&part, &version)? {
-                progress.is_resumed |= progress.transferred == 0;
+                received.is_resumed |= received.transferred == 0;
             } else {
                 part.restart()?;
-                progress.is_resumed = false;
+                received.is_resumed = false;
             }
         } else {
-            progress.is_resumed = false;
+            received.is_resumed = false;
         }
-        self.read_rest(&version, &mut part, progress)?;
+        self.read_rest(&version, &mut part, received)?;
+        self.observer().enter(Phase::Committing, Some(remote), Some(version.size));
         part.finish(entry.mtime_ns, overwrite)?;
-        let status = if progress.is_resumed { TransferStatus::Resumed } else { TransferStatus::New };
-        Ok(Transferred { status, bytes: version.size, transferred: progress.transferred })
+        let status = if received.is_resumed { TransferStatus::Resumed } else { TransferStatus::New };
+        Ok(Transferred { status, bytes: version.size, transferred: received.transferred })
     }
 
     /// Whether the server has the same bytes in front, in this very version.
     fn is_beginning(&mut self, part: &Part, version: &Version) -> Result<bool, ClientError> {
-        let ours = part.source()?.hash(|| self.keep_session())?;
+        let ours = self.hash_source(&part.source()?, &version.path)?;
         let hash = Operation::Hash { path: version.path.clone(), off: 0, len: Some(part.len()) };
         match self.settled(hash, Payload::None)? {
             Answer::Hash(theirs) if theirs.etag == version.etag => Ok(theirs.hash == ours && theirs.len == part.len()),
@@ -138,9 +141,10 @@ impl FileClient {
     }
 
     /// Reads what the part lacks, and appends it in order.
-    fn read_rest(&mut self, version: &Version, part: &mut Part, progress: &mut Progress) -> Result<(), ClientError> {
+    fn read_rest(&mut self, version: &Version, part: &mut Part, received: &mut Received) -> Result<(), ClientError> {
         let chunk = self.chunk();
         let mut off = part.len();
+        self.observer().resume(Phase::Transferring, Some(&version.path), Some(version.size), off);
         let mut expected: HashMap<u64, (u64, usize)> = HashMap::new();
         // No more than what is in flight can be early.
         let mut early: BTreeMap<u64, Content> = BTreeMap::new();
@@ -158,7 +162,8 @@ impl FileClient {
             let Some((at, len)) = expected.remove(&completion.seq) else { continue };
             let error = match completion.result {
                 Ok((Answer::Read(_), Some(bytes))) if bytes.len() == len => {
-                    progress.transferred += bytes.len() as u64;
+                    received.transferred += bytes.len() as u64;
+                    self.observer().advance(bytes.len() as u64);
                     early.insert(at, bytes);
                     match append_in_order(part, &mut early) {
                         Ok(()) => continue,
@@ -181,7 +186,7 @@ impl FileClient {
 
 /// What became of a download over all its attempts.
 #[derive(Debug, Default)]
-struct Progress {
+struct Received {
     is_resumed: bool,
     transferred: u64,
 }

@@ -1,10 +1,46 @@
 //! What goes wrong in a client, sorted by what its caller can do about it.
 
+use super::TreeTransferred;
 use crate::transport::EndpointError;
 use remofile_proto::{Busy, Code, PathError, Refusal, TokenError};
 use std::{io, path::PathBuf, time::Duration};
 
 /// Why a call of a client failed.
+///
+/// ```
+/// use remofile::{ClientError, FileClient, FileServer, generate_token};
+///
+/// fn advice(error: &ClientError) -> &'static str {
+///     match error {
+///         error if error.is_exists() => "something else is there already",
+///         ClientError::Busy(_) => "another client is at work; wait, or take the session over",
+///         ClientError::TokenRefused { .. } => "compare the token with the server's",
+///         ClientError::InDoubt { .. } => "look whether it was done before you repeat it",
+///         ClientError::SourceChanged { .. } => "try again when nobody writes to it",
+///         _ => "see what it says",
+///     }
+/// }
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let token = generate_token();
+/// # let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+/// # let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
+/// # std::thread::scope(|scope| {
+/// # scope.spawn(|| server.run());
+/// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
+/// let client = FileClient::new(&endpoint, &token)?;
+/// let busy = FileClient::new(&endpoint, &token).expect_err("one client at a time");
+/// assert_eq!(advice(&busy), "another client is at work; wait, or take the session over");
+/// client.bye();
+/// let refused = FileClient::new(&endpoint, generate_token()).expect_err("another token");
+/// assert_eq!(advice(&refused), "compare the token with the server's");
+/// # Ok(())
+/// # })();
+/// # stop.stop();
+/// # result
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -57,6 +93,8 @@ pub enum ClientError {
         operation: &'static str,
         /// Its path on the server; empty where it has none.
         path: String,
+        /// Why no session could be opened to look; none where looking does not tell.
+        source: Option<Box<ClientError>>,
     },
     /// The session was lost; nothing is in doubt.
     #[error("the session was lost: {reason}")]
@@ -102,9 +140,13 @@ pub enum ClientError {
         /// What the system said.
         source: io::Error,
     },
-    /// The caller cancelled.
+    /// The caller cancelled. What was transferred is kept, and the same call continues it; a change whose answer was
+    /// awaited may or may not have been made.
     #[error("cancelled")]
     Cancelled,
+    /// Some items of a directory failed; all others were transferred.
+    #[error("{} of {} items failed", .0.failed, .0.failed + .0.files + .0.unchanged)]
+    Incomplete(Box<TreeTransferred>),
     /// This machine cannot open an encrypted connection.
     #[error("no connection could be opened")]
     Transport(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -121,10 +163,13 @@ impl ClientError {
         }
     }
 
-    /// Whether something was already there under the target's name.
+    /// Whether something was already there under the target's name, on the server or here.
     #[must_use]
     pub fn is_exists(&self) -> bool {
-        self.code() == Some(Code::Exists)
+        match self {
+            ClientError::Local { source, .. } => source.kind() == io::ErrorKind::AlreadyExists,
+            _ => self.code() == Some(Code::Exists),
+        }
     }
 
     /// Whether the path does not exist on the server.

@@ -1,5 +1,6 @@
 //! The client: calls that block, over one session that is opened again when it is lost.
 
+mod cancel;
 mod channel;
 mod connect;
 mod download;
@@ -10,15 +11,19 @@ mod operations;
 mod options;
 mod part;
 mod payload;
+mod progress;
 mod remote_file;
 mod settle;
 mod source;
+mod transfer;
 mod tree;
 mod upload;
 
+pub use cancel::Cancel;
 pub use error::ClientError;
 pub use listing::RemoteListing;
 pub use options::ClientOptions;
+pub use progress::{Phase, Progress, TreeProgress};
 pub use remote_file::RemoteFile;
 pub use tree::TreeTransferred;
 
@@ -35,16 +40,36 @@ use remofile_proto::{
 /// Every call blocks until it is answered or fails. Dropping it ends the session without waiting; [`FileClient::bye`]
 /// waits until the server has let go.
 ///
-/// ```no_run
-/// use remofile::{ClientOptions, FileClient, Path, Precondition};
+/// ```
+/// use remofile::{FileClient, FileServer, Path, Precondition, generate_token};
 ///
-/// let endpoint = "localhost:6768".parse()?;
-/// let token = "TTA3rMB8VtNYv25kdipkaJ".parse()?;
-/// let mut client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
-/// client.upload_file("ubuntu.iso".as_ref(), &Path::parse("/ubuntu.iso")?, Precondition::Absent)?;
+/// # let directory = tempfile::tempdir()?;
+/// # let token = generate_token();
+/// # let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+/// # let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
+/// # std::thread::scope(|scope| {
+/// # scope.spawn(|| server.run());
+/// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = FileClient::new(endpoint, token)?; // "localhost:6768" and a text do as well
+/// client.mkdir(&Path::parse("/documents")?)?;
+/// client.upload("Cargo.toml", "/documents")?;
+/// client.put(&Path::parse("/hello.txt")?, b"hello".to_vec(), Precondition::Absent, None)?;
+/// for entry in client.list(&Path::root(), true) {
+///     println!("{}", entry?.name); // documents, documents/Cargo.toml, hello.txt
+/// }
 /// client.bye();
+/// # Ok(())
+/// # })();
+/// # stop.stop();
+/// # result
+/// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// There is no connection to look after: a session that is lost, because the connection broke, the server was started
+/// again or another client took it over and left, is opened again, and what was unanswered is settled by the rules of
+/// the protocol. What cannot be settled is [`ClientError::InDoubt`]. Every call ends: see [`ClientOptions::timeout`] and
+/// [`Cancel`].
 #[derive(Debug)]
 pub struct FileClient {
     channel: Channel,
@@ -208,6 +233,11 @@ impl FileClient {
         self.channel.ping()
     }
 
+    /// Has calls from here on ended by `cancel`, in place of what ended them before.
+    pub fn set_cancel(&mut self, cancel: Cancel) {
+        self.channel.set_cancel(cancel);
+    }
+
     /// Ends the session and waits a little until the server has let go of it; a server that does not answer lets go
     /// when the lease ends.
     pub fn bye(mut self) {
@@ -252,16 +282,37 @@ impl FileClient {
 
     /// Sends one request and waits for its answer; nothing else is unanswered meanwhile.
     fn call(&mut self, operation: Operation, payload: Payload) -> Result<(Answer, Option<Content>), ClientError> {
+        self.attempt(operation, payload).map_err(|failed| failed.error)
+    }
+
+    /// Like [`FileClient::call`], and tells whether the request may have been executed all the same.
+    fn attempt(&mut self, operation: Operation, payload: Payload) -> Result<(Answer, Option<Content>), Failed> {
         let (name, path) = (operation.name(), path_of(&operation));
         let seq = self.submit(operation, payload)?;
         loop {
             // Answers to what a transfer gave up on are not news.
-            let completion = self.next_completion()?;
-            if completion.seq == seq {
-                let refused = |refusal| ClientError::Refused { operation: name, path, refusal };
-                return completion.result.map_err(refused);
+            match self.next_completion() {
+                Ok(Completion { seq: answered, .. }) if answered != seq => {}
+                Ok(completion) => {
+                    let refused = |refusal| ClientError::Refused { operation: name, path, refusal };
+                    return Ok(completion.result.map_err(refused)?);
+                }
+                Err(error) => return Err(Failed { error, in_doubt: self.channel.may_have_been_executed(seq) }),
             }
         }
+    }
+
+    /// A call whose progress begins with nothing known.
+    fn observed<T>(&mut self, call: impl FnOnce(&mut Self) -> Result<T, ClientError>) -> Result<T, ClientError> {
+        self.observer().leave();
+        let result = call(self);
+        self.observer().leave();
+        result
+    }
+
+    fn flush_observed(&mut self, path: Option<&Path>) -> Result<(), ClientError> {
+        self.observer().enter(Phase::Flushing, path, None);
+        self.flush()
     }
 
     fn entry(&mut self, operation: Operation, payload: Payload) -> Result<Entry, ClientError> {
@@ -281,6 +332,19 @@ impl FileClient {
     }
 }
 
+/// Why a request came to nothing, as far as that is known.
+struct Failed {
+    error: ClientError,
+    /// It may have been executed.
+    in_doubt: bool,
+}
+
+impl From<ClientError> for Failed {
+    fn from(error: ClientError) -> Self {
+        Self { error, in_doubt: false }
+    }
+}
+
 impl Drop for FileClient {
     fn drop(&mut self) {
         self.channel.send_bye();
@@ -297,8 +361,8 @@ fn unexpected(operation: &'static str, answer: &Answer) -> ClientError {
     ClientError::Protocol { reason: format!("{operation} was answered with {answer:?}") }
 }
 
-/// The path that a user knows an operation by; empty where it has none.
-fn path_of(operation: &Operation) -> String {
+/// The path that a user knows an operation by.
+fn subject(operation: &Operation) -> Option<&Path> {
     match operation {
         Operation::Stat { path }
         | Operation::List { path, .. }
@@ -310,8 +374,13 @@ fn path_of(operation: &Operation) -> String {
         | Operation::Truncate { path, .. }
         | Operation::Touch { path, .. }
         | Operation::Remove { path, .. }
-        | Operation::Begin { path, .. } => path.to_string(),
-        Operation::Move { from, .. } | Operation::Copy { from, .. } => from.to_string(),
-        _ => String::new(),
+        | Operation::Begin { path, .. } => Some(path),
+        Operation::Move { from, .. } | Operation::Copy { from, .. } => Some(from),
+        _ => None,
     }
+}
+
+/// The same as text, empty where it has none.
+fn path_of(operation: &Operation) -> String {
+    subject(operation).map(Path::to_string).unwrap_or_default()
 }

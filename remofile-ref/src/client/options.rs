@@ -1,8 +1,36 @@
 //! How a client connects and how long it waits.
 
+use super::Cancel;
 use std::time::Duration;
 
 /// How a client connects and how long it waits.
+///
+/// ```
+/// use remofile::{Cancel, ClientOptions, FileServer, generate_token};
+/// use std::time::Duration;
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let token = generate_token();
+/// # let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+/// # let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
+/// # std::thread::scope(|scope| {
+/// # scope.spawn(|| server.run());
+/// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
+/// let client = ClientOptions::new()
+///     .name("backup of anna")
+///     .timeout(Duration::from_secs(60))
+///     .connect_timeout(Duration::from_secs(30))
+///     .wait_for_lease()
+///     .cancel(Cancel::after(Duration::from_secs(3_600)))
+///     .connect(endpoint, token)?;
+/// client.bye();
+/// # Ok(())
+/// # })();
+/// # stop.stop();
+/// # result
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     pub(super) wait: Wait,
@@ -14,6 +42,7 @@ pub struct ClientOptions {
     pub(super) lockstep: bool,
     pub(super) server_key: Option<[u8; 32]>,
     pub(super) lease_ms: Option<u64>,
+    pub(super) cancel: Cancel,
 }
 
 /// How long a client waits while another one holds the session.
@@ -36,6 +65,7 @@ impl Default for ClientOptions {
             lockstep: false,
             server_key: None,
             lease_ms: None,
+            cancel: Cancel::new(),
         }
     }
 }
@@ -54,11 +84,30 @@ impl ClientOptions {
         self
     }
 
-    /// How long a call waits without hearing anything; also the bound on connecting, if that is shorter than 10 s.
+    /// How long a call waits without hearing anything, 30 s by default; also the bound on connecting, if that is
+    /// shorter.
+    ///
+    /// A session that is lost is opened again, up to three times without an answer in between: a call to a server that
+    /// died fails after about the time to connect beyond this one, and four times both at the worst. A server that is
+    /// heard keeps a call going; [`Cancel::after`] bounds that too.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self.connect_timeout = self.connect_timeout.min(timeout);
+        self
+    }
+
+    /// How long connecting may take, and every hello, 10 s by default; to be set behind [`ClientOptions::timeout`].
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// What ends calls from elsewhere, that which connects included.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
         self
     }
 

@@ -5,7 +5,7 @@ mod std_io;
 use super::{
     ClientError, FileClient,
     payload::{Content, Payload},
-    settle::{ATTEMPTS, in_doubt},
+    settle::{ATTEMPTS, doubt},
 };
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Path, Precondition, Refusal};
 use std::collections::VecDeque;
@@ -76,6 +76,8 @@ pub struct RemoteFile<'a> {
     unanswered: usize,
     /// Of a write, and not reported yet.
     failed: Option<ClientError>,
+    /// Bytes of content that were received and sent.
+    transferred: u64,
 }
 
 #[derive(Debug)]
@@ -141,6 +143,7 @@ impl<'a> RemoteFile<'a> {
             behind: VecDeque::new(),
             unanswered: 0,
             failed: None,
+            transferred: 0,
         };
         file.note(entry);
         file
@@ -150,6 +153,12 @@ impl<'a> RemoteFile<'a> {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// How many bytes of content were received and sent through this file, those included that were read ahead.
+    #[must_use]
+    pub fn transferred(&self) -> u64 {
+        self.transferred
     }
 
     /// Reads from `off` in bytes without moving the position; 0 bytes at the end of the version that is read, or
@@ -340,6 +349,8 @@ impl<'a> RemoteFile<'a> {
     fn take_completion(&mut self) -> Result<(), ClientError> {
         let completion = self.client.next_completion()?;
         self.unanswered = self.unanswered.saturating_sub(1);
+        let received = completion.result.as_ref().map_or(0, |(_, content)| content.as_ref().map_or(0, |it| it.len()));
+        self.transferred += (received + completion.payload_len) as u64;
         if let Some(read) = self.ahead.iter_mut().find(|read| read.seq == completion.seq) {
             read.result = Some(match completion.result {
                 Ok((Answer::Read(_), Some(content))) => Ok(content),
@@ -405,16 +416,19 @@ impl<'a> RemoteFile<'a> {
         for write in &mut self.behind {
             write.seq = None;
         }
-        let doubt = is_overtaken.then(|| self.doubt());
+        if is_overtaken {
+            let doubt = self.doubt();
+            self.failed.get_or_insert(doubt);
+        }
         self.client.reopen()?;
-        doubt.map_or(Ok(()), Err)
+        self.report()
     }
 
     /// Gives up the writes without an answer [LOST-1].
     fn doubt(&mut self) -> ClientError {
         self.etag = None;
         match self.behind.drain(..).next() {
-            Some(write) => in_doubt(&write.operation),
+            Some(write) => doubt(&write.operation),
             None => ClientError::SessionLost { reason: "it was lost again and again".to_owned() },
         }
     }

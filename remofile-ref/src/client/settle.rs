@@ -1,7 +1,7 @@
 //! What becomes of a call whose session is lost (spec section 16).
 
 use super::{
-    ClientError, FileClient, path_of,
+    ClientError, Failed, FileClient, path_of,
     payload::{Content, Payload},
 };
 use crate::unanswered::Unanswered;
@@ -22,33 +22,47 @@ impl FileClient {
         operation: Operation,
         payload: Payload,
     ) -> Result<(Answer, Option<Content>), ClientError> {
-        let mut repeated = false;
-        for _ in 0..ATTEMPTS {
-            let error = match self.call(operation.clone(), payload.clone()) {
+        let mut in_doubt = false;
+        let mut losses = 0;
+        loop {
+            let failed = match self.settle_or_attempt(&operation, &payload, in_doubt) {
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
+                Err(failed) => failed,
             };
-            match error {
-                ClientError::SessionLost { .. } => {
-                    self.reopen()?;
-                    repeated = true;
-                    if let Some(answer) = self.done_all_the_same(&operation, &payload)? {
-                        return Ok((answer, None));
-                    }
+            in_doubt |= failed.in_doubt;
+            match failed.error {
+                ClientError::SessionLost { .. } if losses < ATTEMPTS => {
+                    losses += 1;
+                    self.reopen().map_err(|error| unsettled(&operation, in_doubt, error))?;
                 }
-                error if repeated => return Ok((self.settle_refusal(&operation, error)?, None)),
-                error => return Err(error),
+                error => return Err(unsettled(&operation, in_doubt, error)),
             }
         }
-        Err(in_doubt(&operation))
+    }
+
+    /// Sends a request; one that may have been executed before goes by the table.
+    fn settle_or_attempt(
+        &mut self,
+        operation: &Operation,
+        payload: &Payload,
+        in_doubt: bool,
+    ) -> Result<(Answer, Option<Content>), Failed> {
+        if in_doubt && let Some(answer) = self.done_all_the_same(operation, payload)? {
+            return Ok((answer, None));
+        }
+        match self.attempt(operation.clone(), payload.clone()) {
+            Err(Failed { error: error @ ClientError::Refused { .. }, .. }) if in_doubt => {
+                Ok((self.settle_refusal(operation, error)?, None))
+            }
+            result => result,
+        }
     }
 
     /// What a request came to whose reply was lost, where looking tells.
     fn done_all_the_same(&mut self, operation: &Operation, payload: &Payload) -> Result<Option<Answer>, ClientError> {
         match (Unanswered::of(operation), operation) {
             (Unanswered::CompareWithContent, Operation::Put { path, .. }) => {
-                let theirs = self.look(|client| client.hash_of(path))?;
-                let is_done = theirs.is_some_and(|theirs| Some(*theirs.as_bytes()) == payload.hash());
+                let is_done = payload.hash().map_or(Ok(false), |ours| self.has_content(path, &Digest::new(ours)))?;
                 if is_done { self.stat_once(path).map(Some) } else { Ok(None) }
             }
             (Unanswered::CompareBoth, Operation::Copy { from, to, .. }) => {
@@ -69,7 +83,7 @@ impl FileClient {
                 | Unanswered::AllInOrderOrDoubt,
                 _,
             ) => Ok(None),
-            _ => Err(in_doubt(operation)),
+            _ => Err(doubt(operation)),
         }
     }
 
@@ -84,9 +98,14 @@ impl FileClient {
                 }
             }
             // The first one may be what changed it.
-            (Unanswered::AllInOrderOrDoubt, _) if error.code() == Some(Code::Changed) => Err(in_doubt(operation)),
+            (Unanswered::AllInOrderOrDoubt, _) if error.code() == Some(Code::Changed) => Err(doubt(operation)),
             _ => Err(error),
         }
+    }
+
+    /// Whether a file is there with this hash.
+    pub(super) fn has_content(&mut self, path: &Path, hash: &Digest) -> Result<bool, ClientError> {
+        Ok(self.look(|client| client.hash_of(path))?.is_some_and(|theirs| theirs == *hash))
     }
 
     /// A refusal of what is only looked at says that it is not there in the way that was asked for.
@@ -111,6 +130,30 @@ impl FileClient {
 }
 
 /// What is reported of a request that cannot be settled [LOST-1].
-pub(super) fn in_doubt(operation: &Operation) -> ClientError {
-    ClientError::InDoubt { operation: operation.name(), path: path_of(operation) }
+pub(super) fn doubt(operation: &Operation) -> ClientError {
+    ClientError::InDoubt { operation: operation.name(), path: path_of(operation), source: None }
+}
+
+/// What is reported of a request that may have been executed, when no session could be opened to look.
+pub(super) fn unsettled(operation: &Operation, in_doubt: bool, error: ClientError) -> ClientError {
+    match error {
+        ClientError::Refused { .. } | ClientError::InDoubt { .. } | ClientError::Cancelled => error,
+        error if in_doubt && changes(operation) => {
+            ClientError::InDoubt { operation: operation.name(), path: path_of(operation), source: Some(error.into()) }
+        }
+        error => error,
+    }
+}
+
+/// Whether there is anything to be in doubt of.
+fn changes(operation: &Operation) -> bool {
+    !matches!(
+        operation,
+        Operation::Stat { .. }
+            | Operation::List { .. }
+            | Operation::Read { .. }
+            | Operation::Hash { .. }
+            | Operation::Uploads { .. }
+            | Operation::Flush
+    )
 }

@@ -93,11 +93,11 @@ impl Source {
         if bytes.len() == len { Ok(bytes) } else { Err(self.changed()) }
     }
 
-    /// A hasher that has seen the first `len` bytes; `meanwhile` is called again and again, since it may take long.
+    /// A hasher that has seen the first `len` bytes; `meanwhile` is told of each few that it has, since it may take long.
     pub(super) fn hash_prefix(
         &self,
         len: u64,
-        mut meanwhile: impl FnMut() -> Result<(), ClientError>,
+        mut meanwhile: impl FnMut(u64) -> Result<(), ClientError>,
     ) -> Result<blake3::Hasher, ClientError> {
         let mut hasher = blake3::Hasher::new();
         let mut off = 0;
@@ -105,13 +105,14 @@ impl Source {
             let block = usize::try_from(len - off).map_or(HASH_BLOCK, |rest| rest.min(HASH_BLOCK));
             hasher.update(&self.read(off, block)?);
             off += block as u64;
-            meanwhile()?;
+            meanwhile(block as u64)?;
         }
         Ok(hasher)
     }
 
-    pub(super) fn hash(&self, meanwhile: impl FnMut() -> Result<(), ClientError>) -> Result<Digest, ClientError> {
-        Ok(Digest::new(*self.hash_prefix(self.size(), meanwhile)?.finalize().as_bytes()))
+    /// The hash of a small file.
+    pub(super) fn hash(&self) -> Result<Digest, ClientError> {
+        Ok(Digest::new(*self.hash_prefix(self.size(), |_| Ok(()))?.finalize().as_bytes()))
     }
 
     /// [UP-6] Refuses when the file is no longer what it was when it was opened.

@@ -1,18 +1,13 @@
 //! Directories with all they hold: what both directions share.
 
 mod download;
+mod flight;
 mod upload;
 
 use super::{ClientError, TransferStatus, Transferred};
 
 /// How many failures are named; all are counted.
 const NAMED_FAILURES: usize = 100;
-
-/// How often a lost session is opened again without a single answer in between.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
-
-/// How much content of small files may be under way at once, in bytes.
-const IN_FLIGHT: usize = 4 << 20;
 
 /// How a directory was transferred with all it holds.
 #[derive(Debug, Default)]
@@ -37,7 +32,7 @@ pub struct TreeTransferred {
 }
 
 impl TreeTransferred {
-    fn count(&mut self, done: &Transferred) {
+    pub(super) fn count(&mut self, done: &Transferred) {
         match done.status {
             TransferStatus::Unchanged => self.unchanged += 1,
             TransferStatus::New | TransferStatus::Resumed => self.files += 1,

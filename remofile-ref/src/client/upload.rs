@@ -1,6 +1,6 @@
 //! Uploads: small files in one request, larger ones staged, resumed and committed.
 
-use super::{ClientError, FileClient, TransferStatus, Transferred, payload::Payload, source::Source};
+use super::{ClientError, Failed, FileClient, Phase, TransferStatus, Transferred, payload::Payload, source::Source};
 use remofile_proto::{Answer, Code, Detail, Digest, Kind, Operation, Path, Precondition, Staged, UploadId};
 use std::path::Path as LocalPath;
 
@@ -22,11 +22,14 @@ impl FileClient {
         target: &Path,
         pre: Precondition,
     ) -> Result<Transferred, ClientError> {
-        let done = self.upload_source(&Source::open(source)?, target, pre)?;
-        if done.status != TransferStatus::Unchanged {
-            self.flush()?;
-        }
-        Ok(done)
+        let source = Source::open(source)?;
+        self.observed(|client| {
+            let done = client.upload_source(&source, target, pre)?;
+            if done.status != TransferStatus::Unchanged {
+                client.flush_observed(Some(target))?;
+            }
+            Ok(done)
+        })
     }
 
     /// Uploads a file that is open, and leaves the flushing to the caller.
@@ -60,7 +63,7 @@ impl FileClient {
         };
         if entry.kind == Kind::File && entry.size == Some(source.size()) {
             let theirs = self.hash(target)?;
-            if theirs.hash == source.hash(|| self.keep_session())? {
+            if theirs.hash == self.hash_source(source, target)? {
                 source.check_unchanged()?;
                 return Ok(Some(Transferred {
                     status: TransferStatus::Unchanged,
@@ -79,7 +82,9 @@ impl FileClient {
         let size = source.size();
         let content = source.read(0, usize::try_from(size).map_err(|_| source.changed())?)?;
         source.check_unchanged()?;
+        self.observer().enter(Phase::Transferring, Some(target), Some(size));
         self.put(target, content, pre, Some(source.mtime_ns()))?;
+        self.observer().advance(size);
         Ok(Transferred { status: TransferStatus::New, bytes: size, transferred: size })
     }
 
@@ -95,6 +100,7 @@ impl FileClient {
             pre,
             up: source.upload_id(self.welcome().root, target),
             status: TransferStatus::New,
+            reached: None,
             transferred: 0,
             commit_in_doubt: None,
         };
@@ -105,11 +111,25 @@ impl FileClient {
                 Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
                     attempts = if upload.transferred > transferred_before { 0 } else { attempts + 1 };
                     transferred_before = upload.transferred;
-                    self.reopen()?;
+                    self.reopen().map_err(|error| upload.unsettled(error))?;
                 }
-                result => return result,
+                result => return result.map_err(|error| upload.unsettled(error)),
             }
         }
+    }
+
+    /// The hash of a local file that is compared with `remote`.
+    pub(super) fn hash_source(&mut self, source: &Source, remote: &Path) -> Result<Digest, ClientError> {
+        let hasher = self.hash_beginning(source, remote, source.size())?;
+        Ok(Digest::new(*hasher.finalize().as_bytes()))
+    }
+
+    fn hash_beginning(&mut self, source: &Source, remote: &Path, len: u64) -> Result<blake3::Hasher, ClientError> {
+        self.observer().enter(Phase::Hashing, Some(remote), Some(len));
+        source.hash_prefix(len, |bytes| {
+            self.observer().advance(bytes);
+            self.keep_session()
+        })
     }
 }
 
@@ -119,6 +139,8 @@ struct StagedUpload<'a> {
     pre: &'a Precondition,
     up: UploadId,
     status: TransferStatus,
+    /// How far this call has come as far as it knows, in bytes from the beginning.
+    reached: Option<u64>,
     transferred: u64,
     /// The hash of a commit that was sent and has had no reply.
     commit_in_doubt: Option<Digest>,
@@ -127,23 +149,26 @@ struct StagedUpload<'a> {
 impl StagedUpload<'_> {
     fn attempt(&mut self, client: &mut FileClient) -> Result<Transferred, ClientError> {
         let mut staged = self.begin(client)?;
-        if let Some(hash) = self.commit_in_doubt.take() {
+        if let Some(hash) = &self.commit_in_doubt {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
-            if staged.off == 0 && client.hash(self.target).is_ok_and(|theirs| theirs.hash == hash) {
+            if staged.off == 0 && client.has_content(self.target, hash)? {
                 client.abort(self.up)?;
                 return Ok(self.done());
             }
+            self.commit_in_doubt = None;
         }
         let mut hasher = blake3::Hasher::new();
         if staged.off > 0 {
             // [UP-5] What is staged counts only when it is this source's beginning.
             let matches = staged.off <= self.source.size() && {
-                hasher = self.source.hash_prefix(staged.off, || client.keep_session())?;
+                hasher = client.hash_beginning(self.source, self.target, staged.off)?;
                 hasher.finalize().as_bytes() == staged.hash.as_bytes()
             };
             if matches {
-                if self.transferred == 0 {
-                    self.status = TransferStatus::Resumed;
+                match self.reached {
+                    None => self.status = TransferStatus::Resumed,
+                    // Sent by this call, and the answers were lost.
+                    Some(reached) => self.transferred += staged.off.saturating_sub(reached),
                 }
             } else {
                 client.abort(self.up)?;
@@ -151,8 +176,10 @@ impl StagedUpload<'_> {
                 hasher = blake3::Hasher::new();
             }
         }
+        self.reached = Some(staged.off);
         self.append_all(client, staged.off, &mut hasher)?;
         self.source.check_unchanged()?;
+        client.observer().enter(Phase::Committing, Some(self.target), Some(self.source.size()));
         let hash = Digest::new(*hasher.finalize().as_bytes());
         self.commit(client, hash)?;
         Ok(self.done())
@@ -175,23 +202,32 @@ impl StagedUpload<'_> {
         let chunk = client.chunk();
         let size = self.source.size();
         let mut off = staged;
+        let mut first = None;
         let mut unanswered = 0usize;
+        client.observer().resume(Phase::Transferring, Some(self.target), Some(size), staged);
         while off < size || unanswered > 0 {
             if off < size && client.has_room() {
                 let len = usize::try_from(size - off).map_or(chunk, |rest| rest.min(chunk));
                 let bytes = self.source.read(off, len)?;
                 hasher.update(&bytes);
                 let payload = Payload::from_file(self.source.file(), off, bytes);
-                client.submit(Operation::Append { up: self.up, off }, payload)?;
+                let seq = client.submit(Operation::Append { up: self.up, off }, payload)?;
+                first.get_or_insert(seq);
                 off += len as u64;
                 unanswered += 1;
                 continue;
             }
             let completion = client.next_completion()?;
+            // Of what a call before gave up on.
+            if first.is_none_or(|first| completion.seq < first) {
+                continue;
+            }
             unanswered -= 1;
             match completion.result {
-                Ok((Answer::Offset(_), _)) => {
+                Ok((Answer::Offset(end), _)) => {
+                    self.reached = self.reached.max(Some(end));
                     self.transferred += completion.payload_len as u64;
+                    client.observer().advance(completion.payload_len as u64);
                 }
                 Ok((other, _)) => return Err(super::unexpected("append", &other)),
                 Err(refusal) => {
@@ -212,15 +248,25 @@ impl StagedUpload<'_> {
             pre: self.pre.clone(),
             mtime_ns: Some(self.source.mtime_ns()),
         };
-        match client.call(commit, Payload::None) {
+        match client.attempt(commit, Payload::None) {
             Ok((Answer::Entry(_), _)) => Ok(()),
             Ok((other, _)) => Err(super::unexpected("commit", &other)),
-            Err(ClientError::SessionLost { reason }) => {
-                self.commit_in_doubt = Some(hash);
-                Err(ClientError::SessionLost { reason })
+            Err(Failed { error: ClientError::Refused { refusal, .. }, .. }) => Err(self.refused(refusal)),
+            Err(Failed { error, in_doubt }) => {
+                self.commit_in_doubt = in_doubt.then_some(hash);
+                Err(error)
             }
-            Err(ClientError::Refused { refusal, .. }) => Err(self.refused(refusal)),
-            Err(error) => Err(error),
+        }
+    }
+
+    /// What is reported of a commit that could not be settled [LOST-1].
+    fn unsettled(&self, error: ClientError) -> ClientError {
+        match error {
+            ClientError::Cancelled => error,
+            error if self.commit_in_doubt.is_some() => {
+                ClientError::InDoubt { operation: "upload", path: self.target.to_string(), source: Some(error.into()) }
+            }
+            error => error,
         }
     }
 
@@ -230,6 +276,8 @@ impl StagedUpload<'_> {
             (Code::NoUpload, _) | (Code::Offset, Detail::Offset(_)) => {
                 ClientError::SessionLost { reason: format!("the staged upload is gone ({})", refusal.code) }
             }
+            // What was sent again was read again.
+            (Code::Digest, _) if self.source.check_unchanged().is_err() => self.source.changed(),
             (Code::Digest, _) => ClientError::NotVerified {
                 path: self.source.path().display().to_string(),
                 reason: "the server received other bytes than were read here".to_owned(),

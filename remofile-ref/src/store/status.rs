@@ -30,6 +30,15 @@ pub(super) struct Status {
     ctime_ns: i128,
 }
 
+/// The state of a file at one moment, to be compared with that at another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    identity: Identity,
+    size: u64,
+    mtime_ns: i128,
+    ctime_ns: i128,
+}
+
 impl Status {
     /// What the protocol says about it.
     pub(super) fn entry(&self) -> Entry {
@@ -51,6 +60,11 @@ impl Status {
         hasher.update(&self.mtime_ns.to_le_bytes());
         hasher.update(&self.ctime_ns.to_le_bytes());
         Etag::try_from(&hasher.finalize().as_bytes()[..16]).expect("16 bytes are within 1 to 64")
+    }
+
+    /// What differs once anybody has changed the file, as far as time stamps tell.
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp { identity: self.identity, size: self.size, mtime_ns: self.mtime_ns, ctime_ns: self.ctime_ns }
     }
 
     /// Applies the kind rules for an operation that needs a file.

@@ -7,7 +7,7 @@ use super::durable::Barrier;
 use super::errno::failed;
 use super::job::{Hashing, Job, SYNCED_AT_ONCE, Step, digest};
 use super::staging::{Staging, parse_hex, write_all_at};
-use super::status::{Status, modified_at, modified_now, now_ns};
+use super::status::{Stamp, Status, modified_at, modified_now, now_ns};
 use super::target::{Complete, code_of_root, foresee, install, unstable};
 use super::{SLICE, Store, checked_path};
 use crate::effect::{Outcome, Success};
@@ -46,8 +46,17 @@ struct Begun {
     file: OwnedFd,
     hasher: blake3::Hasher,
     off: u64,
+    /// The staged file when it was last hashed or written here; nothing where it could not be looked at.
+    stamp: Option<Stamp>,
     /// A sync under way, be it one that nobody waits for any more: its failure must not go unnoticed.
     barrier: Option<Barrier>,
+}
+
+impl Begun {
+    fn new(file: OwnedFd, hasher: blake3::Hasher, off: u64) -> Self {
+        let stamp = stamp_of(&file);
+        Self { file, hasher, off, stamp, barrier: None }
+    }
 }
 
 impl Upload {
@@ -111,7 +120,10 @@ impl Store {
         let Some(upload) = self.uploads.get_mut(&up) else { return Err(Refusal::new(Code::Internal)) };
         upload.size = size;
         upload.touch();
-        if let Some(begun) = &upload.begun {
+        // [BEGIN-1] What somebody else has done to the staged file, the running hash does not know.
+        let named = self.staging.as_ref().and_then(|staging| staging.status(&data_name(up)).ok());
+        let is_as_left = |begun: &Begun| begun.stamp.is_some() && named.map(|status| status.stamp()) == begun.stamp;
+        if let Some(begun) = upload.begun.as_ref().filter(|begun| begun.barrier.is_some() || is_as_left(begun)) {
             return Ok(BeginStep::Known(Staged { off: begun.off, hash: digest(&begun.hasher) }));
         }
         let opened = self.staging()?.open_file(&data_name(up));
@@ -134,6 +146,7 @@ impl Store {
             Ok(()) => {
                 begun.hasher.update(payload);
                 begun.off = end;
+                begun.stamp = stamp_of(&begun.file);
                 upload.touch();
                 Ok(end)
             }
@@ -165,7 +178,9 @@ impl Store {
         if size != begun.off {
             return Err(offset(begun.off));
         }
-        if hash != digest(&begun.hasher) {
+        // A file of another length has other bytes than were hashed.
+        let has_other_length = fstat(&begun.file).is_ok_and(|stat| Status::from(stat).size != size);
+        if hash != digest(&begun.hasher) || has_other_length {
             self.discard(up);
             return Err(Refusal::new(Code::Digest));
         }
@@ -214,7 +229,7 @@ impl Store {
             self.uploads.remove(&up);
             return Err(staging_failed(errno));
         }
-        let begun = Some(Begun { file, hasher: blake3::Hasher::new(), off: 0, barrier: None });
+        let begun = Some(Begun::new(file, blake3::Hasher::new(), 0));
         let (age, looked_at, path) = (Duration::ZERO, Instant::now(), path.clone());
         self.uploads.insert(up, Upload { path, size, age, looked_at, begun });
         Ok(())
@@ -300,7 +315,7 @@ impl Job for ReadBack {
                 let (off, hasher) = (self.hashing.done(), self.hashing.hasher().clone());
                 let staged = Staged { off, hash: digest(&hasher) };
                 match store.uploads.get_mut(&self.up) {
-                    Some(upload) => upload.begun = Some(Begun { file, hasher, off, barrier: None }),
+                    Some(upload) => upload.begun = Some(Begun::new(file, hasher, off)),
                     None => return Step::Done(Err(Refusal::new(Code::Internal))),
                 }
                 Step::Done(Ok(Success::of(Answer::Staged(staged))))
@@ -390,6 +405,10 @@ impl Job for Commit {
     }
 
     fn abandon(&mut self, _store: &mut Store) {}
+}
+
+fn stamp_of(file: &OwnedFd) -> Option<Stamp> {
+    fstat(file).ok().map(|stat| Status::from(stat).stamp())
 }
 
 fn offset(off: u64) -> Refusal {

@@ -78,7 +78,7 @@ pub struct Leftover<P> {
     pub seq: u64,
     /// Its payload.
     pub payload: P,
-    /// Whether it was sent at all; what was not has certainly not been executed.
+    /// Whether it may have been executed: it was sent, and not answered NO_SESSION when it was sent but once.
     pub sent: bool,
     /// How to settle it in a new session.
     pub unanswered: Unanswered,
@@ -230,7 +230,14 @@ impl<P> Stream<P> {
             SEQ => self.on_gap(now, seq, next(result)),
             PENDING => self.on_pending(now, seq),
             // [CODE-4], [ENV-21]
-            10..=19 | BAD_MESSAGE => self.lose(Loss::Code(code)),
+            10..=19 | BAD_MESSAGE => {
+                if code == NO_SESSION
+                    && let Some(slot) = self.slot_mut(seq)
+                {
+                    slot.note_refused();
+                }
+                self.lose(Loss::Code(code))
+            }
             _ => self.on_answer(now, seq),
         }
     }
@@ -291,6 +298,12 @@ impl<P> Stream<P> {
     #[must_use]
     pub fn unanswered(&self) -> usize {
         self.slots.iter().filter(|slot| slot.waiting().is_some()).count()
+    }
+
+    /// Whether this number may have been executed though no reply to it will come: see [`Leftover::sent`].
+    #[must_use]
+    pub fn may_have_been_executed(&self, seq: u64) -> bool {
+        self.awaits(seq)
     }
 
     /// The smoothed round trip, once one was measured.
@@ -438,4 +451,5 @@ fn next(result: Map<'_>) -> Option<u64> {
 
 const PENDING: u64 = Code::Pending as u64;
 const SEQ: u64 = Code::Seq as u64;
+const NO_SESSION: u64 = Code::NoSession as u64;
 const BAD_MESSAGE: u64 = Code::BadMessage as u64;

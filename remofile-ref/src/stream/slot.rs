@@ -64,6 +64,13 @@ impl<P> Slot<P> {
         };
     }
 
+    /// The server has not executed it, unless it was sent more than once.
+    pub(super) fn note_refused(&mut self) {
+        if let Sent::Once(_) = self.sent {
+            self.sent = Sent::Never;
+        }
+    }
+
     /// Its payload, and the round trip if it was sent but once: which of several was answered nobody knows.
     pub(super) fn answer(&mut self, now: Duration) -> Option<(P, Option<Duration>)> {
         let (_, payload) = self.request.take()?;

@@ -76,6 +76,8 @@ struct Shared {
     connections: AtomicUsize,
     /// Bytes from clients to the server.
     up: AtomicU64,
+    /// Bytes from the server to clients.
+    down: AtomicU64,
     released: AtomicBool,
     stop: AtomicBool,
 }
@@ -108,6 +110,7 @@ impl Relay {
             cut: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             up: AtomicU64::new(0),
+            down: AtomicU64::new(0),
             released: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
@@ -130,6 +133,11 @@ impl Relay {
     /// New connections go there.
     pub fn retarget(&self, target: SocketAddr) {
         *self.shared.target.lock().unwrap() = target;
+    }
+
+    /// How many bytes have passed, both ways together.
+    pub fn carried(&self) -> u64 {
+        self.shared.up.load(Ordering::Relaxed) + self.shared.down.load(Ordering::Relaxed)
     }
 
     pub fn cuts(&self) -> usize {
@@ -229,9 +237,8 @@ impl Shared {
                 break;
             }
             passage.carried[usize::from(upwards)].fetch_add(count as u64, Ordering::Relaxed);
-            if upwards {
-                self.up.fetch_add(count as u64, Ordering::Relaxed);
-            }
+            let carried = if upwards { &self.up } else { &self.down };
+            carried.fetch_add(count as u64, Ordering::Relaxed);
         }
         passage.over.store(true, Ordering::Relaxed);
         // Either may be gone already.

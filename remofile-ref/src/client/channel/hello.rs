@@ -69,6 +69,7 @@ impl Channel {
         self.heard = Instant::now();
         self.full = None;
         self.welcome = welcome;
+        self.pending = None;
         self.is_over = false;
     }
 

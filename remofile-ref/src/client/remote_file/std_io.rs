@@ -28,7 +28,9 @@ impl Write for RemoteFile<'_> {
 }
 
 impl Seek for RemoteFile<'_> {
+    /// Reports what is known of writes that failed; it waits for none.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.report()?;
         if matches!(to, SeekFrom::End(_)) && self.etag.is_none() && self.behind.is_empty() && self.buffer.is_empty() {
             self.refresh()?;
         }

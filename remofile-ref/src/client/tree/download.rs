@@ -1,20 +1,21 @@
 //! Downloads of directories: a page of the listing at a time, small files in flight, nothing through a local link.
 
-use super::{ATTEMPTS_WITHOUT_PROGRESS, IN_FLIGHT, TreeTransferred};
+use super::{
+    TreeTransferred,
+    flight::{Flight, Landed, Sending},
+};
 use crate::client::{
-    Answer, ClientError, Code, Entry, FileClient, Kind, Operation, Path, TransferStatus, Transferred,
-    channel::Completion,
+    Answer, ClientError, Code, Entry, FileClient, Kind, Operation, Path, Phase, Refusal, TransferStatus, Transferred,
     download::{check_replaceable, version_of},
     listing::Pages,
     part::{Target, Version},
-    payload::Payload,
+    payload::{Content, Payload},
 };
 use rustix::{
     fs::{FileType, Mode, OFlags},
     io::Errno,
 };
 use std::{
-    collections::HashMap,
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
     rc::Rc,
@@ -35,6 +36,15 @@ impl FileClient {
         local: &LocalPath,
         overwrite: bool,
     ) -> Result<TreeTransferred, ClientError> {
+        self.observed(|client| client.download_walk(remote, local, overwrite))
+    }
+
+    fn download_walk(
+        &mut self,
+        remote: &Path,
+        local: &LocalPath,
+        overwrite: bool,
+    ) -> Result<TreeTransferred, ClientError> {
         let failed = |errno: Errno| ClientError::local(local, errno.into());
         if self.stat(remote)?.kind != Kind::Dir {
             return Err(super::super::refused("download", remote, Code::NotDir));
@@ -45,6 +55,7 @@ impl FileClient {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let top = Rc::new(rustix::fs::open(local, flags, Mode::empty()).map_err(failed)?);
+        self.count_remote(remote)?;
         let mut pages = Pages::new(remote.clone(), true);
         let mut walk = Walk {
             client: self,
@@ -53,9 +64,7 @@ impl FileClient {
             top: Rc::clone(&top),
             open: Vec::new(),
             blocked: None,
-            unanswered: HashMap::new(),
-            in_flight: 0,
-            losses: 0,
+            flight: Flight::new(),
             done: TreeTransferred { directories: 1, ..TreeTransferred::default() },
         };
         while let Some(page) = pages.next(walk.client)? {
@@ -63,14 +72,34 @@ impl FileClient {
                 if let Err(error) = walk.entry(remote, &listed.name, listed.entry) {
                     walk.done.fail(listed.name, error)?;
                 }
+                walk.client.observer().count(&walk.done);
             }
             // The next page is asked for with nothing else under way.
             walk.drain()?;
         }
         walk.done.skipped += pages.skipped();
         let done = walk.done;
+        self.observer().enter(Phase::Flushing, Some(remote), None);
         rustix::fs::syncfs(&*top).map_err(failed)?;
         Ok(done)
+    }
+
+    /// Has whoever watches know how much there is.
+    fn count_remote(&mut self, remote: &Path) -> Result<(), ClientError> {
+        if !self.observer().is_watched() {
+            return Ok(());
+        }
+        self.observer().enter(Phase::Counting, Some(remote), None);
+        let (mut files, mut bytes) = (0, 0);
+        let mut pages = Pages::new(remote.clone(), true);
+        while let Some(page) = pages.next(self)? {
+            for listed in page.iter().filter(|listed| listed.entry.kind == Kind::File) {
+                files += 1;
+                bytes = listed.entry.size.unwrap_or(0).saturating_add(bytes);
+            }
+        }
+        self.observer().enter_tree(remote, files, bytes);
+        Ok(())
     }
 }
 
@@ -83,11 +112,7 @@ struct Walk<'a> {
     open: Vec<(String, Rc<OwnedFd>)>,
     /// A directory that could not be made: nothing below it is asked for.
     blocked: Option<String>,
-    unanswered: HashMap<u64, Job>,
-    /// The sizes of the files under way, in bytes.
-    in_flight: usize,
-    /// How often the session was lost since the last answer.
-    losses: u32,
+    flight: Flight<Job>,
     done: TreeTransferred,
 }
 
@@ -154,8 +179,7 @@ impl Walk<'_> {
                 Step::Read
             }
         };
-        let size = size_of(&version);
-        while !self.unanswered.is_empty() && (self.in_flight + size > IN_FLIGHT || !self.client.can_submit()) {
+        while !self.flight.has_room(self.client, version.size) {
             self.advance()?;
         }
         self.send(Job { name: name.to_owned(), target, version, entry, step })
@@ -198,7 +222,7 @@ impl Walk<'_> {
 
     /// Waits until everything under way is done.
     fn drain(&mut self) -> Result<(), ClientError> {
-        while !self.unanswered.is_empty() {
+        while !self.flight.is_empty() {
             self.advance()?;
         }
         Ok(())
@@ -210,45 +234,37 @@ impl Walk<'_> {
             Step::Hash => Operation::Hash { path, off: 0, len: None },
             Step::Read => Operation::Read { path, off: 0, len: size, etag: Some(etag) },
         };
-        match self.client.submit(operation, Payload::None) {
-            Ok(seq) => {
-                self.in_flight += size_of(&job.version);
-                self.unanswered.insert(seq, job);
-                Ok(())
+        match self.flight.send(self.client, operation, Payload::None, size, job)? {
+            Sending::Sent => Ok(()),
+            Sending::Lost(job, others) => {
+                self.repeat(others)?;
+                self.send(job)
             }
-            Err(ClientError::SessionLost { reason }) => self.recover(reason, Some(job)),
-            Err(error) => Err(error),
         }
     }
 
     fn advance(&mut self) -> Result<(), ClientError> {
-        match self.client.next_completion() {
-            Ok(completion) => {
-                self.losses = 0;
-                self.on_completion(completion)
-            }
-            Err(ClientError::SessionLost { reason }) => self.recover(reason, None),
-            Err(error) => Err(error),
+        match self.flight.next(self.client)? {
+            Landed::Answered(Some(job), result) => self.on_answer(job, result)?,
+            Landed::Answered(None, _) => {}
+            Landed::Lost(jobs) => self.repeat(jobs)?,
         }
+        self.client.observer().count(&self.done);
+        Ok(())
     }
 
-    /// Opens a new session and repeats there what was unanswered [LOST-2].
-    fn recover(&mut self, reason: String, unsent: Option<Job>) -> Result<(), ClientError> {
-        if self.losses == ATTEMPTS_WITHOUT_PROGRESS {
-            return Err(ClientError::SessionLost { reason });
-        }
-        self.losses += 1;
-        let again: Vec<Job> = self.unanswered.drain().map(|(_, job)| job).chain(unsent).collect();
-        self.in_flight = 0;
-        self.client.reopen()?;
-        again.into_iter().try_for_each(|job| self.send(job))
+    /// [LOST-2] Reading changes nothing.
+    fn repeat(&mut self, jobs: Vec<Job>) -> Result<(), ClientError> {
+        jobs.into_iter().try_for_each(|job| self.send(job))
     }
 
-    fn on_completion(&mut self, completion: Completion) -> Result<(), ClientError> {
-        let Some(mut job) = self.unanswered.remove(&completion.seq) else { return Ok(()) };
-        self.in_flight = self.in_flight.saturating_sub(size_of(&job.version));
+    fn on_answer(
+        &mut self,
+        mut job: Job,
+        result: Result<(Answer, Option<Content>), Refusal>,
+    ) -> Result<(), ClientError> {
         let size = job.version.size;
-        let failed = match (job.step, completion.result) {
+        let failed = match (job.step, result) {
             (Step::Hash, Ok((Answer::Hash(theirs), _))) => match self.is_like(&job, &theirs.hash) {
                 Ok(true) => {
                     let done = Transferred { status: TransferStatus::Unchanged, bytes: size, transferred: 0 };
@@ -286,15 +302,10 @@ impl Walk<'_> {
 
     /// Whether the local file has the same content; fails where it has not and must stay.
     fn is_like(&self, job: &Job, theirs: &remofile_proto::Digest) -> Result<bool, ClientError> {
-        if job.target.source()?.hash(|| Ok(()))? == *theirs {
+        if job.target.source()?.hash()? == *theirs {
             return Ok(true);
         }
         check_replaceable(&job.target, FileType::RegularFile, self.overwrite)?;
         Ok(false)
     }
-}
-
-/// In bytes; it is no more than a chunk.
-fn size_of(version: &Version) -> usize {
-    usize::try_from(version.size).unwrap_or(usize::MAX)
 }

@@ -1,16 +1,20 @@
 //! Uploads of directories: small files are kept in flight, large ones go one by one.
 
-use super::{ATTEMPTS_WITHOUT_PROGRESS, IN_FLIGHT, TreeTransferred};
+use super::{
+    TreeTransferred,
+    flight::{Flight, Landed, Sending},
+};
 use crate::client::{
-    Answer, ClientError, Code, FileClient, Kind, Operation, Path, Precondition, TransferStatus, Transferred,
-    channel::Completion, payload::Payload, source::Source,
+    Answer, ClientError, Code, FileClient, Kind, Operation, Path, Phase, Precondition, Refusal, TransferStatus,
+    Transferred,
+    payload::{Content, Payload},
+    source::Source,
 };
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags},
     io::Errno,
 };
 use std::{
-    collections::{HashMap, VecDeque},
     ffi::{OsStr, OsString},
     io,
     os::{fd::OwnedFd, unix::ffi::OsStringExt as _},
@@ -31,22 +35,29 @@ impl FileClient {
         target: &Path,
         overwrite: bool,
     ) -> Result<TreeTransferred, ClientError> {
+        self.observed(|client| client.upload_walk(local, target, overwrite))
+    }
+
+    fn upload_walk(
+        &mut self,
+        local: &LocalPath,
+        target: &Path,
+        overwrite: bool,
+    ) -> Result<TreeTransferred, ClientError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory =
             rustix::fs::open(local, flags, Mode::empty()).map_err(|errno| ClientError::local(local, errno.into()))?;
         let is_new = make_directory(self, target)?;
-        let mut walk = Walk {
-            client: self,
-            overwrite,
-            unanswered: HashMap::new(),
-            in_flight: 0,
-            losses: 0,
-            done: TreeTransferred::default(),
-        };
+        if self.observer().is_watched() {
+            self.observer().enter(Phase::Counting, Some(target), None);
+            let (files, bytes) = count(self, &directory)?;
+            self.observer().enter_tree(target, files, bytes);
+        }
+        let mut walk = Walk { client: self, overwrite, flight: Flight::new(), done: TreeTransferred::default() };
         walk.directory(&directory, local, target, is_new)?;
         walk.drain()?;
         let done = walk.done;
-        self.flush()?;
+        self.flush_observed(Some(target))?;
         Ok(done)
     }
 }
@@ -54,11 +65,7 @@ impl FileClient {
 struct Walk<'a> {
     client: &'a mut FileClient,
     overwrite: bool,
-    unanswered: HashMap<u64, Job>,
-    /// The sizes of the files under way, in bytes.
-    in_flight: usize,
-    /// How often the session was lost since the last answer.
-    losses: u32,
+    flight: Flight<Job>,
     done: TreeTransferred,
 }
 
@@ -99,6 +106,7 @@ impl Walk<'_> {
             if let Err(error) = self.entry(directory, &name, &shown, target, is_new) {
                 self.done.fail(shown.to_string_lossy(), error)?;
             }
+            self.client.observer().count(&self.done);
         }
         Ok(())
     }
@@ -149,7 +157,7 @@ impl Walk<'_> {
 
     /// Waits until everything under way is done.
     fn drain(&mut self) -> Result<(), ClientError> {
-        while !self.unanswered.is_empty() {
+        while !self.flight.is_empty() {
             self.advance()?;
         }
         Ok(())
@@ -157,23 +165,21 @@ impl Walk<'_> {
 
     /// Sends what the job needs next, when there is room for it.
     fn submit(&mut self, job: Job) -> Result<(), ClientError> {
-        let size = usize::try_from(job.source.size()).unwrap_or(usize::MAX);
-        while !self.unanswered.is_empty()
-            && (self.in_flight.saturating_add(size) > IN_FLIGHT || !self.client.can_submit())
-        {
+        while !self.flight.has_room(self.client, job.source.size()) {
             self.advance()?;
         }
         self.send(job)
     }
 
     fn send(&mut self, job: Job) -> Result<(), ClientError> {
-        let size = usize::try_from(job.source.size()).unwrap_or(usize::MAX);
         let path = job.target.clone();
+        let size = job.source.size();
         let (operation, payload) = match job.step {
             Step::Stat => (Operation::Stat { path }, Payload::None),
             Step::Hash | Step::Settle => (Operation::Hash { path, off: 0, len: None }, Payload::None),
             Step::Put => {
-                let content = job.source.read(0, size).and_then(|content| {
+                let len = usize::try_from(size).unwrap_or(usize::MAX);
+                let content = job.source.read(0, len).and_then(|content| {
                     job.source.check_unchanged()?;
                     Ok(content)
                 });
@@ -187,53 +193,44 @@ impl Walk<'_> {
                 (Operation::Put { path, pre, mtime_ns }, Payload::from_bytes(content))
             }
         };
-        match self.client.submit(operation, payload) {
-            Ok(seq) => {
-                self.in_flight += size;
-                self.unanswered.insert(seq, job);
-                Ok(())
-            }
+        match self.flight.send(self.client, operation, payload, size, job)? {
+            Sending::Sent => Ok(()),
             // What was not numbered was not sent: it needs no settling.
-            Err(ClientError::SessionLost { reason }) => self.recover(reason, Some(job)),
-            Err(error) => Err(error),
+            Sending::Lost(job, others) => {
+                self.settle(others)?;
+                self.send(job)
+            }
         }
     }
 
     fn advance(&mut self) -> Result<(), ClientError> {
-        match self.client.next_completion() {
-            Ok(completion) => {
-                self.losses = 0;
-                self.on_completion(completion)
-            }
-            Err(ClientError::SessionLost { reason }) => self.recover(reason, None),
-            Err(error) => Err(error),
+        match self.flight.next(self.client)? {
+            Landed::Answered(Some(job), result) => self.on_answer(job, result)?,
+            Landed::Answered(None, _) => {}
+            Landed::Lost(jobs) => self.settle(jobs)?,
         }
+        self.client.observer().count(&self.done);
+        Ok(())
     }
 
-    /// Opens a new session and settles there what was unanswered [LOST-2].
-    fn recover(&mut self, reason: String, unsent: Option<Job>) -> Result<(), ClientError> {
-        if self.losses == ATTEMPTS_WITHOUT_PROGRESS {
-            return Err(ClientError::SessionLost { reason });
-        }
-        self.losses += 1;
-        self.client.reopen()?;
-        self.in_flight = 0;
-        let lost = std::mem::take(&mut self.unanswered).into_values().map(|mut job| {
+    /// Settles what was unanswered in a session that was lost [LOST-2].
+    fn settle(&mut self, jobs: Vec<Job>) -> Result<(), ClientError> {
+        jobs.into_iter().try_for_each(|mut job| {
             if job.step == Step::Put {
                 job.step = Step::Settle;
             }
-            job
-        });
-        let again: VecDeque<Job> = lost.chain(unsent).collect();
-        again.into_iter().try_for_each(|job| self.send(job))
+            self.send(job)
+        })
     }
 
-    fn on_completion(&mut self, completion: Completion) -> Result<(), ClientError> {
-        let Some(mut job) = self.unanswered.remove(&completion.seq) else { return Ok(()) };
+    fn on_answer(
+        &mut self,
+        mut job: Job,
+        result: Result<(Answer, Option<Content>), Refusal>,
+    ) -> Result<(), ClientError> {
         let size = job.source.size();
-        self.in_flight = self.in_flight.saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
         let transferred = |transferred| Transferred { status: TransferStatus::New, bytes: size, transferred };
-        let refusal = match (job.step, completion.result) {
+        let refusal = match (job.step, result) {
             (Step::Stat, Ok((Answer::Entry(entry), _))) => {
                 job.is_compared = true;
                 let is_like = entry.kind == Kind::File && entry.size == Some(size);
@@ -241,7 +238,7 @@ impl Walk<'_> {
                 return self.send(job);
             }
             (Step::Hash | Step::Settle, Ok((Answer::Hash(theirs), _))) => {
-                let ours = match job.source.hash(|| Ok(())) {
+                let ours = match job.source.hash() {
                     Ok(ours) => ours,
                     Err(error) => return self.done.fail(job.source.path().to_string_lossy(), error),
                 };
@@ -294,6 +291,29 @@ fn make_directory(client: &mut FileClient, target: &Path) -> Result<bool, Client
         },
         Err(error) => Err(error),
     }
+}
+
+/// How many files there are, and their size in bytes; what cannot be read counts for nothing here.
+fn count(client: &mut FileClient, directory: &OwnedFd) -> Result<(u64, u64), ClientError> {
+    client.keep_session()?;
+    let (mut files, mut bytes) = (0u64, 0u64);
+    for name in sorted_names(directory).unwrap_or_default() {
+        let Ok(found) = rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => {
+                files += 1;
+                bytes = bytes.saturating_add(u64::try_from(found.st_size).unwrap_or_default());
+            }
+            FileType::Directory => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let Ok(below) = rustix::fs::openat(directory, &name, flags, Mode::empty()) else { continue };
+                let below = count(client, &below)?;
+                (files, bytes) = (files + below.0, bytes.saturating_add(below.1));
+            }
+            _ => {}
+        }
+    }
+    Ok((files, bytes))
 }
 
 /// Bytewise, so that a walk takes the same way each time.

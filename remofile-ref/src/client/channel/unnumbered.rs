@@ -1,0 +1,94 @@
+//! Requests outside the numbering, once a session is open: ping and bye.
+
+use super::Channel;
+use crate::{
+    client::{Cancel, ClientError},
+    transport::Message,
+};
+use remofile_proto::{Operation, encode_request};
+use std::time::{Duration, Instant};
+
+/// How long bye waits: a server that does not answer lets go when the lease ends.
+const BYE_WAIT: Duration = Duration::from_secs(1);
+
+impl Channel {
+    /// Renews the lease if nothing has done so for a third of it, for times in which this client is busy with itself
+    /// [SES-16].
+    pub(in crate::client) fn keep_session(&mut self) -> Result<(), ClientError> {
+        self.check_cancelled()?;
+        if !self.is_over && self.heard.elapsed() >= Duration::from_millis(self.welcome.lease_ms) / 3 {
+            self.ping()?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::client) fn ping(&mut self) -> Result<(), ClientError> {
+        match self.ask_unnumbered(&Operation::Ping, self.options.timeout)? {
+            Some(0) => Ok(()),
+            Some(_) => Err(self.lost("another client took it over, or the server was restarted")),
+            None => Err(ClientError::TimedOut { operation: "ping", after: self.options.timeout }),
+        }
+    }
+
+    /// Ends the session, and waits a little for the answer; a client that was cancelled says it too.
+    pub(in crate::client) fn bye(&mut self) {
+        self.options.cancel = Cancel::new();
+        if !self.is_over && self.disconnected.is_none() {
+            // [SES-24] Once more when nothing came; and whatever the answer, the session is over [SES-20].
+            if let Ok(None) = self.ask_unnumbered(&Operation::Bye, BYE_WAIT) {
+                let _ = self.ask_unnumbered(&Operation::Bye, BYE_WAIT);
+            }
+        }
+        self.is_over = true;
+    }
+
+    /// Fails where the caller has cancelled.
+    pub(super) fn check_cancelled(&mut self) -> Result<(), ClientError> {
+        if !self.options.cancel.is_cancelled() {
+            return Ok(());
+        }
+        // What the server executes for long would keep the next call waiting; bye ends it [SES-17].
+        if self.pending.take().is_some() || self.operations.values().any(|(operation, _)| may_take_long(operation)) {
+            self.send_bye();
+        }
+        Err(ClientError::Cancelled)
+    }
+
+    /// Ends the session without waiting for the answer.
+    pub(in crate::client) fn send_bye(&mut self) {
+        if !self.is_over && self.disconnected.is_none() {
+            let _ = self.send_unnumbered(&Operation::Bye);
+        }
+        self.is_over = true;
+    }
+
+    fn ask_unnumbered(&mut self, operation: &Operation, wait: Duration) -> Result<Option<u64>, ClientError> {
+        self.unnumbered = None;
+        self.send_unnumbered(operation)?;
+        let deadline = Instant::now() + wait;
+        while self.unnumbered.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            for message in self.wait(left)? {
+                self.on_message(message)?;
+            }
+        }
+        Ok(self.unnumbered.take())
+    }
+
+    fn send_unnumbered(&mut self, operation: &Operation) -> Result<(), ClientError> {
+        self.send_header(encode_request(self.session, 0, operation))
+    }
+
+    pub(super) fn send_header(&mut self, header: Vec<u8>) -> Result<(), ClientError> {
+        // A full queue is silence, and handled as such.
+        self.socket.send(vec![Message::new(), Message::from(header)]).map(drop).map_err(|error| self.failed(error))
+    }
+}
+
+fn may_take_long(operation: &Operation) -> bool {
+    use Operation::{Begin, Commit, Copy, Flush, Hash};
+    matches!(operation, Hash { .. } | Copy { .. } | Begin { .. } | Commit { .. } | Flush)
+}
