@@ -25,6 +25,9 @@ pub(crate) struct Environment {
     pub(crate) seed: u64,
     /// The id that last opened a session: what is to be taken over if it was not released.
     pub(crate) last_session: Cell<Option<[u8; 16]>>,
+    /// How many bytes `hash` works at long enough to be answered PENDING; 0 where it never is, none before that was
+    /// tried.
+    pub(crate) long_hash: Cell<Option<u64>>,
 }
 
 impl Environment {

@@ -1,7 +1,322 @@
-//! Section 7.2: long operations.
+//! Section 7.2: operations that take long.
 
-use crate::case::Case;
+use super::{
+    sequence::expect_remembered,
+    session::{greet, take_over},
+};
+use crate::{
+    case::{Case, Need, must, should},
+    code::{BUSY, NO_SESSION, NO_SPACE, OK, PENDING, SEQ, SEQ_REUSED, TOO_LARGE},
+    reply::Reply,
+    request::{Request, bye, hash, mkdir, ping, stat, truncate},
+    stop::{Checked, Stop, failed, not_applicable},
+    trial::Trial,
+};
+use std::time::{Duration, Instant};
+
+/// Bytes without an end, as far as these cases go: a minute's work for the fastest.
+const ENDLESS: u64 = 1 << 38;
+/// The least time between a PENDING and the poll behind it [SEQ-22].
+const POLL_AFTER: Duration = Duration::from_millis(100);
+/// The longest that a server should stay silent [SEQ-10] [SES-10].
+const SILENCE: Duration = Duration::from_secs(1);
+/// How much the clocks and threads of a busy machine may add.
+const SLACK: Duration = Duration::from_millis(500);
+/// A `hash` that takes so long and was not answered PENDING never will be.
+const LONG: Duration = Duration::from_millis(1_500);
+/// The longest that a server that never answers PENDING may take for what takes [`LONG`] by estimate.
+const BLOCKED: Duration = Duration::from_secs(30);
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    vec![
+        must("pending-is-followed-by-the-reply", &["SEQ-12", "SEQ-14", "SEQ-11", "HASH-1"])
+            .sends("`hash` of zeros that take a second or so; polls, 100 ms after each PENDING, until there is a reply; the request again")
+            .passes("PENDING with a `done` that never falls and is at most `total`; then OK with the right hash and length; and the same reply again.")
+            .run(|t| {
+                let (seq, length, first) = start_finite(t)?;
+                let wanted = hash_of_zeros(length);
+                let reply = follow(t, seq, first)?;
+                t.code("hash", &reply, OK)?;
+                t.equal("the length", reply.uint("len")?, length)?;
+                t.equal_bytes("the hash", reply.bytes("hash")?, &wanted)?;
+                expect_remembered(t, &reply)?;
+                t.peer.expect_ok(stat(&t.directory().to_owned())).map(drop)
+            }),
+        must("a-reply-is-remembered-when-nobody-polled-for-it", &["SEQ-14", "SEQ-12"])
+            .needs(&[Need::Window(2)])
+            .sends("`hash` of zeros that take a second or so; after PENDING no poll, but the next request again and again until it is not SEQ; then the `hash` again")
+            .passes("SEQ with the number of the `hash` while it runs, then OK; and OK with the right hash.")
+            .run(|t| {
+                let (seq, length, _) = start_finite(t)?;
+                let wanted = hash_of_zeros(length);
+                let behind = stat(&t.directory().to_owned());
+                let deadline = Instant::now() + BLOCKED;
+                loop {
+                    t.send_as(seq + 1, &behind)?;
+                    let reply = t.first_reply(seq + 1)?;
+                    if reply.code == OK {
+                        break;
+                    }
+                    if reply.code == PENDING {
+                        poll(t, seq + 1)?;
+                        t.expect_reply(seq + 1, OK)?;
+                        break;
+                    }
+                    t.code("the request behind", &reply, SEQ)?;
+                    t.equal("next", reply.uint("next")?, seq)?;
+                    t.check(Instant::now() < deadline, "the hash, which nobody polls, does not end")?;
+                    t.settle(Instant::now() + POLL_AFTER)?;
+                }
+                t.next = seq + 2;
+                t.resend(seq)?;
+                let reply = t.first_reply(seq)?;
+                t.code("hash", &reply, OK)?;
+                t.equal_bytes("the hash", reply.bytes("hash")?, &wanted)
+            }),
+        must("a-number-that-is-pending-is-the-next-one", &["SEQ-12", "SEQ-11"])
+            .sends("`hash` that is answered PENDING; under its number `mkdir`, and `hash` of another length; `mkdir` under the next two numbers; `ping`")
+            .passes("SEQ_REUSED twice, SEQ with the number of the `hash` twice, and OK; nothing was made.")
+            .run(|t| {
+                let (seq, request) = start_endless(t)?;
+                let path = t.path("d");
+                for other in [mkdir(&path), request.arg("len", ENDLESS - 1)] {
+                    t.send_as(seq, &other)?;
+                    let reply = t.first_reply(seq)?;
+                    t.code("another request under the number", &reply, SEQ_REUSED)?;
+                }
+                for ahead in [seq + 1, seq + 2] {
+                    t.send_as(ahead, &mkdir(&path))?;
+                    let reply = t.first_reply(ahead)?;
+                    t.code("a request ahead", &reply, SEQ)?;
+                    t.equal("next", reply.uint("next")?, seq)?;
+                }
+                t.expect_ok(ping())?;
+                t.open()?;
+                t.expect_absent(&path)
+            }),
+        must("bye-cancels-what-runs", &["SEQ-15", "SEQ-27", "SES-17"])
+            .sends("`hash` that is answered PENDING; two polls and, behind them, `bye`; `hello` of another client, and its first request")
+            .passes("a reply to each poll, NO_SESSION where it was held until `bye`; OK to `bye` and to the other client.")
+            .run(|t| {
+                let (seq, _) = start_endless(t)?;
+                poll(t, seq)?;
+                poll(t, seq)?;
+                t.expect_ok(bye())?;
+                // A server that does not hold polls has answered them by now.
+                let before = t.take_unasked();
+                before.iter().try_for_each(|reply| t.code("a poll", reply, [NO_SESSION, PENDING]))?;
+                for _ in before.len()..2 {
+                    let reply = t.first_reply(seq)?;
+                    t.code("a poll that was held until bye", &reply, NO_SESSION)?;
+                }
+                let mut other = t.stranger()?;
+                let reply = greet(&mut other, OK)?;
+                other.opened(&reply)?;
+                other.expect_ok(stat(t.directory()))?;
+                other.close()
+            }),
+        must("a-takeover-cancels-what-runs", &["SEQ-15", "SES-9", "SEQ-27", "SES-25"])
+            .sends("`hash` that is answered PENDING, a poll, and `mkdir` behind it; a takeover, and its first request")
+            .passes("NO_SESSION to the poll (or PENDING, if it was not held so long), SEQ or NO_SESSION to what stood behind it; OK to the others, and nothing was made.")
+            .run(|t| {
+                let (seq, _) = start_endless(t)?;
+                let path = t.path("d");
+                poll(t, seq)?;
+                t.send_as(seq + 1, &mkdir(&path))?;
+                t.expect_ok(ping())?;
+                let mut other = take_over(t)?;
+                other.expect(stat(&path), crate::code::NOT_FOUND)?;
+                let reply = t.first_reply(seq)?;
+                t.code("the poll", &reply, [NO_SESSION, PENDING])?;
+                let behind = t.first_reply(seq + 1)?;
+                t.code("the request behind", &behind, [SEQ, NO_SESSION])?;
+                other.close()
+            }),
+        must("what-waits-behind-a-long-request-is-not-refused-before-it", &["SEQ-26", "SES-25", "SEQ-9"])
+            .needs(&[Need::Window(3)])
+            .sends("in one go a `hash` that takes long and two `mkdir` behind it; after its PENDING a takeover")
+            .passes("nothing but PENDING to the `hash` comes before that PENDING; the others are answered SEQ or NO_SESSION, and nothing was made.")
+            .run(|t| {
+                let request = endless(t)?;
+                let (one, two) = (t.path("one"), t.path("two"));
+                let seq = t.send(&request)?;
+                let behind = [t.peer.send(&mkdir(&one))?, t.send(&mkdir(&two))?];
+                let first = t.first_reply(seq)?;
+                t.code("hash", &first, PENDING)?;
+                let early = t.take_unasked();
+                if let Some(early) = early.first() {
+                    return failed(format!("request {} was answered {} before request {seq} was", early.seq, early.code));
+                }
+                let mut other = take_over(t)?;
+                for seq in behind {
+                    let reply = t.first_reply(seq)?;
+                    t.code("a request behind the hash", &reply, [SEQ, NO_SESSION])?;
+                }
+                for path in [&one, &two] {
+                    other.expect(stat(path), crate::code::NOT_FOUND)?;
+                }
+                other.close()
+            }),
+        must("the-holder-is-not-idle-while-the-server-works", &["SES-14", "SES-7"])
+            .sends("`hello` with a `lease_ms` of 1,000 and a `hash` that takes long; `hello` of a stranger 1.1 s later")
+            .passes("BUSY with `idle_ms` 0.")
+            .run(|t| {
+                let path = sparse(t)?;
+                may_be_pending(t, &path)?;
+                t.open_with(|hello| hello.arg("lease_ms", 1_000_u64))?;
+                let seq = t.peer.send(&hash(&path).arg("len", ENDLESS))?;
+                let began = Instant::now();
+                let first = t.first_reply(seq)?;
+                t.code("hash", &first, PENDING)?;
+                t.let_pass(Duration::from_millis(1_100).saturating_sub(began.elapsed()))?;
+                let busy = greet(&mut t.stranger()?, BUSY)?;
+                t.equal("idle_ms", busy.uint("idle_ms")?, 0)?;
+                t.open().map(drop)
+            }),
+        should("a-long-request-is-answered-within-a-second", &["SEQ-10", "SEQ-13", "SES-10"])
+            .sends("a `hash` that takes long, a poll after its PENDING, and `hello` of a stranger meanwhile")
+            .passes("PENDING to the `hash`, BUSY and PENDING within a second each, and the poll is held for a while.")
+            .run(|t| {
+                let request = endless(t)?;
+                let most = SILENCE + SLACK + t.environment.patience.get().round_trip * 2;
+                let mut other = t.stranger()?;
+                let asked = Instant::now();
+                let seq = t.send(&request)?;
+                let first = t.first_reply(seq)?;
+                t.code("hash", &first, PENDING)?;
+                t.check(asked.elapsed() <= most, format!("PENDING came after {} ms", asked.elapsed().as_millis()))?;
+                t.settle(Instant::now() + POLL_AFTER)?;
+                let polled = Instant::now();
+                t.resend(seq)?;
+                greet(&mut other, BUSY)?;
+                t.check(polled.elapsed() <= most, format!("BUSY came after {} ms", polled.elapsed().as_millis()))?;
+                let reply = t.first_reply(seq)?;
+                let held = polled.elapsed();
+                t.code("the poll", &reply, PENDING)?;
+                t.check(held <= most, format!("the poll was answered after {} ms", held.as_millis()))?;
+                t.check(held >= SILENCE / 4, format!("the poll was held for {} ms", held.as_millis()))?;
+                t.open().map(drop)
+            }),
+    ]
+}
+
+/// A file of [`ENDLESS`] zeros that occupy nothing.
+pub(super) fn sparse(t: &mut Trial) -> Checked<String> {
+    let path = t.file("zeros", b"")?;
+    let reply = t.call(truncate(&path, ENDLESS))?;
+    match reply.code {
+        OK => Ok(path),
+        NO_SPACE | TOO_LARGE => {
+            not_applicable(format!("truncate to {ENDLESS} bytes is {}: no hash takes long", reply.code))
+        }
+        code => Err(Stop::Untestable(format!("truncate to {ENDLESS} bytes was answered {code}"))),
+    }
+}
+
+/// Finds out, once in a run, how many bytes make a `hash` be answered PENDING; not applicable where none do.
+///
+/// The length grows from one that anybody hashes at once, so that a server that answers nothing while it works is
+/// never kept at it for long.
+pub(super) fn may_be_pending(t: &mut Trial, path: &str) -> Checked<u64> {
+    let mut length = 1_u64 << 20;
+    while t.environment.long_hash.get().is_none() {
+        let began = Instant::now();
+        let seq = t.peer.send(&hash(path).arg("len", length))?;
+        let session = t.session;
+        let reply = t.reply_until(session, seq, began + BLOCKED)?;
+        let Some(reply) = reply else {
+            return Err(Stop::Silent(format!("no answer to a hash of {length} bytes within {} s", BLOCKED.as_secs())));
+        };
+        let took = began.elapsed();
+        match reply.code {
+            PENDING => {
+                t.environment.long_hash.set(Some(length));
+                // Its end is of no interest, and the next request opens a session of its own.
+                t.open()?;
+            }
+            OK if took >= LONG || length >= ENDLESS => t.environment.long_hash.set(Some(0)),
+            OK => length = grown(length, took),
+            code => return Err(Stop::Untestable(format!("hash of {length} zeros was answered {code}"))),
+        }
+    }
+    match t.environment.long_hash.get() {
+        Some(0) => not_applicable("no hash is answered PENDING, however long it takes"),
+        length => Ok(length.unwrap_or(ENDLESS)),
+    }
+}
+
+/// The next length to try: towards one second of work, eight times as much at the most.
+fn grown(length: u64, took: Duration) -> u64 {
+    let towards = Duration::from_millis(1_000).as_micros() / took.as_micros().max(1);
+    length.saturating_mul(u64::try_from(towards.clamp(2, 8)).unwrap_or(8)).min(ENDLESS)
+}
+
+/// A `hash` that does not end while a case runs.
+fn endless(t: &mut Trial) -> Checked<Request> {
+    let path = sparse(t)?;
+    may_be_pending(t, &path)?;
+    Ok(hash(&path).arg("len", ENDLESS))
+}
+
+/// Sends a `hash` that does not end while a case runs, and awaits its first PENDING.
+pub(super) fn start_endless(t: &mut Trial) -> Checked<(u64, Request)> {
+    let request = endless(t)?;
+    let seq = t.send(&request)?;
+    let first = t.first_reply(seq)?;
+    t.code("a hash that takes long", &first, PENDING).map_err(|stop| stop.as_prerequisite("PENDING"))?;
+    Ok((seq, request))
+}
+
+/// Sends a `hash` that takes just long enough to be answered PENDING, and awaits that; gives number, length and reply.
+pub(super) fn start_finite(t: &mut Trial) -> Checked<(u64, u64, Reply)> {
+    let path = sparse(t)?;
+    let mut length = may_be_pending(t, &path)?;
+    // What was long enough on a busy machine may not be so on one that has come to rest.
+    for _ in 0..4 {
+        let seq = t.peer.send(&hash(&path).arg("len", length))?;
+        let first = t.first_reply(seq)?;
+        if first.code == PENDING {
+            return Ok((seq, length, first));
+        }
+        t.code("hash", &first, OK)?;
+        length = (length * 2).min(ENDLESS);
+    }
+    not_applicable(format!("a hash of {length} bytes is answered without PENDING"))
+}
+
+/// Sends the request of a PENDING again, not sooner than a client may.
+pub(super) fn poll(t: &mut Trial, seq: u64) -> Checked {
+    t.settle(Instant::now() + POLL_AFTER)?;
+    t.resend(seq)
+}
+
+/// Polls until there is a reply, and looks at the progress.
+pub(super) fn follow(t: &mut Trial, seq: u64, first: Reply) -> Checked<Reply> {
+    let mut reply = first;
+    let mut before = 0;
+    while reply.code == PENDING {
+        let number = |key: &str| reply.result.member(key).and_then(crate::cbor::Value::uint);
+        if let Some(done) = number("done") {
+            t.check(done >= before, format!("done fell from {before} to {done}"))?;
+            before = done;
+            let total = number("total").unwrap_or(u64::MAX);
+            t.check(done <= total, format!("done is {done} of a total of {total}"))?;
+        }
+        poll(t, seq)?;
+        reply = t.first_reply(seq)?;
+    }
+    Ok(reply)
+}
+
+/// The BLAKE3 hash of so many zeros.
+fn hash_of_zeros(length: u64) -> [u8; 32] {
+    let zeros = vec![0; 1 << 18];
+    let mut hasher = blake3::Hasher::new();
+    let mut left = length;
+    while left > 0 {
+        let part = left.min(zeros.len() as u64);
+        hasher.update(&zeros[..usize::try_from(part).unwrap_or(zeros.len())]);
+        left -= part;
+    }
+    *hasher.finalize().as_bytes()
 }

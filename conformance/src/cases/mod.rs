@@ -3,11 +3,14 @@
 mod creating;
 mod durability;
 mod encoding;
+mod ending;
 mod entries;
 mod envelope;
 mod extensions;
+mod files;
 mod hello;
 mod jail;
+mod lease;
 mod limits;
 mod listing;
 mod long;
@@ -18,6 +21,7 @@ mod paths;
 mod properties;
 mod reading;
 mod readonly;
+mod remembering;
 mod sanity;
 mod security;
 mod sequence;
@@ -38,8 +42,11 @@ pub(crate) fn all() -> &'static [Case] {
             ("3", envelope::cases()),
             ("4", encoding::cases()),
             ("5", security::cases()),
-            ("6", session::cases()),
+            ("6.1", session::cases()),
+            ("6.2", lease::cases()),
+            ("6.3", ending::cases()),
             ("7.1", sequence::cases()),
+            ("7.1", remembering::cases()),
             ("7.2", long::cases()),
             ("8", paths::cases()),
             ("8", jail::cases()),

@@ -1,7 +1,353 @@
-//! Section 6: sessions.
+//! Section 6.1: opening a session, and who holds it.
 
-use crate::case::Case;
+use super::sequence::expect_remembered;
+use crate::{
+    case::{Case, must},
+    code::{AUTH, BAD_ARGS, BUSY, EXISTS, NO_SESSION, NO_UPLOAD, OK, SEQ},
+    peer::Peer,
+    reply::Reply,
+    request::{Request, append, begin, bye, mkdir, ping, put, stat},
+    stop::{Checked, not_applicable},
+    trial::Trial,
+};
+use std::time::{Duration, Instant};
+
+/// The ended ids that a server remembers at least [SES-5].
+const REMEMBERED: usize = 1_024;
+/// The longest that the sessions of [SES-5] may take all together.
+const OPENING_BUDGET: Duration = Duration::from_secs(6);
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    let mut cases = busy();
+    cases.extend(take());
+    cases.extend(replaced());
+    cases.extend(holder());
+    cases
+}
+
+fn busy() -> Vec<Case> {
+    vec![
+        must("busy-tells-who-holds-the-session", &["SES-7"])
+            .sends("`hello` with `client` \"Ännä's λ\" from one client, and `hello` from another")
+            .passes("BUSY with the first client's id, name and lease.")
+            .run(|t| {
+                t.open_with(|hello| hello.arg("client", "Ännä's λ").arg("lease_ms", 5_000_u64))?;
+                let lease = t.server()?.lease_ms;
+                let busy = greet(&mut t.stranger()?, BUSY)?;
+                t.equal("client", busy.text("client")?, "Ännä's λ")?;
+                t.equal("session", busy.bytes("session")?, &t.session[..])?;
+                t.equal("lease_ms", busy.uint("lease_ms")?, lease)
+            }),
+        must("a-client-that-is-told-busy-changes-nothing-for-the-holder", &["SES-7", "SES-6", "SEQ-1"])
+            .sends("three `hello` of other clients between two numbered requests of the holder")
+            .passes("BUSY to each; the holder's numbers go on, and its first reply is still remembered.")
+            .run(|t| {
+                let path = t.path("d");
+                let first = t.expect_ok(mkdir(&path))?;
+                for _ in 0..3 {
+                    greet(&mut t.stranger()?, BUSY)?;
+                }
+                expect_remembered(t, &first)?;
+                t.expect_ok(stat(&path)).map(drop)
+            }),
+        must("a-request-without-a-session-is-not-executed", &["SES-19", "CODE-5"])
+            .sends("`put` as request 1, and as request 7, of a client that said no `hello`, while another holds the session")
+            .passes("NO_SESSION to both, nothing is there, and the holder goes on; the same `put` of the holder is OK.")
+            .run(|t| {
+                let path = t.path("f");
+                let mut other = t.stranger()?;
+                for seq in [1, 7] {
+                    other.send_as(seq, &put(&path, *b"stranger"))?;
+                    other.expect_reply(seq, NO_SESSION)?;
+                }
+                t.expect_absent(&path)?;
+                t.control(put(&path, *b"holder")).map(drop)
+            }),
+        must("ping-without-a-session-is-refused", &["SES-19"])
+            .sends("`ping` of a client that said no `hello`")
+            .passes("NO_SESSION; the holder's `ping` is OK.")
+            .run(|t| {
+                t.control(ping())?;
+                t.stranger()?.expect(ping(), NO_SESSION)?;
+                t.expect_ok(ping()).map(drop)
+            }),
+        must("bye-without-a-session-releases-nothing", &["SES-19", "SES-17"])
+            .sends("`bye` of a client that said no `hello`, and then its `hello`")
+            .passes("NO_SESSION and BUSY; the holder's `ping` is OK.")
+            .run(|t| {
+                let mut other = t.stranger()?;
+                other.expect(bye(), NO_SESSION)?;
+                greet(&mut other, BUSY)?;
+                t.expect_ok(ping()).map(drop)
+            }),
+        must("auth-is-checked-before-busy", &["SES-3", "CODE-5"])
+            .sends("`hello` of another client with a wrong `auth`")
+            .passes("AUTH, and nothing about the holder; with the right `auth` it is BUSY.")
+            .run(|t| {
+                let mut other = t.stranger()?;
+                let reply = other.expect(forged(&other), AUTH)?;
+                t.check(reply.result.member("session").is_none(), "AUTH told who holds the session")?;
+                greet(&mut other, BUSY).map(drop)
+            }),
+        must("arguments-of-hello-are-checked-before-auth", &["SES-3", "CODE-5"])
+            .sends("`hello` with a wrong `auth` and a `take` of 15 bytes")
+            .passes("BAD_ARGS; with a `take` of 16 bytes it is AUTH.")
+            .run(|t| {
+                let mut other = t.stranger()?;
+                other.expect(forged(&other).arg("take", [7; 15]), BAD_ARGS)?;
+                other.renew();
+                other.expect(forged(&other).arg("take", [7; 16]), AUTH).map(drop)
+            }),
+        must("a-wrong-auth-takes-nothing-over", &["SES-3"])
+            .sends("`hello` with `take` naming the holder and a wrong `auth`")
+            .passes("AUTH, and the holder goes on.")
+            .run(|t| {
+                let mut other = t.stranger()?;
+                other.expect(forged(&other).arg("take", t.session), AUTH)?;
+                t.expect_ok(ping())?;
+                t.peer.expect_ok(stat(&t.directory().to_owned())).map(drop)
+            }),
+        must("a-wrong-auth-is-refused-to-the-holder-too", &["SES-3"])
+            .sends("`hello` of the holder's id with a wrong `auth`")
+            .passes("AUTH, and the session goes on; with the right `auth` it is OK.")
+            .run(|t| {
+                t.peer.expect(forged(t), AUTH)?;
+                t.peer.control(t.hello_request())?;
+                t.expect_ok(ping()).map(drop)
+            }),
+    ]
+}
+
+fn take() -> Vec<Case> {
+    vec![
+        must("take-of-the-holder-opens-a-session", &["SES-6", "SEQ-1"])
+            .sends("`hello` with `take` naming the holder, then request 2 and request 1")
+            .passes("OK, SEQ with next 1, and OK.")
+            .run(|t| {
+                let mut other = take_over(t)?;
+                let directory = t.directory().to_owned();
+                other.send_as(2, &stat(&directory))?;
+                let gap = other.expect_reply(2, SEQ)?;
+                t.equal("next", gap.uint("next")?, 1)?;
+                other.expect_ok(stat(&directory))?;
+                other.close()
+            }),
+        must("take-of-anybody-else-is-ignored", &["SES-8", "SES-7"])
+            .sends(
+                "`hello` with `take` a random id, 16 zero bytes, its own id, and the holder's id with one bit turned",
+            )
+            .passes("BUSY to each, and the holder goes on.")
+            .run(|t| {
+                let mut near = t.session;
+                near[15] ^= 1;
+                let mut other = t.stranger()?;
+                let random = t.id();
+                for named in [Some(random), Some([0; 16]), None, Some(near)] {
+                    other.renew();
+                    let hello = other.hello_request().arg("take", named.unwrap_or(other.session));
+                    other.expect(hello, BUSY)?;
+                }
+                t.expect_ok(ping()).map(drop)
+            }),
+        must("take-of-an-ended-session-is-ignored", &["SES-8", "SES-9"])
+            .sends("a takeover, and `hello` of a third client with `take` naming the one that was replaced")
+            .passes("BUSY, with the id that holds the session now.")
+            .run(|t| {
+                let mut second = take_over(t)?;
+                let mut third = t.stranger()?;
+                let busy = third.expect(third.hello_request().arg("take", t.session), BUSY)?;
+                t.equal("session", busy.bytes("session")?, &second.session[..])?;
+                second.expect_ok(ping())?;
+                second.close()
+            }),
+        must("take-of-a-released-session-is-no-obstacle", &["SES-6", "SES-8"])
+            .sends("`bye`; `hello` with `take` naming the released id, `bye`, and `hello` with `take` naming nobody")
+            .passes("OK to each.")
+            .run(|t| {
+                let random = t.id();
+                for named in [t.session, random] {
+                    t.expect_ok(bye())?;
+                    t.renew();
+                    let reply = t.peer.expect_ok(t.hello_request().arg("take", named))?;
+                    t.opened(&reply)?;
+                }
+                t.expect_ok(ping()).map(drop)
+            }),
+    ]
+}
+
+fn replaced() -> Vec<Case> {
+    vec![
+        must("hello-of-a-replaced-id-is-refused", &["SES-5", "SES-9", "SES-3"])
+            .sends("a takeover; then of the replaced id its `hello` again, and one with `take` naming the holder")
+            .passes("NO_SESSION to both, and the new holder goes on.")
+            .run(|t| {
+                let mut other = take_over(t)?;
+                t.peer.expect(t.hello_request(), NO_SESSION)?;
+                t.peer.expect(t.hello_request().arg("take", other.session), NO_SESSION)?;
+                other.expect_ok(ping())?;
+                other.close()
+            }),
+        must("auth-is-checked-before-the-id-has-ended", &["SES-3", "CODE-5"])
+            .sends("a takeover, and `hello` of the replaced id with a wrong `auth`")
+            .passes("AUTH; with the right `auth` it is NO_SESSION.")
+            .run(|t| {
+                let mut other = take_over(t)?;
+                t.peer.expect(forged(t), AUTH)?;
+                t.peer.expect(t.hello_request(), NO_SESSION)?;
+                other.close()
+            }),
+        must("a-replaced-id-is-refused-whatever-it-asks", &["SES-9", "SES-19"])
+            .sends("a takeover; then of the replaced id `ping`, its last request again, its next request, and `bye`")
+            .passes("NO_SESSION to each, nothing is executed, and the new holder goes on.")
+            .run(|t| {
+                let (before, after) = (t.path("before"), t.path("after"));
+                let last = t.given(mkdir(&before))?.seq;
+                let mut other = take_over(t)?;
+                t.expect(ping(), NO_SESSION)?;
+                t.resend(last)?;
+                t.expect_reply(last, NO_SESSION)?;
+                t.expect(mkdir(&after), NO_SESSION)?;
+                t.expect(bye(), NO_SESSION)?;
+                other.expect(stat(&after), crate::code::NOT_FOUND)?;
+                other.close()
+            }),
+        must("nothing-is-remembered-for-a-new-session", &["SES-6", "SEQ-3"])
+            .sends("`mkdir` as request 1 of a session, and the same as request 1 of the next one")
+            .passes("OK, and EXISTS: it is executed anew.")
+            .run(|t| {
+                t.open()?;
+                let path = t.path("d");
+                t.expect_ok(mkdir(&path))?;
+                t.open()?;
+                t.expect(mkdir(&path), EXISTS).map(drop)
+            }),
+        must("uploads-begun-belong-to-their-session", &["APPEND-2", "UP-2", "SES-6"])
+            .sends("`begin` and `append` of 5 bytes; in a new session `append`, `begin` and `append`")
+            .passes("NO_UPLOAD, then `off` 5, then OK.")
+            .run(|t| {
+                let (up, path) = (t.id(), t.path("f"));
+                t.given(begin(up, &path))?;
+                t.given(append(up, 0, *b"first"))?;
+                t.open()?;
+                t.expect(append(up, 5, *b"second"), NO_UPLOAD)?;
+                let begun = t.expect_ok(begin(up, &path))?;
+                t.equal("off", begun.uint("off")?, 5)?;
+                t.expect_ok(append(up, 5, *b"second")).map(drop)
+            }),
+        must("ended-ids-are-remembered", &["SES-5"])
+            .sends("1,024 sessions, each replacing the one before; then `hello` of the first, of one in the middle and of the last that ended")
+            .passes("NO_SESSION to each.")
+            .run(|t| {
+                let ended = replace_over_and_over(t, REMEMBERED)?;
+                let holder = t.session;
+                for id in [ended[0], ended[REMEMBERED / 2], ended[REMEMBERED - 1]] {
+                    t.session = id;
+                    t.peer.expect(t.hello_request(), NO_SESSION)?;
+                }
+                t.session = holder;
+                t.expect_ok(ping()).map(drop)
+            }),
+    ]
+}
+
+fn holder() -> Vec<Case> {
+    vec![
+        must("a-second-hello-of-the-holder-has-the-same-result", &["SES-4"])
+            .sends("`hello` with a `lease_ms` of 2,000; of the same id `hello` again, the same and with other `client`, `lease_ms` and `take`")
+            .passes("OK with the same result byte for byte.")
+            .run(|t| {
+                t.renew();
+                let hello = t.hello_request().arg("lease_ms", 2_000_u64).arg("take", t.environment.last_session.get().unwrap_or_default());
+                let first = t.expect_ok(hello.clone())?;
+                t.opened(&first)?;
+                let random = t.id();
+                let other = hello.clone().arg("client", "somebody else").arg("lease_ms", 3_000_u64).arg("take", random);
+                for hello in [hello, other] {
+                    let again = t.expect_ok(hello)?;
+                    t.equal_bytes("the reply to the second hello", &again.frames[0], &first.frames[0])?;
+                }
+                Ok(())
+            }),
+        must("a-second-hello-of-the-holder-changes-nothing", &["SES-4"])
+            .sends("`begin` and `append`; `hello` of the same id with another `client` and `lease_ms`; `append`, the last request again, the next `append`, and `hello` of a stranger")
+            .passes("the numbers go on, the reply is remembered, the upload is still begun, and BUSY shows the client and lease of before.")
+            .run(|t| {
+                let (up, path) = (t.id(), t.path("f"));
+                t.given(begin(up, &path))?;
+                let first = t.given(append(up, 0, *b"first"))?;
+                let before = greet(&mut t.stranger()?, BUSY)?;
+                t.peer.expect_ok(t.hello_request().arg("client", "somebody else").arg("lease_ms", 1_000_u64))?;
+                expect_remembered(t, &first)?;
+                t.expect_ok(append(up, 5, *b"second"))?;
+                let after = greet(&mut t.stranger()?, BUSY)?;
+                t.equal("client", after.text("client")?, before.text("client")?)?;
+                t.equal("lease_ms", after.uint("lease_ms")?, before.uint("lease_ms")?)
+            }),
+        must("a-session-belongs-to-an-id-and-not-to-a-connection", &["SES-13", "SEQ-1", "SEQ-3"])
+            .sends("a numbered request over one connection; over another, with the same session, that request again and the next one, and `ping`")
+            .passes("the remembered reply, OK and OK.")
+            .run(|t| {
+                let (one, two) = (mkdir(&t.path("one")), mkdir(&t.path("two")));
+                let first = t.expect_ok(one.clone())?;
+                let next = t.next;
+                t.reconnect()?;
+                t.send_as(first.seq, &one)?;
+                let again = t.first_reply(first.seq)?;
+                t.equal_bytes("the remembered reply", &again.frames[0], &first.frames[0])?;
+                t.equal("the next number", t.next, next)?;
+                t.expect_ok(two)?;
+                t.expect_ok(ping()).map(drop)
+            }),
+    ]
+}
+
+/// `hello` of a client with an id that it has not used.
+pub(super) fn greet(other: &mut Peer, code: crate::code::Code) -> Checked<Reply> {
+    other.renew();
+    other.expect(other.hello_request(), code)
+}
+
+/// Another client takes the case's session over; its `hello` has to be OK.
+pub(super) fn take_over(t: &mut Trial) -> Checked<Peer> {
+    let mut other = t.stranger()?;
+    let reply = other.expect(other.hello_request().arg("take", t.session), OK)?;
+    other.opened(&reply)?;
+    Ok(other)
+}
+
+/// `hello` of the present id with an `auth` that differs from the right one in its last bit.
+fn forged(peer: &Peer) -> Request {
+    let mut auth = peer.environment.target.borrow().auth(peer.session);
+    auth[31] ^= 1;
+    peer.hello_request().arg("auth", auth)
+}
+
+/// Opens so many sessions, each replacing the one before; gives the ids that have ended, the oldest first. No more
+/// are on the way than requests may be: a server need not keep room for the replies to more [LIMIT-5].
+fn replace_over_and_over(t: &mut Trial, count: usize) -> Checked<Vec<[u8; 16]>> {
+    let window = usize::try_from(t.server()?.window).unwrap_or(1).min(32);
+    let began = Instant::now();
+    let mut ended = Vec::new();
+    while ended.len() < count {
+        let mut sent = Vec::new();
+        for _ in 0..window.min(count - ended.len()) {
+            ended.push(t.session);
+            let held = t.session;
+            t.renew();
+            let hello = t.hello_request().arg("take", held);
+            t.send(&hello)?;
+            sent.push(t.session);
+        }
+        for session in sent {
+            let reply = t.reply_of(session, 0)?;
+            t.code("hello with `take` naming the holder", &reply, OK)?;
+            t.opened(&reply)?;
+        }
+        let whole = began.elapsed().mul_f64(count as f64 / ended.len() as f64);
+        if whole > OPENING_BUDGET {
+            return not_applicable(format!("{count} sessions would take {} s, {window} at a time", whole.as_secs()));
+        }
+    }
+    Ok(ended)
 }

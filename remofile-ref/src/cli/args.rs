@@ -184,6 +184,12 @@ pub(crate) struct RunArgs {
     /// A file with the secret key that generate-keys printed, in place of one derived from the token
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
+    /// How long a silent client keeps the session, in seconds; 1 at least
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) lease: u64,
+    /// Take one request at a time, over a REP socket, in place of a ROUTER
+    #[arg(long)]
+    pub(crate) rep: bool,
     /// Serve / as root all the same
     #[arg(long)]
     pub(crate) allow_root: bool,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     keys::generate_token,
     server::FileServer,
-    transport::{Endpoint, EndpointError, raise_descriptor_limit},
+    transport::{Endpoint, EndpointError, ServerPattern, raise_descriptor_limit},
 };
 use remofile_proto::{KeyPair, z85};
 use std::{
@@ -17,6 +17,7 @@ use std::{
     net::IpAddr,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
@@ -36,6 +37,8 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
     let mut server = FileServer::new(&directory, token.clone())
         .read_only(args.read_only)
         .max_file_size(args.max_size)
+        .lease(Duration::from_secs(args.lease))
+        .pattern(if args.rep { ServerPattern::Rep } else { ServerPattern::Router })
         .insecure(cli.connection.insecure);
     let pinned = args.secret_key_file.as_deref().map(key_pair).transpose()?;
     if let Some(keys) = &pinned {

@@ -1,0 +1,204 @@
+//! Section 6.2: the lease.
+
+use super::{
+    sequence::expect_remembered,
+    session::{greet, take_over},
+};
+use crate::{
+    case::{Case, must},
+    code::{AUTH, BAD_ARGS, BAD_MESSAGE, BAD_OP, BUSY, Code, NO_SESSION, NOT_FOUND, OK, SEQ, SEQ_REUSED},
+    peer::Peer,
+    request::{mkdir, ping, request, stat},
+    stop::Checked,
+    trial::Trial,
+};
+use std::time::{Duration, Instant};
+
+/// The shortest lease that a server grants [SES-12].
+const SHORTEST: u64 = 1_000;
+/// How much the server's clock may be coarser than this one.
+const COARSE: Duration = Duration::from_millis(35);
+/// How long the holder is silent before something that may, or may not, start its lease anew.
+const SILENCE: Duration = Duration::from_millis(75);
+
+/// Something that the holder sends, and what it is in words.
+type Sending = (&'static str, fn(&mut Trial) -> Checked);
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        must("the-lease-is-as-asked-within-bounds", &["SES-12"])
+            .sends("`hello` without `lease_ms`, and with 0, 1, 999, 1,000, 1,001, the server's own, one more, and 2^63−1; `hello` of a stranger")
+            .passes("a `lease_ms` of at least 1,000 and at most the server's own, else as asked; BUSY shows the same.")
+            .run(|t| {
+                let own = t.open()?.lease_ms.max(SHORTEST);
+                let mut other = t.stranger()?;
+                for asked in [0, 1, 999, 1_000, 1_001, own, own + 1, i64::MAX as u64] {
+                    let granted = t.open_with(|hello| hello.arg("lease_ms", asked))?.lease_ms;
+                    t.equal(&format!("the lease for {asked}"), granted, asked.clamp(SHORTEST, own))?;
+                    let shown = greet(&mut other, BUSY)?.uint("lease_ms")?;
+                    t.equal("the lease in BUSY", shown, granted)?;
+                }
+                let without = t.open()?.lease_ms.max(SHORTEST);
+                t.equal("the lease without lease_ms", without, own)
+            }),
+        must("idle-time-is-the-holders-silence", &["SES-7", "SES-14"])
+            .sends("`ping` of the holder and, 75 ms later, `hello` of two strangers, 50 ms apart")
+            .passes("BUSY with an `idle_ms` of the time since that `ping`, within 35 ms: a stranger's `hello` does not count.")
+            .run(|t| {
+                let mut other = t.stranger()?;
+                let before = Instant::now();
+                t.expect_ok(ping())?;
+                let after = Instant::now();
+                for silence in [SILENCE, Duration::from_millis(50)] {
+                    t.let_pass(silence)?;
+                    let least = after.elapsed().saturating_sub(COARSE);
+                    let idle = idle(&mut other)?;
+                    let most = before.elapsed() + COARSE;
+                    t.check(
+                        (least..=most).contains(&idle),
+                        format!("idle_ms is {} and not {} to {}", idle.as_millis(), least.as_millis(), most.as_millis()),
+                    )?;
+                }
+                Ok(())
+            }),
+        must("every-request-of-the-holder-starts-the-lease-anew", &["SES-13"])
+            .sends("each after 75 ms of silence: `ping`, `hello` again, a request answered OK, one refused, one with an unknown operation, a resent one, one answered SEQ, one answered SEQ_REUSED, and `ping` with an argument")
+            .passes("BUSY to a stranger after each, with an `idle_ms` that is no longer than the time since.")
+            .run(|t| {
+                let mut other = t.stranger()?;
+                RENEWING.iter().try_for_each(|(what, send)| expect_renewed(t, &mut other, what, *send))
+            }),
+        must("a-bad-message-does-not-start-the-lease-anew", &["SES-13"])
+            .sends("after 75 ms of silence two requests of the holder's id that are BAD_MESSAGE: one with a byte behind its header, one without its payload")
+            .passes("BUSY to a stranger after each, with an `idle_ms` that goes on from before.")
+            .run(|t| expect_not_renewed(t, BAD_MESSAGES)),
+        must("a-hello-that-is-refused-does-not-start-the-lease-anew", &["SES-13"])
+            .sends("after 75 ms of silence two `hello` of the holder's id: with a wrong `auth`, and with an `auth` of 31 bytes")
+            .passes("BUSY to a stranger after each, with an `idle_ms` that goes on from before.")
+            .run(|t| expect_not_renewed(t, REFUSED_HELLOS)),
+        must("a-lease-that-ran-out-lets-another-in", &["SES-6", "SES-9"])
+            .sends("`hello` with a `lease_ms` of 1,000 and silence; `hello` of a stranger after 0.5 s and, without `take`, after 1.1 s; `ping` of the first")
+            .passes("BUSY, OK and NO_SESSION.")
+            .run(|t| {
+                let mut other = t.stranger()?;
+                let before = Instant::now();
+                let lease = Duration::from_millis(short_lease(t)?);
+                let after = Instant::now();
+                t.let_pass(lease / 2)?;
+                other.renew();
+                let early = other.call(other.hello_request())?;
+                // A harness that slept too long can say nothing about the first half.
+                if before.elapsed() < lease {
+                    t.code("hello after half the lease", &early, BUSY)?;
+                }
+                if early.code == BUSY {
+                    t.let_pass((lease + COARSE * 2).saturating_sub(after.elapsed()))?;
+                    let reply = greet(&mut other, OK)?;
+                    other.opened(&reply)?;
+                }
+                t.expect(ping(), NO_SESSION)?;
+                other.close()
+            }),
+        must("a-lease-that-ran-out-does-not-end-the-session", &["SES-15", "SES-13", "SEQ-3"])
+            .sends("`hello` with a `lease_ms` of 1,000, a request, 1.1 s of silence, that request again, the next one, and `hello` of a stranger")
+            .passes("the remembered reply, OK, and BUSY.")
+            .run(|t| {
+                let lease = Duration::from_millis(short_lease(t)?);
+                let path = t.path("d");
+                let first = t.expect_ok(mkdir(&path))?;
+                t.let_pass(lease + COARSE * 2)?;
+                expect_remembered(t, &first)?;
+                t.expect_ok(stat(&path))?;
+                let mut other = t.stranger()?;
+                greet(&mut other, BUSY).map(drop)
+            }),
+        must("a-takeover-starts-a-lease-of-its-own", &["SES-12", "SES-14"])
+            .sends("75 ms of silence, a takeover without `lease_ms`, and `hello` of a third client")
+            .passes("BUSY with the server's own lease, and an `idle_ms` that is no longer than the time since.")
+            .run(|t| {
+                let own = t.open()?.lease_ms;
+                short_lease(t)?;
+                t.let_pass(SILENCE)?;
+                let before = Instant::now();
+                let mut second = take_over(t)?;
+                let busy = greet(&mut t.stranger()?, BUSY)?;
+                let most = before.elapsed() + COARSE;
+                t.equal("lease_ms", busy.uint("lease_ms")?, own)?;
+                let idle = Duration::from_millis(busy.uint("idle_ms")?);
+                t.check(idle <= most, format!("idle_ms is {} after a takeover", idle.as_millis()))?;
+                second.close()
+            }),
+    ]
+}
+
+const RENEWING: &[Sending] = &[
+    ("ping", |t| t.expect_ok(ping()).map(drop)),
+    ("hello of the holder", |t| t.peer.expect_ok(t.hello_request()).map(drop)),
+    ("a request that is answered OK", |t| t.peer.expect_ok(stat(&t.directory().to_owned())).map(drop)),
+    ("a request that is refused", |t| t.peer.expect(stat(&t.path("nothing")), NOT_FOUND).map(drop)),
+    ("a request with an unknown operation", |t| t.expect(request("frobnicate"), BAD_OP).map(drop)),
+    ("a request that is sent again", |t| {
+        let last = t.next - 1;
+        t.resend(last)?;
+        t.first_reply(last).map(drop)
+    }),
+    ("a request that is answered SEQ", |t| numbered(t, t.next + 5, SEQ)),
+    ("a request that is answered SEQ_REUSED", |t| numbered(t, t.next - 1, SEQ_REUSED)),
+    ("ping with an argument", |t| t.expect(ping().arg("x", true), BAD_ARGS).map(drop)),
+];
+
+const BAD_MESSAGES: &[Sending] = &[
+    ("a ping with a byte behind it", |t| {
+        let mut header = ping().frames(t.session, 0).remove(0);
+        header.push(0);
+        t.peer.send_raw(&[header], Some((t.session, 0)))?;
+        t.expect_reply(0, BAD_MESSAGE).map(drop)
+    }),
+    ("a put without a payload", |t| {
+        t.peer.send_as(t.next, &request("put").arg("path", t.path("f")))?;
+        t.peer.expect_reply(t.next, BAD_MESSAGE).map(drop)
+    }),
+];
+
+const REFUSED_HELLOS: &[Sending] = &[
+    ("a hello with a wrong auth", |t| t.peer.expect(t.hello_request().arg("auth", [7; 32]), AUTH).map(drop)),
+    ("a hello with an auth of 31 bytes", |t| t.peer.expect(t.hello_request().arg("auth", [7; 31]), BAD_ARGS).map(drop)),
+];
+
+fn numbered(t: &mut Trial, seq: u64, code: Code) -> Checked {
+    t.send_as(seq, &stat("/"))?;
+    t.expect_reply(seq, code).map(drop)
+}
+
+/// Opens a session with the shortest lease there is; gives its milliseconds.
+fn short_lease(t: &mut Trial) -> Checked<u64> {
+    Ok(t.open_with(|hello| hello.arg("lease_ms", SHORTEST))?.lease_ms)
+}
+
+/// How long the holder has been idle, as a stranger is told.
+fn idle(other: &mut Peer) -> Checked<Duration> {
+    Ok(Duration::from_millis(greet(other, BUSY)?.uint("idle_ms")?))
+}
+
+fn expect_renewed(t: &mut Trial, other: &mut Peer, what: &str, send: fn(&mut Trial) -> Checked) -> Checked {
+    t.let_pass(SILENCE)?;
+    let before = Instant::now();
+    send(t)?;
+    let idle = idle(other)?;
+    let most = before.elapsed() + COARSE;
+    t.check(idle <= most, format!("idle_ms is {} just after {what}", idle.as_millis()))
+}
+
+fn expect_not_renewed(t: &mut Trial, sendings: &[Sending]) -> Checked {
+    let mut other = t.stranger()?;
+    t.expect_ok(ping())?;
+    let after = Instant::now();
+    t.let_pass(SILENCE)?;
+    for (what, send) in sendings {
+        send(t)?;
+        let least = after.elapsed().saturating_sub(COARSE);
+        let idle = idle(&mut other)?;
+        t.check(idle >= least, format!("idle_ms is {} and not {} after {what}", idle.as_millis(), least.as_millis()))?;
+    }
+    Ok(())
+}
