@@ -22,12 +22,16 @@ mod name;
 mod peer;
 mod probe;
 mod redact;
+mod relay;
 mod reply;
 mod report;
 mod request;
 mod runner;
 mod select;
 mod server;
+#[cfg(test)]
+#[path = "../../remofile-ref/tests/common/skip.rs"]
+mod skip;
 mod spec;
 mod stop;
 mod tap;

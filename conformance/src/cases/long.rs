@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{
     case::{Case, Need, must, should},
-    code::{BUSY, NO_SESSION, NO_SPACE, OK, PENDING, SEQ, SEQ_REUSED, TOO_LARGE},
+    code::{BUSY, Code, NO_SESSION, NO_SPACE, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED, TOO_LARGE},
+    peer::Peer,
     reply::Reply,
     request::{Request, bye, hash, mkdir, ping, stat, truncate},
     stop::{Checked, Stop, failed, not_applicable},
@@ -25,7 +26,7 @@ const SLACK: Duration = Duration::from_millis(500);
 /// A `hash` that takes so long and was not answered PENDING never will be.
 const LONG: Duration = Duration::from_millis(1_500);
 /// The longest that a server that never answers PENDING may take for what takes [`LONG`] by estimate.
-const BLOCKED: Duration = Duration::from_secs(30);
+const BLOCKED: Duration = Duration::from_secs(20);
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -33,12 +34,11 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`hash` of zeros that take a second or so; polls, 100 ms after each PENDING, until there is a reply; the request again")
             .passes("PENDING with a `done` that never falls and is at most `total`; then OK with the right hash and length; and the same reply again.")
             .run(|t| {
-                let (seq, length, first) = start_finite(t)?;
-                let wanted = hash_of_zeros(length);
+                let (seq, length, first) = start_finite(t, 1)?;
                 let reply = follow(t, seq, first)?;
                 t.code("hash", &reply, OK)?;
                 t.equal("the length", reply.uint("len")?, length)?;
-                t.equal_bytes("the hash", reply.bytes("hash")?, &wanted)?;
+                t.equal_bytes("the hash", reply.bytes("hash")?, &hash_of_zeros(length))?;
                 expect_remembered(t, &reply)?;
                 t.peer.expect_ok(stat(&t.directory().to_owned())).map(drop)
             }),
@@ -47,27 +47,9 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`hash` of zeros that take a second or so; after PENDING no poll, but the next request again and again until it is not SEQ; then the `hash` again")
             .passes("SEQ with the number of the `hash` while it runs, then OK; and OK with the right hash.")
             .run(|t| {
-                let (seq, length, _) = start_finite(t)?;
+                let (seq, length, _) = start_finite(t, 1)?;
                 let wanted = hash_of_zeros(length);
-                let behind = stat(&t.directory().to_owned());
-                let deadline = Instant::now() + BLOCKED;
-                loop {
-                    t.send_as(seq + 1, &behind)?;
-                    let reply = t.first_reply(seq + 1)?;
-                    if reply.code == OK {
-                        break;
-                    }
-                    if reply.code == PENDING {
-                        poll(t, seq + 1)?;
-                        t.expect_reply(seq + 1, OK)?;
-                        break;
-                    }
-                    t.code("the request behind", &reply, SEQ)?;
-                    t.equal("next", reply.uint("next")?, seq)?;
-                    t.check(Instant::now() < deadline, "the hash, which nobody polls, does not end")?;
-                    t.settle(Instant::now() + POLL_AFTER)?;
-                }
-                t.next = seq + 2;
+                await_end_unpolled(t, seq)?;
                 t.resend(seq)?;
                 let reply = t.first_reply(seq)?;
                 t.code("hash", &reply, OK)?;
@@ -112,7 +94,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let mut other = t.stranger()?;
                 let reply = greet(&mut other, OK)?;
                 other.opened(&reply)?;
-                other.expect_ok(stat(t.directory()))?;
+                expect_soon(&mut other, stat(t.directory()), OK)?;
                 other.close()
             }),
         must("a-takeover-cancels-what-runs", &["SEQ-15", "SES-9", "SEQ-27", "SES-25"])
@@ -125,7 +107,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.send_as(seq + 1, &mkdir(&path))?;
                 t.expect_ok(ping())?;
                 let mut other = take_over(t)?;
-                other.expect(stat(&path), crate::code::NOT_FOUND)?;
+                expect_soon(&mut other, stat(&path), NOT_FOUND)?;
                 let reply = t.first_reply(seq)?;
                 t.code("the poll", &reply, [NO_SESSION, PENDING])?;
                 let behind = t.first_reply(seq + 1)?;
@@ -153,7 +135,7 @@ pub(super) fn cases() -> Vec<Case> {
                     t.code("a request behind the hash", &reply, [SEQ, NO_SESSION])?;
                 }
                 for path in [&one, &two] {
-                    other.expect(stat(path), crate::code::NOT_FOUND)?;
+                    expect_soon(&mut other, stat(path), NOT_FOUND)?;
                 }
                 other.close()
             }),
@@ -267,10 +249,11 @@ pub(super) fn start_endless(t: &mut Trial) -> Checked<(u64, Request)> {
     Ok((seq, request))
 }
 
-/// Sends a `hash` that takes just long enough to be answered PENDING, and awaits that; gives number, length and reply.
-pub(super) fn start_finite(t: &mut Trial) -> Checked<(u64, u64, Reply)> {
+/// Sends a `hash` of so many times the bytes that are just enough for PENDING, and awaits that; gives number, length
+/// and reply.
+pub(super) fn start_finite(t: &mut Trial, times: u64) -> Checked<(u64, u64, Reply)> {
     let path = sparse(t)?;
-    let mut length = may_be_pending(t, &path)?;
+    let mut length = (may_be_pending(t, &path)? * times).min(ENDLESS);
     // What was long enough on a busy machine may not be so on one that has come to rest.
     for _ in 0..4 {
         let seq = t.peer.send(&hash(&path).arg("len", length))?;
@@ -290,11 +273,36 @@ pub(super) fn poll(t: &mut Trial, seq: u64) -> Checked {
     t.resend(seq)
 }
 
+/// Waits for the end of a request that was answered PENDING, without a poll: a request behind it is sent again and
+/// again until it is not answered SEQ.
+pub(super) fn await_end_unpolled(t: &mut Trial, seq: u64) -> Checked {
+    let behind = stat(t.directory());
+    let deadline = Instant::now() + BLOCKED;
+    t.next = seq + 2;
+    loop {
+        t.send_as(seq + 1, &behind)?;
+        let reply = t.first_reply(seq + 1)?;
+        if reply.code == PENDING {
+            poll(t, seq + 1)?;
+            return t.expect_reply(seq + 1, OK).map(drop);
+        }
+        if reply.code == OK {
+            return Ok(());
+        }
+        t.code("a request behind the one that runs", &reply, SEQ)?;
+        t.equal("next", reply.uint("next")?, seq)?;
+        t.check(Instant::now() < deadline, format!("request {seq}, which nobody polls, does not end"))?;
+        t.settle(Instant::now() + POLL_AFTER)?;
+    }
+}
+
 /// Polls until there is a reply, and looks at the progress.
 pub(super) fn follow(t: &mut Trial, seq: u64, first: Reply) -> Checked<Reply> {
     let mut reply = first;
     let mut before = 0;
+    let deadline = Instant::now() + BLOCKED;
     while reply.code == PENDING {
+        t.check(Instant::now() < deadline, format!("request {seq} does not end however often it is polled"))?;
         let number = |key: &str| reply.result.member(key).and_then(crate::cbor::Value::uint);
         if let Some(done) = number("done") {
             t.check(done >= before, format!("done fell from {before} to {done}"))?;
@@ -306,6 +314,26 @@ pub(super) fn follow(t: &mut Trial, seq: u64, first: Reply) -> Checked<Reply> {
         reply = t.first_reply(seq)?;
     }
     Ok(reply)
+}
+
+/// A request of a new session is answered as soon as any: nothing that runs for another session is in its way [SES-9].
+fn expect_soon(peer: &mut Peer, request: Request, code: Code) -> Checked {
+    let (asked, most) = (Instant::now(), peer.environment.patience.get().answer);
+    let seq = peer.send(&request)?;
+    let mut reply = peer.first_reply(seq)?;
+    while reply.code == PENDING && asked.elapsed() < most {
+        peer.settle(Instant::now() + POLL_AFTER)?;
+        peer.resend(seq)?;
+        reply = peer.first_reply(seq)?;
+    }
+    if reply.code == code {
+        return Ok(());
+    }
+    failed(format!(
+        "the first request of a new session was answered {} after {} ms",
+        reply.code,
+        asked.elapsed().as_millis()
+    ))
 }
 
 /// The BLAKE3 hash of so many zeros.

@@ -1,7 +1,254 @@
-//! Section 16: lost requests and lost replies.
+//! Section 16: requests and replies that are lost with their connection.
 
-use crate::case::Case;
+use super::{
+    long::{await_end_unpolled, start_finite},
+    sequence::{expect_remembered, finals, in_one_go},
+    session::greet,
+};
+use crate::{
+    case::{Case, Need, must, should},
+    code::{BUSY, OK, SEQ},
+    link::Link,
+    relay::{Relay, Way},
+    reply::Reply,
+    request::{Request, append, begin, commit, hash, mkdir, ping, put, read, remove, rename, stat},
+    stop::{Checked, Stop},
+    trial::Trial,
+};
+use std::time::{Duration, Instant};
+
+/// Payload of the appends that are cut: more than a relay passes in one piece.
+const PART: usize = 20_000;
+/// How many of them.
+const PARTS: usize = 12;
+/// Bytes of replies to appends, at the least: the header alone has 30, and CURVE adds to it.
+const REPLIES: u64 = 30 * PARTS as u64;
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    let mut cases = lost_replies();
+    cases.extend(lost_requests());
+    cases.extend(lost_connections());
+    cases
+}
+
+fn lost_replies() -> Vec<Case> {
+    vec![
+        must("a-request-whose-reply-was-lost-is-not-executed-again", &["SEQ-3", "SEQ-2"])
+            .sends("`mkdir`; the connection is cut when its reply is on the way; over a new one the `mkdir` again, twice")
+            .passes("OK, and the same byte for byte.")
+            .run(relayed(|t, relay| {
+                let request = mkdir(&t.path("d"));
+                let seq = answered_in_vain(t, relay, &request)?;
+                t.send_as(seq, &request)?;
+                let reply = t.expect_reply(seq, OK)?;
+                expect_remembered(t, &reply)
+            })),
+        must("removals-and-moves-whose-replies-were-lost-are-not-executed-again", &["SEQ-3", "SEQ-9"])
+            .needs(&[Need::Window(3)])
+            .sends("in one go `remove`, `move` onto that name, and `put` under the old name; the connection is cut when the replies are on the way; all three again")
+            .passes("OK to each, and both files have the content of the first time.")
+            .run(relayed(|t, relay| {
+                let (one, two) = (t.file("one", b"one")?, t.file("two", b"two")?);
+                let requests = [remove(&one), rename(&two, &one), put(&two, *b"three")];
+                let first = t.next;
+                relay.withhold(Way::Down);
+                let before = relay.came(Way::Down);
+                requests.iter().try_for_each(|request| t.send(request).map(drop))?;
+                relay.await_bytes(Way::Down, before + 90, deadline(t));
+                resend_over_a_new_connection(t, relay, first, &requests)?;
+                t.expect_content(&one, b"two")?;
+                t.expect_content(&two, b"three")
+            })),
+        must("a-pipeline-whose-replies-were-cut-goes-on", &["SEQ-3", "SEQ-9", "ENV-8"])
+            .needs(&[Need::Window(PARTS as u64)])
+            .sends("`begin`; twelve `append` of 20,000 bytes in one go; the connection is cut in the middle of the replies; all of them again; `commit`")
+            .passes("OK to each with its own `off`, and the file has each byte once.")
+            .run(relayed(|t, relay| pipeline(t, relay, |relay| relay.cut_after(Way::Down, REPLIES / 2)))),
+    ]
+}
+
+fn lost_requests() -> Vec<Case> {
+    vec![
+        must("a-request-that-was-lost-is-executed-when-it-comes-again", &["SEQ-1", "SEQ-5"])
+            .sends("`mkdir`, which is lost with its connection; over a new one the request behind it, then both")
+            .passes("SEQ with the number of the lost one, then OK to both.")
+            .run(relayed(|t, relay| {
+                let (path, first) = (t.path("d"), t.next);
+                relay.swallow(Way::Up);
+                let before = relay.came(Way::Up);
+                t.send(&mkdir(&path))?;
+                relay.await_bytes(Way::Up, before + 30, deadline(t));
+                anew(t, relay)?;
+                t.send_as(first + 1, &stat(&path))?;
+                let gap = t.expect_reply(first + 1, SEQ)?;
+                t.equal("next", gap.uint("next")?, first)?;
+                t.send_as(first, &mkdir(&path))?;
+                t.expect_reply(first, OK)?;
+                t.resend(first + 1)?;
+                t.expect_reply(first + 1, OK).map(drop)
+            })),
+        must("half-a-message-is-not-executed", &["SEQ-1", "ENV-4"])
+            .sends("`put` of 60,000 bytes; the connection is cut after 30,000; over a new one the request behind it, then the `put` again")
+            .passes("SEQ with the number of the `put`, then OK, and the file has all its bytes.")
+            .run(relayed(|t, relay| {
+                let (path, first, content) = (t.path("f"), t.next, t.bytes(1, 60_000));
+                relay.cut_after(Way::Up, 30_000);
+                t.send(&put(&path, content.clone()))?;
+                if !relay.await_cut(deadline(t)) {
+                    return Err(Stop::Harness("60,000 bytes did not come to the relay".into()));
+                }
+                anew(t, relay)?;
+                t.send_as(first + 1, &stat(&path))?;
+                let gap = t.expect_reply(first + 1, SEQ)?;
+                t.equal("next", gap.uint("next")?, first)?;
+                t.send_as(first, &put(&path, content.clone()))?;
+                t.expect_reply(first, OK)?;
+                t.expect_content(&path, &content)
+            })),
+        must("a-pipeline-that-was-cut-goes-on", &["SEQ-3", "SEQ-1", "SEQ-9", "SEQ-5"])
+            .needs(&[Need::Window(PARTS as u64)])
+            .sends("`begin`; twelve `append` of 20,000 bytes in one go; the connection is cut in the middle; all of them again; `commit`")
+            .passes("OK to each with its own `off`, and the file has each byte once.")
+            .run(relayed(|t, relay| pipeline(t, relay, |relay| relay.cut_after(Way::Up, (PART * PARTS / 2) as u64)))),
+    ]
+}
+
+fn lost_connections() -> Vec<Case> {
+    vec![
+        must("a-cut-does-not-end-the-session", &["SES-15", "SES-6", "SES-7"])
+            .sends("a request; the connection is cut; `hello` of a stranger; over a new connection the request again, `ping`, and the next one")
+            .passes("BUSY; the remembered reply, OK and OK.")
+            .run(relayed(|t, relay| {
+                let request = mkdir(&t.path("d"));
+                let first = t.expect_ok(request.clone())?;
+                relay.cut();
+                greet(&mut t.stranger()?, BUSY)?;
+                anew(t, relay)?;
+                t.send_as(first.seq, &request)?;
+                let again = t.first_reply(first.seq)?;
+                t.equal_bytes("the remembered reply", &again.frames[0], &first.frames[0])?;
+                t.expect_ok(ping())?;
+                t.peer.expect_ok(stat(&t.path("d"))).map(drop)
+            })),
+        must("a-cut-leaves-uploads-begun", &["APPEND-2", "SES-15"])
+            .sends("`begin` and `append`; the connection is cut; over a new one the next `append` and `commit`")
+            .passes("OK to each, and the file has all its bytes.")
+            .run(relayed(|t, relay| {
+                let (up, path) = (t.id(), t.path("f"));
+                t.given(begin(up, &path))?;
+                t.given(append(up, 0, *b"one"))?;
+                relay.cut();
+                anew(t, relay)?;
+                t.expect_ok(append(up, 3, *b"two"))?;
+                t.expect_ok(commit(up, b"onetwo"))?;
+                t.expect_content(&path, b"onetwo")
+            })),
+        must("a-cut-does-not-cancel-what-runs", &["SEQ-14", "SEQ-12", "SES-15"])
+            .needs(&[Need::Window(2)])
+            .sends("`hash` that is answered PENDING; the connection is cut; over a new one no poll, but the next request again and again until it is not SEQ; then the `hash` again")
+            .passes("SEQ with the number of the `hash` while it runs, then OK to both.")
+            .run(relayed(|t, relay| {
+                let (seq, length, _) = start_finite(t, 2)?;
+                let request = hash(&t.path("zeros")).arg("len", length);
+                relay.cut();
+                anew(t, relay)?;
+                await_end_unpolled(t, seq)?;
+                t.send_as(seq, &request)?;
+                let reply = t.first_reply(seq)?;
+                t.code("hash", &reply, OK)?;
+                t.equal("the length", reply.uint("len")?, length)
+            })),
+        should("a-client-that-does-not-read-does-not-hold-up-others", &["SES-10", "LIMIT-5"])
+            .sends("many `read` of a client that takes none of the replies; `hello` of a stranger; then the client reads")
+            .passes("BUSY within a second, and OK to every `read` in the end.")
+            .run(relayed(|t, relay| {
+                let content = t.bytes(1, 65_536);
+                let path = t.file("f", &content)?;
+                let count = t.server()?.window.min(64);
+                relay.withhold(Way::Down);
+                let seqs = (0..count).map(|_| t.peer.send(&read(&path, 0, 65_536))).collect::<Checked<Vec<u64>>>()?;
+                let mut other = t.stranger()?;
+                let asked = Instant::now();
+                greet(&mut other, BUSY)?;
+                let took = asked.elapsed();
+                let most = Duration::from_millis(1_500) + t.environment.patience.get().round_trip * 4;
+                t.check(took <= most, format!("BUSY came after {} ms", took.as_millis()))?;
+                relay.pass();
+                let replies = finals(t, &seqs)?;
+                replies.iter().try_for_each(|reply| t.code("read", reply, OK))
+            })),
+    ]
+}
+
+/// Puts a relay between the case's client and the server while the check runs.
+fn relayed(run: impl Fn(&mut Trial, &Relay) -> Checked) -> impl Fn(&mut Trial) -> Checked {
+    move |t| {
+        let relay = Relay::to(&t.environment.target.borrow())?;
+        anew(t, &relay)?;
+        // The connection is there, handshake and all, when this is answered.
+        t.expect_ok(ping()).map_err(|stop| stop.as_prerequisite("ping through a relay"))?;
+        let checked = run(t, &relay);
+        t.reconnect()?;
+        checked
+    }
+}
+
+/// Cuts what there is, and goes on over a new connection through the relay; what was on the way is lost.
+fn anew(t: &mut Trial, relay: &Relay) -> Checked {
+    relay.cut();
+    relay.pass();
+    let target = relay.target(&t.environment.target.borrow());
+    let link = Link::open(&t.environment.context, &target, t.link().pattern())
+        .map_err(|error| Stop::Harness(format!("no socket could be opened: {error}")))?;
+    t.set_link(link);
+    Ok(())
+}
+
+/// Sends a request, awaits its reply at the relay, and loses it there; gives the request's number.
+fn answered_in_vain(t: &mut Trial, relay: &Relay, request: &Request) -> Checked<u64> {
+    relay.withhold(Way::Down);
+    let before = relay.came(Way::Down);
+    let seq = t.send(request)?;
+    // Where it does not come in time the request is as good as lost, and the case holds as well.
+    relay.await_bytes(Way::Down, before + 30, deadline(t));
+    anew(t, relay)?;
+    Ok(seq)
+}
+
+fn resend_over_a_new_connection(t: &mut Trial, relay: &Relay, first: u64, requests: &[Request]) -> Checked<Vec<Reply>> {
+    anew(t, relay)?;
+    t.next = first;
+    let replies = in_one_go(t, requests)?;
+    replies.iter().try_for_each(|reply| t.code(&format!("{} {}, sent again", reply.op, reply.seq), reply, OK))?;
+    Ok(replies)
+}
+
+/// Appends in one go over a connection that is cut somewhere, then all of them again and `commit`.
+fn pipeline(t: &mut Trial, relay: &Relay, cut: fn(&Relay)) -> Checked {
+    let (up, path, content) = (t.id(), t.path("f"), t.bytes(1, PART * PARTS));
+    t.given(begin(up, &path))?;
+    let offsets = (0..).step_by(PART);
+    let requests: Vec<Request> = content.chunks(PART).zip(offsets).map(|(part, off)| append(up, off, part)).collect();
+    let first = t.next;
+    cut(relay);
+    requests.iter().try_for_each(|request| t.send(request).map(drop))?;
+    if !relay.await_cut(deadline(t)) {
+        return Err(Stop::Untestable("fewer bytes came than the requests, or their replies, have".into()));
+    }
+    let replies = resend_over_a_new_connection(t, relay, first, &requests)?;
+    for (reply, part) in replies.iter().zip(1..) {
+        t.equal("off", reply.uint("off")?, part * PART as u64)?;
+    }
+    t.expect_ok(commit(up, &content))?;
+    let mut off = 0;
+    for part in content.chunks(PART * 3) {
+        let reply = t.given(read(&path, off, part.len() as u64))?;
+        t.equal_bytes("the content", reply.payload.as_deref().unwrap_or_default(), part)?;
+        off += part.len() as u64;
+    }
+    Ok(())
+}
+
+fn deadline(t: &Trial) -> Instant {
+    Instant::now() + t.environment.patience.get().answer
 }
