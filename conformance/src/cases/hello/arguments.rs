@@ -146,7 +146,8 @@ fn accepted() -> Vec<Case> {
 }
 
 fn leases() -> Vec<Case> {
-    let table: [(&str, &str, u64, fn(u64) -> u64); 5] = [
+    type Granted = fn(u64) -> u64;
+    let table: [(&str, &str, u64, Granted); 5] = [
         ("of-0-is-1000", "0", 0, |_| 1_000),
         ("of-999-is-1000", "999", 999, |_| 1_000),
         ("of-1000-is-1000", "1,000", 1_000, |_| 1_000),

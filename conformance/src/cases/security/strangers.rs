@@ -137,7 +137,8 @@ fn unserved() -> Vec<Case> {
 
 /// Connections that are no ZeroMQ, or no more than its beginning.
 fn nonsense() -> Vec<Case> {
-    let table: [(&str, &str, fn() -> Vec<u8>); 6] = [
+    type Make = fn() -> Vec<u8>;
+    let table: [(&str, &str, Make); 6] = [
         ("http", "a request of HTTP", || b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
         ("tls", "the beginning of TLS", || [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], &[7; 505]].concat()),
         ("a-wrong-signature", "a greeting whose tenth byte is even", || {
