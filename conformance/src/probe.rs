@@ -1,29 +1,12 @@
-//! Tells what listens at an address, and what becomes of a handshake with it.
+//! What becomes of a handshake with any keys, as libzmq tells of it.
 
 use crate::{
     cbor::hex,
     environment::random_id,
     link::{Credentials, Frames},
-    zmtp::{self, Ending, GREETING, Greeting, Wire},
 };
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use zmq::{Context, POLLIN, Socket, SocketEvent, SocketType};
-
-/// Why no greeting of ZMTP 3 came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ProbeError {
-    /// No TCP connection, and why.
-    NoTcp(String),
-    /// What answers does not speak ZMTP 3, and what it said.
-    NotZmtp(String),
-    /// The connection was closed before a greeting had come.
-    Closed,
-    /// Something took the connection and said too little until the deadline.
-    Timeout,
-}
 
 /// What became of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,47 +40,6 @@ const WATCHED: [SocketEvent; 7] = [
 pub(crate) struct Attempt {
     socket: Socket,
     monitor: Socket,
-}
-
-/// Asks for the greeting of whatever listens at `host:port`, and sends a client's of CURVE.
-pub(crate) fn greeting(address: &str, deadline: Instant) -> Result<Greeting, ProbeError> {
-    let mut wire = Wire::connect(address, deadline).map_err(|error| ProbeError::NoTcp(error.to_string()))?;
-    let own = zmtp::greeting("CURVE");
-    let broken = |error: std::io::Error| ProbeError::NotZmtp(error.to_string());
-    // libzmq tells its mechanism to whom it has the version of, and hangs up on one whose mechanism is another. A peer
-    // that waits for the whole greeting gets the rest of it after a third of the time.
-    let (version, mechanism) = own.split_at(12);
-    wire.send(version).map_err(|_| ProbeError::Closed)?;
-    let now = Instant::now();
-    let (mut bytes, mut ending) =
-        wire.read_up_to(GREETING, now + deadline.saturating_duration_since(now) / 3).map_err(broken)?;
-    if ending == Ending::Open && is_zmtp_so_far(&bytes) {
-        wire.send(mechanism).map_err(|_| ProbeError::Closed)?;
-        let (more, end) = wire.read_up_to(GREETING - bytes.len(), deadline).map_err(broken)?;
-        bytes.extend(more);
-        ending = end;
-    }
-    if !is_zmtp_so_far(&bytes) {
-        return Err(ProbeError::NotZmtp(format!("it begins with {}", excerpt(&bytes))));
-    }
-    if bytes.get(10).is_some_and(|major| *major < 3) {
-        return Err(ProbeError::NotZmtp(format!("it speaks ZMTP {}, which knows no CURVE", bytes[10] + 1)));
-    }
-    match (bytes.get(..GREETING).and_then(|whole| whole.try_into().ok()), ending) {
-        (Some(whole), _) => Ok(zmtp::parse_greeting(whole)),
-        (None, Ending::Closed) => Err(ProbeError::Closed),
-        (None, _) => Err(ProbeError::Timeout),
-    }
-}
-
-/// What becomes of a handshake with these keys, or without CURVE.
-pub(crate) fn handshake(
-    context: &Context,
-    endpoint: &str,
-    credentials: Option<&Credentials>,
-    deadline: Instant,
-) -> Result<Handshake, zmq::Error> {
-    Attempt::begin(context, endpoint, credentials)?.outcome(deadline)
 }
 
 impl Attempt {
@@ -174,29 +116,6 @@ impl Attempt {
                 let event = SocketEvent::from_raw(u16::from_ne_bytes([*k0, *k1]));
                 return Ok(Some((event, u32::from_ne_bytes([*v0, *v1, *v2, *v3]))));
             }
-        }
-    }
-}
-
-fn is_zmtp_so_far(bytes: &[u8]) -> bool {
-    bytes.first().is_none_or(|first| *first == 0xff) && bytes.get(9).is_none_or(|tenth| tenth & 1 == 1)
-}
-
-fn excerpt(bytes: &[u8]) -> String {
-    let beginning = &bytes[..bytes.len().min(40)];
-    match std::str::from_utf8(beginning) {
-        Ok(text) => format!("{text:?}"),
-        Err(_) => hex(beginning),
-    }
-}
-
-impl fmt::Display for ProbeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ProbeError::NoTcp(why) => write!(f, "no TCP connection: {why}"),
-            ProbeError::NotZmtp(what) => write!(f, "what listens there does not speak ZeroMQ's protocol: {what}"),
-            ProbeError::Closed => f.write_str("the connection was closed before a greeting had come"),
-            ProbeError::Timeout => f.write_str("something took the connection and sent no greeting"),
         }
     }
 }

@@ -84,11 +84,6 @@ const WAIVERS: &[Waiver] = &[
         "remofile-ref/tests/transport/refused.rs::a_server_without_curve_is_refused_by_a_client_with_it",
     ),
     waived(
-        "CURVE-5",
-        "a server cannot fall back: the client chooses; a server without CURVE fails by CURVE-1",
-        "remofile-ref/tests/command.rs::no_encryption_is_only_by_name",
-    ),
-    waived(
         "CURVE-6",
         "it is about a ZeroMQ library that the server was not built with",
         "remofile-ref/src/transport/mod.rs::a_libzmq_without_curve_is_refused",

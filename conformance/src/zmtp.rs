@@ -27,8 +27,6 @@ pub(crate) struct Greeting {
     pub(crate) version: (u8, u8),
     /// `CURVE`, `NULL`, `PLAIN` or another.
     pub(crate) mechanism: String,
-    /// Whether the peer says that it is the server of its mechanism; libzmq never does.
-    pub(crate) as_server: bool,
 }
 
 /// A TCP connection on which every step keeps to one deadline.
@@ -148,11 +146,7 @@ pub(crate) fn greeting(mechanism: &str) -> Vec<u8> {
 /// Reads a greeting of ZMTP 3.
 pub(crate) fn parse_greeting(bytes: &[u8; GREETING]) -> Greeting {
     let mechanism: Vec<u8> = bytes[12..32].iter().copied().take_while(|byte| *byte != 0).collect();
-    Greeting {
-        version: (bytes[10], bytes[11]),
-        mechanism: String::from_utf8_lossy(&mechanism).into_owned(),
-        as_server: bytes[32] == 1,
-    }
+    Greeting { version: (bytes[10], bytes[11]), mechanism: String::from_utf8_lossy(&mechanism).into_owned() }
 }
 
 /// A frame of ZMTP 2 and 3, of a message.
@@ -203,7 +197,7 @@ mod tests {
     fn a_greeting_is_read_as_it_was_written() {
         let bytes: [u8; GREETING] = greeting("CURVE").try_into().unwrap();
         let read = parse_greeting(&bytes);
-        assert_eq!(read, Greeting { version: (3, 1), mechanism: "CURVE".into(), as_server: false });
+        assert_eq!(read, Greeting { version: (3, 1), mechanism: "CURVE".into() });
     }
 
     #[test]

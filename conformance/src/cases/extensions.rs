@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        must("operations-of-extensions-not-announced-are-unknown", &["EXT-1", "ENV-20"])
+        must("operations-of-extensions-not-announced-are-unknown", &["ENV-20"])
             .without_directory()
             .sends("To a server without capabilities: operations by the names of what is foreseen")
             .passes("BAD_OP to each.")
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("arguments-of-extensions-not-announced-are-unknown", &["EXT-1", "CBOR-13"])
+        must("arguments-of-extensions-not-announced-are-unknown", &["CBOR-13"])
             .sends("To a server without capabilities: `read` with `compress`, `list` with `watch_ms`, `stat` with `follow`")
             .passes("BAD_ARGS to each, and OK without.")
             .run(|t| {
@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("a-hello-of-the-next-version-is-told-this-one", &["EXT-3", "ENV-16"])
+        must("a-hello-of-the-next-version-is-told-this-one", &["ENV-16"])
             .without_directory()
             .sends("A `hello` of `rmf2`, as this version has it, and one with items that this version does not have")
             .passes("VERSION with the magic `rmf1` to both; the session goes on.")

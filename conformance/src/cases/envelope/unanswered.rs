@@ -177,7 +177,8 @@ fn beginnings() -> Vec<Case> {
 
 /// Headers that have the beginning of a reply, of whatever version.
 fn replies() -> Vec<Case> {
-    let cases: [(&str, &str, fn(&Trial) -> Vec<u8>); 9] = [
+    type Make = fn(&Trial) -> Vec<u8>;
+    let cases: [(&str, &str, Make); 9] = [
         ("a-reply-of-the-session", "a reply OK to the number that is next", |t| reply(t, "rmf1", t.next, head(0, 0))),
         ("a-reply-with-seq-0", "a reply BUSY with seq 0", |t| reply(t, "rmf1", 0, head(0, 10))),
         ("a-reply-of-version-0", "a reply of `rmf0`", |t| reply(t, "rmf0", 1, head(0, 0))),

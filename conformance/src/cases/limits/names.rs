@@ -113,7 +113,7 @@ fn arguments() -> Vec<Case> {
                 t.expect_unchanged(&before)?;
                 t.control(read(&path, 0, 10).arg("etag", own)).map(drop)
             }),
-        must("an-upload-id-has-16-bytes", &["OP-4", "OP-2"])
+        must("an-up-of-15-or-17-bytes-is-bad-args", &["OP-4", "OP-2"])
             .sends("`begin`, `append`, `commit` and `abort` with an `up` of 15, 17 and 16 bytes")
             .passes("BAD_ARGS to 15 and 17 bytes; with 16 OK, or NO_UPLOAD where it was not begun.")
             .run(|t| {

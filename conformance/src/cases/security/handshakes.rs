@@ -57,7 +57,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
     ];
     cases.extend(clients.into_iter().map(|(name, words, wrong)| {
-        must(&format!("{name}-is-refused"), &["CURVE-2", "CURVE-8", "CURVE-3"])
+        must(&format!("{name}-is-refused"), &["CURVE-2", "CURVE-8"])
             .needs(&[Need::Curve])
             .without_directory()
             .sends(format!(

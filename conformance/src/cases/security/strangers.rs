@@ -4,7 +4,7 @@ use super::handshakes::twin;
 use crate::{
     case::{Case, Need, must, should},
     link::Pattern,
-    probe::{self, Handshake},
+    probe::{Attempt, Handshake},
     request::stat,
     stop::{Checked, Stop, failed, not_applicable},
     tap::Tap,
@@ -26,12 +26,14 @@ fn greetings() -> Vec<Case> {
         must("the-server-greets-with-curve", &["CURVE-1", "CURVE-5"])
             .needs(&[Need::Curve])
             .without_directory()
-            .sends("The greeting of a ZMTP 3.1 client, as far as the version")
+            .sends("The greeting of a ZMTP 3.1 client, in two halves")
             .passes("A greeting whose mechanism is CURVE.")
             .run(|t| {
-                let greeting = probe::greeting(&address(t)?, deadline(t));
-                let greeting = greeting.map_err(|error| Stop::Failed(error.to_string()))?;
-                t.equal("the mechanism", greeting.mechanism.as_str(), "CURVE")?;
+                let mut wire = Wire::connect(&address(t)?, deadline(t)).map_err(unreachable)?;
+                let mut bytes = greet(&mut wire, &zmtp::greeting("CURVE"), t)?;
+                let missing = GREETING.saturating_sub(bytes.len());
+                bytes.extend(wire.read_up_to(missing, deadline(t)).map_err(cut)?.0);
+                curve_greeted(t, &bytes)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
         must("a-greeting-in-single-bytes-is-understood", &["CURVE-1"])
@@ -44,13 +46,20 @@ fn greetings() -> Vec<Case> {
                 let mut wire = Wire::connect(&address(t)?, until).map_err(unreachable)?;
                 wire.send_bytewise(&zmtp::greeting("CURVE")).map_err(cut)?;
                 let (bytes, _) = wire.read_up_to(GREETING, until).map_err(cut)?;
-                let whole = bytes.get(..GREETING).and_then(|bytes| bytes.try_into().ok());
-                let Some(whole) = whole else {
-                    return failed(format!("{} bytes of a greeting came", bytes.len()));
-                };
-                t.equal("the mechanism", zmtp::parse_greeting(whole).mechanism.as_str(), "CURVE")
+                curve_greeted(t, &bytes)
             }),
     ]
+}
+
+fn curve_greeted(t: &Trial, bytes: &[u8]) -> Checked {
+    match bytes.get(..GREETING).and_then(|bytes| bytes.try_into().ok()) {
+        Some(whole) => {
+            let greeting = zmtp::parse_greeting(whole);
+            t.check(greeting.version.0 >= 3, format!("the server speaks ZMTP {:?}", greeting.version))?;
+            t.equal("the mechanism", greeting.mechanism.as_str(), "CURVE")
+        }
+        None => failed(format!("{} bytes came in place of a greeting", bytes.len())),
+    }
 }
 
 /// Peers that try to do without CURVE.
@@ -128,7 +137,8 @@ fn unserved() -> Vec<Case> {
 
 /// Connections that are no ZeroMQ, or no more than its beginning.
 fn nonsense() -> Vec<Case> {
-    let table: [(&str, &str, fn() -> Vec<u8>); 6] = [
+    type Make = fn() -> Vec<u8>;
+    let table: [(&str, &str, Make); 6] = [
         ("http", "a request of HTTP", || b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
         ("tls", "the beginning of TLS", || [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], &[7; 505]].concat()),
         ("a-wrong-signature", "a greeting whose tenth byte is even", || {
@@ -216,7 +226,7 @@ fn floods() -> Vec<Case> {
                 let credentials = t.environment.target.borrow().credentials();
                 let mut tap = Tap::before(&address(t)?)?;
                 let attempt =
-                    probe::Attempt::begin(&t.environment.context, &tap.endpoint, credentials.as_ref()).map_err(broken)?;
+                    Attempt::begin(&t.environment.context, &tap.endpoint, credentials.as_ref()).map_err(broken)?;
                 let handshake = attempt.outcome(deadline(t)).map_err(broken)?;
                 if handshake != Handshake::Succeeded {
                     return Err(Stop::Untestable(format!("the handshake through a relay ended as {handshake:?}")));
@@ -246,8 +256,8 @@ fn greet(wire: &mut Wire, greeting: &[u8], t: &Trial) -> Checked<Vec<u8>> {
         ..GREETING => Vec::new(),
         _ => {
             // A server may wait for the whole greeting before it says anything.
-            let patience = t.environment.patience.get();
-            wire.read_up_to(GREETING, Instant::now() + patience.answer / 10).map_err(cut)?.0
+            let half = t.environment.patience.get().answer / 10;
+            wire.read_up_to(GREETING, Instant::now() + half).map_err(cut)?.0
         }
     };
     let _ = wire.send(rest);
