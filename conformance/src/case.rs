@@ -4,10 +4,13 @@ use crate::{stop::Checked, trial::Trial};
 use std::fmt;
 
 /// How binding what a case checks is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Level {
+    /// MUST: a server that fails is not conformant
     Must,
+    /// SHOULD: a warning
     Should,
+    /// MAY: tells what the server chose
     May,
 }
 

@@ -110,7 +110,7 @@ impl Excerpt {
             return format!("{} bytes", self.length);
         }
         match cbor::read(&self.bytes) {
-            Ok(value) => value.to_string(),
+            Ok(value) => value.to_string().replace(&format!("h'{}'", hex(crate::redact::BLANK)), "[redacted]"),
             Err(broken) => format!("not the profile's CBOR: {broken}"),
         }
     }

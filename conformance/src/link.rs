@@ -87,6 +87,17 @@ impl Link {
         credentials: Option<&Credentials>,
         pattern: Pattern,
     ) -> Result<Self, zmq::Error> {
+        Self::open_watched(context, endpoint, credentials, pattern, |_| Ok(()))
+    }
+
+    /// Connects, after `watch` has looked at the socket.
+    pub(crate) fn open_watched(
+        context: &Context,
+        endpoint: &str,
+        credentials: Option<&Credentials>,
+        pattern: Pattern,
+        watch: impl FnOnce(&Socket) -> Result<(), zmq::Error>,
+    ) -> Result<Self, zmq::Error> {
         let kind = if pattern == Pattern::Dealer { SocketType::DEALER } else { SocketType::REQ };
         let socket = context.socket(kind)?;
         socket.set_linger(0)?;
@@ -104,6 +115,7 @@ impl Link {
             socket.set_curve_publickey(&keys.public)?;
             socket.set_curve_secretkey(&keys.secret)?;
         }
+        watch(&socket)?;
         socket.connect(endpoint)?;
         Ok(Self { socket, pattern })
     }

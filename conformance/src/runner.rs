@@ -1,6 +1,8 @@
 //! Runs cases one after the other, each in a session and a directory of its own.
 
 mod housekeeping;
+mod ledger;
+pub(crate) mod plan;
 
 use crate::{
     case::{Case, Level, Need},
@@ -9,15 +11,18 @@ use crate::{
     link::{Patience, Pattern},
     lint::{self, Finding},
     peer::{Peer, Welcome},
+    redact::Redactor,
     request::{mkdir, ping},
     stop::{Checked, Stop},
     trial::Trial,
     verdict::{Outcome, Report, Verdict},
 };
+use ledger::Ledger;
+use plan::Plan;
 use std::{
     collections::BTreeMap,
     rc::Rc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// The case that is run before and after all others.
@@ -26,16 +31,25 @@ pub(crate) const SANITY: &str = "the-server-serves";
 /// A run in progress.
 pub(crate) struct Runner<'a> {
     environment: Rc<Environment>,
-    /// Told of each outcome as it comes.
-    progress: &'a mut dyn FnMut(&Outcome),
+    redactor: &'a Redactor,
+    /// Told of what happens as it happens.
+    progress: &'a mut dyn FnMut(Event<'_>),
     peer: Option<Peer>,
     welcome: Option<Welcome>,
-    outcomes: Vec<Outcome>,
+    ledger: Ledger,
     /// By requirement: the first finding, where it was seen, and how many there are.
     findings: BTreeMap<&'static str, Found>,
     replies: u64,
     suspect: Option<String>,
     cases_run: u64,
+}
+
+/// Something that a run tells whoever watches it.
+pub(crate) enum Event<'a> {
+    /// A case begins.
+    Begins(&'a Case),
+    /// A case came to something.
+    Ended(&'a Outcome),
 }
 
 struct Found {
@@ -67,14 +81,16 @@ impl<'a> Runner<'a> {
         environment: &Rc<Environment>,
         peer: Peer,
         welcome: Welcome,
-        progress: &'a mut dyn FnMut(&Outcome),
+        redactor: &'a Redactor,
+        progress: &'a mut dyn FnMut(Event<'_>),
     ) -> Self {
         Self {
             environment: Rc::clone(environment),
+            redactor,
             progress,
             peer: Some(peer),
             welcome: Some(welcome),
-            outcomes: Vec::new(),
+            ledger: Ledger::default(),
             findings: BTreeMap::new(),
             replies: 0,
             suspect: None,
@@ -82,36 +98,47 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs the cases in the order given, then the checks of every reply, and cleans up.
-    pub(crate) fn run(mut self, cases: &[&Case], stop: &dyn Fn() -> bool, server: &str) -> Report {
-        let began = Instant::now();
-        for case in cases {
+    /// Runs a plan, then judges every reply, and cleans up.
+    pub(crate) fn run(mut self, plan: &Plan<'_>, stop: &dyn Fn() -> bool) -> Report {
+        let (began, instant) = (SystemTime::now(), Instant::now());
+        for case in plan.order(self.environment.seed) {
             let outcome = match self.obstacle(case, stop) {
                 Some((verdict, reason)) => outcome(case, verdict, reason),
-                None => self.run_case(case),
+                None => {
+                    (self.progress)(Event::Begins(case));
+                    self.run_case(case)
+                }
             };
             self.tell(outcome);
         }
         let leftovers = self.clean_up();
-        for rule in self.judge_rules() {
+        for rule in self.judge_rules(plan) {
             self.tell(rule);
         }
         Report {
-            server: server.to_owned(),
+            server: String::new(),
             seed: self.environment.seed,
+            began,
             round_trip: self.environment.patience.get().round_trip,
-            took: began.elapsed(),
+            took: instant.elapsed(),
             welcome: self.welcome,
-            outcomes: self.outcomes,
+            outcomes: self.ledger.into_outcomes(),
+            rounds: plan.rounds,
             replies: self.replies,
             suspect: self.suspect,
-            leftovers,
+            leftovers: leftovers.iter().map(|left| self.redactor.text(left)).collect(),
+            stale: Vec::new(),
+            strict: false,
+            interrupted: stop(),
+            options: Vec::new(),
         }
     }
 
+    /// The one way by which anything leaves a run: without secrets.
     fn tell(&mut self, outcome: Outcome) {
-        (self.progress)(&outcome);
-        self.outcomes.push(outcome);
+        let outcome = self.redactor.outcome(outcome);
+        (self.progress)(Event::Ended(&outcome));
+        self.ledger.enter(outcome);
     }
 
     /// Why a case is not run.
@@ -169,13 +196,15 @@ impl<'a> Runner<'a> {
             }
             Err(stop) => Some(stop.as_prerequisite("opening a session for the case")),
         };
-        if matches!(stop, Some(Stop::Silent(_) | Stop::Untestable(_))) && !self.is_alive() {
+        let gone = matches!(stop, Some(Stop::Silent(_) | Stop::Untestable(_))) && !self.is_alive();
+        if gone {
             self.bury(case);
         }
         let (exchanges, forgotten, findings, replies) = journal.borrow_mut().take();
         self.replies += replies;
         self.keep(findings, &case.id, &exchanges);
-        let (verdict, reason) = judge(case.level, stop);
+        // Whatever binds the case, a server that is gone after it has not answered [ENV-8].
+        let (verdict, reason) = judge(if gone { Level::Must } else { case.level }, stop);
         let silent = matches!(verdict, Verdict::Pass | Verdict::NotApplicable);
         Outcome {
             exchanges: if silent { Vec::new() } else { exchanges },
@@ -218,22 +247,23 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// One outcome for every rule that all replies are held to.
-    fn judge_rules(&mut self) -> Vec<Outcome> {
-        let cases = lint::cases();
-        let judged = cases.iter().map(|case| {
+    /// One outcome for every rule that was selected, and for every other that was broken.
+    fn judge_rules(&mut self, plan: &Plan<'_>) -> Vec<Outcome> {
+        let judged = lint::cases().iter().filter_map(|case| {
             let found = case.checks.first().and_then(|requirement| self.findings.get(requirement));
+            let selected = plan.rules.iter().any(|rule| rule.id == case.id);
             match found {
-                None if self.replies == 0 => outcome(case, Verdict::Missed, "no reply was seen".into()),
-                None => outcome(case, Verdict::Pass, String::new()),
-                Some(found) => Outcome {
-                    exchanges: found.exchanges.clone(),
-                    ..outcome(
-                        case,
-                        Verdict::Fail,
-                        format!("{} (first seen in {}, {} in all)", found.first.what, found.case, found.count),
-                    )
-                },
+                None if !selected => None,
+                None if self.replies == 0 => Some(outcome(case, Verdict::Missed, "no reply was seen".into())),
+                None => Some(outcome(case, Verdict::Pass, String::new())),
+                Some(found) => {
+                    let what = format!("{} (first seen in {}, {} in all)", found.first.what, found.case, found.count);
+                    Some(Outcome {
+                        exchanges: found.exchanges.clone(),
+                        seen_in: Some(found.case.clone()),
+                        ..outcome(case, Verdict::Fail, what)
+                    })
+                }
             }
         });
         judged.collect()
@@ -254,7 +284,7 @@ fn judge(level: Level, stop: Option<Stop>) -> (Verdict, String) {
     (verdict, reason)
 }
 
-fn outcome(case: &Case, verdict: Verdict, reason: String) -> Outcome {
+pub(crate) fn outcome(case: &Case, verdict: Verdict, reason: String) -> Outcome {
     Outcome {
         id: case.id.clone(),
         section: case.section.to_owned(),
@@ -265,6 +295,9 @@ fn outcome(case: &Case, verdict: Verdict, reason: String) -> Outcome {
         exchanges: Vec::new(),
         forgotten: 0,
         took: Duration::ZERO,
+        seen_in: None,
+        flips: Vec::new(),
+        known: None,
     }
 }
 

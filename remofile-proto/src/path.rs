@@ -86,8 +86,8 @@ impl Path {
         if text.len() > limits::PATH {
             return Err(PathError::TooLong(text.len()));
         }
-        // [PATH-5] comes first, and what is empty between two slashes is no name.
-        let depth = text.split('/').filter(|name| !name.is_empty()).count();
+        // [PATH-5] comes first, and counts the slashes of what is no path too.
+        let depth = text.matches('/').count();
         if depth > limits::DEPTH {
             return Err(PathError::TooDeep(depth));
         }

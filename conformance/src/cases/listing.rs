@@ -1,7 +1,471 @@
 //! Section 11.4: list.
 
-use crate::case::Case;
+use super::files::{expect_all, given_all, refuse_all};
+use crate::{
+    case::{Case, must},
+    code::{BAD_ARGS, NOT_DIR, NOT_FOUND},
+    request::{Request, list, mkdir, put, remove, rename, write},
+    stop::{Checked, failed},
+    trial::Trial,
+};
+
+/// The names of a small tree in the order of listings, `/` counting as 00; those with a `/` behind them are directories.
+const TREE: [&str; 15] =
+    ["B", "a/", "a/b/", "a/b/c", "a/x", "a b", "a!", "a-b/", "a-b/y", "a.b", "aa", "b/", "z", "é", "日"];
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    let mut cases = orders();
+    cases.extend(pages());
+    cases.extend(behind());
+    cases.extend(changes());
+    cases.extend(refusals());
+    cases
+}
+
+/// Makes [`TREE`] in the case's directory.
+fn plant(t: &mut Trial) -> Checked {
+    let make = |name: &&str| match name.strip_suffix('/') {
+        Some(name) => mkdir(&t.path(name)),
+        None => put(&t.path(name), *name),
+    };
+    let steps = TREE.iter().map(make).collect();
+    given_all(t, steps).map(drop)
+}
+
+/// What a listing of [`TREE`] has to show.
+fn shown(tree: bool) -> Vec<String> {
+    let names = TREE.iter().map(|name| name.trim_end_matches('/').to_owned());
+    names.filter(|name| tree || !name.contains('/')).collect()
+}
+
+fn listing(t: &Trial, tree: bool) -> Request {
+    list(t.directory()).arg("tree", tree)
+}
+
+/// Every name that a listing gives, page by page; `more` has to be true before the last page alone [LIST-7], and
+/// `between` is done before each page but the first.
+fn page_by_page(
+    t: &mut Trial,
+    request: &Request,
+    mut between: impl FnMut(&mut Trial, &[String]) -> Checked,
+) -> Checked<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    loop {
+        let page = match names.last() {
+            None => request.clone(),
+            Some(last) => request.clone().arg("after", last),
+        };
+        let reply = t.expect_ok(page)?;
+        let entries = reply.names()?;
+        names.extend(entries.clone());
+        if !reply.bool("more")? {
+            return Ok(names);
+        }
+        if entries.is_empty() {
+            return failed("a page without entries says that there are more");
+        }
+        between(t, &names)?;
+    }
+}
+
+/// The names behind `after`, page by page.
+fn names_after(t: &mut Trial, tree: bool, after: &str) -> Checked<Vec<String>> {
+    let mut names = Vec::new();
+    let mut after = after.to_owned();
+    loop {
+        let request = listing(t, tree).arg("after", &after);
+        let reply = t.expect_ok(request)?;
+        names.extend(reply.names()?);
+        match names.last() {
+            Some(last) if reply.bool("more")? => after.clone_from(last),
+            _ => return Ok(names),
+        }
+    }
+}
+
+fn orders() -> Vec<Case> {
+    vec![
+        must("a-listing-is-in-bytewise-order", &["LIST-2", "LIST-8"])
+            .sends("`list` of a directory with names that locales, cases and UTF-16 would put in another order")
+            .passes("Every name once, in the order of its bytes.")
+            .run(|t| {
+                // U+FF5E comes behind U+10000 where characters are compared as UTF-16.
+                let names = ["!", "-", "0", "10", "9", "A", "Z", "_", "a", "b", "é", "\u{ff5e}", "\u{10000}"];
+                let puts = names.iter().rev().map(|name| put(&t.path(name), "")).collect();
+                given_all(t, puts)?;
+                let request = listing(t, false);
+                let listed = page_by_page(t, &request, |_, _| Ok(()))?;
+                t.equal("the names", listed, names)
+            }),
+        must("a-directory-is-followed-by-what-is-in-it", &["LIST-2", "LIST-8"])
+            .sends("`list` with `tree` of directories beside names that sort before `/` by its byte, such as `a b`")
+            .passes("Every name below, each directory followed at once by all that is in it.")
+            .run(|t| {
+                plant(t)?;
+                let request = listing(t, true);
+                let listed = page_by_page(t, &request, |_, _| Ok(()))?;
+                t.equal("the names", listed, shown(true))
+            }),
+        must("a-listing-without-tree-stays-in-its-directory", &["LIST-2", "LIST-8"])
+            .sends("`list` of the same directory with `tree` false and without it")
+            .passes("The names in the directory itself.")
+            .run(|t| {
+                plant(t)?;
+                for request in [listing(t, false), list(t.directory())] {
+                    let listed = page_by_page(t, &request, |_, _| Ok(()))?;
+                    t.equal("the names", listed, shown(false))?;
+                }
+                Ok(())
+            }),
+        must("names-in-a-tree-are-relative-to-what-is-listed", &["LIST-2"])
+            .sends("`list` with `tree` of a directory two below")
+            .passes("Names without what stands above that directory, and none of its neighbours.")
+            .run(|t| {
+                plant(t)?;
+                let request = list(&t.path("a")).arg("tree", true);
+                let listed = page_by_page(t, &request, |_, _| Ok(()))?;
+                t.equal("the names", listed, ["b", "b/c", "x"])
+            }),
+        must("an-empty-directory-lists-nothing", &["LIST-7", "LIST-12"])
+            .sends("`list` of an empty directory, with `tree`, `limit` and `after` and without")
+            .passes("No entries, `more` false, `skipped` 0.")
+            .run(|t| {
+                let path = t.subdirectory("d")?;
+                let plain = list(&path);
+                let requests = vec![
+                    plain.clone(),
+                    plain.clone().arg("tree", true),
+                    plain.clone().arg("limit", 1_u64),
+                    plain.arg("after", "x"),
+                ];
+                for reply in expect_all(t, requests, crate::code::OK)? {
+                    t.equal("the names", reply.names()?, Vec::<String>::new())?;
+                    t.check(!reply.bool("more")?, "more is true")?;
+                    t.equal("skipped", reply.uint("skipped")?, 0)?;
+                }
+                Ok(())
+            }),
+        must("nothing-is-skipped-where-all-names-are-valid", &["LIST-12"])
+            .sends("`list` of directories with files and directories, page by page")
+            .passes("`skipped` 0 in each page.")
+            .run(|t| {
+                plant(t)?;
+                for request in
+                    [listing(t, true), listing(t, true).arg("limit", 4_u64), listing(t, false).arg("after", "a")]
+                {
+                    let skipped = t.expect_ok(request)?.uint("skipped")?;
+                    t.equal("skipped", skipped, 0)?;
+                }
+                Ok(())
+            }),
+    ]
+}
+
+fn pages() -> Vec<Case> {
+    let by_limit = [1_u64, 2, 3, 15, 16].into_iter().map(|limit| {
+        must(&format!("pages-of-{limit}-make-up-the-whole"), &["LIST-3", "LIST-5", "LIST-7", "LIST-8"])
+            .sends(format!("`list` with a `limit` of {limit}, `after` the last name, with `tree` and without"))
+            .passes("Every name once and in order; `more` is false on the page that ends with the last name.")
+            .run(move |t| {
+                plant(t)?;
+                for tree in [true, false] {
+                    let request = listing(t, tree).arg("limit", limit);
+                    let wanted = shown(tree);
+                    let last = wanted.len();
+                    let listed = page_by_page(t, &request, |t, names| {
+                        t.check(names.len() < last, "a page that ends with the last name says that there are more")
+                    })?;
+                    t.equal("the names", listed, wanted)?;
+                }
+                Ok(())
+            })
+    });
+    let mut cases: Vec<Case> = by_limit.collect();
+    cases.push(
+        must("a-listing-longer-than-a-chunk-is-paged", &["LIST-6", "LIST-7", "LIST-8", "LIMIT-2"])
+            .sends("`list` with `tree` of files at paths so long that their entries do not fit into one chunk")
+            .passes("Every name once, in more than one page, no page longer than `chunk`.")
+            .run(|t| {
+                let chunk = t.server()?.chunk;
+                let mut deep = String::new();
+                let mut steps = Vec::new();
+                while t.directory().len() + deep.len() + 300 < 4_096 {
+                    deep.push_str(&format!("{}/", "n".repeat(250)));
+                    steps.push(mkdir(&t.path(deep.trim_end_matches('/'))));
+                }
+                // The names alone are longer than a chunk.
+                let files = chunk / deep.len() as u64 + 1;
+                steps.extend((0..files).map(|index| put(&t.path(&format!("{deep}{index:04}")), "")));
+                let made = steps.len();
+                given_all(t, steps)?;
+                let (request, mut turns) = (listing(t, true), 1);
+                let listed = page_by_page(t, &request, |_, _| {
+                    turns += 1;
+                    Ok(())
+                })?;
+                t.check(turns > 1, "all came in one page")?;
+                t.equal("the number of names", listed.len(), made)?;
+                let last: Vec<_> = listed.iter().rev().take(2).rev().cloned().collect();
+                t.equal("the last names", last, [files - 2, files - 1].map(|index| format!("{deep}{index:04}")))
+            }),
+    );
+    cases.push(
+        must("a-limit-may-be-larger-than-the-directory", &["LIST-5", "LIMIT-1"])
+            .sends("`list` with limits of 1,000, 2^32 and 2^63−1")
+            .passes("Every name once.")
+            .run(|t| {
+                plant(t)?;
+                for limit in [1_000, 1 << 32, i64::MAX as u64] {
+                    let request = listing(t, true).arg("limit", limit);
+                    let listed = page_by_page(t, &request, |_, _| Ok(()))?;
+                    t.equal("the names", listed, shown(true))?;
+                }
+                Ok(())
+            }),
+    );
+    cases
+}
+
+/// A listing behind a name that may or may not be there.
+fn after(id: &str, what: &str, tree: bool, marks: &'static [(&'static str, &'static str)]) -> Case {
+    must(id, &["LIST-3", "LIST-2", "LIST-4"])
+        .sends(format!("`list` with `after` {what}"))
+        .passes("Everything that sorts behind it and nothing else.")
+        .run(move |t| {
+            plant(t)?;
+            let whole = shown(tree);
+            for (mark, first) in marks {
+                let from = whole.iter().position(|name| name == first).unwrap_or(whole.len());
+                let listed = names_after(t, tree, mark)?;
+                t.equal(&format!("what is listed behind {mark:?}"), listed, &whole[from..])?;
+            }
+            Ok(())
+        })
+}
+
+fn behind() -> Vec<Case> {
+    vec![
+        after(
+            "after-a-name-comes-the-next",
+            "names that are there",
+            false,
+            &[
+                ("", "B"),
+                ("B", "a"),
+                ("a", "a b"),
+                ("a b", "a!"),
+                ("a!", "a-b"),
+                ("a.b", "aa"),
+                ("z", "é"),
+                ("é", "日"),
+                ("日", ""),
+            ],
+        ),
+        after(
+            "after-need-not-be-there",
+            "names that are not there, between, before and behind those that are",
+            false,
+            &[
+                (" ", "B"),
+                ("A", "B"),
+                ("BB", "a"),
+                ("a ", "a b"),
+                ("a c", "a!"),
+                ("a0", "aa"),
+                ("ab", "b"),
+                ("zz", "é"),
+                ("f", "z"),
+                ("\u{10ffff}", ""),
+                ("~", "é"),
+            ],
+        ),
+        after(
+            "after-need-not-be-a-name",
+            "texts that are no names",
+            false,
+            &[
+                ("/", "B"),
+                ("/a", "B"),
+                ("..", "B"),
+                ("\0", "B"),
+                ("\n", "B"),
+                ("a\0", "a b"),
+                ("\u{7f}", "é"),
+                ("a\u{1f}", "a b"),
+                (".remofile", "B"),
+                ("b\u{80}", "z"),
+            ],
+        ),
+        after(
+            "a-slash-in-after-counts-as-00",
+            "texts with slashes",
+            false,
+            &[
+                ("a/", "a b"),
+                ("a/x", "a b"),
+                ("a/zzz", "a b"),
+                ("a//", "a b"),
+                ("a-b/z", "a.b"),
+                ("a b/", "a!"),
+                ("//", "B"),
+            ],
+        ),
+        after(
+            "after-a-directory-in-a-tree-comes-what-is-in-it",
+            "directories that are there, full and empty",
+            true,
+            &[("a", "a/b"), ("a/b", "a/b/c"), ("a-b", "a-b/y"), ("b", "z"), ("B", "a")],
+        ),
+        after(
+            "after-in-a-tree-is-a-path-in-it",
+            "paths below, that are there and that are not",
+            true,
+            &[
+                ("a/b/c", "a/x"),
+                ("a/b/", "a/b/c"),
+                ("a/b/d", "a/x"),
+                ("a/a", "a/b"),
+                ("a/c/d/e", "a/x"),
+                ("a/x", "a b"),
+                ("a/z", "a b"),
+                ("a ", "a b"),
+                ("a-b/y", "a.b"),
+                ("a-b/z", "a.b"),
+                ("b/x", "z"),
+                ("日/x", ""),
+                ("", "B"),
+            ],
+        ),
+        must("after-may-have-4096-bytes", &["LIST-4", "LIMIT-1"])
+            .sends("`list` with an `after` of 4,096 bytes, and of 4,097, in one and in two bytes a character")
+            .passes("OK to the first, BAD_ARGS to the others.")
+            .run(|t| {
+                plant(t)?;
+                for text in ["a".repeat(4_096), "é".repeat(2_048), "/".repeat(4_096)] {
+                    let request = listing(t, false).arg("after", text);
+                    t.control(request)?;
+                }
+                let long = ["a".repeat(4_097), format!("a{}", "é".repeat(2_048)), "é".repeat(4_000)];
+                let requests = long.into_iter().map(|text| listing(t, false).arg("after", text)).collect();
+                refuse_all(t, requests, BAD_ARGS)
+            }),
+        must("after-a-removed-name-comes-the-next", &["LIST-3", "LIST-8"])
+            .sends("`list` with `after` a name and a directory that were just removed, with `tree` and without")
+            .passes("Everything that sorts behind it.")
+            .run(|t| {
+                plant(t)?;
+                let gone = ["a.b", "a-b/y", "a-b", "a/b/c", "a/b"].map(|name| remove(&t.path(name)));
+                given_all(t, gone.into())?;
+                for (tree, mark, wanted) in [
+                    (false, "a.b", vec!["aa", "b", "z", "é", "日"]),
+                    (false, "a!", vec!["aa", "b", "z", "é", "日"]),
+                    (true, "a-b/y", vec!["aa", "b", "z", "é", "日"]),
+                    (true, "a/b/c", vec!["a/x", "a b", "a!", "aa", "b", "z", "é", "日"]),
+                ] {
+                    let listed = names_after(t, tree, mark)?;
+                    t.equal(&format!("what is listed behind {mark:?}"), listed, wanted)?;
+                }
+                Ok(())
+            }),
+    ]
+}
+
+fn changes() -> Vec<Case> {
+    /// Twelve files that stay, in two directories and beside them.
+    const STAY: [&str; 12] = ["d/c", "d/f", "d/i", "d/l", "e/c", "e/f", "e/i", "e/l", "p", "s", "v", "y"];
+    vec![
+        must("what-stays-is-listed-once-whatever-comes-and-goes", &["LIST-8", "LIST-3"])
+            .sends("`list` page by page; before each page the last name is removed and others are made before and behind it")
+            .passes("What was there throughout comes exactly once and in order.")
+            .run(|t| {
+                let directories = ["d", "e"].map(|name| mkdir(&t.path(name)));
+                given_all(t, directories.into())?;
+                let goers = ["d/d", "d/j", "e/d", "e/j", "q", "w"];
+                let puts = STAY.iter().chain(&goers).map(|name| put(&t.path(name), "")).collect();
+                given_all(t, puts)?;
+                let (request, mut turn) = (listing(t, true).arg("limit", 2_u64), 0);
+                let listed = page_by_page(t, &request, |t, names| {
+                    turn += 1;
+                    let last = names.last().filter(|last| goers.contains(&last.as_str()));
+                    if let Some(last) = last {
+                        let path = t.path(last);
+                        t.given(remove(&path))?;
+                    }
+                    let made = ["d/a", "d/k", "e/k", "o", "z"].map(|name| put(&t.path(&format!("{name}{turn}")), ""));
+                    given_all(t, made.into()).map(drop)
+                })?;
+                let stayed: Vec<_> = listed.into_iter().filter(|name| STAY.contains(&name.as_str())).collect();
+                t.equal("what stayed and was listed", stayed, STAY)
+            }),
+        must("a-listing-goes-on-behind-a-directory-that-is-gone", &["LIST-8", "LIST-3"])
+            .sends("`list` with `tree` and a `limit` of 2; the directory that the page ends in is removed or moved behind")
+            .passes("What stayed comes exactly once and in order.")
+            .run(|t| {
+                let steps = ["a", "b", "c"].map(|name| mkdir(&t.path(name))).into_iter();
+                let files = ["a/1", "a/2", "b/1", "b/2", "c/1", "d"].map(|name| put(&t.path(name), ""));
+                let steps = steps.chain(files).collect();
+                given_all(t, steps)?;
+                let request = listing(t, true).arg("limit", 2_u64);
+                let mut gone = false;
+                let listed = page_by_page(t, &request, |t, _| {
+                    if std::mem::replace(&mut gone, true) {
+                        return Ok(());
+                    }
+                    let away = ["a/1", "a/2", "a"].map(|name| remove(&t.path(name)));
+                    given_all(t, away.into())?;
+                    let (from, to) = (t.path("b"), t.path("x"));
+                    t.given(rename(&from, &to)).map(drop)
+                })?;
+                let stayed: Vec<_> = listed.into_iter().filter(|name| ["c", "c/1", "d"].contains(&name.as_str())).collect();
+                t.equal("what stayed and was listed", stayed, ["c", "c/1", "d"])
+            }),
+        must("a-new-listing-shows-what-was-done-just-before", &["SEQ-9", "LIST-8", "ENTRY-5"])
+            .sends("`list`, `put`, `write`, `remove` and `move`, each followed by a new `list` of the same directory")
+            .passes("Each listing shows the effect of all before it, `size` too.")
+            .run(|t| {
+                let steps: [(Request, &[(&str, u64)]); 5] = [
+                    (put(&t.path("b"), "1"), &[("b", 1)]),
+                    (put(&t.path("a"), "12"), &[("a", 2), ("b", 1)]),
+                    (write(&t.path("a"), 2, "345"), &[("a", 5), ("b", 1)]),
+                    (rename(&t.path("a"), &t.path("c")), &[("b", 1), ("c", 5)]),
+                    (remove(&t.path("b")), &[("c", 5)]),
+                ];
+                for (step, wanted) in steps {
+                    t.given(step)?;
+                    for tree in [false, true] {
+                        let request = listing(t, tree);
+                        let entries = t.expect_ok(request)?.items("entries")?;
+                        let got: Vec<_> = entries.iter().map(|entry| Ok((entry.text("name")?, entry.size()?))).collect::<Checked<_>>()?;
+                        t.equal("the names and sizes", got, wanted)?;
+                    }
+                }
+                Ok(())
+            }),
+    ]
+}
+
+fn refusals() -> Vec<Case> {
+    vec![
+        must("list-needs-a-directory", &["LIST-1", "KIND-2"])
+            .sends("`list` of a file and of a missing name, with `tree`, `after` and `limit` and without; of a directory before")
+            .passes("NOT_DIR and NOT_FOUND.")
+            .run(|t| {
+                let (directory, file, missing) = (t.subdirectory("d")?, t.file("f", b"content")?, t.path("missing"));
+                t.control(list(&directory))?;
+                let of = |path: &str| {
+                    let plain = list(path);
+                    vec![plain.clone(), plain.clone().arg("tree", true), plain.clone().arg("after", "x"), plain.arg("limit", 1_u64)]
+                };
+                refuse_all(t, of(&file), NOT_DIR)?;
+                refuse_all(t, of(&missing), NOT_FOUND)
+            }),
+        must("a-limit-is-at-least-1", &["LIST-5", "OP-2"])
+            .sends("`list` with a `limit` of 0; of 1 before")
+            .passes("BAD_ARGS.")
+            .run(|t| {
+                let path = t.directory().to_owned();
+                t.control(list(&path).arg("limit", 1_u64))?;
+                t.expect_refused(list(&path).arg("limit", 0_u64), BAD_ARGS).map(drop)
+            }),
+    ]
 }

@@ -7,6 +7,7 @@ mod ending;
 mod entries;
 mod envelope;
 mod extensions;
+mod files;
 mod hello;
 mod jail;
 mod lease;

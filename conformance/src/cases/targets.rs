@@ -4,6 +4,7 @@ mod disk;
 
 use crate::{
     case::{Case, Need, must},
+    cbor::Value,
     code::{CHANGED, Code, EXISTS, NAME_CLASH, NOT_FILE, NOT_FOUND, OK},
     request::{Request, append, begin, commit, copy, mkdir, put, rename, stat},
     stop::Checked,
@@ -190,15 +191,18 @@ fn at_the_root(op: &'static str) -> Case {
         .passes("EXISTS and NOT_FILE.")
         .run(move |t| {
             let request = maker(t, op, "/")?;
-            t.expect_refused(request.clone(), EXISTS)?;
-            t.expect_refused(request.clone().arg("pre", "any"), NOT_FILE)?;
+            let refused = t
+                .expect_refused(request.clone(), EXISTS)
+                .and_then(|_| t.expect_refused(request.clone().arg("pre", "any"), NOT_FILE));
             if op == "commit" {
-                let target = t.path("free");
-                let twin = maker(t, op, &target)?;
-                return t.control(twin).map(drop);
+                // It is staged for what is not the case's own, and must not stay.
+                let up = request.args.iter().find(|(key, _)| key == "up").map(|(_, up)| up.clone());
+                t.given(crate::request::request("abort").arg("up", up.unwrap_or(Value::Bool(false))))?;
             }
+            refused?;
             let free = t.path("free");
-            t.control(request.arg(target_key(op), free)).map(drop)
+            let twin = if op == "commit" { maker(t, op, &free)? } else { request.arg(target_key(op), free) };
+            t.control(twin).map(drop)
         })
 }
 

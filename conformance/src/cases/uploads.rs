@@ -1,7 +1,91 @@
 //! Sections 11.15 to 11.19 and 12: uploads.
 
-use crate::case::Case;
+mod append;
+mod begin;
+mod commit;
+mod many;
+mod place;
+mod resume;
+mod staged;
+mod target;
+
+use crate::{
+    case::Case,
+    code::NO_UPLOAD,
+    reply::Entry,
+    request::{abort, append, begin, commit, uploads},
+    stop::Checked,
+    trial::Trial,
+};
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    [
+        begin::cases(),
+        append::cases(),
+        commit::cases(),
+        target::cases(),
+        place::cases(),
+        staged::cases(),
+        many::cases(),
+        resume::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(tidy)
+    .collect()
+}
+
+/// The case, leaving nothing staged behind: servers hold a limited number of uploads.
+fn tidy(case: Case) -> Case {
+    let Case { run, .. } = case;
+    Case {
+        run: Box::new(move |t| {
+            run(t)?;
+            for (up, _) in t.staged()? {
+                t.given(abort(id_of(&up)))?;
+            }
+            Ok(())
+        }),
+        ..case
+    }
+}
+
+/// Begins an upload and appends to it.
+fn stage(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
+    t.given(begin(up, path))?;
+    t.given(append(up, 0, content)).map(drop)
+}
+
+/// The check that `begin` goes on with exactly these bytes.
+fn expect_staged(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
+    let reply = t.expect_ok(begin(up, path))?;
+    t.equal("`off` of begin", reply.uint("off")?, content.len() as u64)?;
+    t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(content).as_bytes())
+}
+
+/// The check that an upload is not there any more, neither for `append` and `commit` nor in `uploads`.
+fn expect_gone(t: &mut Trial, up: [u8; 16], content: &[u8]) -> Checked {
+    t.expect(append(up, content.len() as u64, "more"), NO_UPLOAD)?;
+    t.expect(append(up, 0, "more"), NO_UPLOAD)?;
+    t.expect(commit(up, content), NO_UPLOAD)?;
+    let listed = listed(t, up)?;
+    t.check(listed.is_none(), "`uploads` lists an upload that is gone")
+}
+
+/// What `uploads` says of an upload.
+fn listed(t: &mut Trial, up: [u8; 16]) -> Checked<Option<Entry>> {
+    // The page behind the id that is one less begins with this one.
+    let before = u128::from_be_bytes(up).wrapping_sub(1).to_be_bytes();
+    let page = t.given(uploads().arg("after", before))?;
+    Ok(page.items("uploads")?.into_iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)))
+}
+
+/// A new session in the place of this one.
+fn new_session(t: &mut Trial) -> Checked {
+    t.close()?;
+    t.open().map(drop).map_err(|stop| stop.as_prerequisite("a new session"))
+}
+
+fn id_of(up: &[u8]) -> [u8; 16] {
+    up.try_into().unwrap_or_default()
 }

@@ -1,0 +1,162 @@
+//! Many uploads at once.
+
+use super::{expect_gone, expect_staged};
+use crate::{
+    case::{Case, must},
+    code::{LIMIT, NO_UPLOAD, OK},
+    request::{Request, abort, append, begin, uploads},
+    stop::{Checked, not_applicable},
+    trial::Trial,
+};
+use std::time::Duration;
+
+/// How many uploads a server holds at least [BEGIN-6].
+const HELD: u8 = 64;
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        must("sixty-four-uploads-are-held", &["BEGIN-6", "UP-3", "UPLOADS-1"])
+            .sends("64 times `begin`, each with another id and path, and `uploads`")
+            .passes("OK to all; `uploads` lists all 64 in order, and each takes bytes.")
+            .run(|t| {
+                let ups = fill(t)?;
+                let staged: Vec<Vec<u8>> = t.staged()?.into_iter().map(|(up, _)| up).collect();
+                t.equal("the ids that `uploads` lists", staged, ups.map(Vec::from).to_vec())?;
+                for up in [ups[0], ups[31], ups[63]] {
+                    t.expect_ok(append(up, 0, "x"))?;
+                }
+                Ok(())
+            }),
+        must("at-the-limit-the-longest-untouched-upload-goes", &["BEGIN-6", "BEGIN-3", "UP-3", "APPEND-2"])
+            .sends("64 uploads, `append` to the first, and `begin` of one more")
+            .passes(
+                "LIMIT; or OK, and either all are there or the second alone is gone, to which `append` is NO_UPLOAD.",
+            )
+            .run(|t| {
+                let ups = fill(t)?;
+                t.given(append(ups[0], 0, "x"))?;
+                let (more, path) = (t.id(), t.path("more"));
+                let reply = t.expect(begin(more, &path), [OK, LIMIT])?;
+                let staged: Vec<Vec<u8>> = t.staged()?.into_iter().map(|(up, _)| up).collect();
+                let gone: Vec<_> = ups.iter().filter(|up| !staged.contains(&up.to_vec())).collect();
+                if !reply.is_ok() {
+                    t.check(gone.is_empty(), "begin was answered LIMIT and has discarded an upload")?;
+                    t.expect(append(more, 0, "x"), NO_UPLOAD)?;
+                    t.given(abort(ups[5]))?;
+                    return t.control(begin(more, &path)).map(drop);
+                }
+                t.check(staged.contains(&more.to_vec()), "the upload that was begun last is not listed")?;
+                match gone[..] {
+                    [] => Ok(()),
+                    [only] if *only == ups[1] => expect_gone(t, *only, b""),
+                    _ => crate::stop::failed(format!(
+                        "{} uploads were discarded, and not the one that was untouched longest",
+                        gone.len()
+                    )),
+                }
+            }),
+        must("at-the-limit-the-same-path-takes-no-place", &["BEGIN-3", "BEGIN-6", "UP-3"])
+            .sends("64 uploads, `begin` of one of them again, and `begin` of a new id with the path of another")
+            .passes("OK to both; the one of that path is gone, and all others are there.")
+            .run(|t| {
+                let ups = fill(t)?;
+                let again = begin(ups[7], &path_of(t, 7));
+                t.expect_ok(again)?;
+                let all = t.staged()?;
+                t.equal("how many uploads are staged", all.len(), usize::from(HELD))?;
+                let (new, path) = (t.id(), path_of(t, 9));
+                expect_staged(t, new, &path, b"")?;
+                let staged: Vec<Vec<u8>> = t.staged()?.into_iter().map(|(up, _)| up).collect();
+                let gone: Vec<_> = ups.iter().filter(|up| !staged.contains(&up.to_vec())).collect();
+                t.equal("what is gone", gone, [&ups[9]])
+            }),
+        must("uploads-come-in-pages", &["UPLOADS-2", "UPLOADS-1"])
+            .sends("40 uploads with paths of some 3,900 bytes, and `uploads` page by page")
+            .passes("Each upload once, on pages that keep to `chunk`, the last of which says so.")
+            .run(|t| {
+                make_room(t)?;
+                let mut wanted = Vec::new();
+                for number in 0..40_u8 {
+                    let mut up = t.id();
+                    up[0] = number;
+                    let path = long_path(t, number);
+                    t.given(begin(up, &path))?;
+                    wanted.push((up.to_vec(), path));
+                }
+                let mut listed = Vec::new();
+                let mut after = None;
+                loop {
+                    let request = uploads();
+                    let page = t.expect_ok(match &after {
+                        Some(after) => request.arg("after", Vec::clone(after)),
+                        None => request,
+                    })?;
+                    for upload in page.items("uploads")? {
+                        let (up, path) = (upload.bytes("up")?.to_vec(), upload.text("path")?.to_owned());
+                        after = Some(up.clone());
+                        if path.starts_with(t.directory()) {
+                            listed.push((up, path));
+                        }
+                    }
+                    if !page.bool("more")? {
+                        return t.check(listed == wanted, format!("{} uploads are listed of 40", listed.len()));
+                    }
+                    t.check(!page.items("uploads")?.is_empty(), "a page says `more` and has no upload")?;
+                }
+            }),
+    ]
+}
+
+/// Begins as many uploads as every server holds, in ascending order of their ids; the first two a while before the rest.
+fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
+    make_room(t)?;
+    let mut ups = [[0; 16]; HELD as usize];
+    for number in 0..HELD {
+        let up = &mut ups[usize::from(number)];
+        *up = t.id();
+        up[0] = number;
+    }
+    let requests: Vec<Request> = (0..HELD).map(|number| begin(ups[usize::from(number)], &path_of(t, number))).collect();
+    for request in requests.iter().take(2) {
+        t.expect_ok(request.clone())?;
+    }
+    t.let_pass(Duration::from_millis(30))?;
+    let window = usize::try_from(t.server()?.window).unwrap_or(1).min(16);
+    for requests in requests[2..].chunks(window) {
+        let sent = requests.iter().map(|request| t.send(request)).collect::<Checked<Vec<_>>>()?;
+        for seq in sent {
+            t.expect_reply(seq, OK)?;
+        }
+    }
+    Ok(ups)
+}
+
+/// Discards what this run has staged; the case does not apply where others have staged something, which it could push
+/// out.
+fn make_room(t: &mut Trial) -> Checked {
+    let run = format!("{}/", t.environment.run_directory);
+    let mut after = [0; 16];
+    loop {
+        let page = t.given(uploads().arg("after", after))?;
+        for upload in page.items("uploads")? {
+            after = super::id_of(upload.bytes("up")?);
+            if !upload.text("path")?.starts_with(&run) {
+                return not_applicable("the server holds uploads that are not of this run, and could discard them");
+            }
+            t.given(abort(after))?;
+        }
+        if !page.bool("more")? {
+            return Ok(());
+        }
+    }
+}
+
+fn path_of(t: &Trial, number: u8) -> String {
+    t.path(&format!("f{number}"))
+}
+
+/// A path near the limit of 4,096 bytes.
+fn long_path(t: &Trial, number: u8) -> String {
+    let names = (4_000 - t.directory().len()) / 201;
+    t.path(&format!("{}/{number}", vec!["n".repeat(200); names].join("/")))
+}

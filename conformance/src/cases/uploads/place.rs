@@ -1,0 +1,173 @@
+//! `commit`, seen from the disk.
+
+use super::stage;
+use crate::{
+    case::{Case, Need, must},
+    code::{EXISTS, NOT_DIR, UNSUPPORTED_KIND},
+    request::{commit, put},
+    stop::{Checked, Stop, failed, not_applicable},
+    trial::Trial,
+};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        must("commit-keeps-the-permissions-of-what-it-replaces", &["TARGET-10"])
+            .needs(&[Need::Root, Need::Posix])
+            .sends("over a file whose permissions are 0640, and over one with 0755, `commit` with `pre` any")
+            .passes("The permissions are 0640 and 0755.")
+            .run(|t| {
+                for mode in [0o640, 0o755] {
+                    let name = format!("f{mode:o}");
+                    let path = t.file(&name, b"old")?;
+                    let disk = t.on_disk(&name)?;
+                    permit(&disk, mode)?;
+                    let up = t.id();
+                    stage(t, up, &path, b"new")?;
+                    t.expect_ok(commit(up, b"new").arg("pre", "any"))?;
+                    let got = mode_of(&disk)?;
+                    t.check(got == mode, format!("the permissions are {got:04o}, not {mode:04o}"))?;
+                    t.expect_content(&path, b"new")?;
+                }
+                Ok(())
+            }),
+        must("a-committed-file-has-the-permissions-of-a-new-one", &["TARGET-10"])
+            .needs(&[Need::Root, Need::Posix])
+            .sends("`put` of a file and `commit` of another, both new")
+            .passes("The same permissions, none of them to execute.")
+            .run(|t| {
+                t.file("put", b"x")?;
+                let (up, path) = (t.id(), t.path("f"));
+                stage(t, up, &path, b"x")?;
+                t.expect_ok(commit(up, b"x"))?;
+                let (put, committed) = (mode_of(&t.on_disk("put")?)?, mode_of(&t.on_disk("f")?)?);
+                t.check(put == committed, format!("put made {put:04o}, commit {committed:04o}"))?;
+                t.check(committed & 0o111 == 0, format!("the permissions are {committed:04o}"))
+            }),
+        must("commit-leaves-other-links-of-the-file-alone", &["TARGET-8", "COMMIT-3"])
+            .needs(&[Need::Root, Need::Posix])
+            .sends("over a file with a second hard link, `commit` with `pre` any")
+            .passes("OK; the other link still shows the old content.")
+            .run(|t| {
+                let path = t.file("f", b"old")?;
+                let (disk, link) = (t.on_disk("f")?, t.on_disk("link")?);
+                fs::hard_link(&disk, &link).or_else(|error| cannot("make a hard link", &error))?;
+                let up = t.id();
+                stage(t, up, &path, b"new")?;
+                t.expect_ok(commit(up, b"new").arg("pre", "any"))?;
+                t.expect_content(&path, b"new")?;
+                let beside = t.path("link");
+                t.expect_content(&beside, b"old")
+            }),
+        must("commit-does-not-follow-a-link", &["PATH-11", "TARGET-4", "TARGET-6", "COMMIT-2"])
+            .needs(&[Need::Root, Need::Posix])
+            .sends("onto a link to a file, and onto a broken one, `commit` without `pre` and with any")
+            .passes("EXISTS and UNSUPPORTED_KIND; the link, what it points to, and the upload are as they were.")
+            .run(|t| {
+                let file = t.file("file", b"here")?;
+                for (name, points_to) in [("link", "file"), ("broken", "nothing")] {
+                    symlink(points_to, t.on_disk(name)?).or_else(|error| cannot("make a link", &error))?;
+                    let (up, path) = (t.id(), t.path(name));
+                    stage(t, up, &path, b"new")?;
+                    t.expect_refused(commit(up, b"new"), EXISTS)?;
+                    t.expect_refused(commit(up, b"new").arg("pre", "any"), UNSUPPORTED_KIND)?;
+                }
+                t.expect_content(&file, b"here")?;
+                t.expect_absent(&t.path("nothing"))
+            }),
+        must("commit-does-not-follow-a-linked-parent", &["PATH-11", "PATH-13", "COMMIT-2"])
+            .needs(&[Need::Root, Need::Posix])
+            .sends("`begin` in a directory whose place a link to another one takes, and `commit`")
+            .passes("NOT_DIR, nothing is made in the other directory, and the upload is kept.")
+            .run(|t| {
+                let directory = t.subdirectory("d")?;
+                let other = t.subdirectory("other")?;
+                let (up, path) = (t.id(), format!("{directory}/f"));
+                stage(t, up, &path, b"content")?;
+                t.given(crate::request::remove(&directory))?;
+                symlink("other", t.on_disk("d")?).or_else(|error| cannot("make a link", &error))?;
+                t.expect_refused(commit(up, b"content"), NOT_DIR)?;
+                t.expect_absent(&format!("{other}/f"))
+            }),
+        must("commit-replaces-at-once", &["TARGET-8", "COMMIT-3"])
+            .needs(&[Need::Root, Need::Posix])
+            .sends("commits over a file of another content and length each, while it is read on the disk all the time")
+            .passes("Every time that it is read it is there, and one of them whole.")
+            .run(|t| {
+                let chunk = usize::try_from(t.server()?.chunk).unwrap_or(0).min(262_144);
+                let path = t.file("f", &content(0, chunk))?;
+                let disk = t.on_disk("f")?;
+                let over = AtomicBool::new(false);
+                let (committed, seen) = thread::scope(|scope| {
+                    let reader = scope.spawn(|| watch(&disk, chunk, &over));
+                    let committed = (1..=12).try_for_each(|number| {
+                        let up = t.id();
+                        stage(t, up, &path, &content(number, chunk))?;
+                        t.expect_ok(commit(up, &content(number, chunk)).arg("pre", "any")).map(drop)
+                    });
+                    over.store(true, Ordering::Relaxed);
+                    (committed, reader.join())
+                });
+                committed?;
+                match seen {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(what)) => failed(what),
+                    Err(_) => Err(Stop::Harness("the reader ended in a panic".into())),
+                }
+            }),
+        must("put-behind-a-commit-is-not-undone", &["COMMIT-3", "SEQ-9"])
+            .needs(&[Need::Root])
+            .sends("`commit`, `put` over it, and the file on the disk")
+            .passes("The disk shows the bytes of each as soon as it is answered.")
+            .run(|t| {
+                let (up, path) = (t.id(), t.path("f"));
+                stage(t, up, &path, b"committed")?;
+                t.expect_ok(commit(up, b"committed"))?;
+                let disk = t.on_disk("f")?;
+                t.equal_bytes("the file on the disk", &read(&disk)?, b"committed")?;
+                t.expect_ok(put(&path, "put").arg("pre", "any"))?;
+                t.equal_bytes("the file on the disk", &read(&disk)?, b"put")
+            }),
+    ]
+}
+
+/// The content of a number: all bytes are that number, and the length tells it too.
+fn content(number: u8, most: usize) -> Vec<u8> {
+    vec![number; most - usize::from(number)]
+}
+
+/// Reads a file over and over; gives what was wrong with it.
+fn watch(disk: &Path, most: usize, over: &AtomicBool) -> Result<(), String> {
+    while !over.load(Ordering::Relaxed) {
+        let bytes =
+            fs::read(disk).map_err(|error| format!("the file could not be read while it was replaced: {error}"))?;
+        let number = bytes.first().copied().unwrap_or(u8::MAX);
+        if bytes.len() != most.saturating_sub(number.into()) || bytes.iter().any(|byte| *byte != number) {
+            return Err(format!("the file had {} bytes beginning with {number:#04x}, a mix of two", bytes.len()));
+        }
+    }
+    Ok(())
+}
+
+fn read(disk: &Path) -> Checked<Vec<u8>> {
+    fs::read(disk).or_else(|error| cannot("read the file", &error))
+}
+
+fn mode_of(disk: &Path) -> Checked<u32> {
+    fs::metadata(disk).map(|metadata| metadata.permissions().mode() & 0o777).or_else(|error| cannot("look", &error))
+}
+
+fn permit(disk: &Path, mode: u32) -> Checked {
+    fs::set_permissions(disk, fs::Permissions::from_mode(mode)).or_else(|error| cannot("set permissions", &error))
+}
+
+/// The suite may run as somebody who may not do that in the served directory.
+fn cannot<T>(what: &str, error: &std::io::Error) -> Checked<T> {
+    not_applicable(format!("the suite cannot {what} in the served directory: {error}"))
+}

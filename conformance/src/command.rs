@@ -1,0 +1,82 @@
+//! The subcommands, and what they share: output, colours, errors.
+
+mod decode;
+mod doctor;
+mod explain;
+mod list;
+mod outputs;
+mod replay;
+mod run;
+mod setup;
+mod vectors;
+
+use crate::{
+    args::{Cli, Command},
+    curve,
+    exit::{Exit, Failure},
+    report::visible,
+};
+use std::{
+    env,
+    io::{self, ErrorKind, IsTerminal, Write},
+};
+
+/// Does what the command line says.
+pub(crate) fn perform(cli: Cli) -> Exit {
+    match attempt(cli) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            tell(&failure);
+            failure.exit
+        }
+    }
+}
+
+fn attempt(cli: Cli) -> Result<Exit, Failure> {
+    curve::require().map_err(|error| Failure::new(Exit::OwnFault, error))?;
+    let colours = Colours { wanted: !cli.no_color };
+    match cli.command {
+        Command::Run(arguments) => run::run(&arguments, colours),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Explain { id } => explain::explain(&id),
+        Command::Doctor(arguments) => doctor::doctor(&arguments, colours),
+        Command::Replay(arguments) => replay::replay(&arguments, colours),
+        Command::Decode { frames } => decode::decode(&frames),
+        Command::Vectors { directory } => vectors::vectors(&directory),
+    }
+}
+
+/// Whether a stream gets colours.
+#[derive(Clone, Copy, Debug)]
+struct Colours {
+    wanted: bool,
+}
+
+impl Colours {
+    fn on(self, stream: &impl IsTerminal) -> bool {
+        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        self.wanted && !set("NO_COLOR") && !dumb && stream.is_terminal()
+    }
+}
+
+/// Writes to standard output; that its reader went away is none of this program's troubles.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::OwnFault, format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says on standard error what went wrong.
+fn tell(failure: &Failure) {
+    let mut text = format!("conformance: error: {}\n", visible(&failure.what));
+    if !failure.hint.is_empty() {
+        text += &format!("  hint: {}\n", visible(&failure.hint));
+    }
+    // Whoever closed standard error does not want to know.
+    let _ = io::stderr().write_all(text.as_bytes());
+}

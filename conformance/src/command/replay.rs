@@ -1,0 +1,145 @@
+//! `conformance replay`, and the files that it reads.
+
+use super::{Colours, run};
+use crate::{
+    args::{Access, Choice, Judging, Replay, Run},
+    exit::{Exit, Failure},
+    verdict::Report,
+};
+use serde::{Deserialize, Serialize};
+use std::{env, fs, path::Path};
+
+/// A failure that can be run again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Recording {
+    /// A case, with the seed of its run.
+    Case {
+        schema: u32,
+        case: String,
+        /// The case that has to be run beside it: of a check of every reply, the one where it failed first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<String>,
+        seed: u64,
+        server: String,
+        timeout_s: u64,
+        insecure: bool,
+        /// Why it failed; for people.
+        reason: String,
+    },
+}
+
+/// Raised when older files cannot be read any more.
+const SCHEMA: u32 = 1;
+
+/// Runs a recording again.
+pub(super) fn replay(arguments: &Replay, colours: Colours) -> Result<Exit, Failure> {
+    let Recording::Case { case, with, seed, server, timeout_s, insecure, .. } = load(&arguments.file)?;
+    let named = arguments.server.clone().or_else(|| env::var("REMOFILE_SERVER").ok().filter(|name| !name.is_empty()));
+    let server = named.or_else(|| (arguments.hooks.spawn.is_none() && !server.is_empty()).then_some(server));
+    let mut words: Vec<String> = server.filter(|_| arguments.hooks.spawn.is_none()).into_iter().collect();
+    words.push(case);
+    words.extend(with);
+    let access = Access {
+        timeout: arguments.access.timeout.max(timeout_s),
+        insecure: arguments.access.insecure || insecure,
+        ..arguments.access.clone()
+    };
+    let again = Run {
+        words,
+        access,
+        hooks: arguments.hooks.clone(),
+        choice: Choice { seed: Some(seed), repeat: 1, ..Choice::default() },
+        judging: Judging::default(),
+        outputs: arguments.outputs.clone(),
+    };
+    run::run(&again, colours)
+}
+
+/// Writes a recording for each failure.
+pub(super) fn save(report: &Report, access: &Access, directory: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::usage(format!("--save-failures {}: {error}", directory.display()));
+    fs::create_dir_all(directory).map_err(failed)?;
+    for outcome in report.outcomes.iter().filter(|outcome| outcome.gates(report.strict)) {
+        let recording = Recording::Case {
+            schema: SCHEMA,
+            case: outcome.id.clone(),
+            with: outcome.seen_in.clone(),
+            seed: report.seed,
+            server: report.server.clone(),
+            timeout_s: access.timeout,
+            insecure: access.insecure,
+            reason: outcome.reason.clone(),
+        };
+        // Texts, numbers and truth values: nothing that JSON cannot hold.
+        let text = serde_json::to_string_pretty(&recording).expect("a recording is plain data");
+        fs::write(directory.join(format!("{}.replay.json", outcome.id)), text + "\n").map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn load(path: &Path) -> Result<Recording, Failure> {
+    let wrong = |error: String| Failure::usage(format!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let recording: Recording =
+        serde_json::from_str(&text).map_err(|error| wrong(format!("not what --save-failures writes: {error}")))?;
+    let Recording::Case { schema, .. } = &recording;
+    if *schema == SCHEMA {
+        Ok(recording)
+    } else {
+        Err(wrong(format!("written by another version of the suite: schema {schema}, not {SCHEMA}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        redact::{
+            Redactor,
+            tests::{leaky, secrets, target},
+        },
+        verdict::{
+            Verdict,
+            samples::{outcome, report_of},
+        },
+    };
+    use std::path::PathBuf;
+
+    fn saved(report: &Report) -> (tempfile::TempDir, Vec<PathBuf>) {
+        let directory = tempfile::tempdir().unwrap();
+        let access = Access { timeout: 7, ..Access::default() };
+        save(report, &access, &directory.path().join("failures")).unwrap();
+        let files = fs::read_dir(directory.path().join("failures")).unwrap();
+        let files = files.map(|file| file.unwrap().path()).collect();
+        (directory, files)
+    }
+
+    #[test]
+    fn a_failure_is_written_and_read_back() {
+        let report = report_of(vec![outcome("x", Verdict::Pass, ""), outcome("y", Verdict::Fail, "bad")]);
+        let (_directory, files) = saved(&report);
+        assert_eq!(files.len(), 1);
+        assert!(files[0].ends_with("y.replay.json"), "{files:?}");
+        let Recording::Case { case, seed, server, timeout_s, .. } = load(&files[0]).unwrap();
+        assert_eq!((case.as_str(), seed, server.as_str(), timeout_s), ("y", 42, "localhost:6768", 7));
+    }
+
+    #[test]
+    fn a_recording_holds_no_secret() {
+        let (_directory, files) = saved(&report_of(vec![Redactor::new(&target()).outcome(leaky())]));
+        let text = fs::read_to_string(&files[0]).unwrap();
+        assert!(secrets().iter().all(|secret| !text.contains(secret)), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_recording_is_a_usage_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.json");
+        for text in ["{}", "[]", "", r#"{"kind": "unheard-of"}"#] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(load(&path).unwrap_err().exit, Exit::Usage, "{text}");
+        }
+    }
+}

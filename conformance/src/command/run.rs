@@ -1,0 +1,207 @@
+//! `conformance run`
+
+use super::{Colours, outputs::Destinations, print, replay, setup};
+use crate::{
+    args::{Access, Hooks, Run},
+    baseline::Baseline,
+    case::Case,
+    doctor::{Diagnosis, diagnose},
+    environment::Environment,
+    exit::{Exit, Failure},
+    peer::{Peer, Welcome},
+    redact::Redactor,
+    report::Progress,
+    runner::{
+        self, Runner, SANITY, outcome,
+        plan::{Plan, every_case},
+    },
+    select::select,
+    verdict::{Report, Verdict},
+};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// The longest pause between two looks at whether a busy server has become free.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs what was chosen, and reports.
+pub(super) fn run(arguments: &Run, colours: Colours) -> Result<Exit, Failure> {
+    let (server, patterns) =
+        setup::words(&arguments.words, arguments.hooks.spawn.is_some() || arguments.choice.dry_run);
+    let every = every_case();
+    let choice = &arguments.choice;
+    let selected = select(&every, &patterns, &choice.skip, choice.level)?;
+    if choice.dry_run {
+        print(&dry(&selected))?;
+        return Ok(Exit::Conformant);
+    }
+    let baseline = arguments.judging.baseline.as_deref().map(Baseline::load).transpose()?.unwrap_or_default();
+    let established = setup::establish(&arguments.access, &arguments.hooks, server.as_deref())?;
+    let destinations = Destinations::open(&arguments.outputs)?;
+    let environment =
+        setup::environment(established, choice.seed.unwrap_or_else(setup::random_seed), &arguments.access);
+    let redactor = Redactor::new(&environment.target.borrow());
+    let interrupted = interruption()?;
+    let plan = Plan::new(&selected, choice.repeat, choice.shuffle);
+    let mut report = execute(&environment, &plan, &redactor, &interrupted, arguments, colours)
+        .map_err(|failure| redacted(&redactor, failure))?;
+    report.server = redactor.text(server.as_deref().unwrap_or_default());
+    report.strict = arguments.judging.strict;
+    report.options = options(&arguments.access, &arguments.hooks).iter().map(|word| redactor.text(word)).collect();
+    report.stale = baseline.apply(&mut report.outcomes, |id| every.iter().any(|case| case.id == id));
+    if let Some(directory) = &arguments.outputs.save_failures {
+        replay::save(&report, &arguments.access, directory)?;
+    }
+    destinations.write(&report, &redactor, colours)?;
+    Ok(report.exit())
+}
+
+fn execute(
+    environment: &Rc<Environment>,
+    plan: &Plan<'_>,
+    redactor: &Redactor,
+    interrupted: &AtomicBool,
+    arguments: &Run,
+    colours: Colours,
+) -> Result<Report, Failure> {
+    let (peer, welcome) = match acquainted(environment, Duration::from_secs(arguments.access.wait), interrupted)? {
+        Ok(acquainted) => acquainted,
+        Err(reason) => return Ok(stillborn(environment, plan, &redactor.text(&reason))),
+    };
+    let stderr = io::stderr();
+    let mut progress = Progress::new(stderr.is_terminal(), colours.on(&stderr), plan.steps());
+    let mut show = |event: runner::Event<'_>| progress.show(&event);
+    let runner = Runner::new(environment, peer, welcome, redactor, &mut show);
+    let report = runner.run(plan, &|| interrupted.load(Ordering::Relaxed));
+    progress.end();
+    Ok(report)
+}
+
+/// The first session of a run. A server that can be reached and cannot hold one is a finding, and no failure.
+fn acquainted(
+    environment: &Rc<Environment>,
+    wait: Duration,
+    interrupted: &AtomicBool,
+) -> Result<Result<(Peer, Welcome), String>, Failure> {
+    let deadline = Instant::now() + wait;
+    loop {
+        let diagnosis = diagnose(environment);
+        match (diagnosis.failure(), diagnosis.busy) {
+            (None, _) => return Ok(runner::acquaint(environment).map_err(|stop| stop.text().to_owned())),
+            (Some(failure), _) if failure.exit == Exit::NotConformant => return Ok(Err(failure.what.clone())),
+            (_, Some(rest)) if Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) => {
+                // Nothing tells a client that a session has ended: asking again is all that there is.
+                let left = deadline.saturating_duration_since(Instant::now());
+                thread::sleep(rest.clamp(Duration::from_millis(50), PAUSE).min(left));
+            }
+            (Some(failure), _) => return Err(summed_up(failure, &diagnosis)),
+        }
+    }
+}
+
+/// A failure with the way to the whole diagnosis.
+fn summed_up(failure: &Failure, diagnosis: &Diagnosis) -> Failure {
+    let reached = diagnosis.steps.iter().filter(|step| step.found.is_ok()).map(|step| step.name).collect::<Vec<_>>();
+    let reached = if reached.is_empty() { String::new() } else { format!(" (what worked: {})", reached.join(", ")) };
+    Failure { what: format!("{}{reached}", failure.what), ..failure.clone() }
+}
+
+/// The report of a run that could not begin, because the server fails at the least that there is.
+fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report {
+    let every = every_case();
+    let sanity = every.iter().filter(|case| case.id == SANITY);
+    let mut outcomes: Vec<_> = sanity.map(|case| outcome(case, Verdict::Fail, reason.to_owned())).collect();
+    let rest = plan.cases.iter().chain(&plan.rules);
+    outcomes.extend(rest.map(|case| outcome(case, Verdict::Missed, "the run could not begin".into())));
+    Report {
+        server: String::new(),
+        seed: environment.seed,
+        began: SystemTime::now(),
+        round_trip: Duration::ZERO,
+        took: Duration::ZERO,
+        welcome: None,
+        outcomes,
+        rounds: plan.rounds,
+        replies: 0,
+        suspect: None,
+        leftovers: Vec::new(),
+        stale: Vec::new(),
+        strict: false,
+        interrupted: false,
+        options: Vec::new(),
+    }
+}
+
+/// Becomes true at the first signal to end; the second one ends the process.
+fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_default(signal, Arc::clone(&interrupted))
+            .and_then(|_| flag::register(signal, Arc::clone(&interrupted)))
+            .map_err(|error| Failure::new(Exit::OwnFault, format!("signals cannot be handled: {error}")))?;
+    }
+    Ok(interrupted)
+}
+
+/// The options that change how a case runs. What opens the server is left out, unless it is the name of a file.
+pub(super) fn options(access: &Access, hooks: &Hooks) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            words.extend([name.to_owned(), value]);
+        }
+    };
+    option("--timeout", (access.timeout != 5).then(|| access.timeout.to_string()));
+    option("--token-file", access.token_file.as_ref().map(|path| path.display().to_string()));
+    option("--server-key", access.server_key.clone().filter(|key| key.starts_with('@') && key.len() != 40));
+    option("--spawn", hooks.spawn.clone());
+    option("--restart-cmd", hooks.restart_cmd.clone());
+    option("--root", hooks.root.as_ref().map(|path| path.display().to_string()));
+    if access.insecure {
+        words.push("--insecure".into());
+    }
+    words
+}
+
+fn dry(selected: &[&Case]) -> String {
+    let mut text = String::new();
+    for case in selected {
+        let _ = writeln!(text, "{}", case.id);
+    }
+    text
+}
+
+fn redacted(redactor: &Redactor, failure: Failure) -> Failure {
+    Failure { what: redactor.text(&failure.what), hint: redactor.text(&failure.hint), ..failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_a_repetition_hold_no_secret() {
+        let access = Access { server_key: Some("k".repeat(40)), insecure: true, timeout: 9, ..Access::default() };
+        let words = options(&access, &Hooks { spawn: Some("server {token}".into()), ..Hooks::default() });
+        assert_eq!(words, ["--timeout", "9", "--spawn", "server {token}", "--insecure"]);
+    }
+
+    #[test]
+    fn what_was_selected_is_one_id_a_line() {
+        let every = every_case();
+        assert_eq!(dry(&every).lines().count(), every.len());
+    }
+}

@@ -1,0 +1,159 @@
+//! The first bytes of a connection: whether ZeroMQ is at the other end, and what else it may be.
+
+use crate::exit::{Exit, Failure};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+/// The length of a greeting (RFC 23).
+const LENGTH: usize = 64;
+/// How long to wait before a silent peer is tried with a line of text.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// What a ZeroMQ peer says first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Greeting {
+    pub(super) version: (u8, u8),
+    pub(super) mechanism: String,
+}
+
+/// Greets, and reads the other's greeting.
+pub(super) fn exchange(mut stream: TcpStream, patience: Duration) -> Result<Greeting, Failure> {
+    let mut own = [0; LENGTH];
+    own[0] = 0xff;
+    own[9] = 0x7f;
+    own[10] = 3;
+    own[12..17].copy_from_slice(b"CURVE");
+    // A peer that closes at once shows when its bytes are read.
+    let _ = stream.write_all(&own);
+    let mut said = Vec::new();
+    let ended = listen(&mut stream, &mut said, patience);
+    if said.is_empty() && !ended {
+        // A server of lines, such as one of HTTP, still waits for the end of the first.
+        let _ = stream.write_all(b"\r\n\r\n");
+        listen(&mut stream, &mut said, patience.min(SILENCE));
+    }
+    understand(&said, ended)
+}
+
+/// Reads until there is a whole greeting, something else, the end (which it gives as true), or the deadline.
+fn listen(stream: &mut TcpStream, said: &mut Vec<u8>, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || said.len() >= LENGTH || !may_be_a_greeting(said) && said.len() >= 16 {
+            return false;
+        }
+        let mut bytes = [0; LENGTH];
+        let read = stream.set_read_timeout(Some(left)).and_then(|()| stream.read(&mut bytes));
+        match read {
+            Ok(0) => return true,
+            Ok(read) => said.extend_from_slice(&bytes[..read]),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+            Err(_) => return true,
+        }
+    }
+}
+
+fn may_be_a_greeting(said: &[u8]) -> bool {
+    said.first().is_none_or(|first| *first == 0xff) && said.get(9).is_none_or(|tenth| tenth & 1 == 1)
+}
+
+fn understand(said: &[u8], ended: bool) -> Result<Greeting, Failure> {
+    let failed = |what: String, hint: &str| Err(Failure::new(Exit::Unreachable, what).hint(hint));
+    let wrong_port = "a Remofile server speaks ZeroMQ: is this its port?";
+    if said.is_empty() {
+        return if ended {
+            failed("the connection is closed before a ZeroMQ greeting".into(), wrong_port)
+        } else {
+            failed(
+                "the connection is accepted, but no ZeroMQ greeting comes".into(),
+                "the server hangs, or it is not ZeroMQ",
+            )
+        };
+    }
+    if !may_be_a_greeting(said) {
+        return failed(format!("this is not ZeroMQ: {}", resembles(said)), wrong_port);
+    }
+    let Some(greeting) = said.get(..LENGTH) else {
+        if said.get(10).is_some_and(|major| *major < 3) {
+            return failed(
+                format!("the server speaks ZMTP {}, which has no CURVE", said[10]),
+                "it needs ZeroMQ 4 or later",
+            );
+        }
+        return failed(
+            format!("the ZeroMQ greeting breaks off after {} of {LENGTH} bytes", said.len()),
+            "the server or something in between died, or hangs",
+        );
+    };
+    let name = &greeting[12..32];
+    let name = &name[..name.iter().position(|byte| *byte == 0).unwrap_or(name.len())];
+    Ok(Greeting {
+        version: (greeting[10], greeting[11]),
+        mechanism: String::from_utf8_lossy(name).escape_debug().to_string(),
+    })
+}
+
+/// What other protocol begins like this.
+fn resembles(said: &[u8]) -> String {
+    let known: [(&[u8], &str); 6] = [
+        (b"HTTP/", "it answers in HTTP"),
+        (b"<", "it answers in HTML or XML"),
+        (b"SSH-", "it is an SSH server"),
+        (b"220", "it is an FTP or mail server"),
+        (b"\x15\x03", "it speaks TLS"),
+        (b"-ERR", "it is a Redis or mail server"),
+    ];
+    let start = said[..said.len().min(24)].escape_ascii();
+    match known.iter().find(|(begin, _)| said.starts_with(begin)) {
+        Some((_, what)) => format!("{what} (\"{start}\")"),
+        None => format!("it says \"{start}\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn greeting() -> Vec<u8> {
+        let mut bytes = vec![0; LENGTH];
+        bytes[0] = 0xff;
+        bytes[9] = 0x7f;
+        bytes[10..12].copy_from_slice(&[3, 1]);
+        bytes[12..17].copy_from_slice(b"CURVE");
+        bytes
+    }
+
+    #[test]
+    fn a_greeting_is_understood() {
+        let understood = understand(&greeting(), false).unwrap();
+        assert_eq!(understood, Greeting { version: (3, 1), mechanism: "CURVE".into() });
+    }
+
+    #[test]
+    fn other_protocols_are_named() {
+        for (said, name) in [(&b"HTTP/1.1 400 Bad"[..], "HTTP"), (b"SSH-2.0-x", "SSH"), (b"\x15\x03\x03\0\x02", "TLS")]
+        {
+            assert!(understand(said, false).unwrap_err().what.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn control_characters_of_the_server_are_escaped() {
+        let what = understand(b"\x1b[31mred\x07", false).unwrap_err().what;
+        assert!(!what.contains('\x1b') && !what.contains('\x07'), "{what:?}");
+    }
+
+    #[test]
+    fn silence_an_end_and_half_a_greeting_are_told_apart() {
+        let what = |said: &[u8], ended| understand(said, ended).unwrap_err().what;
+        assert!(what(&[], true).contains("closed"));
+        assert!(what(&[], false).contains("no ZeroMQ greeting comes"));
+        assert!(what(&greeting()[..20], true).contains("breaks off after 20"));
+    }
+}

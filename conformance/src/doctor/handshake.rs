@@ -1,0 +1,93 @@
+//! The ZMTP handshake as libzmq tells of it.
+
+use crate::link::{Link, Pattern, Target};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+use zmq::{Context, Error, POLLIN, SocketEvent, SocketType};
+
+/// Failures without a reason after which a handshake counts as refused; one alone may have been a cut [CURVE-7].
+const FAILURES: u32 = 3;
+
+/// How a handshake went.
+pub(super) enum Handshake {
+    Done(Link),
+    /// By a status of ZAP.
+    Refused(u32),
+    /// Without a reason, again and again.
+    Broken,
+    /// By a violation of the protocol.
+    Protocol,
+    /// Nothing came of it in time.
+    Silent,
+}
+
+/// Connects and waits for the end of the handshake.
+pub(super) fn attempt(context: &Context, target: &Target, patience: Duration) -> Result<Handshake, Error> {
+    static NAMES: AtomicU64 = AtomicU64::new(0);
+    let name = format!("inproc://conformance-monitor-{}", NAMES.fetch_add(1, Ordering::Relaxed));
+    let events = context.socket(SocketType::PAIR)?;
+    events.set_linger(0)?;
+    // At a limit libzmq's own thread would wait for the reader.
+    events.set_rcvhwm(0)?;
+    let wanted = [
+        SocketEvent::HANDSHAKE_SUCCEEDED,
+        SocketEvent::HANDSHAKE_FAILED_NO_DETAIL,
+        SocketEvent::HANDSHAKE_FAILED_PROTOCOL,
+        SocketEvent::HANDSHAKE_FAILED_AUTH,
+    ];
+    let mask = wanted.iter().fold(0, |mask, event| mask | i32::from(event.to_raw()));
+    let credentials = target.credentials();
+    let link = Link::open_watched(context, &target.endpoint, credentials.as_ref(), Pattern::Dealer, |socket| {
+        socket.monitor(&name, mask)?;
+        events.connect(&name)
+    })?;
+    let outcome = watch(&events, Instant::now() + patience);
+    // Before its reader goes, or libzmq's own thread would wait for it.
+    link.socket().monitor(&format!("{name}-ended"), 0)?;
+    Ok(match outcome? {
+        Watched::Succeeded => Handshake::Done(link),
+        Watched::Ended(handshake) => handshake,
+    })
+}
+
+enum Watched {
+    Succeeded,
+    Ended(Handshake),
+}
+
+fn watch(events: &zmq::Socket, deadline: Instant) -> Result<Watched, Error> {
+    let mut failures = 0;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(Watched::Ended(if failures > 0 { Handshake::Broken } else { Handshake::Silent }));
+        }
+        let wait = i64::try_from(left.as_millis()).unwrap_or(i64::MAX - 1) + 1;
+        match events.poll(POLLIN, wait) {
+            Ok(0) | Err(Error::EINTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(error),
+        }
+        let message = events.recv_multipart(0)?;
+        let Some((event, value)) = event_of(&message) else { continue };
+        if event == SocketEvent::HANDSHAKE_SUCCEEDED.to_raw() {
+            return Ok(Watched::Succeeded);
+        } else if event == SocketEvent::HANDSHAKE_FAILED_AUTH.to_raw() {
+            return Ok(Watched::Ended(Handshake::Refused(value)));
+        } else if event == SocketEvent::HANDSHAKE_FAILED_PROTOCOL.to_raw() {
+            return Ok(Watched::Ended(Handshake::Protocol));
+        }
+        failures += 1;
+        if failures == FAILURES {
+            return Ok(Watched::Ended(Handshake::Broken));
+        }
+    }
+}
+
+/// The number of an event and its value.
+fn event_of(message: &[Vec<u8>]) -> Option<(u16, u32)> {
+    let (event, value) = message.first()?.split_first_chunk::<2>()?;
+    Some((u16::from_ne_bytes(*event), u32::from_ne_bytes(value.try_into().ok()?)))
+}

@@ -1,0 +1,64 @@
+//! What the command tells a shell.
+
+use std::process::ExitCode;
+
+/// How the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Everything that was looked at is as it has to be.
+    Conformant = 0,
+    /// Something is not.
+    NotConformant = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// No server could be reached, it is none of Remofile, or somebody else holds its session.
+    Unreachable = 3,
+    /// Nothing was selected, or a case that should have run did not.
+    Incomplete = 4,
+    /// The suite itself failed.
+    OwnFault = 5,
+    /// The token or the key was refused.
+    Refused = 6,
+}
+
+/// For `--help`.
+pub(crate) const CODES: &str = "\
+Exit codes:
+  0  conformant
+  1  not conformant
+  2  usage
+  3  unreachable, not Remofile, or busy
+  4  nothing selected, or a case that should have run did not
+  5  the suite's own fault
+  6  token or key refused";
+
+/// A command that could not do its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// What went wrong, in a sentence without a full stop.
+    pub(crate) what: String,
+    /// What to do about it; empty where that is plain.
+    pub(crate) hint: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), hint: String::new() }
+    }
+
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what)
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}

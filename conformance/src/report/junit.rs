@@ -1,0 +1,158 @@
+//! JUnit's XML, as continuous integration reads it: a suite for each section of the specification.
+
+use super::{again, clauses, conclusion, flips, summary, visible, xml::escape};
+use crate::verdict::{Outcome, Report, Verdict};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+/// How an outcome counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Passed,
+    Failed,
+    Error,
+    Skipped,
+}
+
+pub(super) fn render(report: &Report) -> String {
+    let began = jiff::Timestamp::try_from(report.began).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S");
+    let mut suites: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
+    for outcome in &report.outcomes {
+        suites.entry(&outcome.section).or_default().push(outcome);
+    }
+    let count = |kind: Kind| report.outcomes.iter().filter(|outcome| kind_of(report, outcome) == kind).count();
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <testsuites name=\"conformance\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{}\">\n",
+        report.outcomes.len() + report.stale.len(),
+        count(Kind::Failed) + report.stale.len(),
+        count(Kind::Error),
+        seconds(report.took)
+    );
+    for (index, (section, outcomes)) in suites.iter().enumerate() {
+        let name = match *section {
+            "" => "sanity".to_owned(),
+            named if named.starts_with(|character: char| character.is_ascii_digit()) => format!("section {named}"),
+            named => named.to_owned(),
+        };
+        text += &suite(report, index, &name, &began.to_string(), outcomes);
+    }
+    if !report.stale.is_empty() {
+        text += &baseline(report, suites.len(), &began.to_string());
+    }
+    text + "</testsuites>\n"
+}
+
+fn suite(report: &Report, index: usize, name: &str, began: &str, outcomes: &[&Outcome]) -> String {
+    let count = |kind: Kind| outcomes.iter().filter(|outcome| kind_of(report, outcome) == kind).count();
+    let took = outcomes.iter().map(|outcome| outcome.took).sum();
+    let mut text = opening(
+        index,
+        name,
+        began,
+        &format!(
+            "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\"",
+            outcomes.len(),
+            count(Kind::Failed),
+            count(Kind::Error),
+            count(Kind::Skipped),
+            seconds(took)
+        ),
+    );
+    let properties = [
+        ("server", visible(&report.server)),
+        ("seed", report.seed.to_string()),
+        ("conclusion", format!("{}: {}", conclusion(report), summary(report))),
+    ];
+    text += "    <properties>\n";
+    for (name, value) in properties {
+        let _ = writeln!(text, "      <property name=\"{name}\" value=\"{}\"/>", escape(&value));
+    }
+    text += "    </properties>\n";
+    for outcome in outcomes {
+        text += &case(report, name, outcome);
+    }
+    text += "    <system-out></system-out>\n    <system-err></system-err>\n";
+    text + "  </testsuite>\n"
+}
+
+fn baseline(report: &Report, index: usize, began: &str) -> String {
+    let counts =
+        format!("tests=\"{0}\" failures=\"{0}\" errors=\"0\" skipped=\"0\" time=\"0.000\"", report.stale.len());
+    let mut text = opening(index, "baseline", began, &counts);
+    text += "    <properties></properties>\n";
+    for (index, stale) in report.stale.iter().enumerate() {
+        let stale = escape(&visible(stale));
+        let _ = writeln!(
+            text,
+            "    <testcase name=\"entry {}\" classname=\"baseline\" time=\"0.000\">\n      \
+             <failure type=\"stale\" message=\"{stale}\"></failure>\n    </testcase>",
+            index + 1
+        );
+    }
+    text += "    <system-out></system-out>\n    <system-err></system-err>\n";
+    text + "  </testsuite>\n"
+}
+
+fn opening(index: usize, name: &str, began: &str, counts: &str) -> String {
+    format!(
+        "  <testsuite name=\"{}\" package=\"conformance\" id=\"{index}\" timestamp=\"{began}\" hostname=\"localhost\" {counts}>\n",
+        escape(name)
+    )
+}
+
+fn case(report: &Report, suite: &str, outcome: &Outcome) -> String {
+    let opening = format!(
+        "    <testcase name=\"{}\" classname=\"conformance.{}\" time=\"{}\"",
+        escape(&outcome.id),
+        escape(&suite.replace(['.', ' '], "_")),
+        seconds(outcome.took)
+    );
+    let kind = kind_of(report, outcome);
+    let message = escape(&visible(outcome.known.as_deref().unwrap_or(&outcome.reason)));
+    match kind {
+        Kind::Passed => format!("{opening}/>\n"),
+        Kind::Skipped => format!("{opening}>\n      <skipped message=\"{message}\"/>\n    </testcase>\n"),
+        Kind::Failed | Kind::Error => {
+            let element = if kind == Kind::Failed { "failure" } else { "error" };
+            format!(
+                "{opening}>\n      <{element} type=\"{}\" message=\"{message}\">{}</{element}>\n    </testcase>\n",
+                outcome.verdict,
+                escape(&details(report, outcome))
+            )
+        }
+    }
+}
+
+fn kind_of(report: &Report, outcome: &Outcome) -> Kind {
+    match outcome.verdict {
+        _ if outcome.gates(report.strict) => Kind::Failed,
+        _ if outcome.known.is_some() => Kind::Skipped,
+        Verdict::Missed | Verdict::HarnessError => Kind::Error,
+        Verdict::NotRun | Verdict::NotApplicable => Kind::Skipped,
+        _ => Kind::Passed,
+    }
+}
+
+/// What a failure says in full.
+fn details(report: &Report, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for (id, words) in clauses(outcome) {
+        let _ = writeln!(text, "[{id}] {words}");
+    }
+    let _ = writeln!(text, "{}", visible(&outcome.reason));
+    if !outcome.flips.is_empty() {
+        let _ = writeln!(text, "flipped: {}", flips(outcome));
+    }
+    for exchange in &outcome.exchanges {
+        for (index, frame) in exchange.frames.iter().enumerate() {
+            let notation = if index == 0 { visible(&frame.notation()) } else { format!("+ {} bytes", frame.length) };
+            let _ = writeln!(text, "{} {:?} {notation}\n    {}", exchange.peer, exchange.direction, frame.hex());
+        }
+    }
+    let _ = write!(text, "again: {}", visible(&again(report, outcome)));
+    text
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.3}", took.as_secs_f64())
+}

@@ -1,0 +1,267 @@
+//! Checks files of test vectors with the suite's own reader: a third opinion beside their writer and a codec under test.
+
+mod classify;
+mod file;
+mod json;
+mod paths;
+
+pub(crate) use file::KINDS;
+
+use crate::{
+    cbor::{self, Value, hex},
+    code,
+    lint::{self, Expected},
+    spec,
+};
+use classify::{Class, Defect, judge};
+use file::{Envelope, KeysVector, Reply, Request, Sequence, Step, Vector};
+use remofile_proto::{Keys, SessionId, Token, z85};
+use std::{fmt::Debug, path::Path};
+
+/// What every vector is written for.
+const CHUNK: u64 = 65_536;
+const HEADER: usize = 65_536;
+
+/// Checks one file; gives its kind, or what is wrong.
+pub(crate) fn check(path: &Path) -> Result<&'static str, String> {
+    let vector = file::load(path)?;
+    for id in vector.requirements() {
+        if spec::requirement(id).is_none() {
+            return Err(format!("it cites {id}, which does not exist"));
+        }
+    }
+    match &vector {
+        Vector::Request(vector) => request(vector),
+        Vector::Reply(vector) => reply(vector),
+        Vector::Envelope(vector) => envelope(vector),
+        Vector::Path(vector) => {
+            let verdict =
+                paths::check(&vector.path, vector.names == "windows").map_or_else(code_name, |()| "accept".into());
+            same("verdict", &verdict, &vector.expect)
+        }
+        Vector::Token(vector) => {
+            let verdict = if is_token(&vector.token) { "accept" } else { "refuse" };
+            same("verdict", verdict, vector.expect.as_str())
+        }
+        Vector::Keys(vector) => keys(vector),
+        Vector::Sequence(vector) => sequence(vector),
+    }?;
+    Ok(vector.kind())
+}
+
+fn request(vector: &Request) -> Result<(), String> {
+    let frames = file::bytes(&vector.frames)?;
+    match classify::classify(&frames, HEADER) {
+        Class::Request(request) => {
+            same("session", &hex(&request.session), &vector.session)?;
+            same("seq", request.seq, vector.seq)?;
+            same("operation", Some(&request.op), vector.op.as_ref())?;
+            let payload = frames.get(1).map_or(0, |payload| payload.len() as u64);
+            match judge(&request, payload, CHUNK) {
+                Err(refused) => same("verdict", &code_name(refused), &vector.expect),
+                Ok(()) => {
+                    same("verdict", "accept", vector.expect.as_str())?;
+                    let args = classify::without_defaults(&request);
+                    same("arguments", Some(&json::of(&Value::Map(args.clone()))), vector.args.as_ref())?;
+                    let written = crate::request::Request { op: request.op.clone(), args, payload: None };
+                    let wanted = vector.reencoded.as_ref().map_or_else(|| Ok(frames[0].clone()), file::Frame::bytes)?;
+                    same("encoding", &hex(&written.frames(request.session, request.seq)[0]), &hex(&wanted))
+                }
+            }
+        }
+        Class::BadMessage { session, seq } => {
+            same("verdict", "BAD_MESSAGE", vector.expect.as_str())?;
+            same("session", &hex(&session), &vector.session)?;
+            same("seq", seq, vector.seq)
+        }
+        Class::Version => same("verdict", "VERSION", vector.expect.as_str()),
+        Class::NotOurs | Class::Reply => same("verdict", "not answered", vector.expect.as_str()),
+    }
+}
+
+fn reply(vector: &Reply) -> Result<(), String> {
+    let frames = file::bytes(&vector.frames)?;
+    let expected =
+        Expected { op: Some(&vector.op), limit: None, after: None, len: Some(CHUNK), chunk: CHUNK, root: None };
+    let (shape, findings) = lint::lint(&frames, &expected);
+    // A client takes codes that it does not know [CODE-4]; a server has none to send.
+    let known = |found: &&lint::Finding| found.requirement != "CODE-5";
+    let wrong = findings.iter().find(known);
+    let Some(shape) = shape.filter(|_| wrong.is_none()) else {
+        let why = wrong.or(findings.first()).map(|found| format!("[{}] {}", found.requirement, found.what));
+        return same("verdict", "refuse", vector.expect.as_str())
+            .map_err(|error| format!("{error}: {}", why.unwrap_or_default()));
+    };
+    same("verdict", "accept", vector.expect.as_str())?;
+    same("session", Some(hex(&shape.session)), vector.session.clone())?;
+    same("seq", Some(shape.seq), vector.seq)?;
+    same("code", Some(shape.code.0), vector.code)?;
+    let unknown = shape.code.name().is_none();
+    same("loss of the session", unknown.then_some((10..20).contains(&shape.code.0)), vector.loses_session)?;
+    json::holds(&shape.result, vector.result.as_ref().ok_or("there is no result")?)
+}
+
+fn envelope(vector: &Envelope) -> Result<(), String> {
+    let frames = file::bytes(&vector.frames)?;
+    let delimiter = frames.iter().position(Vec::is_empty);
+    let class = delimiter.map_or(Class::NotOurs, |at| classify::classify(&frames[at + 1..], HEADER));
+    let (verdict, answer) = match &class {
+        Class::NotOurs | Class::Reply => ("not-ours", None),
+        Class::Version => ("VERSION", Some(([0; 16], 0))),
+        Class::BadMessage { session, seq } => ("BAD_MESSAGE", Some((*session, *seq))),
+        Class::Request(request) => ("accept", Some((request.session, request.seq))),
+    };
+    same("verdict", verdict, vector.expect.as_str())?;
+    same("route", answer.and(delimiter).map(|at| at + 1), vector.route)?;
+    same("session", answer.map(|(session, _)| hex(&session)), vector.session.clone())?;
+    same("seq", answer.map(|(_, seq)| seq), vector.seq)
+}
+
+/// The keys are derived by remofile-proto: what is made of them is the suite's own.
+fn keys(vector: &KeysVector) -> Result<(), String> {
+    let token: Token = vector.token.parse().map_err(|error| format!("the token: {error}"))?;
+    let keys = Keys::derive(&token);
+    let pairs = [
+        ("server's secret key", keys.server.secret(), &vector.server_secret),
+        ("server's public key", keys.server.public(), &vector.server_public),
+        ("client's secret key", keys.client.secret(), &vector.client_secret),
+        ("client's public key", keys.client.public(), &vector.client_public),
+    ];
+    for (what, key, wanted) in pairs {
+        same(what, &hex(key), &wanted.hex)?;
+        same(what, &z85::encode(key), &wanted.z85)?;
+    }
+    let session = classify::id(&crate::decode::hex(&vector.session)?).ok_or("the session has not 16 bytes")?;
+    let auth = keys.hello.auth(SessionId::new(session));
+    same("auth", &hex(&auth), &vector.auth)?;
+    let hello = crate::request::request("hello").arg("auth", auth).arg("client", vector.client.as_str());
+    same("hello", &hello.frames(session, 0), &file::bytes(&vector.frames)?)
+}
+
+/// Everything about a sequence that one message shows by itself: the session is a server's business.
+fn sequence(vector: &Sequence) -> Result<(), String> {
+    for (index, step) in vector.steps.iter().enumerate() {
+        let checked = sequence_step(vector, index, step);
+        checked.map_err(|error| format!("step {index}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn sequence_step(vector: &Sequence, index: usize, step: &Step) -> Result<(), String> {
+    let frames = file::bytes(&step.frames)?;
+    let class = classify::classify(&frames, vector.server.header);
+    let Some(reply) = &step.reply else {
+        let unanswered = matches!(class, Class::NotOurs | Class::Reply);
+        return if unanswered { Ok(()) } else { Err("it has no reply, but has to be answered".into()) };
+    };
+    let (answer, code) = match &class {
+        Class::NotOurs | Class::Reply => return Err("it has a reply, but is not to be answered".into()),
+        Class::Version => (([0; 16], 0), Some(code::VERSION)),
+        Class::BadMessage { session, seq } => ((*session, *seq), Some(code::BAD_MESSAGE)),
+        Class::Request(request) => ((request.session, request.seq), None),
+    };
+    same("session", &hex(&answer.0), &reply.session)?;
+    same("seq", answer.1, reply.seq)?;
+    if let Some(code) = code {
+        same("code", code.0, reply.code)?;
+    }
+    if let Class::Request(request) = &class {
+        let payload = frames.get(1).map_or(0, |payload| payload.len() as u64);
+        if let Err(Defect(refused)) = judge(request, payload, vector.server.chunk) {
+            // What concerns the session or the number comes before it.
+            let before = (10..20).contains(&reply.code);
+            if !before && reply.same_as.is_none() {
+                same("code", refused.0, reply.code)?;
+            }
+        }
+    }
+    if reply.same_as.is_some_and(|earlier| earlier >= index) {
+        return Err("it is the same as a step that has not been".into());
+    }
+    Ok(())
+}
+
+fn is_token(text: &str) -> bool {
+    let distinct: std::collections::BTreeSet<char> = text.chars().collect();
+    (22..=128).contains(&text.chars().count())
+        && text.chars().all(|one| one.is_ascii_alphanumeric())
+        && distinct.len() >= 8
+}
+
+fn code_name(defect: Defect) -> String {
+    defect.0.to_string()
+}
+
+fn same<T: PartialEq + Debug>(what: &str, found: T, wanted: T) -> Result<(), String> {
+    if found == wanted { Ok(()) } else { Err(format!("{what}: the suite has {found:?}, the file {wanted:?}")) }
+}
+
+/// Whether bytes are one item of the profile; for the checks of this module.
+fn item(bytes: &[u8]) -> Option<Value> {
+    cbor::read(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::{fs, path::PathBuf};
+
+    fn vectors() -> Vec<PathBuf> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors");
+        let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json") && !path.ends_with("schema.json"))
+            .collect()
+    }
+
+    #[test]
+    fn the_suite_agrees_with_every_vector() {
+        let differences: Vec<String> = vectors()
+            .iter()
+            .filter_map(|path| check(path).err().map(|error| format!("{}: {error}", path.display())))
+            .collect();
+        assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+        assert!(vectors().len() > 900, "only {} vectors were found", vectors().len());
+    }
+
+    /// Writes a vector with one thing changed, and says whether the suite objects.
+    fn objects(name: &str, change: impl Fn(&mut serde_json::Value)) -> bool {
+        let original = vectors().into_iter().find(|path| path.ends_with(name)).unwrap();
+        assert!(check(&original).is_ok(), "{name}");
+        let mut vector: serde_json::Value = serde_json::from_str(&fs::read_to_string(original).unwrap()).unwrap();
+        change(&mut vector);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        fs::write(&path, vector.to_string()).unwrap();
+        check(&path).is_err()
+    }
+
+    #[test]
+    fn a_vector_that_is_wrong_is_found() {
+        let request = "append-with-required-arguments-is-accepted.json";
+        assert!(!objects(request, |_| {}));
+        assert!(objects(request, |vector| vector["expect"] = "BAD_ARGS".into()));
+        assert!(objects(request, |vector| vector["seq"] = 77.into()));
+        assert!(objects(request, |vector| vector["args"]["off"] = 77.into()));
+        assert!(objects(request, |vector| vector["requirements"][0] = "SEQ-999".into()));
+        assert!(objects(request, |vector| vector["unheard_of"] = 1.into()));
+        assert!(objects(request, |vector| vector["kind"] = "unheard-of".into()));
+        let reply = "reply-with-unknown-code-16-is-accepted.json";
+        assert!(objects(reply, |vector| vector["loses_session"] = false.into()));
+        assert!(objects(reply, |vector| vector["code"] = 17.into()));
+        let sequence = "arguments-win-over-auth.json";
+        assert!(objects(sequence, |vector| vector["steps"][0]["reply"]["code"] = 0.into()));
+        assert!(objects(sequence, |vector| {
+            vector["steps"][0].as_object_mut().unwrap().remove("reply");
+        }));
+        assert!(objects("keys-of-a-customary-token.json", |vector| vector["auth"] = "00".repeat(32).into()));
+    }
+
+    #[test]
+    fn kinds_are_counted_by_name() {
+        for path in vectors().iter().take(50) {
+            assert!(KINDS.contains(&check(path).unwrap()));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Values as vectors write them in JSON: byte strings in hexadecimal.
+
+use crate::cbor::{Value, hex};
+use serde_json::Value as Json;
+
+/// A value in JSON.
+pub(super) fn of(value: &Value) -> Json {
+    match value {
+        Value::Int(number) => (*number).into(),
+        Value::Bytes(bytes) | Value::Raw(bytes) => hex(bytes).into(),
+        Value::Text(text) => text.clone().into(),
+        Value::Bool(value) => (*value).into(),
+        Value::Array(items) => items.iter().map(of).collect(),
+        Value::Map(members) => members.iter().map(|(key, value)| (key.clone(), of(value))).collect(),
+    }
+}
+
+/// Whether a value has all that JSON has, and at most members besides that a reader ignores.
+pub(super) fn holds(value: &Value, wanted: &Json) -> Result<(), String> {
+    match (value, wanted) {
+        (Value::Map(_), Json::Object(members)) => members.iter().try_for_each(|(key, wanted)| {
+            let member = value.member(key).ok_or_else(|| format!("{key:?} is not there"))?;
+            holds(member, wanted).map_err(|error| format!("{key}: {error}"))
+        }),
+        (Value::Array(items), Json::Array(wanted)) if items.len() == wanted.len() => {
+            items.iter().zip(wanted).try_for_each(|(item, wanted)| holds(item, wanted))
+        }
+        _ if of(value) == *wanted => Ok(()),
+        _ => Err(format!("the suite has {value}, the file {wanted}")),
+    }
+}
