@@ -20,6 +20,7 @@ mod name;
 mod peer;
 mod probe;
 mod redact;
+mod relay;
 mod reply;
 mod report;
 mod request;
