@@ -2,7 +2,8 @@
 
 use crate::{
     args::Access,
-    exit::Failure,
+    environment::random_id,
+    exit::{Exit, Failure},
     link::{Security, Target},
 };
 use remofile_proto::{Token, z85};
@@ -21,8 +22,20 @@ impl Access {
         Ok(Target { endpoint: endpoint(server)?, security: self.security()?, token })
     }
 
+    /// As [`Access::target`], with a new token where none was given: for a server that is started with it.
+    pub(crate) fn target_or_random(&self, server: &str) -> Result<Target, Failure> {
+        let token = match self.token()? {
+            Some(token) => token,
+            // The derivation refuses bits that make too few letters, about one in 10^11.
+            None => (0..8)
+                .find_map(|_| Token::from_random_bytes(random_id()).ok())
+                .ok_or_else(|| Failure::new(Exit::OwnFault, "the operating system's random bytes make no token"))?,
+        };
+        Ok(Target { endpoint: endpoint(server)?, security: self.security()?, token })
+    }
+
     /// The token, where one was given.
-    pub(crate) fn token(&self) -> Result<Option<Token>, Failure> {
+    fn token(&self) -> Result<Option<Token>, Failure> {
         let text = match &self.token_file {
             Some(path) => Some(first_line(path, "token file")?),
             None => env::var("REMOFILE_TOKEN").ok().filter(|token| !token.is_empty()),
@@ -32,7 +45,7 @@ impl Access {
     }
 
     /// How connections are secured.
-    pub(crate) fn security(&self) -> Result<Security, Failure> {
+    fn security(&self) -> Result<Security, Failure> {
         let Some(key) = self.server_key.as_deref().filter(|key| !key.is_empty() && !self.insecure) else {
             return Ok(if self.insecure { Security::Insecure } else { Security::Derived });
         };
@@ -48,7 +61,7 @@ impl Access {
 }
 
 /// An address as libzmq takes it.
-pub(crate) fn endpoint(server: &str) -> Result<String, Failure> {
+fn endpoint(server: &str) -> Result<String, Failure> {
     let address = server.strip_prefix("tcp://").unwrap_or(server);
     let wrong = |what: &str| {
         Failure::usage(format!("'{server}' is no address: {what}"))

@@ -13,9 +13,11 @@ mod decode;
 mod doctor;
 mod environment;
 mod exit;
+mod hop;
 mod journal;
 mod link;
 mod lint;
+mod malformed;
 mod name;
 mod peer;
 mod probe;
@@ -27,8 +29,12 @@ mod request;
 mod runner;
 mod select;
 mod server;
+#[cfg(test)]
+#[path = "../../remofile-ref/tests/common/skip.rs"]
+mod skip;
 mod spec;
 mod stop;
+mod tap;
 mod traceability;
 mod trial;
 mod vectors;

@@ -33,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) environment: Rc<Environment>,
     journal: Shared,
     link: Link,
+    /// Frames in front of the delimiter, as proxies on the way would add them.
+    route: Frames,
     /// The id that requests carry.
     pub(crate) session: [u8; 16],
     /// The number of the next request.
@@ -61,6 +63,7 @@ impl Peer {
             environment: Rc::clone(environment),
             journal: Rc::clone(journal),
             link: environment.link(pattern)?,
+            route: Vec::new(),
             session: crate::environment::random_id(),
             next: 1,
             welcome: None,
@@ -81,6 +84,7 @@ impl Peer {
         self.awaited.retain(|sent| sent.replies > 0);
         self.awaited.iter_mut().for_each(|sent| sent.frames.clear());
         self.inbox.clear();
+        self.route.clear();
     }
 
     /// Goes on over another socket, of any target and kind; whatever was on the way over the old one is lost.
@@ -95,6 +99,12 @@ impl Peer {
         let link = self.environment.link(self.link.pattern())?;
         self.set_link(link);
         Ok(())
+    }
+
+    /// Puts frames in front of the delimiter of whatever is sent from now on, and expects them before each reply [ENV-2].
+    /// None of them may be empty, and the socket has to be a DEALER.
+    pub(crate) fn set_route(&mut self, route: &[&[u8]]) {
+        self.route = route.iter().map(|frame| frame.to_vec()).collect();
     }
 
     /// Sends a request under the next number (or 0, for what has none) and gives the number.
@@ -135,6 +145,22 @@ impl Peer {
             self.await_reply(session, seq, None, frames.to_vec());
         }
         Ok(())
+    }
+
+    /// Sends a whole message as it is, the delimiter (or its absence) included, that awaits no answer.
+    pub(crate) fn send_whole(&mut self, frames: &[Vec<u8>]) -> Checked {
+        self.journal.borrow_mut().record(&self.name, Direction::Sent, frames);
+        self.link.send_bare(frames).map_err(unsent)
+    }
+
+    /// The next reply that nobody has asked for yet, whatever it answers.
+    pub(crate) fn any_reply(&mut self) -> Checked<Reply> {
+        if let Some(reply) = self.inbox.pop_front() {
+            return Ok(reply);
+        }
+        let patience = self.environment.patience.get().answer;
+        let reply = self.next_reply(Instant::now() + patience)?;
+        reply.ok_or_else(|| Stop::Silent(format!("no answer within {} ms", patience.as_millis())))
     }
 
     /// Waits for the reply to a number of this session, whatever its code.
@@ -275,8 +301,10 @@ impl Peer {
             self.note(findings);
             return failed(format!("a reply that cannot be read came: {what}"));
         };
-        if prefix.len() != 1 {
-            findings.push(finding("ENV-2", format!("{} routing frames in front of a reply", prefix.len())));
+        if let Some(what) = self.strays(prefix) {
+            findings.push(finding("ENV-2", what.clone()));
+            self.note(findings);
+            return failed(what);
         }
         let awaited = self
             .awaited
@@ -322,16 +350,30 @@ impl Peer {
         })
     }
 
+    /// What is wrong with the frames up to the delimiter; REQ sockets keep them to themselves.
+    fn strays(&self, prefix: &[Vec<u8>]) -> Option<String> {
+        let fine = match prefix.split_last() {
+            None => self.link.pattern() != Pattern::Dealer,
+            Some((delimiter, route)) => delimiter.is_empty() && *route == self.route[..],
+        };
+        let lengths = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).collect::<Vec<_>>();
+        (!fine).then(|| {
+            let (came, sent) = (lengths(prefix), lengths(&self.route));
+            format!("a reply came behind other routing frames than its request: lengths {came:?} for {sent:?} and 0")
+        })
+    }
+
     fn note(&self, findings: Vec<Finding>) {
         self.journal.borrow_mut().linted(findings);
     }
 
     fn transmit(&self, frames: &[Vec<u8>]) -> Checked {
         self.journal.borrow_mut().record(&self.name, Direction::Sent, frames);
-        self.link.send(frames).map_err(|error| match error {
-            zmq::Error::EAGAIN => Stop::Silent("the server takes no more messages".into()),
-            other => Stop::Harness(format!("send: {other}")),
-        })
+        if self.route.is_empty() {
+            return self.link.send(frames).map_err(unsent);
+        }
+        let whole: Frames = self.route.iter().cloned().chain([Vec::new()]).chain(frames.iter().cloned()).collect();
+        self.link.send_bare(&whole).map_err(unsent)
     }
 
     fn await_reply(&mut self, session: [u8; 16], seq: u64, request: Option<Request>, frames: Frames) {
@@ -348,6 +390,13 @@ impl Peer {
 
     fn chunk(&self) -> u64 {
         self.welcome.as_ref().map_or(CHUNK_MAX, |welcome| welcome.chunk)
+    }
+}
+
+fn unsent(error: zmq::Error) -> Stop {
+    match error {
+        zmq::Error::EAGAIN => Stop::Silent("the server takes no more messages".into()),
+        other => Stop::Harness(format!("send: {other}")),
     }
 }
 

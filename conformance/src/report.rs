@@ -73,8 +73,10 @@ pub(crate) fn summary(report: &Report) -> String {
         (report.count(Verdict::NotApplicable), "not applicable"),
     ];
     parts.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")));
-    for (reason, ids) in grouped(report, Verdict::NotRun) {
-        parts.push(format!("{} not run ({reason})", ids.len()));
+    let not_run = grouped(report, Verdict::NotRun);
+    if !not_run.is_empty() {
+        let reasons: Vec<&str> = not_run.keys().copied().collect();
+        parts.push(format!("{} not run ({})", report.count(Verdict::NotRun), reasons.join("; ")));
     }
     let counted = [(report.count(Verdict::Missed), "missed"), (report.count(Verdict::HarnessError), "harness errors")];
     parts.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")));
@@ -95,6 +97,14 @@ pub(crate) fn conclusion(report: &Report) -> &'static str {
         Exit::Incomplete if report.interrupted => "interrupted",
         Exit::Incomplete => "incomplete",
         _ => "the suite failed",
+    }
+}
+
+/// The beginning of a text that may be as long as the server likes.
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", &text[..at]),
     }
 }
 

@@ -21,6 +21,9 @@ use std::{fmt::Debug, path::Path};
 /// What every vector is written for.
 const CHUNK: u64 = 65_536;
 const HEADER: usize = 65_536;
+/// What a server must not send and a client takes all the same: codes and kinds that it does not know, capabilities of
+/// any name, and `racy: false` [CODE-4] [ENTRY-8] [HELLO-7].
+const TAKEN: [&str; 4] = ["CODE-5", "ENTRY-1", "EXT-4", "ENTRY-6"];
 
 /// Checks one file; gives its kind, or what is wrong.
 pub(crate) fn check(path: &Path) -> Result<&'static str, String> {
@@ -84,10 +87,14 @@ fn reply(vector: &Reply) -> Result<(), String> {
     let expected =
         Expected { op: Some(&vector.op), limit: None, after: None, len: Some(CHUNK), chunk: CHUNK, root: None };
     let (shape, findings) = lint::lint(&frames, &expected);
-    // A client takes codes that it does not know [CODE-4]; a server has none to send.
-    let known = |found: &&lint::Finding| found.requirement != "CODE-5";
-    let wrong = findings.iter().find(known);
-    let Some(shape) = shape.filter(|_| wrong.is_none()) else {
+    let wrong = findings.iter().find(|found| !TAKEN.contains(&found.requirement));
+    let paths =
+        shape.as_ref().and_then(|shape| shape.result.member("uploads")).and_then(Value::array).unwrap_or_default();
+    let bad_path = |upload: &Value| {
+        upload.member("path").and_then(Value::text).is_some_and(|path| paths::check(path, false).is_err())
+    };
+    let bad_path = paths.iter().any(bad_path);
+    let Some(shape) = shape.filter(|_| wrong.is_none() && !bad_path) else {
         let why = wrong.or(findings.first()).map(|found| format!("[{}] {}", found.requirement, found.what));
         return same("verdict", "refuse", vector.expect.as_str())
             .map_err(|error| format!("{error}: {}", why.unwrap_or_default()));

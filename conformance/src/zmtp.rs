@@ -12,6 +12,9 @@ pub(crate) const GREETING: usize = 64;
 /// The signature with which a ZMTP peer begins, as libzmq writes it.
 pub(crate) const SIGNATURE: [u8; 10] = [0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f];
 
+/// More bytes than anything that is awaited here: a peer that floods is cut off.
+const MOST: usize = 65_536;
+
 /// Flags of a frame.
 pub(crate) const MORE: u8 = 1;
 const LONG: u8 = 2;
@@ -77,51 +80,59 @@ impl Wire {
         self.read_while(until, |bytes| bytes.len() < length)
     }
 
-    /// Reads until the peer closes or the deadline passes, or `wanted` is among what came.
-    pub(crate) fn read_until(&mut self, wanted: &[u8]) -> io::Result<(Vec<u8>, Ending)> {
+    /// Reads until the peer closes; gives false when the deadline passed before.
+    pub(crate) fn await_close(&mut self) -> io::Result<bool> {
         let until = self.deadline;
-        self.read_while(until, |bytes| !bytes.windows(wanted.len()).any(|window| window == wanted))
+        Ok(self.read_while(until, |_| true)?.1 == Ending::Closed)
     }
 
-    /// Whether the peer has closed the connection by now; what it said meanwhile is dropped.
-    pub(crate) fn is_closed(&mut self) -> io::Result<bool> {
+    /// What has come by now, without waiting for more, and whether the peer has closed the connection.
+    pub(crate) fn drain(&mut self) -> io::Result<(Vec<u8>, Ending)> {
         self.stream.set_nonblocking(true)?;
-        let mut buffer = [0; 1_024];
-        let closed = loop {
-            match self.stream.read(&mut buffer) {
-                Ok(0) => break true,
-                Ok(_) => {}
-                Err(error) if is_reset(&error) => break true,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break false,
-                Err(error) => return Err(error),
+        let mut bytes = Vec::new();
+        let ending = loop {
+            match self.take(&mut bytes) {
+                Ok(true) if bytes.len() <= MOST => {}
+                Ok(true) => break Ok(Ending::Open),
+                Ok(false) => break Ok(Ending::Closed),
+                Err(error) if is_over(&error) => break Ok(Ending::Open),
+                Err(error) => break Err(error),
             }
         };
         self.stream.set_nonblocking(false)?;
-        Ok(closed)
+        Ok((bytes, ending?))
     }
 
     fn read_while(&mut self, until: Instant, goes_on: impl Fn(&[u8]) -> bool) -> io::Result<(Vec<u8>, Ending)> {
-        // Longer than anything that is awaited here; a peer that floods is cut off.
-        const MOST: usize = 65_536;
         let mut bytes = Vec::new();
-        let mut buffer = [0; 1_024];
         while goes_on(&bytes) {
             let now = Instant::now();
             if now >= until || bytes.len() > MOST {
                 return Ok((bytes, Ending::Open));
             }
             self.stream.set_read_timeout(Some(until - now))?;
-            match self.stream.read(&mut buffer) {
-                Ok(0) => return Ok((bytes, Ending::Closed)),
-                Ok(length) => bytes.extend(&buffer[..length]),
-                Err(error) if is_reset(&error) => return Ok((bytes, Ending::Closed)),
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
-                }
+            match self.take(&mut bytes) {
+                Ok(true) => {}
+                Ok(false) => return Ok((bytes, Ending::Closed)),
+                Err(error) if is_over(&error) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok((bytes, Ending::Found))
+    }
+
+    /// Reads once; false where the peer has closed the connection.
+    fn take(&mut self, bytes: &mut Vec<u8>) -> io::Result<bool> {
+        let mut buffer = [0; 1_024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Ok(false),
+            Ok(length) => {
+                bytes.extend(&buffer[..length]);
+                Ok(true)
+            }
+            Err(error) if is_reset(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -173,6 +184,10 @@ pub(crate) fn long_command_head(length: u64) -> [u8; 9] {
 fn left(deadline: Instant) -> Duration {
     // Zero would mean no time-out at all.
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}
+
+fn is_over(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 fn is_reset(error: &io::Error) -> bool {

@@ -67,6 +67,7 @@ extern crate alloc;
 
 pub mod cbor;
 mod code;
+mod convert;
 pub mod envelope;
 mod fields;
 mod id;
@@ -92,4 +93,4 @@ pub use result::{
     Answer, Busy, Detail, Entry, HashResult, Kind, ListedEntry, Listing, Names, ReadResult, Refusal, Staged,
     UploadEntry, Uploads, Welcome,
 };
-pub use token::{KeyPair, Keys, Token};
+pub use token::{KeyPair, Keys, Token, TokenError};

@@ -172,13 +172,6 @@ impl core::fmt::Display for Path {
     }
 }
 
-impl core::str::FromStr for Path {
-    type Err = PathError;
-    fn from_str(text: &str) -> Result<Self, PathError> {
-        Self::parse(text)
-    }
-}
-
 /// Checks a single name.
 ///
 /// # Errors

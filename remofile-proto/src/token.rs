@@ -94,13 +94,6 @@ impl fmt::Debug for Token {
     }
 }
 
-impl core::str::FromStr for Token {
-    type Err = TokenError;
-    fn from_str(text: &str) -> Result<Self, TokenError> {
-        Self::parse(text)
-    }
-}
-
 /// A CURVE key pair as libzmq takes it. The secret is wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct KeyPair {

@@ -20,7 +20,7 @@ fn main() -> Attempt<()> {
 pub(crate) fn run(out: &mut dyn Write) -> Attempt<()> {
     let directory = tempfile::tempdir()?;
     let token = generate_token();
-    let mut handler = FileServer::new(directory.path(), token.clone()).open()?;
+    let mut handler = FileServer::new(directory.path(), &token)?.open()?;
 
     let mut id = [0; 16];
     getrandom::fill(&mut id)?;

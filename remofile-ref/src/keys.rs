@@ -5,7 +5,8 @@ use remofile_proto::SessionId;
 use remofile_proto::{KeyPair, Token};
 use zeroize::Zeroizing;
 
-/// A new token of 128 bits, as 22 characters without look-alikes [KEY-2].
+/// A new token of 128 bits, as 22 characters without look-alikes [KEY-2]. It is all that a client needs, and never
+/// shown by `Debug`: [`Token::reveal`] gives the text.
 ///
 /// # Panics
 /// If the operating system has no randomness to give; nothing could be secured then.
@@ -23,7 +24,17 @@ pub fn generate_token() -> Token {
     }
 }
 
-/// A new key pair for a server that is not to be impersonated by those who know its token.
+/// A new key pair for a server that is not to be impersonated by those who know its token: it takes the pair by
+/// [`FileServer::key_pair`](crate::FileServer::key_pair), and its clients the public key by
+/// [`ClientOptions::server_key`](crate::ClientOptions::server_key).
+///
+/// ```
+/// use remofile_proto::z85;
+///
+/// let keys = remofile::generate_keys();
+/// assert_eq!(z85::decode(&z85::encode(keys.public()))?, *keys.public()); // as people pass it on: 40 characters
+/// # Ok::<(), z85::Z85Error>(())
+/// ```
 ///
 /// # Panics
 /// If the operating system has no randomness to give.

@@ -1,10 +1,23 @@
 //! Reference implementation of the Remofile protocol, version 1: server, client and their pure parts.
+//!
+//! ```no_run
+//! remofile::FileServer::new("shared", "TTA3rMB8VtNYv25kdipkaJ")?.run("localhost:6768")?;
+//! # Ok::<(), remofile::ServeError>(())
+//! ```
+//!
+//! What a program that embeds either has to put into its `Cargo.toml`, sockets of its own, stopping, security and memory
+//! are in `EMBEDDING.md`, which is also the module `embedding`.
 
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "transport")]
 pub mod client;
 mod effect;
+#[cfg(feature = "transport")]
+#[doc = include_str!("../EMBEDDING.md")]
+pub mod embedding {}
+#[cfg(feature = "transport")]
+mod face;
 mod keys;
 pub mod opening;
 #[cfg(feature = "transport")]
@@ -21,8 +34,10 @@ pub mod unanswered;
 pub use client::{ClientError, ClientOptions, FileClient, RemoteFile, TransferStatus, Transferred, TreeTransferred};
 pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
-pub use remofile_proto::{Path, Precondition, Token};
+pub use remofile_proto::{Path, PathError, Precondition, Token, TokenError};
 #[cfg(feature = "transport")]
-pub use server::{BoundServer, FileServer, Handler, ServeError};
+pub use server::{BoundServer, FileServer, Handler, ServeError, SocketServer, StopHandle};
 pub use service::{Frames, Reaction};
 pub use store::{Store, StoreError, StoreOptions};
+#[cfg(feature = "transport")]
+pub use transport::{Endpoint, EndpointError, zmq};

@@ -32,9 +32,10 @@ pub enum Reaction {
     /// The message is not of this protocol: dropped or handed to the embedding program; a REP socket sends one
     /// empty frame [ENV-14], [ENV-19].
     NotOurs,
-    /// The message is a reply: never answered, but for the empty frame of a REP socket [ENV-15].
+    /// The message is a reply, or a request that a [`Handler`](crate::server::Handler) has no room for: not answered, but
+    /// for the empty frame of a REP socket [ENV-15].
     Silent,
-    /// An operation runs, and the reply will come out of [`Service::run_slice`].
+    /// An operation runs, and the reply will come out of [`Service::run_slice`] or that of the handler.
     Later,
 }
 

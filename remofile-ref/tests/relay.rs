@@ -23,8 +23,6 @@ use remofile_proto::{Digest, Keys, Operation, Path, Precondition, Reply, Session
 use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -192,14 +190,10 @@ fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
     let around = tempfile::tempdir().unwrap();
     let served = around.path().join("served");
     fs::create_dir(&served).unwrap();
-    let server = FileServer::new(&served, token()).pattern(pattern);
-    let mut bound = server.bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut bound = FileServer::new(&served, token()).unwrap().pattern(pattern).bind("127.0.0.1:0").unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, bound.local_port().unwrap()));
-    let stop = Arc::new(AtomicBool::new(false));
-    let serving = thread::spawn({
-        let stop = Arc::clone(&stop);
-        move || bound.run(&stop)
-    });
+    let stop = bound.stop_handle();
+    let serving = thread::spawn(move || bound.run());
 
     let cuts = Cuts { seed, at_most: CUTS + 4, bytes: 1_000_000, ..Cuts::NONE };
     let relay = Relay::start(address, cuts);
@@ -220,7 +214,7 @@ fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
         rounds += 1;
     }
     client.bye();
-    stop.store(true, Ordering::Relaxed);
+    stop.stop();
     serving.join().unwrap().unwrap();
     assert_eq!(process::staged_uploads(&served), 0);
 }
@@ -344,7 +338,7 @@ impl Pipeline {
                 self.connected = false;
                 self.stream.on_disconnected();
             }
-            Wake::Event(_) | Wake::Timeout => {}
+            Wake::Event(_) | Wake::Room | Wake::Timeout => {}
         }
         messages
     }

@@ -2,11 +2,10 @@
 #![cfg(feature = "transport")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
-use remofile::{ClientError, ClientOptions, FileClient, FileServer, Path, Precondition, generate_token};
+use remofile::{ClientError, ClientOptions, FileClient, FileServer, Path, Precondition, StopHandle, generate_token};
 use remofile_proto::{Code, UploadId};
 use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// Runs `test` with a client of a server of an empty directory.
@@ -20,20 +19,20 @@ fn with_client(test: impl FnOnce(&mut FileClient, &std::path::Path)) {
 
 /// Like [`with_client`], for those that need more than one.
 fn with_clients(test: impl FnOnce(&dyn Fn(ClientOptions) -> FileClient, &std::path::Path)) {
-    struct Stop<'a>(&'a AtomicBool);
-    impl Drop for Stop<'_> {
+    struct Stop(StopHandle);
+    impl Drop for Stop {
         fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
+            self.0.stop();
         }
     }
     let served = tempfile::tempdir().unwrap();
     let token = generate_token();
-    let mut server = FileServer::new(&served, token.clone()).bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    let endpoint = format!("127.0.0.1:{}", server.local_port().unwrap()).parse().unwrap();
-    let stop = AtomicBool::new(false);
+    let mut server = FileServer::new(&served, &token).unwrap().bind("127.0.0.1:0").unwrap();
+    let endpoint = server.local_endpoint().clone();
+    let stop = server.stop_handle();
     thread::scope(|scope| {
-        scope.spawn(|| server.run(&stop).unwrap());
-        let _stop = Stop(&stop);
+        scope.spawn(|| server.run().unwrap());
+        let _stop = Stop(stop);
         test(&|options| FileClient::connect(&endpoint, &token, options).unwrap(), served.path());
     });
 }

@@ -92,6 +92,33 @@ fn a_committed_file_has_the_time_that_was_asked_for() {
 }
 
 #[test]
+fn a_file_committed_without_a_time_has_that_of_the_commit() {
+    let mut served = served();
+    served.begin(1, "/film", None).unwrap();
+    served.append(1, 0, b"12345").unwrap();
+    let staged = std::fs::File::options().write(true).open(served.disk(&format!(".remofile/up-{}", up(1)))).unwrap();
+    staged.set_modified(std::time::UNIX_EPOCH).unwrap();
+    served.file("now", b"");
+    let now = std::fs::metadata(served.disk("now")).unwrap().modified().unwrap();
+    served.commit(1, b"12345", ABSENT).unwrap();
+    assert!(std::fs::metadata(served.disk("film")).unwrap().modified().unwrap() >= now);
+}
+
+#[test]
+fn a_refused_commit_leaves_the_staged_file_its_time() {
+    let mut served = served();
+    served.file("film", b"");
+    served.begin(1, "/film", None).unwrap();
+    let staged = std::fs::File::options().write(true).open(served.disk(&format!(".remofile/up-{}", up(1)))).unwrap();
+    staged.set_modified(std::time::UNIX_EPOCH).unwrap();
+    for mtime_ns in [None, Some(7)] {
+        let commit = Operation::Commit { up: up(1), size: 0, hash: digest(b""), pre: ABSENT, mtime_ns };
+        assert_eq!(served.answer(&commit, &[]).unwrap_err().code, Code::Exists);
+        assert_eq!(staged.metadata().unwrap().modified().unwrap(), std::time::UNIX_EPOCH);
+    }
+}
+
+#[test]
 fn a_large_commit_waits_for_its_sync_in_slices() {
     let mut served = served();
     served.begin(1, "/film", None).unwrap();

@@ -1,7 +1,228 @@
 //! Section 13: durability, and what outlives a restart.
 
-use crate::case::Case;
+mod crash;
+
+use crate::{
+    case::{Case, Need, must},
+    code::{NO_SESSION, NO_UPLOAD, OK},
+    peer::Welcome,
+    request::{abort, append, begin, commit, flush, ping, put, remove, truncate, uploads, write},
+    server::{Second, Server},
+    stop::{Checked, failed},
+    trial::Trial,
+};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    let mut cases = vec![
+        must("flush-answers-ok", &["FLUSH-1"])
+            .sends("`flush` of nothing; behind `put`, `write`, `truncate`, `append` and `remove`; and twice")
+            .passes("OK to each.")
+            .run(|t| {
+                t.expect_ok(flush())?;
+                let path = t.file("f", b"content")?;
+                let gone = t.file("gone", b"content")?;
+                let (up, staged) = (t.id(), t.path("staged"));
+                t.given(write(&path, 3, "more than there was"))?;
+                t.given(truncate(&path, 5))?;
+                t.given(begin(up, &staged))?;
+                t.given(append(up, 0, "staged"))?;
+                t.given(remove(&gone))?;
+                t.expect_ok(flush())?;
+                t.expect_ok(flush())?;
+                t.given(abort(up)).map(drop)
+            }),
+        must("flush-answers-ok-in-a-new-process", &["FLUSH-1", "DUR-3"])
+            .needs(&[Need::Restart])
+            .sends("`put`; a restart of the server; `flush`")
+            .passes("OK, and the file is there.")
+            .run(|t| {
+                let path = t.file("f", b"content")?;
+                restart(t, Server::restart)?;
+                t.expect_ok(flush())?;
+                t.expect_content(&path, b"content")
+            }),
+        must("a-restart-draws-a-new-boot-and-keeps-the-root", &["HELLO-3", "HELLO-4"])
+            .needs(&[Need::Restart])
+            .sends("`hello` before and after a restart of the server")
+            .passes("`boot` is another one, `root` the same (or left out both times).")
+            .run(|t| {
+                let before = t.server()?;
+                let after = restart(t, Server::restart)?;
+                t.check(before.boot != after.boot, "`boot` is the same after a restart")?;
+                t.equal("`root` after a restart", after.root, before.root)
+            }),
+        must("etags-stay-over-a-restart", &["ENTRY-4"])
+            .needs(&[Need::Restart])
+            .sends("`stat` of files by `put`, by `commit` and an empty one, before and after a restart of the server")
+            .passes("The same etags, sizes and modification times.")
+            .run(|t| {
+                let (up, committed) = (t.id(), t.path("committed"));
+                t.given(begin(up, &committed))?;
+                t.given(append(up, 0, "content"))?;
+                t.given(commit(up, b"content"))?;
+                let paths = [t.file("put", b"content")?, t.file("empty", b"")?, committed];
+                let before = paths.iter().map(|path| t.entry(path)).collect::<Checked<Vec<_>>>()?;
+                restart(t, Server::restart)?;
+                for (path, before) in paths.iter().zip(before) {
+                    let after = t.entry(path)?;
+                    t.equal("the etag after a restart", after.etag()?, before.etag()?)?;
+                    t.equal("mtime_ns after a restart", after.mtime_ns()?, before.mtime_ns()?)?;
+                }
+                Ok(())
+            }),
+        must("a-restart-ends-the-session", &["SES-21", "SES-19"])
+            .needs(&[Need::Restart])
+            .sends("`put`; a restart; the same message again, a next one, and `ping`, all of the old session; `hello`")
+            .passes("NO_SESSION to all of the old session, which change nothing; a new one opens at once.")
+            .run(|t| {
+                let (path, late) = (t.path("f"), t.path("late"));
+                let (session, seq) = (t.session, t.next);
+                t.given(put(&path, "content"))?;
+                restart_without_hello(t, Server::restart)?;
+                for (number, request) in [(seq, put(&path, "content")), (seq + 1, put(&late, "late")), (1, put(&late, "late")), (0, ping())] {
+                    t.send_raw(&request.frames(session, number), Some((session, number)))?;
+                    let reply = t.reply_of(session, number)?;
+                    t.code("a request of a session before the restart", &reply, NO_SESSION)?;
+                }
+                t.open()?;
+                t.expect_absent(&late)?;
+                t.expect_content(&path, b"content")
+            }),
+        must("requests-that-waited-for-the-server-are-refused", &["SES-21", "SES-25"])
+            .needs(&[Need::Spawn])
+            .sends("while the server is down, `put`, `commit` and `ping` of the old session, which arrive when it is up again")
+            .passes("NO_SESSION to each, and nothing is made.")
+            .run(|t| {
+                let (up, staged, path) = (t.id(), t.path("staged"), t.path("f"));
+                t.given(begin(up, &staged))?;
+                t.given(append(up, 0, "content"))?;
+                let (session, next) = (t.session, t.next);
+                let environment = Rc::clone(&t.environment);
+                environment.server.borrow_mut().kill()?;
+                environment.last_session.set(None);
+                t.reconnect()?;
+                let requests = [(next, put(&path, "late")), (next + 1, commit(up, b"content")), (0, ping())];
+                for (number, request) in &requests {
+                    t.send_raw(&request.frames(session, *number), Some((session, *number)))?;
+                }
+                environment.server.borrow_mut().start()?;
+                for (number, _) in &requests {
+                    let reply = t.reply_of(session, *number)?;
+                    t.code("a request that waited for the server", &reply, NO_SESSION)?;
+                }
+                t.open()?;
+                t.expect_absent(&path)?;
+                t.expect_absent(&staged)?;
+                expect_staged(t, up, &staged, b"content")
+            }),
+        must("uploads-survive-a-restart", &["UP-2", "UP-4", "APPEND-2", "UPLOADS-1"])
+            .needs(&[Need::Restart])
+            .sends("`begin` with a `size` and `append`; a restart; `uploads`, `append`, `begin`, `append`, `commit`")
+            .passes("It is listed with path, `off` and `size`; NO_UPLOAD before begin; the file is whole.")
+            .run(|t| {
+                let (up, path) = (t.id(), t.path("f"));
+                t.given(begin(up, &path).arg("size", 77_u64))?;
+                t.given(append(up, 0, "before and "))?;
+                restart(t, Server::restart)?;
+                let page = t.expect_ok(uploads())?.items("uploads")?;
+                let Some(listed) = page.iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)) else {
+                    return failed("`uploads` does not list an upload from before the restart");
+                };
+                t.equal("`path` after a restart", listed.text("path")?, &*path)?;
+                t.equal("`off` after a restart", listed.uint("off")?, 11)?;
+                t.equal("`size` after a restart", listed.uint("size").ok(), Some(77))?;
+                t.expect(append(up, 11, "after"), NO_UPLOAD)?;
+                expect_staged(t, up, &path, b"before and ")?;
+                t.expect_ok(append(up, 11, "after"))?;
+                t.expect_ok(commit(up, b"before and after"))?;
+                t.expect_content(&path, b"before and after")
+            }),
+        must("uploads-that-are-gone-stay-gone-over-a-restart", &["ABORT-1", "COMMIT-3", "BEGIN-3", "BEGIN-2", "UP-2"])
+            .needs(&[Need::Restart])
+            .sends("uploads that were aborted, committed, pushed out by another of their path, and begun anew for another path; a restart; `uploads`")
+            .passes("The one that pushed out, and the one that was begun anew, empty and with its new path; no other.")
+            .run(|t| {
+                let [aborted, committed, pushed, pusher, anew] = [t.id(), t.id(), t.id(), t.id(), t.id()];
+                let (one, two, three, four, five) = (t.path("1"), t.path("2"), t.path("3"), t.path("4"), t.path("5"));
+                for (up, path) in [(aborted, &one), (committed, &two), (pushed, &three), (anew, &four)] {
+                    t.given(begin(up, path))?;
+                    t.given(append(up, 0, "content"))?;
+                }
+                t.given(abort(aborted))?;
+                t.given(commit(committed, b"content"))?;
+                t.given(begin(pusher, &three))?;
+                t.given(begin(anew, &five))?;
+                restart(t, Server::restart)?;
+                let mut wanted = vec![(pusher.to_vec(), 0), (anew.to_vec(), 0)];
+                wanted.sort();
+                let staged = t.staged()?;
+                t.equal("what is staged after the restart", staged, wanted)?;
+                expect_staged(t, anew, &five, b"")?;
+                expect_staged(t, aborted, &one, b"")
+            }),
+        must("the-age-of-an-upload-goes-on-over-a-restart", &["UPLOADS-1"])
+            .needs(&[Need::Restart])
+            .sends("`begin` and `append`; 200 ms; a restart; `uploads`")
+            .passes("`age_ms` covers the whole time since the append.")
+            .run(|t| {
+                let (up, path) = (t.id(), t.path("f"));
+                t.given(begin(up, &path))?;
+                t.given(append(up, 0, "content"))?;
+                let since = Instant::now();
+                t.let_pass(Duration::from_millis(200))?;
+                restart(t, Server::restart)?;
+                let least = since.elapsed().as_millis() - 50;
+                let page = t.given(uploads())?.items("uploads")?;
+                let Some(listed) = page.iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)) else {
+                    return failed("`uploads` does not list an upload from before the restart");
+                };
+                let age = listed.uint("age_ms")?;
+                // File systems may keep times to two seconds.
+                let most = since.elapsed().as_millis() + 2_050;
+                t.check(
+                    (least..=most).contains(&age.into()),
+                    format!("`age_ms` is {age}, and not within {least} and {most}"),
+                )
+            }),
+        must("a-second-server-does-not-start", &["UP-9"])
+            .needs(&[Need::Spawn])
+            .sends("nothing: a second server is started on the same directory and another port")
+            .passes("It ends, or at least does not serve; the first one goes on.")
+            .run(|t| {
+                let path = t.file("f", b"content")?;
+                let environment = Rc::clone(&t.environment);
+                let became = environment.server.borrow_mut().second()?;
+                if became == Second::Serves {
+                    return failed("a second server serves the same directory");
+                }
+                t.expect(ping(), OK)?;
+                t.expect_content(&path, b"content")
+            }),
+    ];
+    cases.extend(crash::cases());
+    cases
+}
+
+/// Ends the server and starts it again, and opens a new session.
+fn restart(t: &mut Trial, how: fn(&mut Server) -> Checked) -> Checked<Welcome> {
+    restart_without_hello(t, how)?;
+    t.open()
+}
+
+fn restart_without_hello(t: &mut Trial, how: fn(&mut Server) -> Checked) -> Checked {
+    let environment = Rc::clone(&t.environment);
+    how(&mut environment.server.borrow_mut())?;
+    environment.last_session.set(None);
+    t.reconnect()
+}
+
+/// The check that `begin` goes on with exactly these bytes.
+fn expect_staged(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
+    let reply = t.expect_ok(begin(up, path))?;
+    t.equal("`off` of begin", reply.uint("off")?, content.len() as u64)?;
+    t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(content).as_bytes())
 }

@@ -1,7 +1,12 @@
-//! Section 3: envelope and header.
+//! Section 3: the envelope.
+
+mod refused;
+mod routing;
+mod unanswered;
+mod version;
 
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    [routing::cases(), unanswered::cases(), version::cases(), refused::cases()].into_iter().flatten().collect()
 }

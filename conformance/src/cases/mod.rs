@@ -1,6 +1,7 @@
 //! Every case, in files by the sections of the specification.
 
 mod creating;
+mod disk;
 mod durability;
 mod encoding;
 mod ending;

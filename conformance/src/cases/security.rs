@@ -1,7 +1,10 @@
 //! Section 5: token, keys and CURVE.
 
+mod handshakes;
+mod strangers;
+
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    [handshakes::cases(), strangers::cases()].into_iter().flatten().collect()
 }

@@ -32,7 +32,7 @@ pub(super) fn establish(access: &Access, hooks: &Hooks, server: Option<&str>) ->
     let context = zmq::Context::new();
     if let Some(command) = &hooks.spawn {
         // The port is chosen when the server is started.
-        let named = access.target("127.0.0.1:1")?;
+        let named = access.target_or_random("127.0.0.1:1")?;
         let server =
             Server::spawn(&context, command, named.token.clone(), named.security, START_WITHIN).map_err(|error| {
                 Failure::new(Exit::Unreachable, error.to_string()).hint("try the command of --spawn by hand")

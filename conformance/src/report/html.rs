@@ -22,7 +22,7 @@ pub(super) fn render(report: &Report) -> String {
         ("{{facts}}", facts(report)),
         ("{{bar}}", bar(report)),
         ("{{remarks}}", remarks(report)),
-        ("{{cases}}", report.outcomes.iter().map(|outcome| case(report, outcome)).collect()),
+        ("{{cases}}", cases(report)),
         ("{{matrix}}", rows(report)),
     ];
     // One pass, so that nothing in a field is taken for another field.
@@ -97,6 +97,13 @@ fn remarks(report: &Report) -> String {
         lines.push("The run was interrupted.".into());
     }
     lines.iter().map(|line| format!("<p class=\"remark\">{}</p>", shown(line))).collect()
+}
+
+/// All cases, what fails before the rest.
+fn cases(report: &Report) -> String {
+    let (failed, others): (Vec<&Outcome>, Vec<&Outcome>) =
+        report.outcomes.iter().partition(|outcome| outcome.gates(report.strict));
+    failed.into_iter().chain(others).map(|outcome| case(report, outcome)).collect()
 }
 
 fn case(report: &Report, outcome: &Outcome) -> String {

@@ -1,6 +1,6 @@
 //! What is shown while a run is under way: on standard error, so that the report may go anywhere.
 
-use super::{terminal::Paint, visible};
+use super::{cut, terminal::Paint, visible};
 use crate::{
     runner::Event,
     verdict::{Outcome, Verdict},
@@ -12,6 +12,8 @@ use std::{
 
 /// The least time between two changes of the line on a terminal.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Characters of a reason that are shown.
+const REASON: usize = 200;
 /// Clears the line.
 const CLEAR: &str = "\r\u{1b}[2K";
 
@@ -64,7 +66,7 @@ impl<W: Write> Progress<W> {
         let clear = if self.live && self.drawn.take().is_some() { CLEAR } else { "" };
         let about = outcome.checks.first().map_or("", String::as_str);
         let verdict = self.paint.verdict(outcome.verdict);
-        writeln!(self.to, "{clear}{verdict} {} [{about}] {}", outcome.id, visible(&outcome.reason))
+        writeln!(self.to, "{clear}{verdict} {} [{about}] {}", outcome.id, cut(&visible(&outcome.reason), REASON))
     }
 
     fn draw(&mut self, id: &str) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::{VERSION, again, clauses, conclusion, flips, grouped, summary, visible};
+use super::{VERSION, again, clauses, conclusion, cut, flips, grouped, summary, visible};
 use crate::{
     exit::Exit,
     journal::{Direction, Exchange},
@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 const SHOWN: usize = 8;
 /// Characters of a line of hexadecimal or notation that are shown.
 const WIDTH: usize = 400;
+/// Characters of a reason that are shown.
+const REASON: usize = 1_000;
 /// Ids that are named in a group.
 const NAMED: usize = 6;
 
@@ -114,7 +116,7 @@ fn failure(report: &Report, outcome: &Outcome, paint: Paint) -> String {
             _ => line("", &format!("[{id}] (section {section})")),
         }
     }
-    line("found", &visible(&outcome.reason));
+    line("found", &cut(&visible(&outcome.reason), REASON));
     if !outcome.flips.is_empty() {
         line("flipped", &flips(outcome));
     }
@@ -138,10 +140,10 @@ fn message(exchange: &Exchange, line: &mut impl FnMut(&str, &str)) {
     let at = format!("+{:.1} ms", exchange.at.as_secs_f64() * 1_000.0);
     for (index, frame) in exchange.frames.iter().enumerate() {
         if index == 0 {
-            line(&visible(&label), &format!("{at:>10}  {}", cut(&visible(&frame.notation()))));
-            line("", &format!("            {}", cut(&frame.hex())));
+            line(&visible(&label), &format!("{at:>10}  {}", cut(&visible(&frame.notation()), WIDTH)));
+            line("", &format!("            {}", cut(&frame.hex(), WIDTH)));
         } else {
-            line("", &format!("            + {} bytes {}", frame.length, cut(&frame.hex())));
+            line("", &format!("            + {} bytes {}", frame.length, cut(&frame.hex(), WIDTH)));
         }
     }
 }
@@ -187,13 +189,6 @@ fn names(ids: &[&str]) -> String {
     match ids.len().saturating_sub(NAMED) {
         0 => named,
         more => format!("{named} and {more} more"),
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(WIDTH) {
-        None => text.to_owned(),
-        Some((at, _)) => format!("{}…", &text[..at]),
     }
 }
 

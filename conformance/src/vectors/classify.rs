@@ -156,7 +156,6 @@ pub(super) fn without_defaults(request: &Parsed) -> Vec<(String, Value)> {
     let is_default = |key: &str, value: &Value| match (request.op.as_str(), key) {
         (_, "pre") => value.text() == Some("absent"),
         ("list", "tree") => *value == Value::Bool(false),
-        ("list", "after") => value.text() == Some(""),
         ("hash", "off") => value.uint() == Some(0),
         _ => false,
     };

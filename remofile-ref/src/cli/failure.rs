@@ -127,6 +127,8 @@ fn client_exit_code(error: &ClientError) -> u8 {
         }
         ClientError::InDoubt { .. } => exit::NETWORK,
         ClientError::TokenRefused { .. } => exit::REFUSED,
+        ClientError::BadEndpoint(_) | ClientError::BadToken(_) => exit::USAGE,
+        ClientError::BadPath(_) => exit::BAD_NAME,
         ClientError::Busy(_) => exit::BUSY,
         ClientError::NotRemofile { .. } | ClientError::Protocol { .. } => exit::PROTOCOL,
         ClientError::NotVerified { .. } => exit::NOT_VERIFIED,

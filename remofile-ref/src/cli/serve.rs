@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     keys::generate_token,
-    server::FileServer,
+    server::{FileServer, ServeError},
     transport::{Endpoint, EndpointError, ServerPattern, raise_descriptor_limit},
 };
 use remofile_proto::{KeyPair, z85};
@@ -15,8 +15,8 @@ use std::{
     fs,
     io::{self, Write as _},
     net::IpAddr,
+    os::fd::AsFd as _,
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -34,7 +34,12 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
         None => token(&cli.connection)?.unwrap_or_else(generate_token),
     };
     let endpoint = endpoint(&args.bind, args.port)?;
-    let mut server = FileServer::new(&directory, token.clone())
+    let cannot_start = |error: ServeError| Failure::Serve {
+        what: format!("cannot serve '{}' on {endpoint}", args.directory.display()),
+        source: Box::new(error),
+    };
+    let mut server = FileServer::new(&directory, &token)
+        .map_err(cannot_start)?
         .read_only(args.read_only)
         .max_file_size(args.max_size)
         .lease(Duration::from_secs(args.lease))
@@ -45,18 +50,17 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
         server = server.key_pair(keys.clone());
     }
 
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = server.stop_handle();
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
+        stop.as_fd()
+            .try_clone_to_owned()
+            .and_then(|wake| signal_hook::low_level::pipe::register(signal, wake))
             .map_err(|error| Failure::Serve { what: "cannot handle signals".to_owned(), source: Box::new(error) })?;
     }
     if let Err(error) = raise_descriptor_limit() {
         tracing::warn!(%error, "the limit of open descriptors stays as it is");
     }
-    let mut bound = server.bind(&endpoint).map_err(|error| Failure::Serve {
-        what: format!("cannot serve '{}' on {endpoint}", args.directory.display()),
-        source: Box::new(error),
-    })?;
+    let mut bound = server.bind(&endpoint).map_err(cannot_start)?;
 
     let port = bound.local_port().unwrap_or(args.port);
     let mut out = io::stdout().lock();
@@ -70,7 +74,7 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
     out.flush()?;
     drop(out);
 
-    bound.run(&stop).map_err(|error| Failure::Serve { what: "serving ended".to_owned(), source: Box::new(error) })
+    bound.run().map_err(|error| Failure::Serve { what: "serving ended".to_owned(), source: Box::new(error) })
 }
 
 fn endpoint(bind: &str, port: u16) -> Result<Endpoint, Failure> {

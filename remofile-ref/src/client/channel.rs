@@ -11,7 +11,7 @@ use crate::{
     stream::{Event, Patience, Stream},
     transport::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, LinkVerdict,
-        Message, Sent, TransportError, Wake,
+        Message, Sent, Socket, TransportError, Wake,
     },
 };
 use remofile_proto::{
@@ -56,8 +56,10 @@ pub(super) struct Channel {
     unnumbered: Option<u64>,
     /// When the server was last heard.
     heard: Instant,
-    /// Since when there has been no connection.
+    /// Since when there has been no connection; never on a socket whose connection is not watched.
     disconnected: Option<Instant>,
+    /// Since when the socket has taken nothing: all that is seen of a peer that is gone where nothing is watched.
+    full: Option<Instant>,
     is_over: bool,
 }
 
@@ -76,11 +78,23 @@ impl Channel {
         let endpoint_text = endpoint.to_string();
         let keys = Keys::derive(token);
         let socket = connect(endpoint, &keys, &options).map_err(|error| from_transport(error, &endpoint_text))?;
+        Self::begin(socket, endpoint_text, keys, options)
+    }
+
+    /// Says hello over a socket of the embedding program.
+    pub(super) fn over(socket: Socket, token: &Token, mut options: ClientOptions) -> Result<Self, ClientError> {
+        let socket = ClientSocket::adopt(socket).map_err(|error| from_transport(error, "the given socket"))?;
+        options.lockstep |= socket.is_lockstep();
+        Self::begin(socket, "the given socket".to_owned(), Keys::derive(token), options)
+    }
+
+    fn begin(socket: ClientSocket, endpoint: String, keys: Keys, options: ClientOptions) -> Result<Self, ClientError> {
         let started = Instant::now();
         let session = new_session();
+        let disconnected = socket.is_watched().then_some(started);
         let mut channel = Self {
             socket,
-            endpoint: endpoint_text,
+            endpoint,
             stream: Stream::new(Duration::ZERO, session, 1, patience(&options)),
             keys,
             options,
@@ -91,7 +105,8 @@ impl Channel {
             completions: VecDeque::new(),
             unnumbered: None,
             heard: started,
-            disconnected: Some(started),
+            disconnected,
+            full: None,
             is_over: true,
         };
         channel.await_connection()?;
@@ -249,6 +264,9 @@ impl Channel {
         if self.disconnected.is_some_and(|since| since.elapsed() >= self.options.timeout) {
             return Err(self.lost("there was no connection for too long"));
         }
+        if self.full.is_some_and(|since| since.elapsed() >= self.options.timeout) {
+            return Err(self.lost("the socket took nothing for too long"));
+        }
         if due.is_some() && self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
             let event = self.stream.on_timer(self.now());
             self.on_event(event)?;
@@ -274,7 +292,7 @@ impl Channel {
                 self.disconnected.get_or_insert_with(Instant::now);
                 self.stream.on_disconnected();
             }
-            Wake::Event(_) | Wake::Timeout => {}
+            Wake::Event(_) | Wake::Room | Wake::Timeout => {}
         }
         Ok(messages)
     }
@@ -288,8 +306,14 @@ impl Channel {
             let mut frames = vec![Message::new(), Message::from(due.header)];
             frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
             match self.socket.send(frames).map_err(|error| from_transport(error, &self.endpoint))? {
-                Sent::Queued => self.stream.sent(now),
-                Sent::Full(_) => break,
+                Sent::Queued => {
+                    self.full = None;
+                    self.stream.sent(now);
+                }
+                Sent::Full(_) => {
+                    self.full.get_or_insert_with(Instant::now);
+                    break;
+                }
             }
         }
         Ok(())

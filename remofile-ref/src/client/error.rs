@@ -1,12 +1,22 @@
 //! What goes wrong in a client, sorted by what its caller can do about it.
 
-use remofile_proto::{Busy, Code, Refusal};
+use crate::transport::EndpointError;
+use remofile_proto::{Busy, Code, PathError, Refusal, TokenError};
 use std::{io, path::PathBuf, time::Duration};
 
 /// Why a call of a client failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// The text is no endpoint; nothing was opened.
+    #[error("the endpoint is not valid")]
+    BadEndpoint(#[from] EndpointError),
+    /// The text is no token (KEY-1); nothing was opened.
+    #[error("the token is not valid")]
+    BadToken(#[from] TokenError),
+    /// The text is no path (PATH-1); nothing was sent.
+    #[error("the remote path is not valid")]
+    BadPath(#[from] PathError),
     /// Nobody accepts connections at the endpoint.
     #[error("cannot reach '{endpoint}': {reason}")]
     Unreachable {

@@ -25,6 +25,8 @@ fn kind(error: &ClientError) -> ErrorKind {
             ErrorKind::InvalidData
         }
         ClientError::Local { source, .. } => source.kind(),
+        ClientError::BadEndpoint(_) | ClientError::BadToken(_) => ErrorKind::InvalidInput,
+        ClientError::BadPath(_) => ErrorKind::InvalidFilename,
         _ => ErrorKind::Other,
     }
 }

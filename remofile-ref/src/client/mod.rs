@@ -1,6 +1,7 @@
 //! The client: calls that block, over one session that is opened again when it is lost.
 
 mod channel;
+mod connect;
 mod download;
 mod error;
 mod io_error;

@@ -30,15 +30,13 @@ const FIRST_READ: usize = 64 << 10;
 /// ```
 /// use remofile::{ClientOptions, FileClient, FileServer, Path, Precondition, generate_token};
 /// use std::io::{Read, Seek, Write};
-/// use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// # let directory = tempfile::tempdir()?;
 /// let token = generate_token();
-/// let mut server = FileServer::new(&directory, token.clone()).bind(&"127.0.0.1:0".parse()?)?;
-/// let endpoint = format!("127.0.0.1:{}", server.local_port().ok_or("no port")?).parse()?;
-/// let stop = AtomicBool::new(false);
+/// let mut server = FileServer::new(&directory, &token)?.bind("127.0.0.1:0")?;
+/// let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
 /// std::thread::scope(|scope| {
-///     scope.spawn(|| server.run(&stop));
+///     scope.spawn(|| server.run());
 ///     let result = (|| -> Result<(), Box<dyn std::error::Error>> {
 ///         let mut client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
 ///         let mut file = client.create_file(&Path::parse("/notes.txt")?, Precondition::Absent)?;
@@ -50,7 +48,7 @@ const FIRST_READ: usize = 64 << 10;
 ///         file.close()?;
 ///         Ok(client.bye())
 ///     })();
-///     stop.store(true, Ordering::Relaxed);
+///     stop.stop();
 ///     result
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

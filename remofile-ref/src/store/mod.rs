@@ -253,6 +253,13 @@ impl Store {
     }
 }
 
+impl Drop for Store {
+    /// What runs is left as by a cancel: no half of a copy stays behind.
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
 impl Storage for Store {
     fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
         self.cancel();

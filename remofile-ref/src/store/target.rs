@@ -2,7 +2,7 @@
 
 use super::errno::failed;
 use super::jail::{Place, resolve};
-use super::status::{Status, modified_at};
+use super::status::{Status, modified_at, modified_now};
 use remofile_proto::{Code, Entry, Kind, Path, Precondition, Refusal};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{
@@ -38,7 +38,7 @@ pub(super) struct Complete<'a> {
     pub(super) file: BorrowedFd<'a>,
     /// Whether its content is on stable storage.
     pub(super) stable: bool,
-    /// Nanoseconds since the epoch; without it the file keeps the time it has.
+    /// Nanoseconds since the epoch; without it the present.
     pub(super) mtime_ns: Option<i64>,
 }
 
@@ -147,10 +147,9 @@ pub(super) fn foresee(jail: &super::jail::Jail, to: &Path, pre: &Precondition) -
 
 impl Complete<'_> {
     fn set_time(&self) -> Result<(), Refusal> {
-        match self.mtime_ns {
-            Some(mtime_ns) => futimens(self.file, &modified_at(mtime_ns)).map_err(failed("setting the time")),
-            None => Ok(()),
-        }
+        // What was staged has the time of its last append [COMMIT-4].
+        let times = self.mtime_ns.map_or_else(modified_now, modified_at);
+        futimens(self.file, &times).map_err(failed("setting the time"))
     }
 
     /// [DUR-1]: what replaces a file has its content on stable storage first.

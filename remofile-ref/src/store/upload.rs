@@ -7,7 +7,7 @@ use super::durable::Barrier;
 use super::errno::failed;
 use super::job::{Hashing, Job, SYNCED_AT_ONCE, Step, digest};
 use super::staging::{Staging, parse_hex, write_all_at};
-use super::status::{modified_now, now_ns};
+use super::status::{Status, modified_at, modified_now, now_ns};
 use super::target::{Complete, code_of_root, foresee, install, unstable};
 use super::{SLICE, Store, checked_path};
 use crate::effect::{Outcome, Success};
@@ -16,7 +16,7 @@ use remofile_proto::{
     Answer, Code, Detail, Digest, Entry, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
 };
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{fdatasync, fstatvfs, ftruncate, futimens};
+use rustix::fs::{fdatasync, fstat, fstatvfs, ftruncate, futimens};
 use rustix::io::Errno;
 use std::ops::Bound;
 use std::time::{Duration, Instant};
@@ -353,9 +353,10 @@ impl Commit {
         let place = store.jail.place(&upload.path, code_of_root(&self.pre))?;
         let (name, file) = (data_name(self.up), begun.file.as_fd());
         let complete = Complete { staging: staging.as_fd(), name: &name, file, stable: true, mtime_ns: self.mtime_ns };
+        let touched = Status::from(fstat(file).map_err(failed("looking"))?).mtime_ns();
         install(&complete, &place, &self.pre).inspect_err(|_| {
-            // An upload that is kept must not look as old as its source.
-            if let (Some(_), Err(errno)) = (self.mtime_ns, futimens(file, &modified_now())) {
+            // After a restart the age of an upload that is kept comes from its file.
+            if let Err(errno) = futimens(file, &modified_at(touched)) {
                 tracing::warn!(%errno, "the time of a staged file could not be set back");
             }
         })

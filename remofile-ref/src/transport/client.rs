@@ -5,7 +5,7 @@ use super::link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
 use super::{Bounds, ClientSecurity, Context, Endpoint, Message, TransportError};
 use super::{cannot, is_ipv6, monitor, open, poll_ms, require_curve};
 use std::time::{Duration, Instant};
-use zmq::{POLLIN, PollEvents, Socket, SocketEvent, SocketType};
+use zmq::{POLLIN, POLLOUT, PollEvents, Socket, SocketEvent, SocketType};
 
 /// The first pause before another attempt to connect: three failures fit in the time that a refusal may take.
 const RECONNECT_MS: i32 = 100;
@@ -68,6 +68,8 @@ pub enum Wake {
     Readable,
     /// Something happened to the connection.
     Event(LinkEvent),
+    /// What [`ClientSocket::send`] gave back as [`Sent::Full`] can be sent now.
+    Room,
     /// The time is over, or a signal came.
     Timeout,
 }
@@ -92,6 +94,8 @@ pub struct ClientSocket {
     socket: Socket,
     kind: SocketType,
     link: Option<Link>,
+    /// The last message was given back.
+    full: bool,
 }
 
 /// The monitor and the judge of a connection that this module made.
@@ -132,14 +136,15 @@ impl ClientSocket {
             .and_then(|()| secure(&socket, security))
             .map_err(cannot("set a socket option"))?;
         let monitor = monitor::watch(context, &socket, &MEANINGS.map(|(event, _)| event))?;
-        let client = Self { socket, kind, link: Some(Link { monitor, watch }) };
+        let client = Self { socket, kind, link: Some(Link { monitor, watch }), full: false };
         client.socket.connect(&address).map_err(cannot("connect"))?;
         Ok(client)
     }
 
     /// Talks over a socket that the embedding program made, secured and connected: DEALER, REQ or PAIR.
     ///
-    /// Its link is not watched: there are no events and no verdict, and requests may be sent at once.
+    /// Its link is not watched: there are no events and no verdict, and requests may be sent at once. REQ is made
+    /// relaxed and correlated, so that it outlives a request that is not answered; its other options stay as they are.
     ///
     /// # Errors
     /// [`TransportError::NoCurve`]; [`TransportError::SocketType`] for any other kind of socket.
@@ -149,7 +154,14 @@ impl ClientSocket {
         if !matches!(kind, SocketType::DEALER | SocketType::REQ | SocketType::PAIR) {
             return Err(TransportError::SocketType(format!("{kind:?}")));
         }
-        Ok(Self { socket, kind, link: None })
+        relax(&socket, kind).map_err(cannot("relax a REQ socket"))?;
+        Ok(Self { socket, kind, link: None, full: false })
+    }
+
+    /// Whether it has one request at a time, and gives it up where another one is sent: REQ.
+    #[must_use]
+    pub fn is_lockstep(&self) -> bool {
+        self.kind == SocketType::REQ
     }
 
     /// Whether the link is watched; if not, requests may be sent at once.
@@ -158,7 +170,7 @@ impl ClientSocket {
         self.link.is_some()
     }
 
-    /// Waits for a message, an event or the end of `timeout`. Events come before messages.
+    /// Waits for a message, an event, room where there was none, or the end of `timeout`. Events come before messages.
     ///
     /// # Errors
     /// [`TransportError::Link`] once the link is given up; [`TransportError::Zmq`] if libzmq fails.
@@ -171,7 +183,7 @@ impl ClientSocket {
             let now = Instant::now();
             let mut left = deadline.saturating_duration_since(now);
             let mut items = Vec::with_capacity(2);
-            items.push(self.socket.as_poll_item(POLLIN));
+            items.push(self.socket.as_poll_item(if self.full { POLLIN | POLLOUT } else { POLLIN }));
             if let Some(link) = &mut self.link {
                 if let Some(verdict) = link.watch.verdict(now) {
                     return Err(verdict.into());
@@ -184,6 +196,10 @@ impl ClientSocket {
                 Ok(0) if Instant::now() >= deadline => return Ok(Wake::Timeout),
                 Ok(_) if items[0].is_readable() && items.get(1).is_none_or(|monitor| !monitor.is_readable()) => {
                     return Ok(Wake::Readable);
+                }
+                Ok(_) if items[0].is_writable() => {
+                    self.full = false;
+                    return Ok(Wake::Room);
                 }
                 Ok(_) => {}
                 Err(zmq::Error::EINTR) => return Ok(Wake::Timeout),
@@ -221,7 +237,8 @@ impl ClientSocket {
     /// [`TransportError::Zmq`] if libzmq fails.
     pub fn send(&mut self, mut frames: Vec<Message>) -> Result<Sent, TransportError> {
         // Asked first: a frame that libzmq refuses is lost to its sender.
-        if !self.socket.get_events().map_err(cannot("ask for room"))?.contains(PollEvents::POLLOUT) {
+        self.full = !self.socket.get_events().map_err(cannot("ask for room"))?.contains(PollEvents::POLLOUT);
+        if self.full {
             return Ok(Sent::Full(frames));
         }
         if self.kind == SocketType::REQ && frames.first().is_some_and(|delimiter| delimiter.is_empty()) {

@@ -17,22 +17,12 @@ pub(super) enum Received {
 
 /// Takes one message without waiting. libzmq shows a message only when all of its frames have come.
 pub(super) fn receive(socket: &Socket) -> Result<Received, zmq::Error> {
-    let mut frame = Message::new();
-    match take(socket, &mut frame) {
-        Err(zmq::Error::EAGAIN) => return Ok(Received::Nothing),
-        other => other?,
-    }
-    let mut frames = Vec::with_capacity(4);
-    while frame.get_more() {
-        if frames.len() + 1 == MAX_FRAMES {
-            return drop_rest(socket, frame);
-        }
-        let mut next = Message::new();
-        take(socket, &mut next)?;
-        frames.push(std::mem::replace(&mut frame, next));
-    }
-    frames.push(frame);
-    Ok(Received::Message(frames))
+    receive_at_most(socket, MAX_FRAMES)
+}
+
+/// Like [`receive`], for a socket whose messages may be somebody else's: they are whole, whatever they are.
+pub(super) fn receive_whole(socket: &Socket) -> Result<Received, zmq::Error> {
+    receive_at_most(socket, usize::MAX)
 }
 
 /// Sends one message without waiting; the frames become libzmq's, uncopied.
@@ -45,6 +35,25 @@ pub(super) fn send(socket: &Socket, frames: impl IntoIterator<Item = Message>) -
         socket.send(frame, DONTWAIT | more)?;
     }
     Ok(())
+}
+
+fn receive_at_most(socket: &Socket, most: usize) -> Result<Received, zmq::Error> {
+    let mut frame = Message::new();
+    match take(socket, &mut frame) {
+        Err(zmq::Error::EAGAIN) => return Ok(Received::Nothing),
+        other => other?,
+    }
+    let mut frames = Vec::with_capacity(4);
+    while frame.get_more() {
+        if frames.len() + 1 == most {
+            return drop_rest(socket, frame);
+        }
+        let mut next = Message::new();
+        take(socket, &mut next)?;
+        frames.push(std::mem::replace(&mut frame, next));
+    }
+    frames.push(frame);
+    Ok(Received::Message(frames))
 }
 
 fn take(socket: &Socket, frame: &mut Message) -> Result<(), zmq::Error> {
@@ -98,6 +107,13 @@ mod tests {
         let (left, right) = pair();
         send(&left, message(MAX_FRAMES)).unwrap();
         assert!(matches!(receive(&right).unwrap(), Received::Message(frames) if frames.len() == MAX_FRAMES));
+    }
+
+    #[test]
+    fn a_message_of_somebody_else_is_whole() {
+        let (left, right) = pair();
+        send(&left, message(MAX_FRAMES + 1)).unwrap();
+        assert!(matches!(receive_whole(&right).unwrap(), Received::Message(frames) if frames.len() == MAX_FRAMES + 1));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use frames::MAX_FRAMES;
 pub use link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
 pub use security::{ClientSecurity, CurveKey, ServerSecurity};
 pub use server::{ServerPattern, ServerSocket};
-pub use zmq::{Context, Message};
+pub use zmq::{self, Context, Message, Socket};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io;
@@ -138,6 +138,14 @@ pub enum TransportError {
     /// A socket of a type that the protocol is not spoken on was handed over.
     #[error("Remofile is not spoken on a socket of type {0}")]
     SocketType(String),
+    /// A socket was handed over whose send queue would drop replies: [LIMIT-5].
+    #[error("the socket's send queue (ZMQ_SNDHWM) holds {holds} messages, fewer than the window of {window}")]
+    SendQueue {
+        /// What the socket has, in messages.
+        holds: i32,
+        /// What the server is to announce, in messages.
+        window: u16,
+    },
     /// The system refused a resource.
     #[error("cannot {what}")]
     System {

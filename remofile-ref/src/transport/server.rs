@@ -5,8 +5,9 @@ use super::rate::LogRate;
 use super::zap::{self, Gate, Judge};
 use super::{Bounds, Context, Endpoint, Message, ServerSecurity, TransportError};
 use super::{cannot, is_ipv6, monitor, open, poll_ms, require_curve};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
-use zmq::{POLLIN, PollItem, Socket, SocketEvent, SocketType};
+use zmq::{POLLIN, PollEvents, PollItem, Socket, SocketEvent, SocketType};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 64;
@@ -29,14 +30,28 @@ pub enum ServerPattern {
 /// Messages look alike on every kind of socket: routing frames, an empty delimiter, and what follows it. On REP the
 /// delimiter stands first.
 pub struct ServerSocket {
-    socket: Socket,
+    origin: Origin,
     kind: SocketType,
-    /// Absent on sockets of the embedding program.
-    monitor: Option<Socket>,
     /// Absent without CURVE. Dropped after the socket: the door closes before the guard leaves.
     gate: Option<Gate>,
+    /// Ends every wait while it is readable.
+    wake: Option<OwnedFd>,
     strangers: LogRate,
     until_look: u32,
+}
+
+/// Whose the socket is.
+enum Origin {
+    /// It was bound here.
+    Bound(Watched),
+    /// The embedding program made it: then its messages may be that program's too.
+    Adopted(Socket),
+}
+
+/// A socket and the events of its connections.
+struct Watched {
+    socket: Socket,
+    monitor: Socket,
 }
 
 impl ServerSocket {
@@ -60,17 +75,26 @@ impl ServerSocket {
         Self::bind_judged(context, endpoint, pattern, security, bounds, judge)
     }
 
-    /// Serves on a socket that the embedding program made and secured: ROUTER, REP, DEALER or PAIR.
+    /// Serves on a socket that the embedding program made, secured, and bound or connected: ROUTER, REP, DEALER or PAIR.
+    ///
+    /// All its options stay as they are. Its send queue has to hold the replies of a whole `window`: a ROUTER drops what
+    /// does not fit, without a word.
     ///
     /// # Errors
-    /// [`TransportError::NoCurve`]; [`TransportError::SocketType`] for any other kind of socket.
-    pub fn adopt(socket: Socket) -> Result<Self, TransportError> {
+    /// [`TransportError::NoCurve`]; [`TransportError::SocketType`] for any other kind of socket;
+    /// [`TransportError::SendQueue`] where `ZMQ_SNDHWM` is below `window`, but for REP.
+    pub fn adopt(socket: Socket, window: u16) -> Result<Self, TransportError> {
         require_curve()?;
         let kind = socket.get_socket_type().map_err(cannot("ask for the socket's type"))?;
         if !matches!(kind, SocketType::ROUTER | SocketType::REP | SocketType::DEALER | SocketType::PAIR) {
             return Err(TransportError::SocketType(format!("{kind:?}")));
         }
-        Ok(Self::over(socket, kind, None, None))
+        let holds = socket.get_sndhwm().map_err(cannot("ask for the send queue"))?;
+        // [LIMIT-5] 0 is no limit.
+        if kind != SocketType::REP && holds != 0 && holds < i32::from(window) {
+            return Err(TransportError::SendQueue { holds, window });
+        }
+        Ok(Self::over(Origin::Adopted(socket), kind, None))
     }
 
     /// Where the socket listens, with the port that the system chose.
@@ -78,7 +102,7 @@ impl ServerSocket {
     /// # Errors
     /// [`TransportError::Zmq`] or [`TransportError::Endpoint`] if libzmq cannot say.
     pub fn local_endpoint(&self) -> Result<Endpoint, TransportError> {
-        let text = self.socket.get_last_endpoint().map_err(cannot("ask for the endpoint"))?;
+        let text = self.socket().get_last_endpoint().map_err(cannot("ask for the endpoint"))?;
         Ok(text.unwrap_or_default().parse()?)
     }
 
@@ -95,16 +119,54 @@ impl ServerSocket {
         self.kind == SocketType::REP
     }
 
-    /// Takes the next message, waiting for at most `timeout`. `None` when none came, and also when a signal came.
+    /// The socket, for polling it and, on one of the embedding program, for messages that are not Remofile's.
+    #[must_use]
+    pub fn socket(&self) -> &Socket {
+        match &self.origin {
+            Origin::Bound(watched) => &watched.socket,
+            Origin::Adopted(socket) => socket,
+        }
+    }
+
+    /// Gives a socket of the embedding program back; `None` for one that was bound here, which is closed.
+    #[must_use]
+    pub fn into_adopted(self) -> Option<Socket> {
+        match self.origin {
+            Origin::Bound(_) => None,
+            Origin::Adopted(socket) => Some(socket),
+        }
+    }
+
+    /// Ends every wait of [`recv`](Self::recv) while this descriptor is readable.
+    pub fn wake_by(&mut self, descriptor: OwnedFd) {
+        self.wake = Some(descriptor);
+    }
+
+    /// Whether the queue has room for a message; on REP also whether there is something to answer.
     ///
-    /// Messages of more than [`MAX_FRAMES`](super::MAX_FRAMES) frames are dropped.
+    /// # Errors
+    /// [`TransportError::Zmq`] if libzmq cannot say.
+    pub fn can_send(&self) -> Result<bool, TransportError> {
+        let events = self.socket().get_events().map_err(cannot("ask for room"))?;
+        Ok(events.contains(PollEvents::POLLOUT))
+    }
+
+    /// Takes the next message, waiting for at most `timeout`. `None` when none came, and also when a signal came or the
+    /// descriptor of [`wake_by`](Self::wake_by) is readable.
+    ///
+    /// Messages of more than [`MAX_FRAMES`](super::MAX_FRAMES) frames are dropped, but for sockets of the embedding
+    /// program, whose they may be.
     ///
     /// # Errors
     /// [`TransportError::GateLost`] once the ZAP handler has ended; [`TransportError::Zmq`] if libzmq fails.
     pub fn recv(&mut self, timeout: Duration) -> Result<Option<Vec<Message>>, TransportError> {
         let mut deadline = None;
         loop {
-            let received = frames::receive(&self.socket).map_err(cannot("receive"))?;
+            let received = match &self.origin {
+                Origin::Bound(watched) => frames::receive(&watched.socket),
+                Origin::Adopted(socket) => frames::receive_whole(socket),
+            };
+            let received = received.map_err(cannot("receive"))?;
             // Asked after receiving: what came in while the handler was at work was authenticated.
             if !self.is_alive() {
                 return Err(TransportError::GateLost);
@@ -146,7 +208,7 @@ impl ServerSocket {
             let behind = frames.iter().position(|frame| frame.is_empty()).map_or(0, |delimiter| delimiter + 1);
             frames.drain(..behind);
         }
-        match frames::send(&self.socket, frames) {
+        match frames::send(self.socket(), frames) {
             // An embedded ROUTER may be mandatory, an embedded DEALER or PAIR full.
             Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(()),
             other => other.map_err(cannot("send")),
@@ -176,26 +238,34 @@ impl ServerSocket {
         // What a stranger's handshake breaks is seen here; what the ZAP handler refuses is seen there.
         let failures = [SocketEvent::HANDSHAKE_FAILED_NO_DETAIL, SocketEvent::HANDSHAKE_FAILED_PROTOCOL];
         let monitor = monitor::watch(context, &socket, &failures)?;
-        let server = Self::over(socket, kind, Some(monitor), gate);
-        let socket = &server.socket;
+        let server = Self::over(Origin::Bound(Watched { socket, monitor }), kind, gate);
+        let socket = server.socket();
         endpoint.bind_with(|address| socket.set_ipv6(is_ipv6(address)).and_then(|()| socket.bind(address)))?;
         Ok(server)
     }
 
-    fn over(socket: Socket, kind: SocketType, monitor: Option<Socket>, gate: Option<Gate>) -> Self {
-        Self { socket, kind, monitor, gate, strangers: LogRate::default(), until_look: MESSAGES_PER_LOOK }
+    fn over(origin: Origin, kind: SocketType, gate: Option<Gate>) -> Self {
+        Self { origin, kind, gate, wake: None, strangers: LogRate::default(), until_look: MESSAGES_PER_LOOK }
     }
 
-    /// Waits until a message, the monitor or the handler's end wants attention; false after `left` or a signal.
+    fn monitor(&self) -> Option<&Socket> {
+        match &self.origin {
+            Origin::Bound(watched) => Some(&watched.monitor),
+            Origin::Adopted(_) => None,
+        }
+    }
+
+    /// Waits until a message, the monitor or the handler's end wants attention; false after `left`, a signal or a wake.
     fn wait(&mut self, left: Duration) -> Result<bool, TransportError> {
         self.look_at_strangers()?;
         let left = self.strangers.wait(Instant::now()).map_or(left, |line| left.min(line));
-        let mut items = Vec::with_capacity(3);
-        items.push(self.socket.as_poll_item(POLLIN));
-        items.extend(self.monitor.as_ref().map(|monitor| monitor.as_poll_item(POLLIN)));
+        let mut items = Vec::with_capacity(4);
+        items.push(self.socket().as_poll_item(POLLIN));
+        items.extend(self.wake.as_ref().map(|wake| PollItem::from_fd(wake.as_raw_fd(), POLLIN)));
+        items.extend(self.monitor().map(|monitor| monitor.as_poll_item(POLLIN)));
         items.extend(self.gate.as_ref().and_then(Gate::end_fd).map(|fd| PollItem::from_fd(fd, POLLIN)));
         match zmq::poll(&mut items, poll_ms(left)) {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(self.wake.is_none() || items[1].get_revents().is_empty()),
             Err(zmq::Error::EINTR) => Ok(false),
             Err(error) => Err(cannot("wait")(error)),
         }
@@ -204,7 +274,7 @@ impl ServerSocket {
     /// Logs failed handshakes, at a bounded rate.
     fn look_at_strangers(&mut self) -> Result<(), TransportError> {
         self.until_look = MESSAGES_PER_LOOK;
-        let Some(monitor) = &self.monitor else { return Ok(()) };
+        let Origin::Bound(Watched { monitor, .. }) = &self.origin else { return Ok(()) };
         while let Received::Message(_) = frames::receive(monitor).map_err(cannot("read the monitor"))? {
             self.strangers.count();
         }
@@ -215,11 +285,9 @@ impl ServerSocket {
     }
 }
 
-impl Drop for ServerSocket {
+impl Drop for Watched {
     fn drop(&mut self) {
-        if self.monitor.is_some() {
-            monitor::silence(&self.socket);
-        }
+        monitor::silence(&self.socket);
     }
 }
 
@@ -269,6 +337,6 @@ mod tests {
     #[test]
     fn a_socket_of_another_type_is_not_adopted() {
         let socket = Context::new().socket(zmq::PUB).unwrap();
-        assert!(matches!(ServerSocket::adopt(socket), Err(TransportError::SocketType(kind)) if kind == "PUB"));
+        assert!(matches!(ServerSocket::adopt(socket, 1), Err(TransportError::SocketType(kind)) if kind == "PUB"));
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod refused;
+#[path = "../common/skip.rs"]
+mod skip;
 mod strangers;
 mod talk;
 
@@ -10,6 +12,7 @@ use remofile::transport::{
     Bounds, ClientOptions, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent,
     LinkVerdict, Message, Sent, ServerPattern, ServerSecurity, ServerSocket, TransportError, Wake,
 };
+use skip::skip;
 use std::time::{Duration, Instant};
 
 /// No step of a test takes longer, however busy the machine.

@@ -140,8 +140,11 @@ fn make_room(t: &mut Trial) -> Checked {
         let page = t.given(uploads().arg("after", after))?;
         for upload in page.items("uploads")? {
             after = super::id_of(upload.bytes("up")?);
-            if !upload.text("path")?.starts_with(&run) {
-                return not_applicable("the server holds uploads that are not of this run, and could discard them");
+            let path = upload.text("path")?;
+            if !path.starts_with(&run) {
+                return not_applicable(format!(
+                    "an upload for {path:?} is staged that is not of this run, and could go"
+                ));
             }
             t.given(abort(after))?;
         }

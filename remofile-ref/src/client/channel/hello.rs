@@ -67,6 +67,7 @@ impl Channel {
         let window = if self.options.lockstep { 1 } else { welcome.window };
         self.stream = Stream::new(self.now(), self.session, window, patience(&self.options));
         self.heard = Instant::now();
+        self.full = None;
         self.welcome = welcome;
         self.is_over = false;
     }

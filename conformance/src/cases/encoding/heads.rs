@@ -1,0 +1,153 @@
+//! Heads and lengths of the header's own items.
+
+use crate::{
+    case::{Case, must},
+    cbor::head,
+    malformed::{Pieces, Seq, arrays, damaged, long_head, map, refused, text},
+    request::{mkdir, ping, stat},
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = damages();
+    cases.push(
+        must("every-cut-of-a-header-is-bad-message", &["CBOR-10", "CBOR-12", "ENV-18"])
+            .without_directory()
+            .sends("The header of a `stat`, cut off behind each of its bytes from the 23rd")
+            .passes("BAD_MESSAGE to each, with its number as far as that is there; OK to the whole.")
+            .run(|t| {
+                t.next = 1;
+                let (session, next) = (t.session, t.next);
+                let header = stat("/").frames(session, next).remove(0);
+                for length in 23..header.len() {
+                    let seq = if length > 23 { next } else { 0 };
+                    refused(t, &[header[..length].to_vec()], session, seq)?;
+                }
+                t.expect_ok(stat("/")).map(drop)
+            }),
+    );
+    cases.push(
+        must("a-cut-within-the-number-leaves-no-number", &["ENV-18"])
+            .without_directory()
+            .sends("The header of a `stat` with a number of four bytes, cut off within it and behind it")
+            .passes(
+                "BAD_MESSAGE with seq 0 to what ends within the number, and with the number to what ends behind it.",
+            )
+            .run(|t| {
+                let (session, number) = (t.session, 0x0001_0203);
+                let header = stat("/").frames(session, number).remove(0);
+                for length in 23..28 {
+                    refused(t, &[header[..length].to_vec()], session, 0)?;
+                }
+                refused(t, &[header[..28].to_vec()], session, number)?;
+                t.expect_ok(stat("/")).map(drop)
+            }),
+    );
+    cases.push(
+        must("bytes-behind-a-change-keep-it-from-being-made", &["CBOR-9", "ENV-18", "SEQ-7"])
+            .sends("`mkdir` with a byte behind its header, and then without")
+            .passes("BAD_MESSAGE, then OK under the same number: nothing was made before.")
+            .run(|t| {
+                let path = t.path("new");
+                let (session, next) = (t.session, t.next);
+                let mut pieces = Pieces::of(&mkdir(&path), session, next);
+                pieces.behind = vec![0xf5];
+                refused(t, &pieces.frames(), session, next)?;
+                t.expect_ok(mkdir(&path)).map(drop)
+            }),
+    );
+    cases.push(
+        must("bytes-behind-a-ping-are-refused", &["CBOR-9", "ENV-18"])
+            .without_directory()
+            .sends("`ping` with a second header behind its header, in the same frame")
+            .passes("One BAD_MESSAGE with seq 0; OK to the `ping` alone.")
+            .run(|t| {
+                t.control(ping())?;
+                let session = t.session;
+                let header = ping().frames(session, 0).remove(0);
+                refused(t, &[[header.clone(), header].concat()], session, 0)?;
+                t.barrier()?;
+                let more = t.take_unasked().len();
+                t.equal("the number of further replies", more, 0)
+            }),
+    );
+    cases
+}
+
+fn damages() -> Vec<Case> {
+    type Damage = fn(&mut Pieces);
+    let cases: [(&str, &'static [&'static str], &str, Damage); 16] = [
+        ("a-byte-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 behind the array", |p| {
+            p.behind = vec![0]
+        }),
+        ("a-line-feed-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a line feed behind the array", |p| {
+            p.behind = b"\n".to_vec();
+        }),
+        ("null-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "`null` behind the array", |p| {
+            p.behind = vec![0xf6]
+        }),
+        (
+            "an-operation-with-a-long-length",
+            &["CBOR-3", "ENV-18", "SEQ-7"],
+            "the operation's length in two bytes",
+            |p| {
+                p.op = [&long_head(3, 4, 1), &b"stat"[..]].concat();
+            },
+        ),
+        ("an-operation-of-indefinite-length", &["CBOR-4", "ENV-18", "SEQ-7"], "the operation in two chunks", |p| {
+            p.op = b"\x7f\x62st\x62at\xff".to_vec();
+        }),
+        ("an-operation-that-is-not-utf-8", &["CBOR-5", "ENV-18", "SEQ-7"], "an operation that is not UTF-8", |p| {
+            p.op = text(b"st\xff");
+        }),
+        ("an-operation-that-claims-4-gib", &["CBOR-12", "ENV-18", "SEQ-7"], "an operation of 2^32−1 bytes", |p| {
+            p.op = head(3, 0xffff_ffff);
+        }),
+        ("args-with-a-long-count", &["CBOR-3", "ENV-18", "SEQ-7"], "the args' count in two bytes", |p| {
+            p.args = [&long_head(5, 1, 1), &p.args[1..]].concat();
+        }),
+        ("args-with-a-count-of-nine-bytes", &["CBOR-3", "ENV-18", "SEQ-7"], "the args' count in nine bytes", |p| {
+            p.args = [&long_head(5, 1, 8), &p.args[1..]].concat();
+        }),
+        ("args-of-indefinite-length", &["CBOR-4", "ENV-18", "SEQ-7"], "args of indefinite length", |p| {
+            p.args = [&[0xbf], &p.args[1..], &[0xff]].concat();
+        }),
+        (
+            "args-that-claim-a-pair-more",
+            &["CBOR-10", "ENV-18", "SEQ-7"],
+            "args that claim two pairs and have one",
+            |p| {
+                p.args[0] += 1;
+            },
+        ),
+        ("args-that-claim-a-pair-less", &["CBOR-9", "ENV-18", "SEQ-7"], "args that claim no pair and have one", |p| {
+            p.args[0] -= 1;
+        }),
+        ("args-that-claim-a-billion-pairs", &["CBOR-12", "ENV-18", "SEQ-7"], "args that claim 2^30 pairs", |p| {
+            p.args = [&head(5, 1 << 30), &p.args[1..]].concat();
+        }),
+        ("a-path-with-a-long-length", &["CBOR-3", "ENV-18", "SEQ-7"], "the path's length in two bytes", |p| {
+            p.args = map(&[(text(b"path"), [&long_head(3, 1, 1), &b"/"[..]].concat())]);
+        }),
+        ("a-path-that-is-not-utf-8", &["CBOR-5", "ENV-18", "SEQ-7"], "a path that is not UTF-8", |p| {
+            p.args = map(&[(text(b"path"), text(b"/\xff"))]);
+        }),
+        (
+            "args-instead-of-which-there-are-arrays",
+            &["CBOR-8", "ENV-18", "SEQ-7"],
+            "arrays down to level 9 as args",
+            |p| {
+                p.args = arrays(8);
+            },
+        ),
+    ];
+    cases
+        .into_iter()
+        .map(|(name, checks, words, damage)| {
+            must(&format!("{name}-is-bad-message"), checks)
+                .without_directory()
+                .sends(format!("A `stat` with {words}"))
+                .passes("BAD_MESSAGE with its session and number, which is still to be had.")
+                .run(move |t| damaged(t, Seq::Own, damage))
+        })
+        .collect()
+}

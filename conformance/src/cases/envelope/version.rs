@@ -1,0 +1,121 @@
+//! Messages of other versions.
+
+use crate::{
+    case::{Case, must},
+    cbor::{encode, head},
+    code::VERSION,
+    malformed::{Pieces, long_head},
+    request::{ping, put, request, stat},
+    stop::Checked,
+    trial::Trial,
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = ['0', '2', '3', '9']
+        .into_iter()
+        .map(|digit| {
+            must(&format!("a-request-of-version-{digit}-is-told-version"), &["ENV-16", "ENV-12"])
+                .without_directory()
+                .sends(format!("A `stat` with the magic `rmf{digit}`"))
+                .passes("VERSION of `rmf1`, with a session of zeros and seq 0; the number is still to be had.")
+                .run(move |t| told(t, |p| p.magic = encode(&format!("rmf{digit}").into())))
+        })
+        .collect();
+    type Damage = fn(&mut Pieces);
+    let oddities: [(&str, &str, Damage); 9] = [
+        ("a-bare-magic-of-another-version", "the head of the array and the magic alone", |p| {
+            (p.session, p.seq, p.op, p.args) = (vec![], vec![], vec![], vec![]);
+        }),
+        ("garbage-behind-another-magic", "bytes that are no CBOR behind the magic", |p| {
+            (p.session, p.args) = (vec![0xff; 3], vec![0x1c; 30]);
+        }),
+        ("a-short-session-of-another-version", "a session of 8 bytes", |p| p.session = encode(&[7_u8; 8].into())),
+        ("a-session-of-text-of-another-version", "a session that is a text string", |p| {
+            p.session = encode(&"0123456789abcdef".into());
+        }),
+        ("a-text-for-a-number-of-another-version", "a number that is a text string", |p| {
+            p.seq = encode(&"one".into());
+        }),
+        // What looks like a reply does so by its shortest number alone.
+        (
+            "a-reply-of-another-version-with-a-long-number",
+            "the code of a reply behind a number that is not shortest",
+            |p| {
+                (p.seq, p.op) = (long_head(0, 1, 1), head(0, 0));
+            },
+        ),
+        ("a-reply-of-another-version-without-a-code", "nothing behind the number", |p| {
+            (p.op, p.args) = (vec![], vec![]);
+        }),
+        ("a-profile-that-is-broken-in-another-version", "a float among the arguments", |p| {
+            p.args = [&head(5, 1)[..], b"\x61x\xf9\x3c\x00"].concat();
+        }),
+        ("bytes-behind-a-header-of-another-version", "bytes behind the header", |p| p.behind = vec![0; 9]),
+    ];
+    cases.extend(oddities.into_iter().map(|(name, words, damage)| {
+        must(&format!("{name}-is-told-version"), &["ENV-16", "CODE-5"])
+            .without_directory()
+            .sends(format!("A `stat` with the magic `rmf2` and {words}"))
+            .passes("VERSION of `rmf1`, with a session of zeros and seq 0.")
+            .run(move |t| {
+                told(t, |p| {
+                    p.magic = encode(&"rmf2".into());
+                    damage(p);
+                })
+            })
+    }));
+    cases.push(
+        must("version-comes-before-bad-message", &["ENV-16", "CODE-5"])
+            .without_directory()
+            .sends(
+                "Of `rmf2`: a `put` without payload, a `stat` with one, an unknown operation, a `ping` with number 7",
+            )
+            .passes("VERSION to each: what a request of another version may look like is not this version's to say.")
+            .run(|t| {
+                for (request, seq) in [
+                    (request("put").arg("path", "/x"), 1),
+                    (stat("/").payload(*b"payload"), 1),
+                    (request("nonsense"), 1),
+                    (ping(), 7),
+                    (put("/x", vec![0; 100]), 1),
+                ] {
+                    let mut pieces = Pieces::of(&request, t.session, seq);
+                    pieces.magic = encode(&"rmf2".into());
+                    let mut frames = pieces.frames();
+                    frames.extend(request.payload);
+                    version(t, &frames)?;
+                }
+                t.expect_ok(stat("/")).map(drop)
+            }),
+    );
+    cases.push(
+        must("version-is-told-to-anybody", &["ENV-16", "CODE-5"])
+            .without_directory()
+            .sends("A `hello` of `rmf2` with an `auth` that does not fit, from an id without a session")
+            .passes("VERSION, not AUTH, BUSY or NO_SESSION.")
+            .run(|t| {
+                let hello = t.hello_request().arg("auth", [7_u8; 32]);
+                let mut pieces = Pieces::of(&hello, t.id(), 0);
+                pieces.magic = encode(&"rmf2".into());
+                version(t, &pieces.frames())?;
+                t.expect_ok(stat("/")).map(drop)
+            }),
+    );
+    cases
+}
+
+fn told(t: &mut Trial, damage: impl Fn(&mut Pieces)) -> Checked {
+    t.control(stat("/"))?;
+    let mut pieces = Pieces::of(&stat("/"), t.session, t.next);
+    damage(&mut pieces);
+    version(t, &pieces.frames())?;
+    t.expect_ok(stat("/")).map(drop)
+}
+
+fn version(t: &mut Trial, frames: &[Vec<u8>]) -> Checked {
+    t.send_raw(frames, Some(([0; 16], 0)))?;
+    let reply = t.any_reply()?;
+    t.code("a message of another version", &reply, VERSION)?;
+    t.equal("the session of VERSION", reply.session, [0; 16])?;
+    t.equal("the number of VERSION", reply.seq, 0_u64)
+}

@@ -1,0 +1,244 @@
+//! What changes at the same time: directories and files that are exchanged for links, files that grow while they are read.
+
+use super::case;
+use crate::{
+    case::Case,
+    cases::{
+        disk::{Disk, SECRET, harness},
+        files::{all, given_all},
+    },
+    code::{CHANGED, OK},
+    reply::Reply,
+    request::{
+        Request, abort, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch,
+        truncate, write,
+    },
+    stop::{Checked, Stop, failed},
+    trial::Trial,
+};
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::FileExt,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How often each operation is tried against the racer.
+const TRIES: usize = 40;
+
+/// The size of a file that takes a while to be read.
+const LONG: u64 = 96 * 1_048_576;
+
+/// The time between two steps of a file that grows meanwhile.
+const PACE: Duration = Duration::from_micros(200);
+
+const INSIDE: &[u8] = b"inside";
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case("a-directory-that-is-exchanged-for-a-link-leads-nowhere", &["PATH-10", "PATH-11"])
+            .sends("`read`, `hash`, `list`, `copy`, `put`, `mkdir`, `write`, `truncate`, `move` and `remove` through a directory that is exchanged for a link to one outside, over and over")
+            .passes("Whatever the moment gives, but nothing of what is outside is read, listed, made, changed or removed.")
+            .run(|t| {
+                furnish(t)?;
+                let disk = Disk::new(t)?;
+                disk.link(disk.outside("d"), "link")?;
+                let raced = disk.while_exchanging("d", "link", || through(t));
+                raced.and(disk.expect_outside_untouched())
+            }),
+        case("a-file-that-is-exchanged-for-a-link-leads-nowhere", &["PATH-10", "PATH-11"])
+            .sends("`read`, `hash`, `copy`, `write`, `truncate`, `touch` and `put` of a file that is exchanged for a link to one outside, over and over")
+            .passes("Whatever the moment gives, but nothing of the file outside is read or changed.")
+            .run(|t| {
+                furnish(t)?;
+                let disk = Disk::new(t)?;
+                disk.link(disk.outside("secret"), "link")?;
+                let raced = disk.while_exchanging("f", "link", || at(t));
+                raced.and(disk.expect_outside_untouched())
+            }),
+        case("an-upload-is-not-committed-through-an-exchanged-directory", &["PATH-10", "PATH-11", "COMMIT-3"])
+            .sends("`begin`, `append` and `commit` into a directory that is exchanged for a link to one outside, over and over")
+            .passes("Whatever the moment gives, but nothing is made outside.")
+            .run(|t| {
+                furnish(t)?;
+                let disk = Disk::new(t)?;
+                disk.link(disk.outside("d"), "link")?;
+                let raced = disk.while_exchanging("d", "link", || {
+                    let path = t.path("d/new");
+                    for _ in 0..TRIES {
+                        let up = t.id();
+                        let commit = commit(up, b"staged").arg("pre", "any");
+                        all(t, vec![begin(up, &path), append(up, 0, "staged"), commit, abort(up), remove(&path)])?;
+                    }
+                    Ok(())
+                });
+                raced.and(disk.expect_outside_untouched())
+            }),
+        case("a-hash-of-a-file-that-grows-meanwhile-is-changed", &["HASH-2"])
+            .sends("`hash` of a file of 96 MiB that grows on the disk all the while")
+            .passes("CHANGED; or OK with a `len` that the file had for long enough to be read.")
+            .run(|t| {
+                let path = t.file("f", b"")?;
+                let disk = Disk::new(t)?;
+                let file = OpenOptions::new().write(true).open(disk.inside("f")).map_err(harness)?;
+                file.set_len(LONG).map_err(harness)?;
+                let began = Instant::now();
+                t.control(hash(&path))?;
+                let alone = began.elapsed();
+                let (reply, sizes) = while_growing(&file, || t.expect(hash(&path), [OK, CHANGED]))?;
+                if reply.is_ok() {
+                    // A busy machine may have left the growing thread waiting while the server read the whole file.
+                    let stood = how_long(&sizes, reply.uint("len")?);
+                    t.check(stood > alone / 20, format!("the file had that size for {stood:?}, and is read in {alone:?}"))?;
+                }
+                t.control(hash(&path)).map(drop)
+            }),
+        case("a-copy-of-a-file-that-changes-meanwhile-is-no-mixture", &["COPY-3", "REFUSE-1"])
+            .sends("`copy` of a file of 96 MiB in which a number at the start, and then at the end, is raised all the while")
+            .passes("CHANGED and nothing made; or OK and a copy in which the two numbers stood at one moment.")
+            .run(|t| {
+                let (path, to) = (t.file("f", b"")?, t.path("g"));
+                let disk = Disk::new(t)?;
+                let file = OpenOptions::new().write(true).open(disk.inside("f")).map_err(harness)?;
+                let end = LONG;
+                file.write_all_at(&0_u64.to_be_bytes(), end).map_err(harness)?;
+                let done = AtomicBool::new(false);
+                let reply = thread::scope(|scope| {
+                    scope.spawn(|| {
+                        for turn in 1_u64.. {
+                            let raised = [0, end].map(|at| file.write_all_at(&turn.to_be_bytes(), at).is_ok());
+                            if raised != [true; 2] || done.load(Ordering::Relaxed) {
+                                return;
+                            }
+                        }
+                    });
+                    let reply = t.expect(copy(&path, &to), [OK, CHANGED]);
+                    done.store(true, Ordering::Relaxed);
+                    reply
+                })?;
+                if !reply.is_ok() {
+                    return t.expect_absent(&to);
+                }
+                let (first, last) = (number(t, &to, 0)?, number(t, &to, end)?);
+                t.check(
+                    first == last || first == last + 1,
+                    format!("the copy has {first} at the start and {last} at the end, which never stood together"),
+                )
+            }),
+    ]
+}
+
+/// Does something while a file grows by single bytes; gives when it came to each size too.
+fn while_growing(file: &File, work: impl FnOnce() -> Checked<Reply>) -> Checked<(Reply, Vec<(u64, Instant)>)> {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let growing = scope.spawn(|| {
+            let mut sizes = vec![(LONG, Instant::now())];
+            for size in LONG + 1.. {
+                if done.load(Ordering::Relaxed) || file.set_len(size).is_err() {
+                    break;
+                }
+                sizes.push((size, Instant::now()));
+                thread::sleep(PACE);
+            }
+            sizes
+        });
+        let reply = work();
+        done.store(true, Ordering::Relaxed);
+        let sizes = growing.join().map_err(|_| Stop::Harness("the growing thread panicked".into()))?;
+        Ok((reply?, sizes))
+    })
+}
+
+/// How long a file had a size.
+fn how_long(sizes: &[(u64, Instant)], size: u64) -> Duration {
+    let at = sizes.iter().position(|(grown, _)| *grown == size);
+    let Some((_, from)) = at.and_then(|at| sizes.get(at)) else { return Duration::ZERO };
+    let until = at.and_then(|at| sizes.get(at + 1)).map_or_else(Instant::now, |(_, until)| *until);
+    until.duration_since(*from)
+}
+
+fn number(t: &mut Trial, path: &str, off: u64) -> Checked<u64> {
+    let reply = t.given(read(path, off, 8))?;
+    let bytes = reply.payload.as_deref().unwrap_or_default();
+    Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+/// The file `f`, and the directory `d` with the file `secret`.
+fn furnish(t: &mut Trial) -> Checked {
+    let steps = vec![put(&t.path("f"), INSIDE), mkdir(&t.path("d")), put(&t.path("d/secret"), INSIDE)];
+    given_all(t, steps).map(drop)
+}
+
+/// Operations whose path leads through `d`.
+fn through(t: &mut Trial) -> Checked {
+    let [directory, path, new, made, away, seen] =
+        ["d", "d/secret", "d/new", "d/made", "away", "seen"].map(|name| t.path(name));
+    let turn = vec![
+        read(&path, 0, 100),
+        hash(&path),
+        list(&directory),
+        list(&directory).arg("tree", true),
+        copy(&path, &seen).arg("pre", "any"),
+        read(&seen, 0, 100),
+        put(&new, "new").arg("pre", "any"),
+        mkdir(&made),
+        write(&path, 0, "inside"),
+        truncate(&path, 6),
+        touch(&path, 0),
+        put(&path, "inside").arg("pre", "any"),
+        rename(&path, &away),
+        read(&away, 0, 100),
+        stat(&path),
+        remove(&new),
+        remove(&made),
+        remove(&path),
+        put(&path, "inside").arg("pre", "any"),
+        remove(&away),
+    ];
+    race(t, turn)
+}
+
+/// Operations on `f` itself.
+fn at(t: &mut Trial) -> Checked {
+    let [path, seen] = ["f", "seen"].map(|name| t.path(name));
+    let turn = vec![
+        read(&path, 0, 100),
+        hash(&path),
+        copy(&path, &seen).arg("pre", "any"),
+        read(&seen, 0, 100),
+        write(&path, 0, "inside"),
+        truncate(&path, 6),
+        touch(&path, 0),
+        read(&path, 0, 100),
+        write(&path, 0, "i"),
+    ];
+    race(t, turn)
+}
+
+fn race(t: &mut Trial, turn: Vec<Request>) -> Checked {
+    for _ in 0..TRIES {
+        for reply in all(t, turn.clone())? {
+            reveals_nothing(&reply)?;
+        }
+    }
+    Ok(())
+}
+
+fn reveals_nothing(reply: &Reply) -> Checked {
+    if reply.payload.as_deref().is_some_and(|payload| payload.starts_with(&SECRET[..8])) {
+        return failed("what is in a file outside the served directory was read");
+    }
+    if reply.op == "hash" && reply.is_ok() && reply.bytes("hash")? == blake3::hash(SECRET).as_bytes() {
+        return failed("a file outside the served directory was hashed");
+    }
+    let size = reply.entry().and_then(|entry| entry.size());
+    if reply.is_ok() && size.is_ok_and(|size| size == SECRET.len() as u64) {
+        return failed("the entry of a file outside the served directory was told");
+    }
+    if reply.op == "list" && reply.is_ok() && reply.names()?.iter().any(|name| name == "outside") {
+        return failed("a directory outside the served directory was listed");
+    }
+    Ok(())
+}

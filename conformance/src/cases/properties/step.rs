@@ -1,0 +1,246 @@
+//! Operations as they are drawn, written to a file, and read back.
+
+use serde::{Deserialize, Serialize};
+
+/// A sequence that failed, as it is replayed: JSON with `"kind": "operations"`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sequence {
+    pub(super) kind: Kind,
+    pub(super) steps: Vec<Step>,
+}
+
+/// What tells this kind of file from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Operations,
+}
+
+/// One operation. Paths are relative to the directory that the sequence has for itself; content is `len` bytes that
+/// `fill` determines; uploads are known by a small number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Step {
+    Stat {
+        path: String,
+    },
+    List {
+        path: String,
+        tree: bool,
+    },
+    Read {
+        path: String,
+        off: u64,
+        len: u64,
+    },
+    Hash {
+        path: String,
+        off: u64,
+        len: u64,
+    },
+    Mkdir {
+        path: String,
+    },
+    Put {
+        path: String,
+        fill: u8,
+        len: usize,
+        pre: Pre,
+    },
+    Write {
+        path: String,
+        off: u64,
+        fill: u8,
+        len: usize,
+    },
+    Truncate {
+        path: String,
+        size: u64,
+    },
+    Touch {
+        path: String,
+        seconds: i64,
+    },
+    Remove {
+        path: String,
+        etag: Etag,
+    },
+    Move {
+        from: String,
+        to: String,
+        pre: Pre,
+    },
+    Copy {
+        from: String,
+        to: String,
+        pre: Pre,
+    },
+    Begin {
+        up: u8,
+        path: String,
+    },
+    /// At the number of bytes that are staged, moved by `shift`.
+    Append {
+        up: u8,
+        shift: i64,
+        fill: u8,
+        len: usize,
+    },
+    /// With the right size and hash, or with a lie about one.
+    Commit {
+        up: u8,
+        lie: Lie,
+        pre: Pre,
+    },
+    Abort {
+        up: u8,
+    },
+    Uploads,
+    Flush,
+    /// The identical message of an earlier request again, so many back.
+    Again {
+        back: u64,
+    },
+    /// The connection is cut behind the next request, which is sent again over a new one.
+    Cut,
+    /// `bye` and a new session.
+    Session,
+}
+
+/// What a request says has to be at its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Pre {
+    Absent,
+    Any,
+    /// The etag of the file that is there, or of none where there is no file.
+    Present,
+    /// An etag that no file has.
+    Foreign,
+}
+
+/// The etag that a request says its file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Etag {
+    None,
+    Present,
+    Foreign,
+}
+
+/// What a commit gets wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Lie {
+    None,
+    Size,
+    Hash,
+    Both,
+}
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mix {
+    /// Of a hundred steps, how many are about uploads.
+    pub(super) uploads: u64,
+    /// How many send an earlier message again, or cut the connection.
+    pub(super) repeats: u64,
+    /// How many end the session.
+    pub(super) sessions: u64,
+}
+
+/// Where random choices come from (splitmix64): the same for the same seed, everywhere.
+#[derive(Clone, Debug)]
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 up to, and without, the bound, which is not 0.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn of<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
+        let index = usize::try_from(self.below(N as u64)).unwrap_or(0);
+        choices[index]
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+}
+
+impl Step {
+    /// Draws a step. Few names make for many meetings.
+    pub(super) fn draw(random: &mut Random, mix: Mix) -> Self {
+        let kind = random.below(100);
+        if kind < mix.uploads {
+            return Self::draw_upload(random);
+        }
+        if kind < mix.uploads + mix.repeats {
+            return if random.below(3) == 0 { Step::Cut } else { Step::Again { back: random.below(4) } };
+        }
+        if kind < mix.uploads + mix.repeats + mix.sessions {
+            return Step::Session;
+        }
+        let path = path(random);
+        match random.below(20) {
+            0 => Step::Stat { path },
+            1 => Step::List { path, tree: random.below(2) == 0 },
+            2 => Step::Read { path, off: offset(random), len: offset(random) },
+            3 => Step::Hash { path, off: offset(random), len: offset(random) },
+            4..=6 => Step::Mkdir { path },
+            7..=9 => Step::Put { path, fill: random.byte(), len: length(random), pre: pre(random) },
+            10 | 11 => Step::Write { path, off: offset(random), fill: random.byte(), len: length(random) },
+            12 => Step::Truncate { path, size: offset(random) },
+            13 => Step::Touch { path, seconds: i64::from(random.byte()) * 10_000_000 },
+            14 | 15 => Step::Remove { path, etag: random.of([Etag::None, Etag::None, Etag::Present, Etag::Foreign]) },
+            16 | 17 => Step::Move { from: path, to: self::path(random), pre: pre(random) },
+            18 => Step::Copy { from: path, to: self::path(random), pre: pre(random) },
+            _ => Step::Flush,
+        }
+    }
+
+    fn draw_upload(random: &mut Random) -> Self {
+        let up = random.byte() % 3;
+        match random.below(12) {
+            0..=2 => Step::Begin { up, path: path(random) },
+            3..=6 => {
+                Step::Append { up, shift: random.of([0, 0, 0, 0, -1, 1]), fill: random.byte(), len: length(random) }
+            }
+            7..=9 => Step::Commit {
+                up,
+                lie: random.of([Lie::None, Lie::None, Lie::None, Lie::Size, Lie::Hash, Lie::Both]),
+                pre: pre(random),
+            },
+            10 => Step::Abort { up },
+            _ => Step::Uploads,
+        }
+    }
+}
+
+fn path(random: &mut Random) -> String {
+    let depth = random.of([1, 1, 1, 2, 2, 3]);
+    let names: Vec<&str> = (0..depth).map(|_| random.of(["a", "b", "c"])).collect();
+    names.join("/")
+}
+
+fn pre(random: &mut Random) -> Pre {
+    random.of([Pre::Absent, Pre::Any, Pre::Any, Pre::Present, Pre::Foreign])
+}
+
+fn length(random: &mut Random) -> usize {
+    random.of([0, 1, 7, 511, 512, 4_095, 4_096, 9_000])
+}
+
+fn offset(random: &mut Random) -> u64 {
+    random.of([0, 0, 1, 6, 7, 8, 511, 512, 4_096, 10_000])
+}

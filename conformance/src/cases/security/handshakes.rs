@@ -1,0 +1,167 @@
+//! Handshakes that libzmq makes, with the right keys and with wrong ones.
+
+use crate::{
+    case::{Case, Need, must},
+    code::BUSY,
+    link::Credentials,
+    probe::{Attempt, Handshake},
+    request::{ping, stat},
+    stop::{Checked, Stop, failed},
+    trial::Trial,
+};
+use remofile_proto::{KeyPair, Keys, Token};
+use std::time::Instant;
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        must("the-keys-of-the-token-open-the-server", &["KEY-5", "KEY-6", "CURVE-1", "CURVE-2"])
+            .needs(&[Need::Curve])
+            .without_directory()
+            .sends("A handshake with the derived client key and the server's key, and `hello` of a new id")
+            .passes("The handshake succeeds, and BUSY: the keys and `auth` are those of the token.")
+            .run(|t| {
+                let keys = admitted(t)?;
+                let (handshake, attempt) = attempt(t, Some(&keys))?;
+                t.equal("the handshake", handshake, Handshake::Succeeded)?;
+                drop(attempt);
+                let mut other = t.stranger()?;
+                let hello = other.hello_request();
+                other.expect(hello, BUSY)?;
+                t.expect_ok(stat("/")).map(drop)
+            }),
+    ];
+    type Wrong = fn(&Trial, Credentials) -> Checked<Credentials>;
+    let clients: [(&str, &str, Wrong); 5] = [
+        ("another-client-key", "a random client key", |_, keys| client(keys, KeyPair::from_secret(random()))),
+        ("the-client-key-of-another-token", "the client key that another token gives", |t, keys| {
+            let other = Keys::derive(&another(t)?).client;
+            client(keys, KeyPair::from_secret(*other.secret()))
+        }),
+        // The pair that a server mistakes for the client's when it takes the wrong one of its three.
+        ("the-servers-own-key-as-client-key", "the pair derived as the server's as the client's key", |t, keys| {
+            let server = Keys::derive(&t.environment.target.borrow().token).server;
+            client(keys, KeyPair::from_secret(*server.secret()))
+        }),
+        ("a-client-key-of-zeros", "a key of zeros as the client's secret key", |_, keys| {
+            client(keys, KeyPair::from_secret([0; 32]))
+        }),
+        (
+            "a-key-that-begins-like-the-clients",
+            "a client key whose public half begins with the same byte",
+            |_, keys| {
+                let first = keys.public[0];
+                let alike =
+                    std::iter::repeat_with(|| KeyPair::from_secret(random())).find(|pair| pair.public()[0] == first);
+                client(keys, alike.ok_or_else(|| Stop::Harness("no key was drawn".into()))?)
+            },
+        ),
+    ];
+    cases.extend(clients.into_iter().map(|(name, words, wrong)| {
+        must(&format!("{name}-is-refused"), &["CURVE-2", "CURVE-8", "CURVE-3"])
+            .needs(&[Need::Curve])
+            .without_directory()
+            .sends(format!(
+                "A handshake with the right server key and {words}, and a `hello` that is right but for that"
+            ))
+            .passes("The handshake is refused with status 400, nothing is answered, and the right key is admitted.")
+            .run(move |t| {
+                let right = admitted(t)?;
+                let keys = wrong(t, right)?;
+                let (handshake, attempt) = attempt(t, Some(&keys))?;
+                nothing_answered(t, &attempt)?;
+                match handshake {
+                    Handshake::Refused(400) => {}
+                    Handshake::Refused(status) => return failed(format!("refused with status {status}, not 400")),
+                    Handshake::Succeeded => return failed("a client with another key was admitted"),
+                    other => {
+                        return failed(format!("the handshake was not refused with status 400 but ended as {other:?}"));
+                    }
+                }
+                twin(t)
+            })
+    }));
+    cases.push(
+        must("another-server-key-is-not-proved", &["CURVE-1", "KEY-5"])
+            .needs(&[Need::Curve])
+            .without_directory()
+            .sends("A handshake in which the client expects another server key, and a `hello`")
+            .passes("No handshake succeeds and nothing is answered; with the right key both do.")
+            .run(|t| {
+                let mut keys = admitted(t)?;
+                keys.server = *KeyPair::from_secret(random()).public();
+                unsuccessful(t, Some(&keys), "a server that does not hold the secret key that its client expects")
+            }),
+    );
+    cases.push(
+        must("a-client-without-curve-is-not-served", &["CURVE-1", "CURVE-5"])
+            .needs(&[Need::Curve])
+            .without_directory()
+            .sends("A handshake with the mechanism NULL, and a `hello`")
+            .passes("No handshake succeeds and nothing is answered; with CURVE both do.")
+            .run(|t| unsuccessful(t, None, "a client without CURVE")),
+    );
+    cases
+}
+
+/// A handshake that may end in any way but success.
+fn unsuccessful(t: &mut Trial, keys: Option<&Credentials>, who: &str) -> Checked {
+    let (handshake, attempt) = attempt(t, keys)?;
+    t.check(handshake != Handshake::Succeeded, format!("the handshake succeeded: {who}"))?;
+    nothing_answered(t, &attempt)?;
+    twin(t)
+}
+
+/// The same with the right keys, and the session that is held meanwhile.
+pub(super) fn twin(t: &mut Trial) -> Checked {
+    let keys = admitted(t)?;
+    let (handshake, _attempt) = attempt(t, Some(&keys))?;
+    if handshake != Handshake::Succeeded {
+        return Err(Stop::Untestable(format!(
+            "the positive control failed: with the right keys it ended as {handshake:?}"
+        )));
+    }
+    t.expect_ok(ping())?;
+    t.expect_ok(stat("/")).map(drop)
+}
+
+/// A handshake up to its end, with a `hello` that is sent as soon as it can be.
+fn attempt(t: &Trial, keys: Option<&Credentials>) -> Checked<(Handshake, Attempt)> {
+    let endpoint = t.environment.target.borrow().endpoint.clone();
+    let session = t.id();
+    let auth = t.environment.target.borrow().auth(session);
+    let hello = t.hello_request().arg("auth", auth).frames(session, 0);
+    let attempt = Attempt::begin(&t.environment.context, &endpoint, keys).map_err(broken)?;
+    attempt.send(&hello).map_err(broken)?;
+    let handshake = attempt.outcome(Instant::now() + t.environment.patience.get().answer).map_err(broken)?;
+    if handshake == Handshake::NoConnection {
+        return Err(Stop::Silent("no TCP connection came about".into()));
+    }
+    Ok((handshake, attempt))
+}
+
+fn nothing_answered(t: &Trial, attempt: &Attempt) -> Checked {
+    let came = attempt.received().map_err(broken)?;
+    t.check(came.is_none(), "a client that was to be refused got an answer")
+}
+
+fn admitted(t: &Trial) -> Checked<Credentials> {
+    let credentials = t.environment.target.borrow().credentials();
+    credentials.ok_or_else(|| Stop::Harness("the case does not say that it needs CURVE".into()))
+}
+
+fn client(keys: Credentials, pair: KeyPair) -> Checked<Credentials> {
+    Ok(Credentials { public: *pair.public(), secret: *pair.secret(), ..keys })
+}
+
+fn another(t: &Trial) -> Checked<Token> {
+    Token::from_random_bytes(t.id()).map_err(|error| Stop::Harness(error.to_string()))
+}
+
+fn random() -> [u8; 32] {
+    let (one, other) = (crate::environment::random_id(), crate::environment::random_id());
+    [one, other].concat().try_into().expect("two ids have 32 bytes")
+}
+
+fn broken(error: zmq::Error) -> Stop {
+    Stop::Harness(format!("a socket broke: {error}"))
+}
