@@ -134,7 +134,7 @@ pub(super) fn cases() -> Vec<Case> {
 const RENEWING: &[Sending] = &[
     ("ping", |t| t.expect_ok(ping()).map(drop)),
     ("hello of the holder", |t| t.peer.expect_ok(t.hello_request()).map(drop)),
-    ("a request that is answered OK", |t| t.peer.expect_ok(stat(&t.directory().to_owned())).map(drop)),
+    ("a request that is answered OK", |t| t.peer.expect_ok(stat(t.directory())).map(drop)),
     ("a request that is refused", |t| t.peer.expect(stat(&t.path("nothing")), NOT_FOUND).map(drop)),
     ("a request with an unknown operation", |t| t.expect(request("frobnicate"), BAD_OP).map(drop)),
     ("a request that is sent again", |t| {

@@ -40,7 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("the length", reply.uint("len")?, length)?;
                 t.equal_bytes("the hash", reply.bytes("hash")?, &hash_of_zeros(length))?;
                 expect_remembered(t, &reply)?;
-                t.peer.expect_ok(stat(&t.directory().to_owned())).map(drop)
+                t.peer.expect_ok(stat(t.directory())).map(drop)
             }),
         must("a-reply-is-remembered-when-nobody-polled-for-it", &["SEQ-14", "SEQ-12"])
             .needs(&[Need::Window(2)])

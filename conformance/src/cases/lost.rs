@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     case::{Case, Need, must, should},
-    code::{BUSY, OK, SEQ},
+    code::{BUSY, OK, PENDING, SEQ},
     link::Link,
     relay::{Relay, Way},
     reply::Reply,
@@ -42,6 +42,25 @@ fn lost_replies() -> Vec<Case> {
                 t.send_as(seq, &request)?;
                 let reply = t.expect_reply(seq, OK)?;
                 expect_remembered(t, &reply)
+            })),
+        must("a-request-sent-again-while-its-reply-is-on-the-way-is-executed-once", &["SEQ-3", "ENV-8"])
+            .sends("`mkdir` over a connection that takes 40 ms more each way, and twice again before there is a reply")
+            .passes("OK three times, the same byte for byte.")
+            .run(relayed(|t, relay| {
+                relay.delay(Duration::from_millis(40));
+                let request = mkdir(&t.path("d"));
+                let seq = t.send(&request)?;
+                t.resend(seq)?;
+                t.resend(seq)?;
+                let first = t.expect_reply(seq, OK)?;
+                for _ in 0..2 {
+                    let again = t.first_reply(seq)?;
+                    // A server may answer an older one of several that wait with PENDING [SEQ-27].
+                    if again.code != PENDING {
+                        t.equal_bytes("the reply", &again.frames[0], &first.frames[0])?;
+                    }
+                }
+                Ok(())
             })),
         must("removals-and-moves-whose-replies-were-lost-are-not-executed-again", &["SEQ-3", "SEQ-9"])
             .needs(&[Need::Window(3)])

@@ -157,7 +157,7 @@ fn consumed() -> Vec<Case> {
                 t.expect_ok(ping())?;
                 t.expect(ping().arg("x", true), BAD_ARGS)?;
                 t.peer.expect_ok(t.peer.hello_request())?;
-                t.peer.expect_ok(stat(&t.directory().to_owned())).map(drop)
+                t.peer.expect_ok(stat(t.directory())).map(drop)
             }),
     ]
 }

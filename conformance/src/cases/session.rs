@@ -105,7 +105,7 @@ fn busy() -> Vec<Case> {
                 let mut other = t.stranger()?;
                 other.expect(forged(&other).arg("take", t.session), AUTH)?;
                 t.expect_ok(ping())?;
-                t.peer.expect_ok(stat(&t.directory().to_owned())).map(drop)
+                t.peer.expect_ok(stat(t.directory())).map(drop)
             }),
         must("a-wrong-auth-is-refused-to-the-holder-too", &["SES-3"])
             .sends("`hello` of the holder's id with a wrong `auth`")
