@@ -3,7 +3,7 @@
 //! ```console
 //! $ cargo run --example remote_zip
 //! member 20 of 40: 262144 bytes, as they were
-//! 589824 of 10490942 bytes of the archive were transferred
+//! 330916 of 10492808 bytes of the archive were transferred
 //! ```
 
 use remofile::{ClientOptions, FileServer, Path, generate_token};

@@ -42,7 +42,7 @@ fn a_file_goes_into_a_directory_under_its_own_name() {
     let mut client = server.client();
     let done = client.upload(server.local("ubuntu.iso"), "/").unwrap();
     assert_eq!((done.files, done.bytes, done.transferred), (1, 8, 8));
-    client.upload(server.local("ubuntu.iso"), &path("/images")).unwrap();
+    client.upload(server.local("ubuntu.iso"), path("/images")).unwrap();
     assert_eq!(fs::read(server.served("ubuntu.iso")).unwrap(), b"an image");
     assert_eq!(fs::read(server.served("images/ubuntu.iso")).unwrap(), b"an image");
     assert_eq!(client.upload(server.local("ubuntu.iso"), "/").unwrap().unchanged, 1);
