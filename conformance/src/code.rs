@@ -8,7 +8,8 @@ pub(crate) struct Code(pub(crate) u64);
 
 macro_rules! codes {
     ($($name:ident = $number:literal, [$($key:literal),*];)*) => {
-        $(pub(crate) const $name: Code = Code($number);)*
+        $(#[allow(dead_code, reason = "the table is the specification's, whole")]
+        pub(crate) const $name: Code = Code($number);)*
 
         impl Code {
             /// The name, for a code that version 1 has.

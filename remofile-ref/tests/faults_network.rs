@@ -54,13 +54,10 @@ fn a_client_that_is_killed_frees_the_session_within_its_lease() {
     fs::create_dir(&served).unwrap();
     let source = make_file(&around.path().join("source"), 16 << 20, 1);
     let lease = Duration::from_secs(2);
-    let mut server = FileServer::new(&served, token()).lease(lease).bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut server = FileServer::new(&served, token()).unwrap().lease(lease).bind("127.0.0.1:0").unwrap();
     let address = format!("127.0.0.1:{}", server.local_port().unwrap()).parse().unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let serving = thread::spawn({
-        let stop = Arc::clone(&stop);
-        move || server.run(&stop).unwrap()
-    });
+    let stop = server.stop_handle();
+    let serving = thread::spawn(move || server.run().unwrap());
     let relay = Relay::start(address, Cuts { hold_at: 6 << 20, ..Cuts::NONE });
     let command = |through: std::net::SocketAddr, wait: &str| {
         let mut command = remofile();
@@ -78,7 +75,7 @@ fn a_client_that_is_killed_frees_the_session_within_its_lease() {
     // Waiting is enough: nobody has to take anything.
     run(&mut command(address, "50")).success().says("resumed");
     assert!(fs::read(served.join("source")).unwrap() == content(16 << 20, 1), "the content differs");
-    stop.store(true, Ordering::Relaxed);
+    stop.stop();
     serving.join().unwrap();
 }
 

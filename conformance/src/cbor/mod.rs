@@ -3,12 +3,12 @@
 mod reader;
 mod writer;
 
-pub(crate) use reader::{Broken, read};
+pub(crate) use reader::read;
 pub(crate) use writer::{encode, head};
 
 use std::fmt;
 
-/// A data item of the profile (spec section 4), or bytes that stand in for one.
+/// A data item of the profile (spec section 4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     /// −2^63 to 2^63−1.
@@ -19,8 +19,6 @@ pub(crate) enum Value {
     /// In the order of the encoding where it was read; in any order where it is to be written.
     Map(Vec<(String, Value)>),
     Bool(bool),
-    /// Written as it stands: for what no encoder would write.
-    Raw(Vec<u8>),
 }
 
 impl Value {
@@ -85,7 +83,6 @@ impl fmt::Display for Value {
             Value::Bytes(bytes) => write!(f, "h'{}'", hex(bytes)),
             Value::Text(text) => write!(f, "{text:?}"),
             Value::Bool(value) => write!(f, "{value}"),
-            Value::Raw(bytes) => write!(f, "<<{}>>", hex(bytes)),
             Value::Array(items) => {
                 f.write_str("[")?;
                 for (index, item) in items.iter().enumerate() {
@@ -105,7 +102,7 @@ impl fmt::Display for Value {
 }
 
 impl From<u64> for Value {
-    /// Saturates: numbers above 2^63−1 are outside the profile and are written with [`Value::Raw`].
+    /// Saturates: numbers above 2^63−1 are outside the profile.
     fn from(number: u64) -> Self {
         Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }

@@ -49,7 +49,6 @@ fn write(value: &Value, out: &mut Vec<u8>) {
             }
         }
         Value::Bool(value) => out.push(if *value { 0xf5 } else { 0xf4 }),
-        Value::Raw(bytes) => out.extend(bytes),
     }
 }
 

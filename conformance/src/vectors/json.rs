@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 pub(super) fn of(value: &Value) -> Json {
     match value {
         Value::Int(number) => (*number).into(),
-        Value::Bytes(bytes) | Value::Raw(bytes) => hex(bytes).into(),
+        Value::Bytes(bytes) => hex(bytes).into(),
         Value::Text(text) => text.clone().into(),
         Value::Bool(value) => (*value).into(),
         Value::Array(items) => items.iter().map(of).collect(),

@@ -59,7 +59,7 @@ impl Peer {
             match self.socket.poll(DEADLINE).unwrap() {
                 Wake::Event(event) if event == awaited => return,
                 Wake::Readable => drop(self.socket.recv().unwrap()),
-                Wake::Event(_) | Wake::Timeout => {}
+                Wake::Event(_) | Wake::Timeout | Wake::Room => {}
             }
         }
         panic!("{awaited:?} did not come");

@@ -1,6 +1,6 @@
 //! Target rules that only somebody at the server's disk can set up or see.
 
-use super::{MAKERS, NEW, OLD, maker};
+use super::{MAKERS, OLD, maker};
 use crate::{
     case::{Case, Need, must},
     code::{EXISTS, UNSUPPORTED_KIND},
