@@ -16,7 +16,7 @@ variant() {
     shift 2
     echo "-- $name"
     "$conformance" run --strict --no-color --spawn "exec '$remofile' run $flags {root} {port} {token}" \
-        --format terminal --format json --output - --output "$reports/$name.json" "$@"
+        --output "$reports/$name.json" "$@"
     # Evidence is a sentence, and nothing is left out for want of an option.
     python3 - "$reports/$name.json" <<'PYTHON'
 import json, sys

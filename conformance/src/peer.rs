@@ -212,12 +212,12 @@ impl Peer {
 
     /// A step that the check builds upon: anything but OK makes the case untestable.
     pub(crate) fn given(&mut self, request: Request) -> Checked<Reply> {
-        self.expect_ok(request).map_err(|stop| stop.as_prerequisite("a step that the check builds upon"))
+        self.expect_ok(request).map_err(|stop| stop.into_prerequisite("a step that the check builds upon"))
     }
 
     /// The positive control of a refusal, which differs from it in one thing: it has to be OK.
     pub(crate) fn control(&mut self, request: Request) -> Checked<Reply> {
-        self.expect_ok(request).map_err(|stop| stop.as_prerequisite("the positive control"))
+        self.expect_ok(request).map_err(|stop| stop.into_prerequisite("the positive control"))
     }
 
     /// The check itself: the answer has to be OK.

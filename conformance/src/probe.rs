@@ -68,10 +68,14 @@ impl Attempt {
         Ok(Self { socket, monitor })
     }
 
-    /// Sends frames behind a delimiter, as soon as the handshake lets them through.
+    /// Sends frames behind a delimiter, as soon as the handshake lets them through. A handshake that has failed already
+    /// leaves nothing to send them on, and they are dropped: [`Attempt::outcome`] tells.
     pub(crate) fn send(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
         let delimited = std::iter::once(&[][..]).chain(frames.iter().map(Vec::as_slice));
-        self.socket.send_multipart(delimited, zmq::DONTWAIT)
+        match self.socket.send_multipart(delimited, zmq::DONTWAIT) {
+            Err(zmq::Error::EAGAIN) => Ok(()),
+            other => other,
+        }
     }
 
     /// A message that has come.
@@ -110,7 +114,10 @@ impl Attempt {
                 Err(zmq::Error::EINTR) => continue,
                 Err(error) => return Err(error),
             }
-            let frames = self.monitor.recv_multipart(zmq::DONTWAIT)?;
+            let frames = match self.monitor.recv_multipart(zmq::DONTWAIT) {
+                Err(zmq::Error::EAGAIN) => continue,
+                other => other?,
+            };
             // An event is 16 bits of kind and 32 of value, in the machine's order.
             if let Some([k0, k1, v0, v1, v2, v3]) = frames.first().map(Vec::as_slice) {
                 let event = SocketEvent::from_raw(u16::from_ne_bytes([*k0, *k1]));

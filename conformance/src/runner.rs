@@ -194,7 +194,7 @@ impl<'a> Runner<'a> {
                 self.peer = fine.then_some(peer);
                 result.err()
             }
-            Err(stop) => Some(stop.as_prerequisite("opening a session for the case")),
+            Err(stop) => Some(stop.into_prerequisite("opening a session for the case")),
         };
         let gone = matches!(stop, Some(Stop::Silent(_) | Stop::Untestable(_))) && !self.is_alive();
         if gone {

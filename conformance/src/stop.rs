@@ -31,7 +31,7 @@ impl Stop {
     }
 
     /// The same where a step that is not the check itself failed.
-    pub(crate) fn as_prerequisite(self, role: &str) -> Stop {
+    pub(crate) fn into_prerequisite(self, role: &str) -> Stop {
         match self {
             Stop::Failed(text) => Stop::Untestable(format!("{role} failed: {text}")),
             other => other,

@@ -73,7 +73,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let path = t.path("d");
                 let far = t.next + 1_000;
                 t.send_as(far, &mkdir(&path))?;
-                t.expect_reply(far, SEQ).map_err(|stop| stop.as_prerequisite("the control"))?;
+                t.expect_reply(far, SEQ).map_err(|stop| stop.into_prerequisite("the control"))?;
                 t.given(bye())?;
                 for seq in [t.next, far] {
                     t.send_as(seq, &mkdir(&path))?;

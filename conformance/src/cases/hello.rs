@@ -59,7 +59,7 @@ fn authentication() -> Vec<Case> {
                 let stolen = t.environment.target.borrow().auth(t.session);
                 as_another(t, |t| {
                     let hello = t.hello_request();
-                    t.expect(hello.clone(), BUSY).map_err(|stop| stop.as_prerequisite("the control"))?;
+                    t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
                     t.expect(hello.arg("auth", stolen), AUTH)
                 })?;
                 t.expect_ok(stat("/")).map(drop)
@@ -73,7 +73,7 @@ fn authentication() -> Vec<Case> {
                 let token = t.environment.target.borrow().token.reveal().as_bytes().to_vec();
                 as_another(t, |t| {
                     let hello = t.hello_request();
-                    t.expect(hello.clone(), BUSY).map_err(|stop| stop.as_prerequisite("the control"))?;
+                    t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
                     for request in [hello.clone(), hello.arg("take", held)] {
                         let reply = t.expect(request.arg("auth", [7_u8; 32]), AUTH)?;
                         for secret in ["client", "session", "idle_ms"] {
@@ -98,7 +98,7 @@ fn authentication() -> Vec<Case> {
                 t.open()?;
                 let (session, next) = (t.session, t.next);
                 t.session = ended;
-                t.expect(hello.clone(), NO_SESSION).map_err(|stop| stop.as_prerequisite("the control"))?;
+                t.expect(hello.clone(), NO_SESSION).map_err(|stop| stop.into_prerequisite("the control"))?;
                 t.expect(hello.arg("auth", [7_u8; 32]), AUTH)?;
                 (t.session, t.next) = (session, next);
                 t.expect_ok(stat("/")).map(drop)

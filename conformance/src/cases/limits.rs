@@ -69,7 +69,7 @@ fn headers() -> Vec<Case> {
             .run(move |t| {
                 let (length, session) = (header(t)?, t.session);
                 let fits = filled(&stat("/"), session, t.next, length);
-                t.expect(fits, BAD_ARGS).map_err(|stop| stop.as_prerequisite("the control"))?;
+                t.expect(fits, BAD_ARGS).map_err(|stop| stop.into_prerequisite("the control"))?;
                 let next = t.next;
                 let long = filled(&stat("/"), session, next, length + more).frames(session, next);
                 refused(t, &long, session, next)?;
@@ -234,7 +234,7 @@ fn long_listing(t: &mut Trial) -> Checked {
         let requests: Vec<Request> = some.iter().map(|name| put(&t.path(name), *b"")).collect();
         let sent: Vec<u64> = requests.iter().map(|request| t.send(request)).collect::<Result<_, _>>()?;
         for seq in sent {
-            t.expect_reply(seq, OK).map_err(|stop| stop.as_prerequisite("a step that the check builds upon"))?;
+            t.expect_reply(seq, OK).map_err(|stop| stop.into_prerequisite("a step that the check builds upon"))?;
         }
     }
     wanted.extend(names);

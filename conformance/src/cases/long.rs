@@ -245,7 +245,7 @@ pub(super) fn start_endless(t: &mut Trial) -> Checked<(u64, Request)> {
     let request = endless(t)?;
     let seq = t.send(&request)?;
     let first = t.first_reply(seq)?;
-    t.code("a hash that takes long", &first, PENDING).map_err(|stop| stop.as_prerequisite("PENDING"))?;
+    t.code("a hash that takes long", &first, PENDING).map_err(|stop| stop.into_prerequisite("PENDING"))?;
     Ok((seq, request))
 }
 

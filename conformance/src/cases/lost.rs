@@ -205,7 +205,7 @@ fn relayed(run: impl Fn(&mut Trial, &Relay) -> Checked) -> impl Fn(&mut Trial) -
         let relay = Relay::to(&t.environment.target.borrow())?;
         anew(t, &relay)?;
         // The connection is there, handshake and all, when this is answered.
-        t.expect_ok(ping()).map_err(|stop| stop.as_prerequisite("ping through a relay"))?;
+        t.expect_ok(ping()).map_err(|stop| stop.into_prerequisite("ping through a relay"))?;
         let checked = run(t, &relay);
         t.reconnect()?;
         checked

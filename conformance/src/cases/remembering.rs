@@ -336,7 +336,7 @@ fn a_window_of_sizes(t: &mut Trial, more: u64) -> Checked<Vec<crate::reply::Repl
     replies
         .iter()
         .try_for_each(|reply| t.code("truncate", reply, OK))
-        .map_err(|stop| stop.as_prerequisite("truncate"))?;
+        .map_err(|stop| stop.into_prerequisite("truncate"))?;
     Ok(replies)
 }
 

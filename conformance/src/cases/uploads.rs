@@ -83,7 +83,7 @@ fn listed(t: &mut Trial, up: [u8; 16]) -> Checked<Option<Entry>> {
 /// A new session in the place of this one.
 fn new_session(t: &mut Trial) -> Checked {
     t.close()?;
-    t.open().map(drop).map_err(|stop| stop.as_prerequisite("a new session"))
+    t.open().map(drop).map_err(|stop| stop.into_prerequisite("a new session"))
 }
 
 fn id_of(up: &[u8]) -> [u8; 16] {

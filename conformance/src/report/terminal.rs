@@ -76,7 +76,7 @@ fn heading(report: &Report, paint: Paint) -> String {
     let mut text = format!(
         "{} {VERSION}: {}, seed {}, round trip {:.1} ms{again}\n",
         paint.on(BOLD, "conformance"),
-        visible(&report.server),
+        if report.server.is_empty() { "a server of its own".into() } else { visible(&report.server) },
         report.seed,
         report.round_trip.as_secs_f64() * 1_000.0
     );

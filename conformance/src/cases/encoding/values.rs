@@ -276,7 +276,7 @@ fn requirements(first: &'static str) -> &'static [&'static str] {
 }
 
 fn control(stop: Stop) -> Stop {
-    stop.as_prerequisite("the control")
+    stop.into_prerequisite("the control")
 }
 
 fn spaced(name: &str) -> String {

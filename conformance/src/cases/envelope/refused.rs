@@ -178,7 +178,7 @@ fn numbers() -> Vec<Case> {
             .run(|t| {
                 as_another(t, |t| {
                     t.next = 5;
-                    t.expect(stat("/"), NO_SESSION).map_err(|stop| stop.as_prerequisite("the control"))?;
+                    t.expect(stat("/"), NO_SESSION).map_err(|stop| stop.into_prerequisite("the control"))?;
                     let session = t.session;
                     let mut pieces = Pieces::of(&stat("/"), session, 5);
                     pieces.behind = vec![0];

@@ -58,7 +58,7 @@ fn refused() -> Vec<Case> {
                     t.control(own.clone())?;
                     as_another(t, |t| {
                         let hello = t.hello_request();
-                        t.expect(hello.clone(), BUSY).map_err(|stop| stop.as_prerequisite("the control"))?;
+                        t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
                         t.expect(change(hello), BAD_ARGS)
                     })?;
                     t.expect(change(own), BAD_ARGS)?;

@@ -42,7 +42,7 @@ fn paths() -> Vec<Case> {
                 // 16 names of 85 letters and a slash: 16 × 256 bytes.
                 let fits = format!("/{}", "€".repeat(85)).repeat(16);
                 t.equal("the length of the path", fits.len(), PATH)?;
-                t.expect(stat(&fits), NOT_FOUND).map_err(|stop| stop.as_prerequisite("the control"))?;
+                t.expect(stat(&fits), NOT_FOUND).map_err(|stop| stop.into_prerequisite("the control"))?;
                 t.expect(stat(&format!("{fits}x")), LIMIT)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
@@ -86,7 +86,7 @@ fn paths() -> Vec<Case> {
                 for (letter, fits) in [("ä", 127), ("€", 85)] {
                     let name = letter.repeat(fits);
                     let (fits, longer) = (t.path(&name), t.path(&format!("{name}{letter}")));
-                    t.expect(stat(&fits), NOT_FOUND).map_err(|stop| stop.as_prerequisite("the control"))?;
+                    t.expect(stat(&fits), NOT_FOUND).map_err(|stop| stop.into_prerequisite("the control"))?;
                     t.expect(stat(&longer), BAD_NAME)?;
                 }
                 t.expect_ok(stat("/")).map(drop)
