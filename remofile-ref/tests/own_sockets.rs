@@ -408,7 +408,11 @@ fn a_server_that_goes_for_good_is_a_time_out() {
     let options = ClientOptions::new().timeout(Duration::from_secs(1));
     let mut client = options.over_socket(dialling, &bench.token).unwrap();
     drop(serving.stop());
-    let error = client.mkdir(&path("/made")).unwrap_err();
+    let error = match client.mkdir(&path("/made")).unwrap_err() {
+        // libzmq took the request before it noticed: whether it was executed nobody can tell [LOST-1].
+        ClientError::InDoubt { operation: "mkdir", source: Some(source), .. } => *source,
+        other => other,
+    };
     assert!(matches!(error, ClientError::TimedOut { operation: "hello", .. }), "{error:?}");
 }
 
