@@ -167,7 +167,7 @@ fn lost_connections() -> Vec<Case> {
             .sends("`hash` that is answered PENDING; the connection is cut; over a new one no poll, but the next request again and again until it is not SEQ; then the `hash` again")
             .passes("SEQ with the number of the `hash` while it runs, then OK to both.")
             .run(relayed(|t, relay| {
-                let (seq, length, _) = start_finite(t, 2)?;
+                let (seq, length, _) = start_finite(t)?;
                 let request = hash(&t.path("zeros")).arg("len", length);
                 relay.cut();
                 anew(t, relay)?;
