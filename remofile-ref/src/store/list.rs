@@ -18,7 +18,7 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 use std::time::{Duration, Instant};
 
-/// Bytes of names kept for the next page; each directory gets two thirds of what those above it have left.
+/// Bytes of names kept for the next page; each directory gets five sixths of what those above it have left.
 const BUDGET: usize = 48 << 20;
 const LEAST_BUDGET: usize = 64 << 10;
 /// How long a listing waits for its next page.
@@ -237,7 +237,7 @@ impl Walk {
 
     fn push(&mut self, prefix: String, directory: OwnedFd, sought: Vec<u8>) -> Result<(), Refusal> {
         let spent: usize = self.frames.iter().map(|frame| frame.names.weight()).sum();
-        let budget = (BUDGET.saturating_sub(spent) / 3 * 2).max(LEAST_BUDGET);
+        let budget = (BUDGET.saturating_sub(spent) / 6 * 5).max(LEAST_BUDGET);
         let reading = Reading::begin(&directory, before(split(&sought).0), budget);
         let reading = Some(reading.map_err(failed("reading the directory"))?);
         let (names, next, directory) = (Names::default(), 0, Some(directory));
