@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use step::{Kind, Mix, Random, Sequence, Step};
 
 /// How long each property is tried; the environment variable [`SECONDS`] says otherwise.
-const TRIED_FOR: Duration = Duration::from_millis(500);
+const TRIED_FOR: Duration = Duration::from_millis(300);
 /// How long each property is tried, in whole seconds.
 const SECONDS: &str = "CONFORMANCE_PROPERTY_SECONDS";
 /// How many steps a sequence has.
