@@ -1,5 +1,6 @@
 //! The command line: commands, aliases and flags.
 
+use super::{demo, entries, list, serve, transfer};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -79,124 +80,29 @@ pub(crate) struct OutputArgs {
 pub(crate) enum Command {
     /// List a directory of the server
     #[command(visible_alias = "ls")]
-    List(ListArgs),
+    List(list::ListArgs),
     /// Upload files and directories into the served directory
     #[command(visible_alias = "put")]
-    Upload(TransferArgs),
+    Upload(transfer::TransferArgs),
     /// Download files and directories from the served directory
     #[command(visible_alias = "get")]
-    Download(TransferArgs),
+    Download(transfer::TransferArgs),
     /// Make a directory: NAME in DIR, or PATH
     #[command(visible_aliases = ["folder", "mkdir"])]
-    Directory(MakeArgs),
+    Directory(entries::MakeArgs),
     /// Make an empty file: NAME in DIR, or PATH
     #[command(visible_alias = "touch")]
-    File(MakeArgs),
+    File(entries::MakeArgs),
     /// Remove files and directories: PATH…, or NAME DIR
     #[command(visible_alias = "rm")]
-    Remove(RemoveArgs),
+    Remove(entries::RemoveArgs),
     /// Serve a directory until stopped
     #[command(visible_alias = "serve")]
-    Run(RunArgs),
+    Run(serve::RunArgs),
     /// The whole tour on this machine: serve, upload, list, download, compare
-    Demo(DemoArgs),
+    Demo(demo::DemoArgs),
     /// Print a new token
     GenerateToken,
     /// Print a new key pair for a server
     GenerateKeys,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// The directory, or a file
-    #[arg(default_value = "/")]
-    pub(crate) path: String,
-    /// One entry a line with kind, size and time
-    #[arg(short, long)]
-    pub(crate) long: bool,
-    /// Hidden entries too: names that begin with a dot
-    #[arg(short, long)]
-    pub(crate) all: bool,
-    /// Everything below as well
-    #[arg(short, long, visible_alias = "tree")]
-    pub(crate) recursive: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TransferArgs {
-    /// Sources, then the destination; with one argument the destination is / (upload) or . (download)
-    #[arg(required = true, value_name = "SRC… [DEST]")]
-    pub(crate) paths: Vec<String>,
-    /// Directories with all they hold; links and special files are skipped
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-    /// Replace existing files
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct MakeArgs {
-    /// The name, or a path
-    pub(crate) name: String,
-    /// The directory that it is made in
-    pub(crate) directory: Option<String>,
-    /// Fine if it exists already
-    #[arg(short, long)]
-    pub(crate) update: bool,
-    /// Make missing parents as well
-    #[arg(short, long)]
-    pub(crate) parents: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RemoveArgs {
-    /// Paths; or exactly a NAME without a slash and an absolute DIR
-    #[arg(required = true)]
-    pub(crate) paths: Vec<String>,
-    /// Directories with all they hold
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-    /// Fine if it does not exist
-    #[arg(short, long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    /// The directory to serve
-    pub(crate) directory: PathBuf,
-    /// The port; 0 takes a free one
-    #[arg(default_value_t = 6768)]
-    pub(crate) port: u16,
-    /// The token; else REMOFILE_TOKEN, else a new one
-    #[arg(value_name = "TOKEN")]
-    pub(crate) run_token: Option<String>,
-    /// The address to listen on
-    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
-    pub(crate) bind: String,
-    /// Refuse every change
-    #[arg(long)]
-    pub(crate) read_only: bool,
-    /// The largest file in bytes
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) max_size: Option<u64>,
-    /// A file with the secret key that generate-keys printed, in place of one derived from the token
-    #[arg(long, value_name = "FILE")]
-    pub(crate) secret_key_file: Option<PathBuf>,
-    /// How long a silent client keeps the session, in seconds; 1 at least
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    pub(crate) lease: u64,
-    /// Take one request at a time, over a REP socket, in place of a ROUTER
-    #[arg(long)]
-    pub(crate) rep: bool,
-    /// Serve / as root all the same
-    #[arg(long)]
-    pub(crate) allow_root: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// The file to transfer; else the executable itself
-    pub(crate) file: Option<PathBuf>,
 }

@@ -1,13 +1,20 @@
 //! `demo`: the whole tour on one machine, each step by the very command that it prints.
 
-use super::{args::DemoArgs, failure::Failure};
+use super::failure::Failure;
 use crate::keys::generate_token;
+use clap::Args;
 use std::{
     fs::{self, File},
     io::{self, BufRead as _, BufReader, Read, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The file to transfer; else the executable itself
+    pub(crate) file: Option<PathBuf>,
+}
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let program = std::env::current_exe().map_err(step("find this program"))?;

@@ -1,15 +1,43 @@
 //! `directory`, `file` and `remove`.
 
 use super::{
-    args::{Cli, MakeArgs, RemoveArgs},
+    args::Cli,
     connection::{connect, remote_path},
     failure::Failure,
     list::json_line,
     report,
 };
 use crate::client::{ClientError, FileClient};
+use clap::Args;
 use remofile_proto::{Entry, Kind, Path, Precondition};
 use std::io::Write as _;
+
+#[derive(Debug, Args)]
+pub(crate) struct MakeArgs {
+    /// The name, or a path
+    pub(crate) name: String,
+    /// The directory that it is made in
+    pub(crate) directory: Option<String>,
+    /// Fine if it exists already
+    #[arg(short, long)]
+    pub(crate) update: bool,
+    /// Make missing parents as well
+    #[arg(short, long)]
+    pub(crate) parents: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Paths; or exactly a NAME without a slash and an absolute DIR
+    #[arg(required = true)]
+    pub(crate) paths: Vec<String>,
+    /// Directories with all they hold
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// Fine if it does not exist
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
 
 pub(crate) fn directory(cli: &Cli, args: &MakeArgs) -> Result<(), Failure> {
     let path = named(args)?;

@@ -1,13 +1,30 @@
 //! `list`: a directory of the server, or a file.
 
 use super::{
-    args::{Cli, ListArgs},
+    args::Cli,
     connection::{connect, remote_path},
     failure::Failure,
     output::{JSON_SCHEMA, human_size, iso_time, shown},
 };
+use clap::Args;
 use remofile_proto::{Entry, Kind};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// The directory, or a file
+    #[arg(default_value = "/")]
+    pub(crate) path: String,
+    /// One entry a line with kind, size and time
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// Hidden entries too: names that begin with a dot
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Everything below as well
+    #[arg(short, long, visible_alias = "tree")]
+    pub(crate) recursive: bool,
+}
 
 pub(crate) fn run(cli: &Cli, args: &ListArgs) -> Result<(), Failure> {
     let path = remote_path(&args.path)?;

@@ -1,7 +1,7 @@
 //! `run`: serves a directory until it is told to stop.
 
 use super::{
-    args::{Cli, RunArgs},
+    args::Cli,
     connection::{parse_token, token, warn_of_visible_token},
     failure::Failure,
 };
@@ -10,15 +10,49 @@ use crate::{
     server::{FileServer, ServeError},
     transport::{Endpoint, EndpointError, ServerPattern, raise_descriptor_limit},
 };
+use clap::Args;
 use remofile_proto::{KeyPair, z85};
 use std::{
     fs,
     io::{self, Write as _},
     net::IpAddr,
     os::fd::AsFd as _,
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The directory to serve
+    pub(crate) directory: PathBuf,
+    /// The port; 0 takes a free one
+    #[arg(default_value_t = 6768)]
+    pub(crate) port: u16,
+    /// The token; else REMOFILE_TOKEN, else a new one
+    #[arg(value_name = "TOKEN")]
+    pub(crate) run_token: Option<String>,
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(crate) bind: String,
+    /// Refuse every change
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// The largest file in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_size: Option<u64>,
+    /// A file with the secret key that generate-keys printed, in place of one derived from the token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_key_file: Option<PathBuf>,
+    /// How long a silent client keeps the session, in seconds; 1 at least
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) lease: u64,
+    /// Take one request at a time, over a REP socket, in place of a ROUTER
+    #[arg(long)]
+    pub(crate) rep: bool,
+    /// Serve / as root all the same
+    #[arg(long)]
+    pub(crate) allow_root: bool,
+}
 
 pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<(), Failure> {
     let directory = fs::canonicalize(&args.directory)

@@ -1,18 +1,32 @@
 //! `upload` and `download`.
 
 use super::{
-    args::{Cli, TransferArgs},
+    args::Cli,
     connection::{connect, remote_path},
     entries::summed_up,
     failure::Failure,
     output::{JSON_SCHEMA, escaped, human_size},
 };
 use crate::client::{FileClient, TransferStatus, Transferred, TreeTransferred};
+use clap::Args;
 use remofile_proto::{Kind, Path, Precondition};
 use std::{
     io::Write as _,
     path::{Path as LocalPath, PathBuf},
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct TransferArgs {
+    /// Sources, then the destination; with one argument the destination is / (upload) or . (download)
+    #[arg(required = true, value_name = "SRC… [DEST]")]
+    pub(crate) paths: Vec<String>,
+    /// Directories with all they hold; links and special files are skipped
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// Replace existing files
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
 
 pub(crate) fn upload(cli: &Cli, args: &TransferArgs) -> Result<(), Failure> {
     let (sources, destination) = split(&args.paths, "/");
