@@ -2,70 +2,34 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/place.rs"]
+mod place;
 #[path = "common/process.rs"]
 mod process;
 #[path = "common/relay.rs"]
 mod relay;
 #[path = "common/skip.rs"]
 mod skip;
+#[path = "common/terminal.rs"]
+mod terminal;
 
-use process::{DEADLINE, Done, Running, Server, TOKEN, content, make_file, remofile, resident_peak, run};
+use place::{Place, lines, text, through};
+use process::{Running, Server, TOKEN, content, remofile, resident_peak, run};
 use relay::{Cuts, Relay};
 use remofile::{ClientOptions, FileClient};
 use skip::skip;
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use terminal::on_a_terminal;
 
 /// A refusal of the token or key may take so long [CURVE-7].
 const REFUSAL: Duration = Duration::from_secs(5);
 
 /// Another token than the server's.
 const OTHER_TOKEN: &str = "9mZ7sWq4HnXe6RbKcV3tYp";
-
-/// A served directory and a place beside it.
-struct Place {
-    around: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let around = tempfile::tempdir().unwrap();
-        fs::create_dir(around.path().join("served")).unwrap();
-        Self { around }
-    }
-
-    fn served(&self) -> PathBuf {
-        self.around.path().join("served")
-    }
-
-    fn beside(&self, name: &str) -> PathBuf {
-        self.around.path().join(name)
-    }
-
-    fn file(&self, name: &str, size: usize) -> String {
-        text(&make_file(&self.beside(name), size, size as u64))
-    }
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
-}
-
-fn lines(done: &Done) -> Vec<&str> {
-    done.stdout.lines().collect()
-}
-
-/// A client process that goes through a relay.
-fn through(relay: &Relay, args: &[&str]) -> Command {
-    let mut command = remofile();
-    command.args(args).env("REMOFILE_SERVER", relay.address().to_string()).env("REMOFILE_TOKEN", TOKEN);
-    command
-}
 
 // What one does with it.
 
@@ -406,32 +370,4 @@ fn large_files_pass_in_little_memory() {
             None => skip(&format!("/proc does not tell the resident size of the {process}")),
         }
     }
-}
-
-/// Runs a command whose standard output and standard error are a terminal, and gives what stands there.
-fn on_a_terminal(command: &mut Command) -> String {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let terminal = || Stdio::from(File::options().read(true).write(true).open(&name).unwrap());
-    let mut child = command.stdin(Stdio::null()).stdout(terminal()).stderr(terminal()).spawn().unwrap();
-    // The copies of this process would keep the terminal open.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let reading = thread::spawn(move || {
-        let mut seen = Vec::new();
-        // A terminal that nobody holds any more ends with EIO.
-        let _ = File::from(master).read_to_end(&mut seen);
-        String::from_utf8(seen).unwrap()
-    });
-    let started = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if started.elapsed() > DEADLINE {
-            let _ = child.kill();
-            panic!("the command does not end");
-        }
-        thread::park_timeout(Duration::from_millis(2));
-    }
-    reading.join().unwrap()
 }

@@ -2,51 +2,23 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/place.rs"]
+mod place;
 #[path = "common/process.rs"]
 mod process;
 #[path = "common/relay.rs"]
 mod relay;
 
-use process::{DEADLINE, Running, Server, TOKEN, content, make_file, remofile, run, staged_uploads};
+use place::{Place, through};
+use process::{DEADLINE, Running, Server, content, make_file, run, staged_uploads};
 use relay::{Cuts, Relay};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SIZE: usize = 16 << 20;
-
-struct Place {
-    around: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let around = tempfile::tempdir().unwrap();
-        fs::create_dir(around.path().join("served")).unwrap();
-        Self { around }
-    }
-
-    fn served(&self) -> PathBuf {
-        self.around.path().join("served")
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.around.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.at(name).to_str().unwrap().to_owned()
-    }
-}
-
-fn through(relay: &Relay, args: &[&str]) -> Command {
-    let mut command = remofile();
-    command.args(args).env("REMOFILE_SERVER", relay.address().to_string()).env("REMOFILE_TOKEN", TOKEN);
-    command
-}
 
 /// Changes one byte, and leaves size and modification time as they were.
 fn flip(file: &Path, at: u64) {
@@ -67,7 +39,7 @@ fn part(served: &Path) -> PathBuf {
 
 /// An upload that was killed with some megabytes staged.
 fn killed_upload(place: &Place, server: &Server) {
-    let source = make_file(&place.at("source"), SIZE, 1).to_str().unwrap().to_owned();
+    let source = make_file(&place.beside("source"), SIZE, 1).to_str().unwrap().to_owned();
     let relay = Relay::start(server.address(), Cuts { hold_at: 6 << 20, ..Cuts::NONE });
     let upload = Running::start(&mut through(&relay, &["upload", &source, "/file"]));
     process::await_staged_bytes(&place.served(), 4 << 20);
@@ -77,7 +49,7 @@ fn killed_upload(place: &Place, server: &Server) {
 #[test]
 fn a_source_that_changes_while_it_is_uploaded_is_not_committed() {
     let place = Place::new();
-    let source = make_file(&place.at("source"), SIZE, 1);
+    let source = make_file(&place.beside("source"), SIZE, 1);
     let server = Server::start(&place.served());
     let relay = Relay::start(server.address(), Cuts { hold_at: 6 << 20, ..Cuts::NONE });
     let upload = Running::start(&mut through(&relay, &["upload", &place.text("source"), "/file"]));
@@ -95,9 +67,9 @@ fn a_source_that_changes_between_attempts_is_uploaded_as_it_is_now() {
     let place = Place::new();
     let server = Server::start(&place.served());
     killed_upload(&place, &server);
-    flip(&place.at("source"), 1_000);
+    flip(&place.beside("source"), 1_000);
     server.run(&["--take", "upload", &place.text("source"), "/file"]);
-    assert!(fs::read(place.served().join("file")).unwrap() == fs::read(place.at("source")).unwrap());
+    assert!(fs::read(place.served().join("file")).unwrap() == fs::read(place.beside("source")).unwrap());
     assert_eq!(staged_uploads(&place.served()), 0);
 }
 
@@ -121,11 +93,11 @@ fn a_file_that_changes_while_it_is_downloaded_arrives_in_one_version() {
     let server = Server::start(&place.served());
     // A read takes some two hundred bytes of a request.
     let relay = Relay::start(server.address(), Cuts { hold_at: 6_000, ..Cuts::NONE });
-    fs::create_dir(place.at("into")).unwrap();
+    fs::create_dir(place.beside("into")).unwrap();
     let download = Running::start(&mut through(&relay, &["download", "/file", &place.text("into/file")]));
     let deadline = Instant::now() + DEADLINE;
     let fetched = || -> u64 {
-        let parts = fs::read_dir(place.at("into")).unwrap().map(Result::unwrap);
+        let parts = fs::read_dir(place.beside("into")).unwrap().map(Result::unwrap);
         parts.filter_map(|entry| Some(entry.metadata().ok()?.len())).max().unwrap_or(0)
     };
     while fetched() < 1 << 20 {
@@ -136,14 +108,14 @@ fn a_file_that_changes_while_it_is_downloaded_arrives_in_one_version() {
     opened.write_all_at(&content(SIZE, 2), 0).unwrap();
     relay.release();
     download.finish().success();
-    assert!(fs::read(place.at("into/file")).unwrap() == content(SIZE, 2), "a mix arrived");
+    assert!(fs::read(place.beside("into/file")).unwrap() == content(SIZE, 2), "a mix arrived");
 }
 
 #[test]
 fn an_edit_of_the_same_size_and_time_is_not_taken_for_unchanged() {
     let place = Place::new();
     let server = Server::start(&place.served());
-    let source = make_file(&place.at("source"), 1_000, 1);
+    let source = make_file(&place.beside("source"), 1_000, 1);
     let text = place.text("source");
     server.run(&["upload", &text, "/file"]);
     server.run(&["upload", &text, "/file"]).says("unchanged");
@@ -169,17 +141,17 @@ fn times_before_1970_and_far_ahead_go_up_and_down() {
     ];
     for (n, time) in times.into_iter().enumerate() {
         let (source, remote, back) = (format!("source-{n}"), format!("/{n}"), format!("back-{n}"));
-        let file = make_file(&place.at(&source), 10, 1);
+        let file = make_file(&place.beside(&source), 10, 1);
         File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
         let kept = fs::metadata(&file).unwrap().modified().unwrap();
         server.run(&["upload", &place.text(&source), &remote]);
         server.run(&["download", &remote, &place.text(&back)]);
-        assert_eq!(fs::metadata(place.at(&back)).unwrap().modified().unwrap(), kept, "{time:?}");
+        assert_eq!(fs::metadata(place.beside(&back)).unwrap().modified().unwrap(), kept, "{time:?}");
     }
     let listed = server.run(&["list", "-l"]).stdout;
     assert!(listed.contains("1938-") && listed.contains("2191-"), "{listed}");
     // A time that nanoseconds in 64 bits do not reach is told as the nearest, and harms nothing.
-    let file = make_file(&place.at("beyond"), 10, 1);
+    let file = make_file(&place.beside("beyond"), 10, 1);
     File::options()
         .write(true)
         .open(&file)
@@ -189,7 +161,7 @@ fn times_before_1970_and_far_ahead_go_up_and_down() {
     server.run(&["upload", &place.text("beyond"), "/beyond"]);
     server.run(&["list", "-l", "/beyond"]);
     server.run(&["download", "/beyond", &place.text("beyond-back")]);
-    assert_eq!(fs::read(place.at("beyond-back")).unwrap(), content(10, 1));
+    assert_eq!(fs::read(place.beside("beyond-back")).unwrap(), content(10, 1));
 }
 
 #[test]

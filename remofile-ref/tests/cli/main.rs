@@ -1,0 +1,14 @@
+//! The `remofile` command, room by room: every command, flag, output mode, error text and exit code, by real processes.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../common/place.rs"]
+mod place;
+#[path = "../common/process.rs"]
+mod process;
+#[path = "../common/relay.rs"]
+mod relay;
+#[path = "../common/skip.rs"]
+mod skip;
+#[path = "../common/terminal.rs"]
+mod terminal;
