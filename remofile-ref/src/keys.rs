@@ -1,7 +1,7 @@
 //! New tokens and key pairs, from the operating system's randomness.
 
 #[cfg(feature = "transport")]
-use remofile_proto::SessionId;
+use remofile_proto::{SessionId, UploadId};
 use remofile_proto::{KeyPair, Token};
 use zeroize::Zeroizing;
 
@@ -47,6 +47,12 @@ pub fn generate_keys() -> KeyPair {
 #[cfg(feature = "transport")]
 pub(crate) fn new_session() -> SessionId {
     SessionId::new(random())
+}
+
+/// An upload id for a source that cannot be read again [UP-7].
+#[cfg(feature = "transport")]
+pub(crate) fn new_upload() -> UploadId {
+    UploadId::new(random())
 }
 
 pub(crate) fn random<const N: usize>() -> [u8; N] {

@@ -1,6 +1,9 @@
 //! The unfinished file of a download: hidden beside its target, found again by the same call, never longer than true.
 
-use super::{ClientError, source::Source};
+use super::{
+    ClientError,
+    source::{self, Source},
+};
 use remofile_proto::{Etag, Path, RootId};
 use rustix::{
     fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags},
@@ -75,6 +78,11 @@ impl Target {
         Self { directory, name: name.into(), shown }
     }
 
+    /// The directory that it is in.
+    pub(super) fn directory(&self) -> Rc<OwnedFd> {
+        Rc::clone(&self.directory)
+    }
+
     pub(super) fn failed(&self, error: impl Into<io::Error>) -> ClientError {
         ClientError::local(&self.shown, error.into())
     }
@@ -91,8 +99,31 @@ impl Target {
         }
     }
 
+    /// The modification time of what is there, in nanoseconds; none where nothing is.
+    pub(super) fn mtime_ns(&self) -> Result<Option<i64>, ClientError> {
+        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(source::nanoseconds(found.st_mtime, found.st_mtime_nsec.cast_signed()))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.failed(errno)),
+        }
+    }
+
+    /// How many bytes an earlier download of `version` left, without touching them.
+    pub(super) fn left_of(&self, version: &Version) -> u64 {
+        let names = Names::of(version, &self.name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let found = rustix::fs::statat(&self.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW);
+        let record = rustix::fs::openat(&self.directory, &names.record, flags, Mode::empty());
+        match (found, record) {
+            (Ok(found), Ok(record)) if read_record(record).is_some_and(|record| record == record_of(version)) => {
+                u64::try_from(found.st_size).ok().filter(|len| *len <= version.size).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
     pub(super) fn source(&self) -> Result<Source, ClientError> {
-        Source::open_at(&self.directory, &self.name, &self.shown)
+        Source::open_at(&self.directory, &self.name, &self.shown, false)
     }
 
     /// Writes a small file at once: under its name it is whole, or what was there before.
@@ -191,7 +222,7 @@ impl Part {
 
     /// Adds to the end: never a hole, so that the length tells the truth.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
-        super::source::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
+        source::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
         self.len += bytes.len() as u64;
         Ok(())
     }
@@ -211,10 +242,7 @@ impl Part {
 
     fn read_record(&self) -> Option<String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.target.directory, &self.names.record, flags, Mode::empty()).ok()?;
-        let mut text = String::new();
-        File::from(fd).take(RECORD_MAX).read_to_string(&mut text).ok()?;
-        Some(text)
+        rustix::fs::openat(&self.target.directory, &self.names.record, flags, Mode::empty()).ok().and_then(read_record)
     }
 
     /// Old or new, never half of one.
@@ -252,6 +280,12 @@ fn remove(directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
         Err(Errno::NOENT) => Ok(()),
         result => result,
     }
+}
+
+fn read_record(fd: OwnedFd) -> Option<String> {
+    let mut text = String::new();
+    File::from(fd).take(RECORD_MAX).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// What a part is of, as text; a path has no line breaks.

@@ -2,12 +2,11 @@
 
 mod download;
 mod flight;
+mod ledger;
+mod local;
 mod upload;
 
 use super::{ClientError, TransferStatus, Transferred};
-
-/// How many failures are named; all are counted.
-const NAMED_FAILURES: usize = 100;
 
 /// How a directory was transferred with all it holds.
 #[derive(Debug, Default)]
@@ -21,6 +20,10 @@ pub struct TreeTransferred {
     pub directories: u64,
     /// Links, special files, and names that the server left out: none of them was transferred.
     pub skipped: u64,
+    /// Files that stayed as they were, being newer than the source ([`Replace::Older`](super::Replace::Older)).
+    pub newer: u64,
+    /// What the options exclude; a directory counts once, with all it holds.
+    pub excluded: u64,
     /// The size of all files in bytes, of unchanged ones too.
     pub bytes: u64,
     /// How many bytes of content were sent or received.
@@ -35,26 +38,10 @@ impl TreeTransferred {
     pub(super) fn count(&mut self, done: &Transferred) {
         match done.status {
             TransferStatus::Unchanged => self.unchanged += 1,
+            TransferStatus::Newer => self.newer += 1,
             TransferStatus::New | TransferStatus::Resumed => self.files += 1,
         }
         self.bytes += done.bytes;
         self.transferred += done.transferred;
-    }
-
-    /// Takes note of an item that failed; fails where no other item can succeed either.
-    fn fail(&mut self, path: impl Into<String>, error: ClientError) -> Result<(), ClientError> {
-        match error {
-            ClientError::Refused { .. }
-            | ClientError::Local { .. }
-            | ClientError::SourceChanged { .. }
-            | ClientError::NotVerified { .. } => {
-                self.failed += 1;
-                if self.failures.len() < NAMED_FAILURES {
-                    self.failures.push((path.into(), error));
-                }
-                Ok(())
-            }
-            error => Err(error),
-        }
     }
 }
