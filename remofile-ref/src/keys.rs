@@ -1,8 +1,8 @@
 //! New tokens and key pairs, from the operating system's randomness.
 
+use remofile_proto::{KeyPair, Token};
 #[cfg(feature = "transport")]
 use remofile_proto::{SessionId, UploadId};
-use remofile_proto::{KeyPair, Token};
 use zeroize::Zeroizing;
 
 /// A new token of 128 bits, as 22 characters without look-alikes [KEY-2]. It is all that a client needs, and never

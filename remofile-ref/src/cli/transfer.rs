@@ -176,6 +176,7 @@ fn say(cli: &Cli, operation: &str, from: &str, to: &str, done: &Transferred) -> 
         TransferStatus::New => "new",
         TransferStatus::Resumed => "resumed",
         TransferStatus::Unchanged => "unchanged",
+        TransferStatus::Newer => "newer",
     };
     if cli.output.json {
         let line = serde_json::json!({

@@ -114,12 +114,11 @@ impl Target {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let found = rustix::fs::statat(&self.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW);
         let record = rustix::fs::openat(&self.directory, &names.record, flags, Mode::empty());
-        match (found, record) {
-            (Ok(found), Ok(record)) if read_record(record).is_some_and(|record| record == record_of(version)) => {
-                u64::try_from(found.st_size).ok().filter(|len| *len <= version.size).unwrap_or(0)
-            }
-            _ => 0,
+        let (Ok(found), Ok(record)) = (found, record) else { return 0 };
+        if read_record(record).is_none_or(|record| record != record_of(version)) {
+            return 0;
         }
+        u64::try_from(found.st_size).ok().filter(|len| *len <= version.size).unwrap_or(0)
     }
 
     pub(super) fn source(&self) -> Result<Source, ClientError> {

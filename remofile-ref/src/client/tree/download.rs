@@ -202,7 +202,6 @@ struct DownloadWalk<'a> {
 /// Where a tree goes: the open directories from its top down to the last one that was listed. In a dry run there may be
 /// none.
 struct Place {
-    shown: PathBuf,
     top: Option<Rc<OwnedFd>>,
     open: Vec<(String, Option<Rc<OwnedFd>>)>,
 }
@@ -261,7 +260,7 @@ impl DownloadWalk<'_> {
     fn tree(&mut self, remote: &Path, local: &LocalPath) -> Result<(), ClientError> {
         self.drain()?;
         let top = self.open_top(remote, local)?;
-        self.place = Some(Place { shown: local.to_owned(), top: top.clone(), open: Vec::new() });
+        self.place = Some(Place { top: top.clone(), open: Vec::new() });
         self.blocked = None;
         self.ledger.done.directories += 1;
         if let Some(top) = top {
@@ -470,11 +469,7 @@ impl DownloadWalk<'_> {
 
     /// Compares a local file of the same size: whether it has the same content, or stays being newer; fails where it is
     /// neither and must stay.
-    fn compare(
-        &mut self,
-        job: &Job,
-        theirs: &remofile_proto::Digest,
-    ) -> Result<Option<TransferStatus>, ClientError> {
+    fn compare(&mut self, job: &Job, theirs: &remofile_proto::Digest) -> Result<Option<TransferStatus>, ClientError> {
         let Some(target) = &job.target else { return Ok(None) };
         if self.client.hash_whole(&target.source()?, &job.version.path)? == *theirs {
             return Ok(Some(TransferStatus::Unchanged));

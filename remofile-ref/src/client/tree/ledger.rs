@@ -2,8 +2,7 @@
 
 use super::TreeTransferred;
 use crate::client::{
-    ClientError, ItemOutcome, Planned, SkipReason, TransferItem, TransferStatus, Transferred,
-    transfer_options::OnItem,
+    ClientError, ItemOutcome, Planned, SkipReason, TransferItem, TransferStatus, Transferred, transfer_options::OnItem,
 };
 use std::path::Path as LocalPath;
 

@@ -90,11 +90,12 @@ impl FileClient {
             }
             let staged = if options.dry_run { client.staged()? } else { HashMap::new() };
             let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
-            let mut walk = UploadWalk { client, options, flight, ledger, staged, above: Vec::new(), has_changed: false };
+            let mut walk =
+                UploadWalk { client, options, flight, ledger, staged, above: Vec::new(), has_changed: false };
             walk_all(&mut walk)?;
             walk.drain()?;
-            let (done, has_changed) = (walk.ledger.done, walk.has_changed || walk.ledger.done.files > 0);
-            if has_changed && !options.dry_run {
+            let (done, has_made) = (walk.ledger.done, walk.has_changed);
+            if !options.dry_run && (has_made || done.files > 0) {
                 client.flush_observed(None)?;
             }
             Ok(done)
