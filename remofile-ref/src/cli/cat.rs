@@ -50,8 +50,11 @@ pub(crate) fn run(cli: &Cli, args: &CatArgs) -> Result<(), Failure> {
     let given = Given::parse_all(&args.paths)?;
     // Without the line buffer of the standard library, which would look at every byte.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let mut out: Box<dyn Write> =
-        if is_terminal() && !args.raw { Box::new(Escaping { out: stdout, held: Vec::new() }) } else { Box::new(stdout) };
+    let mut out: Box<dyn Write> = if is_terminal() && !args.raw {
+        Box::new(Escaping { out: stdout, held: Vec::new() })
+    } else {
+        Box::new(stdout)
+    };
     let mut client = connect(cli)?;
     let mut tally = Tally::of(given.len());
     for one in &given {

@@ -4,7 +4,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::escaped,
+    output::{note, stdout},
     remote::{make_parents, named},
     row::entry_json,
 };
@@ -12,6 +12,8 @@ use crate::client::{ClientError, FileClient};
 use clap::Args;
 use remofile_proto::{Entry, Kind, Path, Precondition};
 use std::io::Write as _;
+
+pub(crate) use super::tally::summed_up;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -86,9 +88,9 @@ fn make(
         let name = path.split_last().map_or("/", |(_, name)| name);
         let mut line = entry_json(name, path.as_str(), &entry);
         line["status"] = if is_new { "new" } else { "unchanged" }.into();
-        writeln!(std::io::stdout(), "{line}")?;
+        writeln!(stdout(), "{line}")?;
     } else if cli.output.verbose > 0 {
-        cli.output.note(format_args!("{} '{}'", if is_new { "made" } else { "unchanged" }, escaped(path.as_str())));
+        note(format_args!("{} '{path}'", if is_new { "made" } else { "unchanged" }));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{escaped, is_terminal, json_line, shown, stdout},
+    output::{escaped, is_terminal, shown, stdout, write_json},
     remote::{Given, remote_path},
     tally::Tally,
 };
@@ -73,7 +73,7 @@ pub(crate) fn run(cli: &Cli, args: &HashArgs) -> Result<(), Failure> {
                         "path": found.path.as_str(), "hash": hashed.hash.to_string(), "len": hashed.len,
                         "offset": args.offset, "etag": hashed.etag.to_string(),
                     });
-                    json_line(&mut out, line)?;
+                    write_json(&mut out, line)?;
                 } else {
                     writeln!(out, "{}", line_of(&hashed.hash, &found.shown))?;
                 }
@@ -118,7 +118,7 @@ fn check(cli: &Cli, file: &std::path::Path) -> Result<(), Failure> {
             let line = serde_json::json!({
                 "path": path.as_str(), "status": if verdict.is_none() { "ok" } else { "failed" }, "reason": verdict,
             });
-            json_line(&mut out, line)?;
+            write_json(&mut out, line)?;
         } else if let Some(why) = verdict {
             writeln!(out, "{}: FAILED ({why})", shown(&name))?;
         } else if !cli.output.quiet {

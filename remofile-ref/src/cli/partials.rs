@@ -4,7 +4,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{escaped, human_duration, human_size, is_terminal, json_line, shown, stdout},
+    output::{escaped, human_duration, human_size, is_terminal, shown, stdout, warn, write_json},
     remote::Given,
     tally::Tally,
 };
@@ -35,21 +35,27 @@ pub(crate) struct PartialsArgs {
 #[derive(Debug, Subcommand)]
 enum PartialsCommand {
     /// List what is left: bytes, of how many, since when, and for which file
-    #[command(visible_alias = "ls", after_help = "\
+    #[command(
+        visible_alias = "ls",
+        after_help = "\
 In a pipe: bytes, size, age in seconds and path, separated by tabs; `-` stands where the size is not known.
 
 Examples:
   remofile partials list
   remofile partials list /isos            those of files below /isos
-  remofile partials list --local ~/Downloads")]
+  remofile partials list --local ~/Downloads"
+    )]
     List(Selection),
     /// Discard what is left, and print which; the transfers begin anew then
-    #[command(visible_alias = "rm", after_help = "\
+    #[command(
+        visible_alias = "rm",
+        after_help = "\
 Examples:
   remofile partials clean                 all of them
   remofile partials clean --older-than 2d
   remofile partials clean -n '/isos/**'   what would go; nothing goes
-  remofile partials clean --local ~/Downloads")]
+  remofile partials clean --local ~/Downloads"
+    )]
     Clean {
         #[command(flatten)]
         selection: Selection,
@@ -100,7 +106,7 @@ pub(crate) fn run(cli: &Cli, args: &PartialsArgs) -> Result<(), Failure> {
     };
     let mut left = match (&mut client, &selection.local) {
         (Some(client), _) => staged(client)?,
-        (None, Some(directory)) => here(cli, directory)?,
+        (None, Some(directory)) => here(directory)?,
         (None, None) => Vec::new(),
     };
     for one in &given {
@@ -116,9 +122,7 @@ pub(crate) fn run(cli: &Cli, args: &PartialsArgs) -> Result<(), Failure> {
     let mut out = BufWriter::new(stdout());
     let mut tally = Tally::of(left.len());
     for leftover in &left {
-        if discards == Some(true)
-            && tally.note(leftover.discard(client.as_mut()))?.is_none()
-        {
+        if discards == Some(true) && tally.note(leftover.discard(client.as_mut()))?.is_none() {
             continue;
         }
         leftover.write(cli, &mut out, discards.is_some())?;
@@ -148,8 +152,8 @@ fn staged(client: &mut FileClient) -> Result<Vec<Leftover>, Failure> {
         .collect())
 }
 
-fn here(cli: &Cli, directory: &std::path::Path) -> Result<Vec<Leftover>, Failure> {
-    let parts = local_parts(directory, |error| cli.output.warn(Failure::from(error)))?;
+fn here(directory: &std::path::Path) -> Result<Vec<Leftover>, Failure> {
+    let parts = local_parts(directory, |error| warn(Failure::from(error)))?;
     Ok(parts
         .into_iter()
         .map(|part| Leftover {
@@ -186,7 +190,7 @@ impl Leftover {
                 Kept::Staged(upload) => line["up"] = upload.up.to_string().into(),
                 Kept::Here(part) => line["local"] = part.file.display().to_string().into(),
             }
-            return Ok(json_line(out, line)?);
+            return Ok(write_json(out, line)?);
         }
         let remote = self.remote.as_ref().map_or("?", Path::as_str);
         let name = match &self.kept {

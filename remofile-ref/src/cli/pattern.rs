@@ -7,7 +7,10 @@ mod tests;
 use super::failure::Failure;
 use crate::client::{ClientError, FileClient};
 use regex::Regex;
-use remofile_proto::{Code, Entry, Kind, NameError, Path, PathError, limits, valid_name};
+use remofile_proto::{
+    Code, Entry, Kind, Path, PathError, limits,
+    path::{NameError, valid_name},
+};
 use std::fmt::Write as _;
 
 /// A pattern of absolute paths.
@@ -69,12 +72,7 @@ impl Pattern {
 
     /// Tells `each` of all there is that matches; of the server only that is listed what lies below the names in
     /// front of the first wildcard.
-    pub(crate) fn each_match(
-        &self,
-        client: &mut FileClient,
-        hidden: bool,
-        each: &mut Each<'_>,
-    ) -> Result<(), Failure> {
+    pub(crate) fn each_match(&self, client: &mut FileClient, hidden: bool, each: &mut Each<'_>) -> Result<(), Failure> {
         matches_below(client, Path::root(), &self.parts, hidden, each)
     }
 

@@ -118,8 +118,8 @@ pub(crate) fn targets(client: &mut FileClient, sources: &[Found], destination: &
 impl Given {
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let meaning = if is_pattern(text) {
-            let pattern = Pattern::parse(&absolute(text))
-                .map_err(|why| Failure::BadPath { path: text.to_owned(), why })?;
+            let pattern =
+                Pattern::parse(&absolute(text)).map_err(|why| Failure::BadPath { path: text.to_owned(), why })?;
             Meaning::Pattern(pattern, Path::parse(&absolute(text)).ok())
         } else {
             Meaning::Path(remote_path(text)?)

@@ -4,7 +4,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{json_line, report, shown, stdout},
+    output::{note, report, shown, stdout, warn, write_json},
     remote::{Found, Given, named},
     row::kind_name,
     tally::Tally,
@@ -101,18 +101,18 @@ impl Removal<'_> {
 
     /// Gives how many items are gone, and how many failed and were told.
     fn remove(&self, client: &mut FileClient, path: &Path) -> Result<(u64, u64), Failure> {
-        let note = |gone: &Path| {
+        let tell = |gone: &Path| {
             if self.cli.output.verbose > 0 {
-                self.cli.output.note(format_args!("removed '{gone}'"));
+                note(format_args!("removed '{gone}'"));
             }
         };
         if !self.args.recursive {
             client.remove(path, None)?;
-            note(path);
+            tell(path);
             self.tell_json(path, 1)?;
             return Ok((1, 0));
         }
-        let done = client.remove_tree_telling(path, |gone, _| note(gone))?;
+        let done = client.remove_tree_telling(path, |gone, _| tell(gone))?;
         let (removed, failed, mut failures) = (done.removed, done.failed, done.failures);
         // The path itself and nothing else: its failure is that of what was named.
         if removed == 0 && failed == 1 && failures.first().is_some_and(|(at, _)| at == path) {
@@ -122,7 +122,7 @@ impl Removal<'_> {
         let named = failures.len() as u64;
         failures.into_iter().for_each(|(_, error)| report(&error.into()));
         if failed > named {
-            self.cli.output.warn(format_args!("{} more items failed below '{path}'", failed - named));
+            warn(format_args!("{} more items failed below '{path}'", failed - named));
         }
         Ok((removed, failed))
     }
@@ -167,7 +167,7 @@ impl Removal<'_> {
     fn would_go(&self, out: &mut impl Write, path: &Path, kind: Kind) -> Result<(), Failure> {
         if self.cli.output.json {
             let (path, kind) = (path.as_str(), kind_name(kind));
-            json_line(out, serde_json::json!({ "op": "remove", "path": path, "kind": kind, "dry_run": true }))?;
+            write_json(out, serde_json::json!({ "op": "remove", "path": path, "kind": kind, "dry_run": true }))?;
         } else {
             writeln!(out, "{}", shown(path.as_str()))?;
         }
@@ -177,7 +177,7 @@ impl Removal<'_> {
     fn tell_json(&self, path: &Path, removed: u64) -> Result<(), Failure> {
         if self.cli.output.json {
             let line = serde_json::json!({ "op": "remove", "path": path.as_str(), "removed": removed });
-            json_line(&mut stdout(), line)?;
+            write_json(&mut stdout(), line)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{json_line, report, stdout},
+    output::{note, report, stdout, warn, write_json},
     remote::{Found, Given, remote_path, targets},
     tally::Tally,
 };
@@ -134,7 +134,7 @@ fn is_same(client: &mut FileClient, one: &Path, other: &Path) -> Result<bool, Cl
 fn copied_tree(cli: &Cli, from: &Path, to: &Path, done: TreeTransferred) -> Result<(u64, u64), Failure> {
     let TreeTransferred { files, unchanged, directories, skipped, bytes, failed, failures, .. } = done;
     if skipped > 0 && !cli.output.json {
-        cli.output.note(format_args!("{skipped} links, special files or names below '{from}' were skipped"));
+        note(format_args!("{skipped} links, special files or names below '{from}' were skipped"));
     }
     let counts = serde_json::json!({
         "files": files, "unchanged": unchanged, "directories": directories, "skipped": skipped, "failed": failed,
@@ -144,7 +144,7 @@ fn copied_tree(cli: &Cli, from: &Path, to: &Path, done: TreeTransferred) -> Resu
     let named = failures.len() as u64;
     failures.into_iter().for_each(|(_, error)| report(&error.into()));
     if failed > named {
-        cli.output.warn(format_args!("{} more items failed below '{from}'", failed - named));
+        warn(format_args!("{} more items failed below '{from}'", failed - named));
     }
     Ok((files + unchanged + directories, failed))
 }
@@ -155,10 +155,10 @@ fn say(cli: &Cli, operation: &str, from: &Path, to: &Path, more: serde_json::Val
         line["op"] = operation.into();
         line["source"] = from.as_str().into();
         line["path"] = to.as_str().into();
-        json_line(&mut stdout(), line)?;
+        write_json(&mut stdout(), line)?;
     } else if cli.output.verbose > 0 {
         let status = more["status"].as_str().map_or(String::new(), |status| format!(" ({status})"));
-        cli.output.note(format_args!("'{from}' -> '{to}'{status}"));
+        note(format_args!("'{from}' -> '{to}'{status}"));
     }
     Ok(())
 }

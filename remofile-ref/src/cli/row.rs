@@ -33,7 +33,8 @@ pub(crate) fn label(name: &str, kind: Kind) -> String {
 /// Kind, size and time in columns: for people rounded and in local time, else exact and in UTC.
 pub(crate) fn details(entry: &Entry, for_people: bool) -> String {
     let kind = kind_name(entry.kind);
-    let size = entry.size.map_or_else(|| "-".to_owned(), |size| if for_people { human_size(size) } else { size.to_string() });
+    let size =
+        entry.size.map_or_else(|| "-".to_owned(), |size| if for_people { human_size(size) } else { size.to_string() });
     let time = entry.mtime_ns.map_or_else(|| "-".to_owned(), if for_people { local_time } else { iso_time });
     let width = if for_people { 16 } else { 20 };
     format!("{kind:5} {size:>11} {time:width$}")

@@ -4,7 +4,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{human_size, is_terminal, json_line, shown, stdout},
+    output::{human_size, is_terminal, shown, stdout, warn, write_json},
     remote::{Found, Given},
     row::kind_name,
     tally::Tally,
@@ -125,7 +125,7 @@ impl<W: Write> Sums<'_, W> {
             self.close(&mut open)?;
         }
         if skipped > 0 {
-            self.cli.output.warn(format_args!("{skipped} names below '{path}' are not counted: the server leaves them out"));
+            warn(format_args!("{skipped} names below '{path}' are not counted: the server leaves them out"));
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl<W: Write> Sums<'_, W> {
                 "path": path, "kind": kind_name(kind), "bytes": sum.bytes, "files": sum.files,
                 "directories": sum.directories,
             });
-            return Ok(json_line(&mut self.out, line)?);
+            return Ok(write_json(&mut self.out, line)?);
         }
         let is_rounded = self.args.human_readable || is_terminal();
         let size = if is_rounded { human_size(sum.bytes) } else { sum.bytes.to_string() };

@@ -4,7 +4,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{human_size, json_line, stdout},
+    output::{human_size, note, stdout, write_json},
     remote::{look, remote_path},
 };
 use crate::client::{ClientError, RemoteFile};
@@ -67,7 +67,7 @@ pub(crate) fn run(cli: &Cli, args: &WriteArgs) -> Result<(), Failure> {
     })?;
     let offset = if args.append { file.size() } else { args.offset.unwrap_or(0) };
     if io::stdin().is_terminal() {
-        cli.output.note("reading from the terminal; Ctrl-D ends it");
+        note("reading from the terminal; Ctrl-D ends it");
     }
     let result = pour(&mut file, offset, args);
     let (certain, size) = (file.confirmed(), file.size());
@@ -76,7 +76,7 @@ pub(crate) fn run(cli: &Cli, args: &WriteArgs) -> Result<(), Failure> {
         Err(failure) => {
             // What this brings is not news any more.
             let _ = file.close();
-            cli.output.note(format_args!(
+            note(format_args!(
                 "of standard input {certain} bytes are written for certain, from offset {offset} to {} of '{path}'; \
                  more of it may be",
                 offset.saturating_add(certain)
@@ -90,9 +90,9 @@ pub(crate) fn run(cli: &Cli, args: &WriteArgs) -> Result<(), Failure> {
         let line = serde_json::json!({
             "op": "write", "path": path.as_str(), "offset": offset, "bytes": bytes, "size": size,
         });
-        json_line(&mut stdout(), line)?;
+        write_json(&mut stdout(), line)?;
     } else {
-        cli.output.note(format_args!("wrote {} to '{path}' at offset {offset}", human_size(bytes)));
+        note(format_args!("wrote {} to '{path}' at offset {offset}", human_size(bytes)));
     }
     Ok(())
 }

@@ -37,10 +37,7 @@ pub struct LocalPart {
 ///
 /// # Errors
 /// [`ClientError::Local`] where `top` cannot be read.
-pub fn local_parts(
-    top: &LocalPath,
-    mut unreadable: impl FnMut(ClientError),
-) -> Result<Vec<LocalPart>, ClientError> {
+pub fn local_parts(top: &LocalPath, mut unreadable: impl FnMut(ClientError)) -> Result<Vec<LocalPart>, ClientError> {
     let mut found = Vec::new();
     let mut open = Vec::new();
     look_into(top, &mut found, &mut open)?;
@@ -76,8 +73,7 @@ impl LocalPart {
 fn look_into(directory: &LocalPath, found: &mut Vec<LocalPart>, open: &mut Vec<PathBuf>) -> Result<(), ClientError> {
     let failed = |error: io::Error| ClientError::local(directory, error);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let descriptor =
-        Rc::new(rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
+    let descriptor = Rc::new(rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let kind = entry.file_type().map_err(failed)?;

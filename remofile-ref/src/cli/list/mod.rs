@@ -7,7 +7,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{is_terminal, stdout},
+    output::{is_terminal, stdout, warn},
     remote::{Found, Given},
     tally::Tally,
 };
@@ -140,8 +140,8 @@ impl<W: Write> Listing<'_, W> {
     }
 
     fn found(&mut self, client: &mut FileClient, given: &Given, found: Found) -> Result<(), Failure> {
-        let entry = match found.entry {
-            Some(entry) => entry,
+        let entry = match &found.entry {
+            Some(entry) => entry.clone(),
             None => client.stat(&found.path)?,
         };
         if entry.kind != Kind::Dir || self.args.directory {
@@ -178,13 +178,14 @@ impl<W: Write> Listing<'_, W> {
         let skipped = listing.skipped();
         self.sort_and_write(rows)?;
         self.lines.finish()?;
-        self.tell_skipped(path, skipped);
+        tell_skipped(path, skipped);
         Ok(())
     }
 
     fn tree(&mut self, client: &mut FileClient, path: &Path, shown: &str) -> Result<(), Failure> {
         let mut listing = client.list(path, true);
-        let entries = listing.by_ref().filter(|listed| !listed.as_ref().is_ok_and(|listed| self.is_hidden(&listed.name)));
+        let entries =
+            listing.by_ref().filter(|listed| !listed.as_ref().is_ok_and(|listed| self.is_hidden(&listed.name)));
         let entries = entries.collect::<Result<Vec<_>, ClientError>>()?;
         let skipped = listing.skipped();
         if self.cli.output.json {
@@ -195,7 +196,7 @@ impl<W: Write> Listing<'_, W> {
         } else {
             self.lines.tree(shown, &entries)?;
         }
-        self.tell_skipped(path, skipped);
+        tell_skipped(path, skipped);
         Ok(())
     }
 
@@ -220,15 +221,15 @@ impl<W: Write> Listing<'_, W> {
         }
         rows.iter().try_for_each(|row| self.lines.row(row)).map_err(Failure::from)
     }
+}
 
-    fn tell_skipped(&self, path: &Path, skipped: u64) {
-        match skipped {
-            0 => {}
-            1 => self.cli.output.warn(format_args!("1 name in '{path}' cannot be shown: it is not valid in this protocol")),
-            skipped => self
-                .cli
-                .output
-                .warn(format_args!("{skipped} names in '{path}' cannot be shown: they are not valid in this protocol")),
+/// Tells of names that the server leaves out.
+fn tell_skipped(path: &Path, skipped: u64) {
+    match skipped {
+        0 => {}
+        1 => warn(format_args!("1 name in '{path}' cannot be shown: it is not valid in this protocol")),
+        skipped => {
+            warn(format_args!("{skipped} names in '{path}' cannot be shown: they are not valid in this protocol"));
         }
     }
 }
