@@ -55,6 +55,12 @@ pub(crate) enum Failure {
     Usage { what: String, hint: Option<String> },
     /// A remote path is not a path.
     BadPath { path: String, why: PathError },
+    /// A pattern that nothing on the server matches.
+    NoMatch { pattern: String },
+    /// What a command changes is not there, and a flag would make it.
+    Missing { error: ClientError, hint: &'static str },
+    /// Files whose hashes are not those of a list.
+    Mismatch { file: String, failed: u64, total: u64 },
     /// The library failed.
     Client(ClientError),
     /// A local file, outside of a transfer: `cannot WHAT 'OBJECT': WHY`.
@@ -80,11 +86,18 @@ impl Failure {
         match self {
             Failure::Usage { .. } => exit::USAGE,
             Failure::BadPath { .. } => exit::BAD_NAME,
-            Failure::Client(error) => client_exit_code(error),
+            Failure::NoMatch { .. } => exit::NOT_FOUND,
+            Failure::Mismatch { .. } => exit::NOT_VERIFIED,
+            Failure::Client(error) | Failure::Missing { error, .. } => client_exit_code(error),
             Failure::Local { source, .. } => local_exit_code(source),
             Failure::Serve { .. } | Failure::Output(_) => exit::OTHER,
             Failure::Some { .. } => exit::SOME_FAILED,
         }
+    }
+
+    /// Whether it is that something named does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.exit_code() == exit::NOT_FOUND
     }
 
     /// What the user can do about it, where that is not in the text already.
@@ -92,6 +105,8 @@ impl Failure {
         let hint = match self {
             Failure::Usage { hint, .. } => return hint.clone(),
             Failure::BadPath { .. } => "a path is /NAME/NAME…, without `.`, `..` and control characters",
+            Failure::NoMatch { .. } => "a wildcard matches a dot in front of a name only where -a can be given and is",
+            Failure::Missing { hint, .. } => hint,
             Failure::Client(error) => client_hint(error)?,
             _ => return None,
         };
@@ -104,7 +119,11 @@ impl fmt::Display for Failure {
         match self {
             Failure::Usage { what, .. } => f.write_str(what),
             Failure::BadPath { path, why } => write!(f, "invalid path '{}': {why}", escaped(path)),
-            Failure::Client(error) => write_client_error(f, error),
+            Failure::NoMatch { pattern } => write!(f, "no match for '{}'", escaped(pattern)),
+            Failure::Mismatch { file, failed, total } => {
+                write!(f, "cannot verify '{}': {failed} of {total} files did not match", escaped(file))
+            }
+            Failure::Client(error) | Failure::Missing { error, .. } => write_client_error(f, error),
             Failure::Local { what, object, source } => {
                 write!(f, "cannot {what} '{}': {}", escaped(object), plain(source))
             }

@@ -1,18 +1,25 @@
-//! Directories with all they hold: what both directions share.
+//! Directories with all they hold: what transfers, copies and removals of them share.
 
+mod copy;
 mod download;
 mod flight;
 mod ledger;
 mod local;
+mod remove;
 mod upload;
+
+pub use remove::TreeRemoved;
 
 use super::{ClientError, TransferStatus, Transferred};
 
-/// How a directory was transferred with all it holds.
+/// How many failures are named; all are counted.
+const NAMED_FAILURES: usize = 100;
+
+/// How a directory was transferred or copied with all it holds.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct TreeTransferred {
-    /// Files that were transferred, whole or what was missing of them.
+    /// Files that were transferred, whole or what was missing of them, or copied.
     pub files: u64,
     /// Files that were there already with the same content.
     pub unchanged: u64,
@@ -26,7 +33,7 @@ pub struct TreeTransferred {
     pub excluded: u64,
     /// The size of all files in bytes, of unchanged ones too.
     pub bytes: u64,
-    /// How many bytes of content were sent or received.
+    /// How many bytes of content were sent or received; none for a copy, which the server makes.
     pub transferred: u64,
     /// How many items failed.
     pub failed: u64,
@@ -44,4 +51,27 @@ impl TreeTransferred {
         self.bytes += done.bytes;
         self.transferred += done.transferred;
     }
+
+    /// Takes note of an item that failed; fails where no other item can succeed either.
+    fn fail(&mut self, path: impl Into<String>, error: ClientError) -> Result<(), ClientError> {
+        if !concerns_one_item(&error) {
+            return Err(error);
+        }
+        self.failed += 1;
+        if self.failures.len() < NAMED_FAILURES {
+            self.failures.push((path.into(), error));
+        }
+        Ok(())
+    }
+}
+
+/// Whether other items may succeed all the same.
+fn concerns_one_item(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::Refused { .. }
+            | ClientError::Local { .. }
+            | ClientError::SourceChanged { .. }
+            | ClientError::NotVerified { .. }
+    )
 }

@@ -46,8 +46,11 @@ pub(super) trait Walk {
     /// What a job whose request was unanswered when the session was lost goes on with [LOST-2].
     fn settle(job: Self::Job) -> Self::Job;
 
+    /// In which order jobs go on that were unanswered when the session was lost.
+    fn order(_jobs: &mut [Self::Job]) {}
+
     /// Has whoever watches know how far it is.
-    fn observe(&mut self);
+    fn observe(&mut self) {}
 
     /// Sends what the job needs next, when there is room for it.
     fn submit(&mut self, job: Self::Job) -> Result<(), ClientError> {
@@ -95,7 +98,8 @@ pub(super) trait Walk {
         Ok(())
     }
 
-    fn settle_all(&mut self, jobs: Vec<Self::Job>) -> Result<(), ClientError> {
+    fn settle_all(&mut self, mut jobs: Vec<Self::Job>) -> Result<(), ClientError> {
+        Self::order(&mut jobs);
         jobs.into_iter().try_for_each(|job| self.send(Self::settle(job)))
     }
 }

@@ -1,13 +1,10 @@
 //! What became of each item of a transfer: told as it happens, and added up.
 
-use super::TreeTransferred;
+use super::{TreeTransferred, concerns_one_item};
 use crate::client::{
     ClientError, ItemOutcome, Planned, SkipReason, TransferItem, TransferStatus, Transferred, transfer_options::OnItem,
 };
 use std::path::Path as LocalPath;
-
-/// How many failures are kept; all are told and counted.
-const NAMED_FAILURES: usize = 100;
 
 /// Adds up a transfer.
 pub(super) struct Ledger<'a> {
@@ -57,20 +54,10 @@ impl<'a> Ledger<'a> {
         name: impl Into<String>,
         error: ClientError,
     ) -> Result<(), ClientError> {
-        match error {
-            ClientError::Refused { .. }
-            | ClientError::Local { .. }
-            | ClientError::SourceChanged { .. }
-            | ClientError::NotVerified { .. } => {
-                self.done.failed += 1;
-                self.tell(local, remote, ItemOutcome::Failed(&error));
-                if self.done.failures.len() < NAMED_FAILURES {
-                    self.done.failures.push((name.into(), error));
-                }
-                Ok(())
-            }
-            error => Err(error),
+        if concerns_one_item(&error) {
+            self.tell(local, remote, ItemOutcome::Failed(&error));
         }
+        self.done.fail(name, error)
     }
 
     fn tell(&mut self, local: &LocalPath, remote: &str, outcome: ItemOutcome<'_>) {
