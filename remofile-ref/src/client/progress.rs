@@ -49,11 +49,11 @@ pub enum Phase {
 pub struct TreeProgress {
     /// Files that are done: transferred, unchanged or failed.
     pub files: u64,
-    /// Of how many, as counted at the beginning.
+    /// Of how many, as counted at the beginning; 0 where nothing was counted.
     pub total_files: u64,
     /// The size of the files that are done, in bytes.
     pub bytes: u64,
-    /// Of how many bytes, as counted at the beginning.
+    /// Of how many bytes, as counted at the beginning; 0 where nothing was counted.
     pub total_bytes: u64,
     /// How many bytes of content of those files were sent or received; what was there from before is not among them.
     pub transferred: u64,

@@ -96,6 +96,8 @@ impl FileClient {
         let download = |client: &mut Self| {
             if options.counts_first.unwrap_or(client.observer().is_watched()) {
                 client.count_remote(sources, options)?;
+            } else {
+                client.observer().enter_tree(0, 0);
             }
             let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
             let is_alone = sources.len() == 1;

@@ -87,6 +87,8 @@ impl FileClient {
                     (files, bytes) = (files + counted.0, bytes.saturating_add(counted.1));
                 }
                 client.observer().enter_tree(files, bytes);
+            } else {
+                client.observer().enter_tree(0, 0);
             }
             let staged = if options.dry_run { client.staged()? } else { HashMap::new() };
             let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
