@@ -2,14 +2,19 @@
 
 mod args;
 mod cancel;
+mod complete;
+mod completion;
 mod config;
 mod connection;
 mod demo;
 mod entries;
 mod failure;
+mod info;
 mod keys;
 mod list;
+mod man;
 mod output;
+mod ping;
 mod prompt;
 mod serve;
 mod settings;
@@ -73,8 +78,13 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Remove(args) => entries::remove(cli, args),
         Command::Run(args) => serve::run(cli, args),
         Command::Demo(args) => demo::run(args),
-        Command::GenerateToken => keys::generate_token(&cli.output),
-        Command::GenerateKeys => keys::generate_keys(&cli.output),
+        Command::Ping(args) => ping::run(cli, args),
+        Command::Info(_) => info::run(cli),
+        Command::GenerateToken(args) => keys::generate_token(&cli.output, args),
+        Command::GenerateKeys(args) => keys::generate_keys(&cli.output, args),
+        Command::Completion(args) => completion::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Complete(args) => complete::run(args),
     }
 }
 
