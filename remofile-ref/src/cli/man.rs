@@ -87,7 +87,12 @@ fn title(command: &Command) -> String {
 }
 
 fn page(command: &Command, title: &str) -> io::Result<Vec<u8>> {
-    let man = Man::new(command.clone()).title(title);
+    // What the short help leaves out belongs here.
+    let command = command.clone().mut_args(|arg| arg.hide_short_help(false));
+    let man = Man::new(command.clone())
+        .title(title)
+        .manual("Remofile")
+        .source(concat!("remofile ", env!("CARGO_PKG_VERSION")));
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;

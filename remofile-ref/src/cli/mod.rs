@@ -9,6 +9,8 @@ mod connection;
 mod demo;
 mod entries;
 mod failure;
+#[cfg(test)]
+mod help;
 mod info;
 mod keys;
 mod list;
@@ -56,8 +58,14 @@ fn refused(error: &clap::Error) -> u8 {
         let _ = error.print();
         return 0;
     }
-    let text = error.render().ansi().to_string();
-    output::tell(format_args!("remofile: {}", text.trim_end()));
+    let text = error.render().to_string();
+    for line in text.trim_end().lines().filter(|line| !line.is_empty()) {
+        match (line.strip_prefix("error: "), line.strip_prefix("  tip: ")) {
+            (Some(what), _) => output::tell_error(what),
+            (_, Some(hint)) => output::tell_hint(hint),
+            _ => output::tell(output::escaped(line)),
+        }
+    }
     exit::USAGE
 }
 
