@@ -287,15 +287,15 @@ fn write_client_error(f: &mut fmt::Formatter<'_>, error: &ClientError) -> fmt::R
     }
 }
 
-fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
-    write!(f, "{error}")?;
-    let mut cause = error.source();
-    while let Some(error) = cause {
+fn write_chain(f: &mut fmt::Formatter<'_>, error: &(dyn Error + 'static)) -> fmt::Result {
+    let mut next = Some(error);
+    let mut between = "";
+    while let Some(error) = next {
         match error.downcast_ref::<io::Error>() {
-            Some(error) => write!(f, ": {}", plain(error))?,
-            None => write!(f, ": {error}")?,
+            Some(error) => write!(f, "{between}{}", plain(error))?,
+            None => write!(f, "{between}{error}")?,
         }
-        cause = error.source();
+        (next, between) = (error.source(), ": ");
     }
     Ok(())
 }
