@@ -5,7 +5,7 @@ use super::{
     connection::{connect, remote_path},
     failure::Failure,
     list::json_line,
-    report,
+    output::report,
 };
 use crate::client::{ClientError, FileClient};
 use clap::Args;

@@ -1,6 +1,8 @@
 //! The `remofile` command: from the command line to the library and back to an exit code.
 
 mod args;
+mod cancel;
+mod config;
 mod connection;
 mod demo;
 mod entries;
@@ -8,18 +10,18 @@ mod failure;
 mod keys;
 mod list;
 mod output;
+mod prompt;
 mod serve;
+mod settings;
 mod transfer;
 
 use self::{
     args::{Cli, Command},
     failure::{Failure, exit},
+    output::report,
 };
 use clap::Parser as _;
-use std::{
-    io::{self, IsTerminal as _},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 /// Runs the command line of this process and says how it ended.
@@ -27,12 +29,9 @@ use tracing_subscriber::EnvFilter;
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are asked for, and end well; a broken pipe there concerns nobody.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
-        }
+        Err(error) => return ExitCode::from(refused(&error)),
     };
+    cli.output.apply();
     log_to_stderr(&cli);
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,9 +44,26 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Prints what clap has to say; help and version are asked for, and end well.
+fn refused(error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        // A broken pipe concerns nobody here.
+        let _ = error.print();
+        return 0;
+    }
+    let text = error.render().ansi().to_string();
+    output::tell(format_args!("remofile: {}", text.trim_end()));
+    exit::USAGE
+}
+
 fn run(cli: &Cli) -> Result<(), Failure> {
     crate::transport::require_curve()
         .map_err(|error| Failure::Serve { what: "cannot start".to_owned(), source: Box::new(error) })?;
+    match &cli.command {
+        // These end in ways of their own.
+        Command::Run(_) | Command::Demo(_) => {}
+        _ => cancel::on_signals()?,
+    }
     match &cli.command {
         Command::List(args) => list::run(cli, args),
         Command::Upload(args) => transfer::upload(cli, args),
@@ -62,14 +78,6 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     }
 }
 
-/// Prints a failure as `remofile: error: …`, with a hint below it where there is one.
-pub(crate) fn report(failure: &Failure) {
-    anstream::eprintln!("remofile: error: {}", output::escaped(&failure.to_string()));
-    if let Some(hint) = failure.hint() {
-        anstream::eprintln!("hint: {}", output::escaped(&hint));
-    }
-}
-
 fn log_to_stderr(cli: &Cli) {
     let default = match (&cli.command, cli.output.quiet, cli.output.verbose) {
         (_, true, _) => "error",
@@ -78,11 +86,11 @@ fn log_to_stderr(cli: &Cli) {
         _ => "remofile=warn",
     };
     let filter = EnvFilter::try_from_env("REMOFILE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let is_terminal = io::stderr().is_terminal();
+    let with_colors = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(is_terminal)
+        .with_ansi(with_colors)
         .with_target(false)
         .init();
 }
