@@ -14,8 +14,8 @@ mod tests;
 use crate::session::{Holding, Pending, Reply, Session, Step, Terms};
 use crate::{Performed, Storage};
 use journal::Journal;
-use remofile_proto::{Code, Operation, Refusal, SessionId};
 use remofile_proto::envelope::{self, Message, Request};
+use remofile_proto::{Code, Operation, Refusal, SessionId};
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -226,7 +226,9 @@ impl Journal {
                 };
                 let bytes = match (operation, answer) {
                     (_, Answer::Hash(hash)) => hash.len,
-                    (Operation::Copy { .. } | Operation::Truncate { .. }, Answer::Entry(entry)) => entry.size.unwrap_or(0),
+                    (Operation::Copy { .. } | Operation::Truncate { .. }, Answer::Entry(entry)) => {
+                        entry.size.unwrap_or(0)
+                    }
                     _ => payload,
                 };
                 self.done = Some(Done { session, op: operation.name(), path, to, bytes, since });

@@ -1,10 +1,10 @@
 //! The log of a server: text or JSON, to standard error or to a file that is opened anew on SIGHUP.
 
-use crate::cli::{args::OutputArgs, failure::Failure};
+use crate::cli::{args::OutputArgs, failure::Failure, settings::variable};
 use clap::{Args, ValueEnum};
 use std::{
     fs::{DirBuilder, File, OpenOptions},
-    io::{self, IsTerminal as _, Write},
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -43,7 +43,10 @@ struct Writer(Mutex<Target>);
 enum Target {
     /// The file's name is not known yet.
     Early(Vec<u8>),
-    Open { path: PathBuf, file: File },
+    Open {
+        path: PathBuf,
+        file: File,
+    },
 }
 
 /// Sends events where the flags say; gives the log file, which is to be opened yet.
@@ -51,7 +54,7 @@ pub(super) fn start(args: &LogArgs, output: &OutputArgs) -> Result<Option<LogFil
     let filter = filter(args, output)?;
     let Some(_) = &args.log_file else {
         // To standard error an event is a line, on a terminal with colours where they are wanted.
-        let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         subscribe(filter, args.log_format, io::stderr, colours);
         return Ok(None);
     };
@@ -61,11 +64,11 @@ pub(super) fn start(args: &LogArgs, output: &OutputArgs) -> Result<Option<LogFil
 }
 
 fn filter(args: &LogArgs, output: &OutputArgs) -> Result<EnvFilter, Failure> {
-    let from_environment = || std::env::var("REMOFILE_LOG").ok().filter(|text| !text.is_empty());
+    let of_environment = variable("REMOFILE_LOG")?;
     let (source, text) = match &args.log_level {
         Some(level) => ("--log-level", level.clone()),
         None if output.quiet => ("-q", "error".to_owned()),
-        None => match from_environment() {
+        None => match of_environment {
             Some(text) => ("REMOFILE_LOG", text),
             None => ("-v", if output.verbose > 0 { "debug" } else { "info" }.to_owned()),
         },
@@ -88,6 +91,16 @@ where
         LogFormat::Text => tracing::subscriber::set_global_default(builder.with_target(false).finish()),
         LogFormat::Json => tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish()),
     };
+}
+
+impl LogFormat {
+    /// As the flag has it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        }
+    }
 }
 
 impl LogFile {

@@ -121,7 +121,10 @@ mod tests {
 
     #[test]
     fn only_global_ipv6_addresses_reach_across_a_link() {
-        assert_eq!(global_ipv6("20010db8000000000000000000000001 02 40 00 80 eth0"), Some("2001:db8::1".parse().unwrap()));
+        assert_eq!(
+            global_ipv6("20010db8000000000000000000000001 02 40 00 80 eth0"),
+            Some("2001:db8::1".parse().unwrap())
+        );
         assert_eq!(global_ipv6("fe80000000000000000000000000000a 02 40 20 80 eth0"), None);
         assert_eq!(global_ipv6("nothing"), None);
     }
