@@ -1,5 +1,6 @@
 //! How a command fails: its text, its hint and its exit code.
 
+use super::serve::Refused;
 use super::{
     cancel::signalled,
     output::{escaped, human_duration},
@@ -59,6 +60,10 @@ pub(crate) enum Failure {
     Client(ClientError),
     /// A local file, outside of a transfer: `cannot WHAT 'OBJECT': WHY`.
     Local { what: &'static str, object: String, source: io::Error },
+    /// A server did not start, or could not be stopped.
+    Server(Refused),
+    /// Another process has said what is wrong, and ended with this code.
+    Reported(u8),
     /// Serving failed.
     Serve { what: String, source: Box<dyn Error + Send + Sync> },
     /// Several items, of which some failed; each was reported on its own.
@@ -82,6 +87,8 @@ impl Failure {
             Failure::BadPath { .. } => exit::BAD_NAME,
             Failure::Client(error) => client_exit_code(error),
             Failure::Local { source, .. } => local_exit_code(source),
+            Failure::Server(refused) => refused.exit,
+            Failure::Reported(code) => *code,
             Failure::Serve { .. } | Failure::Output(_) => exit::OTHER,
             Failure::Some { .. } => exit::SOME_FAILED,
         }
@@ -90,7 +97,7 @@ impl Failure {
     /// What the user can do about it, where that is not in the text already.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Failure::Usage { hint, .. } => return hint.clone(),
+            Failure::Usage { hint, .. } | Failure::Server(Refused { hint, .. }) => return hint.clone(),
             Failure::BadPath { .. } => "a path is /NAME/NAME…, without `.`, `..` and control characters",
             Failure::Client(error) => client_hint(error)?,
             _ => return None,
@@ -108,6 +115,8 @@ impl fmt::Display for Failure {
             Failure::Local { what, object, source } => {
                 write!(f, "cannot {what} '{}': {}", escaped(object), plain(source))
             }
+            Failure::Server(refused) => f.write_str(&refused.what),
+            Failure::Reported(code) => write!(f, "it ended with exit code {code}"),
             Failure::Serve { what, source } => {
                 write!(f, "{what}: ")?;
                 write_chain(f, source.as_ref())
