@@ -105,7 +105,7 @@ impl Failure {
         let hint = match self {
             Failure::Usage { hint, .. } => return hint.clone(),
             Failure::BadPath { .. } => "a path is /NAME/NAME…, without `.`, `..` and control characters",
-            Failure::NoMatch { .. } => "a wildcard matches a dot in front of a name only where -a can be given and is",
+            Failure::NoMatch { .. } => "`*` and `?` stay within a name and match no dot in front of it; `**` is any number of directories",
             Failure::Missing { hint, .. } => hint,
             Failure::Client(error) => client_hint(error)?,
             _ => return None,
@@ -236,6 +236,8 @@ fn client_hint(error: &ClientError) -> Option<&'static str> {
             }
             (Code::NotEmpty, _) => "use -r to remove a directory with all it holds",
             (Code::NotFile, "download") => "use -r to download a directory with all it holds",
+            (Code::NotFile, "copy") => "use -r to copy a directory with all it holds",
+            (Code::NotFile, "hash" | "open") => "'DIR/*' in quotes stands for all that is in a directory",
             (Code::NotFile, _) => "a directory stands there",
             (Code::UnsupportedKind, _) => "links and special files are neither followed nor opened",
             (Code::Denied, _) => {

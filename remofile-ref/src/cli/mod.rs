@@ -3,17 +3,24 @@
 mod args;
 mod cancel;
 mod cat;
+mod complete;
+mod completion;
 mod config;
 mod connection;
 mod demo;
 mod entries;
 mod failure;
 mod hash;
+#[cfg(test)]
+mod help;
+mod info;
 mod keys;
 mod list;
+mod man;
 mod output;
 mod partials;
 mod pattern;
+mod ping;
 mod prompt;
 mod remote;
 mod remove;
@@ -63,8 +70,14 @@ fn refused(error: &clap::Error) -> u8 {
         let _ = error.print();
         return 0;
     }
-    let text = error.render().ansi().to_string();
-    output::tell(format_args!("remofile: {}", text.trim_end()));
+    let text = error.render().to_string();
+    for line in text.trim_end().lines().filter(|line| !line.is_empty()) {
+        match (line.strip_prefix("error: "), line.strip_prefix("  tip: ")) {
+            (Some(what), _) => output::tell_error(what),
+            (_, Some(hint)) => output::tell_hint(hint),
+            _ => output::tell(output::escaped(line)),
+        }
+    }
     exit::USAGE
 }
 
@@ -93,8 +106,13 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Partials(args) => partials::run(cli, args),
         Command::Run(args) => serve::run(cli, args),
         Command::Demo(args) => demo::run(args),
-        Command::GenerateToken => keys::generate_token(&cli.output),
-        Command::GenerateKeys => keys::generate_keys(&cli.output),
+        Command::Ping(args) => ping::run(cli, args),
+        Command::Info(_) => info::run(cli),
+        Command::GenerateToken(args) => keys::generate_token(&cli.output, args),
+        Command::GenerateKeys(args) => keys::generate_keys(&cli.output, args),
+        Command::Completion(args) => completion::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Complete(args) => complete::run(args),
     }
 }
 
