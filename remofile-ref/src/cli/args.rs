@@ -1,9 +1,9 @@
 //! The command line: commands, aliases and flags.
 
 use super::{
-    cat, demo, entries, hash, list,
+    cat, complete, completion, demo, entries, hash, info, keys, list, man,
     output::{Color, Progress},
-    partials, remove, rename, serve, stat, transfer, usage, write,
+    partials, ping, remove, rename, serve, stat, transfer, usage, write,
 };
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 
 /// Where the server is and how to prove oneself to it: by flag, else by environment variable, else by the profile, else
 /// by default. An empty variable counts as none.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
     /// host, host:port, [::1]:port, tcp://… or ipc://… of the server [env: REMOFILE_SERVER]
@@ -137,10 +137,25 @@ pub(crate) enum Command {
     /// Serve a directory until stopped
     #[command(visible_alias = "serve")]
     Run(serve::RunArgs),
+    /// Serve a directory in the background
+    Start(serve::StartArgs),
+    /// End a server that was started in the background
+    Stop(serve::StopArgs),
     /// The whole tour on this machine: serve, upload, list, download, compare
     Demo(demo::DemoArgs),
+    /// Measure the round trip to the server
+    Ping(ping::PingArgs),
+    /// Show what a server says of itself, and who holds its session
+    Info(info::InfoArgs),
     /// Print a new token
-    GenerateToken,
+    GenerateToken(keys::TokenArgs),
     /// Print a new key pair for a server
-    GenerateKeys,
+    GenerateKeys(keys::KeysArgs),
+    /// Print the completion script of a shell
+    Completion(completion::CompletionArgs),
+    /// Print a manual page, or write all of them
+    Man(man::ManArgs),
+    /// What the completion scripts ask
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::CompleteArgs),
 }

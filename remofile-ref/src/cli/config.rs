@@ -82,6 +82,11 @@ impl Config {
         Err(Failure::usage_with(what, hint))
     }
 
+    /// The names of all profiles.
+    pub(crate) fn into_names(self) -> Vec<String> {
+        self.profiles.into_iter().map(|(name, _)| name).collect()
+    }
+
     fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
         let file = Source { path, text };
         // Never the parser's own picture of the error: it would show the line, and a token with it.

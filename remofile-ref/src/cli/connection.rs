@@ -32,18 +32,7 @@ pub(crate) struct Target {
 /// Opens a session with the server that flags, environment or configuration name. Where another client holds it, says
 /// so, and waits as long as `--wait` has it.
 pub(crate) fn connect(cli: &Cli) -> Result<FileClient, Failure> {
-    let target = Target::find(cli)?;
-    let options = target.options.clone().take(target.take);
-    let busy = match FileClient::connect(&target.endpoint, &target.token, options) {
-        Err(ClientError::Busy(busy)) if target.wait.is_none_or(|wait| !wait.is_zero()) => busy,
-        connected => return Ok(connected?),
-    };
-    note(waiting_for(&busy, target.wait));
-    let options = match target.wait {
-        Some(wait) => target.options.wait(wait),
-        None => target.options.wait_for_lease(),
-    };
-    Ok(FileClient::connect(&target.endpoint, &target.token, options)?)
+    Target::find(cli)?.connect()
 }
 
 impl Target {
@@ -63,6 +52,21 @@ impl Target {
             None => ask_token(&endpoint)?,
         };
         Self::with(sources, endpoint, token.ok_or_else(no_token)?, flags)
+    }
+
+    /// Opens a session as [`connect`] does.
+    pub(crate) fn connect(self) -> Result<FileClient, Failure> {
+        let options = self.options.clone().take(self.take);
+        let busy = match FileClient::connect(&self.endpoint, &self.token, options) {
+            Err(ClientError::Busy(busy)) if self.wait.is_none_or(|wait| !wait.is_zero()) => busy,
+            connected => return Ok(connected?),
+        };
+        note(waiting_for(&busy, self.wait));
+        let options = match self.wait {
+            Some(wait) => self.options.wait(wait),
+            None => self.options.wait_for_lease(),
+        };
+        Ok(FileClient::connect(&self.endpoint, &self.token, options)?)
     }
 
     /// The same, where nobody is to be asked and nothing to be said.

@@ -3,17 +3,24 @@
 mod args;
 mod cancel;
 mod cat;
+mod complete;
+mod completion;
 mod config;
 mod connection;
 mod demo;
 mod entries;
 mod failure;
 mod hash;
+#[cfg(test)]
+mod help;
+mod info;
 mod keys;
 mod list;
+mod man;
 mod output;
 mod partials;
 mod pattern;
+mod ping;
 mod prompt;
 mod remote;
 mod remove;
@@ -44,11 +51,15 @@ pub fn main() -> ExitCode {
         Err(error) => return ExitCode::from(refused(&error)),
     };
     cli.output.apply();
-    log_to_stderr(&cli);
+    // A server logs as its own flags have it.
+    if !matches!(cli.command, Command::Run(_)) {
+        log_to_stderr(&cli);
+    }
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         // A reader that has seen enough, such as `head`, is no error.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Reported(code)) => ExitCode::from(code),
         Err(failure) => {
             report(&failure);
             ExitCode::from(failure.exit_code())
@@ -63,8 +74,14 @@ fn refused(error: &clap::Error) -> u8 {
         let _ = error.print();
         return 0;
     }
-    let text = error.render().ansi().to_string();
-    output::tell(format_args!("remofile: {}", text.trim_end()));
+    let text = error.render().to_string();
+    for line in text.trim_end().lines().filter(|line| !line.is_empty()) {
+        match (line.strip_prefix("error: "), line.strip_prefix("  tip: ")) {
+            (Some(what), _) => output::tell_error(what),
+            (_, Some(hint)) => output::tell_hint(hint),
+            _ => output::tell(output::escaped(line)),
+        }
+    }
     exit::USAGE
 }
 
@@ -92,17 +109,24 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Write(args) => write::run(cli, args),
         Command::Partials(args) => partials::run(cli, args),
         Command::Run(args) => serve::run(cli, args),
+        Command::Start(args) => serve::start(cli, args),
+        Command::Stop(args) => serve::stop(cli, args),
         Command::Demo(args) => demo::run(args),
-        Command::GenerateToken => keys::generate_token(&cli.output),
-        Command::GenerateKeys => keys::generate_keys(&cli.output),
+        Command::Ping(args) => ping::run(cli, args),
+        Command::Info(_) => info::run(cli),
+        Command::GenerateToken(args) => keys::generate_token(&cli.output, args),
+        Command::GenerateKeys(args) => keys::generate_keys(&cli.output, args),
+        Command::Completion(args) => completion::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Complete(args) => complete::run(args),
     }
 }
 
 fn log_to_stderr(cli: &Cli) {
-    let default = match (&cli.command, cli.output.quiet, cli.output.verbose) {
-        (_, true, _) => "error",
-        (_, _, 2..) => "remofile=debug",
-        (Command::Run(_), _, _) | (_, _, 1) => "remofile=info",
+    let default = match (cli.output.quiet, cli.output.verbose) {
+        (true, _) => "error",
+        (_, 2..) => "remofile=debug",
+        (_, 1) => "remofile=info",
         _ => "remofile=warn",
     };
     let filter = EnvFilter::try_from_env("REMOFILE_LOG").unwrap_or_else(|_| EnvFilter::new(default));

@@ -93,10 +93,18 @@ pub(crate) fn warn(text: impl fmt::Display) {
 
 /// Prints a failure as `remofile: error: …`, with a hint below it where there is one.
 pub(crate) fn report(failure: &Failure) {
-    tell(format_args!("remofile: {ERROR}error:{ERROR:#} {}", escaped(&failure.to_string())));
+    tell_error(&failure.to_string());
     if let Some(hint) = failure.hint() {
-        tell(format_args!("{HINT}hint:{HINT:#} {}", escaped(&hint)));
+        tell_hint(&hint);
     }
+}
+
+pub(crate) fn tell_error(what: &str) {
+    tell(format_args!("remofile: {ERROR}error:{ERROR:#} {}", escaped(what)));
+}
+
+pub(crate) fn tell_hint(hint: &str) {
+    tell(format_args!("{HINT}hint:{HINT:#} {}", escaped(hint)));
 }
 
 /// A line on standard error; styles in it are dropped where there are no colours. One that nobody reads is no error.

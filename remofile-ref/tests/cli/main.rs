@@ -2,6 +2,15 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod completion;
+mod connection;
+mod failure;
+mod help;
+mod output;
+mod table;
+
+#[path = "../common/fake.rs"]
+mod fake;
 #[path = "../common/place.rs"]
 mod place;
 #[path = "../common/process.rs"]

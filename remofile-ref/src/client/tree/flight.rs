@@ -7,9 +7,6 @@ use std::collections::HashMap;
 /// How often a lost session is opened again without a single answer in between.
 const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
 
-/// How much content of small files may be under way at once, in bytes.
-const IN_FLIGHT: u64 = 4 << 20;
-
 /// Jobs whose requests are unanswered.
 #[derive(Debug)]
 pub(super) struct Flight<J> {
@@ -126,7 +123,7 @@ impl<J> Flight<J> {
 
     /// Whether a job of this weight may be under way as well.
     fn has_room(&self, client: &FileClient, weight: u64) -> bool {
-        self.is_empty() || (self.in_flight.saturating_add(weight) <= IN_FLIGHT && client.can_submit())
+        self.is_empty() || (self.in_flight.saturating_add(weight) <= client.in_flight_limit() && client.can_submit())
     }
 
     /// Sends the request of a job. Where the session had been lost, it was not sent: it comes back, with all those that
