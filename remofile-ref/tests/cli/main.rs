@@ -5,9 +5,14 @@
 mod completion;
 mod connection;
 mod failure;
+mod filters;
 mod help;
+mod interrupted;
 mod output;
+mod progress;
+mod streaming;
 mod table;
+mod transfer;
 
 #[path = "../common/fake.rs"]
 mod fake;
@@ -17,6 +22,8 @@ mod place;
 mod process;
 #[path = "../common/relay.rs"]
 mod relay;
+#[path = "../common/session.rs"]
+mod session;
 #[path = "../common/skip.rs"]
 mod skip;
 #[path = "../common/terminal.rs"]
