@@ -1,9 +1,9 @@
 //! The command line: commands, aliases and flags.
 
 use super::{
-    complete, completion, demo, entries, info, keys, list, man,
+    cat, complete, completion, demo, entries, hash, info, keys, list, man,
     output::{Color, Progress},
-    ping, serve, transfer,
+    partials, ping, remove, rename, serve, stat, transfer, usage, write,
 };
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -98,7 +98,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List a directory of the server
+    /// List directories and files of the server
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
     /// Upload files and directories into the served directory
@@ -109,13 +109,31 @@ pub(crate) enum Command {
     Download(transfer::TransferArgs),
     /// Make a directory: NAME in DIR, or PATH
     #[command(visible_aliases = ["folder", "mkdir"])]
-    Directory(entries::MakeArgs),
+    Directory(entries::DirectoryArgs),
     /// Make an empty file: NAME in DIR, or PATH
     #[command(visible_alias = "touch")]
-    File(entries::MakeArgs),
+    File(entries::FileArgs),
     /// Remove files and directories: PATH…, or NAME DIR
     #[command(visible_alias = "rm")]
-    Remove(entries::RemoveArgs),
+    Remove(remove::RemoveArgs),
+    /// Move or rename on the server
+    #[command(visible_alias = "mv")]
+    Move(rename::MoveArgs),
+    /// Copy on the server
+    #[command(visible_alias = "cp")]
+    Copy(rename::CopyArgs),
+    /// Show all that the server says of files and directories
+    Stat(stat::StatArgs),
+    /// Print BLAKE3 hashes of files, or check them against a list
+    Hash(hash::HashArgs),
+    /// Sum up the sizes of what directories hold
+    Du(usage::DuArgs),
+    /// Print the content of files
+    Cat(cat::CatArgs),
+    /// Write standard input into a file, in place
+    Write(write::WriteArgs),
+    /// List or discard what transfers that broke off have left
+    Partials(partials::PartialsArgs),
     /// Serve a directory until stopped
     #[command(visible_alias = "serve")]
     Run(serve::RunArgs),

@@ -12,8 +12,10 @@ use crate::{
     client::{ClientError, ClientOptions, FileClient},
     transport::Endpoint,
 };
-use remofile_proto::{Busy, Path, PathError, Token};
+use remofile_proto::{Busy, Token};
 use std::time::Duration;
+
+pub(crate) use super::remote::remote_path;
 
 /// The port where none is given.
 pub(crate) const DEFAULT_PORT: u16 = 6768;
@@ -108,16 +110,6 @@ pub(crate) fn parse_token(text: &str) -> Result<Token, Failure> {
     Token::parse(text).map_err(|error| {
         Failure::usage_with(format!("the token is not valid: {error}"), "`remofile generate-token` prints a new one")
     })
-}
-
-/// A path on the server; one without a leading slash counts from the served directory, and one slash at its end
-/// means nothing.
-pub(crate) fn remote_path(text: &str) -> Result<Path, Failure> {
-    let mut absolute = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
-    if absolute.len() > 1 && absolute.ends_with('/') {
-        absolute.pop();
-    }
-    Path::parse(&absolute).map_err(|why: PathError| Failure::BadPath { path: text.to_owned(), why })
 }
 
 fn no_token() -> Failure {

@@ -56,6 +56,12 @@ pub(crate) enum Failure {
     Usage { what: String, hint: Option<String> },
     /// A remote path is not a path.
     BadPath { path: String, why: PathError },
+    /// A pattern that nothing on the server matches.
+    NoMatch { pattern: String },
+    /// What a command changes is not there, and a flag would make it.
+    Missing { error: ClientError, hint: &'static str },
+    /// Files whose hashes are not those of a list.
+    Mismatch { file: String, failed: u64, total: u64 },
     /// The library failed.
     Client(ClientError),
     /// A local file, outside of a transfer: `cannot WHAT 'OBJECT': WHY`.
@@ -85,7 +91,9 @@ impl Failure {
         match self {
             Failure::Usage { .. } => exit::USAGE,
             Failure::BadPath { .. } => exit::BAD_NAME,
-            Failure::Client(error) => client_exit_code(error),
+            Failure::NoMatch { .. } => exit::NOT_FOUND,
+            Failure::Mismatch { .. } => exit::NOT_VERIFIED,
+            Failure::Client(error) | Failure::Missing { error, .. } => client_exit_code(error),
             Failure::Local { source, .. } => local_exit_code(source),
             Failure::Server(refused) => refused.exit,
             Failure::Reported(code) => *code,
@@ -94,11 +102,18 @@ impl Failure {
         }
     }
 
+    /// Whether it is that something named does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.exit_code() == exit::NOT_FOUND
+    }
+
     /// What the user can do about it, where that is not in the text already.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Failure::Usage { hint, .. } | Failure::Server(Refused { hint, .. }) => return hint.clone(),
             Failure::BadPath { .. } => "a path is /NAME/NAME…, without `.`, `..` and control characters",
+            Failure::NoMatch { .. } => "a wildcard matches a dot in front of a name only where -a can be given and is",
+            Failure::Missing { hint, .. } => hint,
             Failure::Client(error) => client_hint(error)?,
             _ => return None,
         };
@@ -111,7 +126,11 @@ impl fmt::Display for Failure {
         match self {
             Failure::Usage { what, .. } => f.write_str(what),
             Failure::BadPath { path, why } => write!(f, "invalid path '{}': {why}", escaped(path)),
-            Failure::Client(error) => write_client_error(f, error),
+            Failure::NoMatch { pattern } => write!(f, "no match for '{}'", escaped(pattern)),
+            Failure::Mismatch { file, failed, total } => {
+                write!(f, "cannot verify '{}': {failed} of {total} files did not match", escaped(file))
+            }
+            Failure::Client(error) | Failure::Missing { error, .. } => write_client_error(f, error),
             Failure::Local { what, object, source } => {
                 write!(f, "cannot {what} '{}': {}", escaped(object), plain(source))
             }

@@ -2,6 +2,7 @@
 
 mod args;
 mod cancel;
+mod cat;
 mod complete;
 mod completion;
 mod config;
@@ -9,6 +10,7 @@ mod connection;
 mod demo;
 mod entries;
 mod failure;
+mod hash;
 #[cfg(test)]
 mod help;
 mod info;
@@ -16,11 +18,21 @@ mod keys;
 mod list;
 mod man;
 mod output;
+mod partials;
+mod pattern;
 mod ping;
 mod prompt;
+mod remote;
+mod remove;
+mod rename;
+mod row;
 mod serve;
 mod settings;
+mod stat;
+mod tally;
 mod transfer;
+mod usage;
+mod write;
 
 use self::{
     args::{Cli, Command},
@@ -87,7 +99,15 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Download(args) => transfer::download(cli, args),
         Command::Directory(args) => entries::directory(cli, args),
         Command::File(args) => entries::file(cli, args),
-        Command::Remove(args) => entries::remove(cli, args),
+        Command::Remove(args) => remove::run(cli, args),
+        Command::Move(args) => rename::rename(cli, args),
+        Command::Copy(args) => rename::copy(cli, args),
+        Command::Stat(args) => stat::run(cli, args),
+        Command::Hash(args) => hash::run(cli, args),
+        Command::Du(args) => usage::run(cli, args),
+        Command::Cat(args) => cat::run(cli, args),
+        Command::Write(args) => write::run(cli, args),
+        Command::Partials(args) => partials::run(cli, args),
         Command::Run(args) => serve::run(cli, args),
         Command::Start(args) => serve::start(cli, args),
         Command::Stop(args) => serve::stop(cli, args),

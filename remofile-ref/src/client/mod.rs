@@ -6,6 +6,7 @@ mod connect;
 mod download;
 mod error;
 mod io_error;
+mod leftovers;
 mod listing;
 mod operations;
 mod options;
@@ -21,15 +22,15 @@ mod upload;
 
 pub use cancel::Cancel;
 pub use error::ClientError;
+pub use leftovers::{LocalPart, local_parts};
 pub use listing::RemoteListing;
 pub use options::ClientOptions;
 pub use progress::{Phase, Progress, TreeProgress};
 pub use remote_file::RemoteFile;
-pub use tree::TreeTransferred;
+pub use tree::{TreeRemoved, TreeTransferred};
 
 use crate::transport::Endpoint;
 use channel::{Channel, Completion};
-use listing::Pages;
 use payload::{Content, Payload};
 use remofile_proto::{
     Answer, Code, Entry, Etag, HashResult, Kind, Operation, Path, Precondition, Refusal, Token, UploadId, Welcome,
@@ -173,40 +174,6 @@ impl FileClient {
     /// NOT_FOUND, NOT_EMPTY, or CHANGED where it has another etag.
     pub fn remove(&mut self, path: &Path, etag: Option<Etag>) -> Result<(), ClientError> {
         self.empty(Operation::Remove { path: path.clone(), etag })
-    }
-
-    /// Removes a directory with all it holds, or anything else.
-    ///
-    /// # Errors
-    /// The first that is refused; what comes before it has been removed.
-    pub fn remove_tree(&mut self, path: &Path) -> Result<(), ClientError> {
-        if self.stat(path)?.kind == Kind::Dir {
-            // The directories that the listing is in: each goes when it has left it [LIST-2].
-            let mut open: Vec<Path> = Vec::new();
-            let mut pages = Pages::new(path.clone(), true);
-            while let Some(page) = pages.next(self)? {
-                for listed in page {
-                    let child =
-                        path.join(&listed.name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
-                    while let Some(left) = open.pop_if(|directory| !child.is_at_or_below(directory)) {
-                        self.remove_if_there(&left)?;
-                    }
-                    match listed.entry.kind {
-                        Kind::Dir => open.push(child),
-                        _ => self.remove_if_there(&child)?,
-                    }
-                }
-            }
-            open.iter().rev().try_for_each(|directory| self.remove_if_there(directory))?;
-        }
-        self.remove(path, None)
-    }
-
-    fn remove_if_there(&mut self, path: &Path) -> Result<(), ClientError> {
-        match self.remove(path, None) {
-            Err(error) if error.is_not_found() => Ok(()),
-            result => result,
-        }
     }
 
     /// Discards a staged upload, of whatever session.

@@ -2,6 +2,8 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../common/fake.rs"]
+mod fake;
 #[path = "../common/place.rs"]
 mod place;
 #[path = "../common/process.rs"]
@@ -12,3 +14,9 @@ mod relay;
 mod skip;
 #[path = "../common/terminal.rs"]
 mod terminal;
+
+mod daemon;
+mod hostile;
+mod logging;
+mod notify;
+mod run;
