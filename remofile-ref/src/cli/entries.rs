@@ -19,7 +19,7 @@ pub(crate) use super::tally::summed_up;
 #[command(after_help = "\
 Examples:
   remofile directory my-os-isos /        makes /my-os-isos
-  remofile directory -p /photos/2025/may with /photos and /photos/2025 where they are missing
+  remofile directory -p /photos/2025/may   with /photos and /photos/2025 where they are missing
   remofile directory -u /photos          fine if it is a directory already")]
 pub(crate) struct DirectoryArgs {
     #[command(flatten)]

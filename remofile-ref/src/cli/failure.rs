@@ -112,7 +112,7 @@ impl Failure {
         let hint = match self {
             Failure::Usage { hint, .. } | Failure::Server(Refused { hint, .. }) => return hint.clone(),
             Failure::BadPath { .. } => "a path is /NAME/NAME…, without `.`, `..` and control characters",
-            Failure::NoMatch { .. } => "a wildcard matches a dot in front of a name only where -a can be given and is",
+            Failure::NoMatch { .. } => "`*` and `?` stay within a name and match no dot in front of it; `**` is any number of directories",
             Failure::Missing { hint, .. } => hint,
             Failure::Client(error) => client_hint(error)?,
             _ => return None,
@@ -245,6 +245,8 @@ fn client_hint(error: &ClientError) -> Option<&'static str> {
             }
             (Code::NotEmpty, _) => "use -r to remove a directory with all it holds",
             (Code::NotFile, "download") => "use -r to download a directory with all it holds",
+            (Code::NotFile, "copy") => "use -r to copy a directory with all it holds",
+            (Code::NotFile, "hash" | "open") => "'DIR/*' in quotes stands for all that is in a directory",
             (Code::NotFile, _) => "a directory stands there",
             (Code::UnsupportedKind, _) => "links and special files are neither followed nor opened",
             (Code::Denied, _) => {
@@ -315,15 +317,15 @@ fn write_client_error(f: &mut fmt::Formatter<'_>, error: &ClientError) -> fmt::R
     }
 }
 
-fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
-    write!(f, "{error}")?;
-    let mut cause = error.source();
-    while let Some(error) = cause {
+fn write_chain(f: &mut fmt::Formatter<'_>, error: &(dyn Error + 'static)) -> fmt::Result {
+    let mut next = Some(error);
+    let mut between = "";
+    while let Some(error) = next {
         match error.downcast_ref::<io::Error>() {
-            Some(error) => write!(f, ": {}", plain(error))?,
-            None => write!(f, ": {error}")?,
+            Some(error) => write!(f, "{between}{}", plain(error))?,
+            None => write!(f, "{between}{error}")?,
         }
-        cause = error.source();
+        (next, between) = (error.source(), ": ");
     }
     Ok(())
 }

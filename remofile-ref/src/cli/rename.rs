@@ -10,7 +10,7 @@ use super::{
 };
 use crate::client::{ClientError, FileClient, TreeTransferred};
 use clap::Args;
-use remofile_proto::{Kind, Path, Precondition};
+use remofile_proto::{Code, Kind, Path, Precondition};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -55,7 +55,7 @@ pub(crate) struct CopyArgs {
 pub(crate) fn rename(cli: &Cli, args: &MoveArgs) -> Result<(), Failure> {
     let pre = precondition(args.overwrite);
     each(cli, &args.paths, |client, from, to| {
-        client.rename(&from.path, to, pre.clone(), None)?;
+        client.rename(&from.path, to, pre.clone(), None).map_err(|error| naming_both(error, to))?;
         say(cli, "move", &from.path, to, serde_json::json!({ "status": "moved" }))?;
         Ok((1, 0))
     })
@@ -69,12 +69,12 @@ pub(crate) fn copy(cli: &Cli, args: &CopyArgs) -> Result<(), Failure> {
                 None => client.stat(&from.path)?.kind == Kind::Dir,
             };
         if is_directory {
-            let done = client.copy_tree(&from.path, to, args.overwrite)?;
+            let done = client.copy_tree(&from.path, to, args.overwrite).map_err(|error| naming_both(error, to))?;
             return copied_tree(cli, &from.path, to, done);
         }
         let status = match client.copy(&from.path, to, precondition(args.overwrite), None) {
             Err(error) if error.is_exists() && is_same(client, &from.path, to)? => "unchanged",
-            result => result.map(|_| "new")?,
+            result => result.map(|_| "new").map_err(|error| naming_both(error, to))?,
         };
         say(cli, "copy", &from.path, to, serde_json::json!({ "status": status }))?;
         Ok((1, 0))
@@ -116,6 +116,16 @@ fn each(
     }
     client.bye();
     tally.finish()
+}
+
+/// Has a refusal, which may concern either, name the target beside the source.
+fn naming_both(error: ClientError, to: &Path) -> ClientError {
+    match error {
+        ClientError::Refused { operation, path, refusal } if refusal.code != Code::NotFound => {
+            ClientError::Refused { operation, path: format!("{path}' to '{to}"), refusal }
+        }
+        error => error,
+    }
 }
 
 /// Whether two files have the same content; what is no file has none.

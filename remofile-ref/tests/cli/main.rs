@@ -15,8 +15,15 @@ mod skip;
 #[path = "../common/terminal.rs"]
 mod terminal;
 
+mod completion;
+mod connection;
 mod daemon;
+mod failure;
+mod help;
 mod hostile;
 mod logging;
 mod notify;
+mod output;
 mod run;
+mod table;
+mod unit;

@@ -116,7 +116,8 @@ proptest! {
         prop_assume!(parts.last().is_some_and(|last| last != "**"));
         let (pattern, path) = (format!("/{}", parts.join("/")), format!("/{}", names.join("/")));
         let Ok(ours) = Pattern::parse(&pattern) else { return Ok(()) };
-        let theirs = GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build().unwrap();
+        // Their classes of what is not in them hold the slash as well.
+        let theirs = GlobBuilder::new(&pattern.replace("[!a]", "[!a/]")).literal_separator(true).backslash_escape(true).build().unwrap();
         let expected = theirs.compile_matcher().is_match(&path);
         prop_assert_eq!(ours.matches(&Path::parse(&path).unwrap(), true), expected, "{} against {}", pattern, path);
     }
@@ -132,6 +133,7 @@ proptest! {
     /// A name that is escaped matches itself and nothing else.
     #[test]
     fn an_escaped_name_matches_itself(name in r"\PC{1,12}", other in r"\PC{1,12}") {
+        let (name, other) = (name.replace('/', "|"), other.replace('/', "|"));
         prop_assume!(valid_name(&name).is_ok() && valid_name(&other).is_ok());
         let escaped: String = name.chars().flat_map(|character| ['\\', character]).collect();
         let pattern = Pattern::parse(&format!("/{escaped}")).unwrap();
