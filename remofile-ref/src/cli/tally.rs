@@ -55,6 +55,16 @@ impl Tally {
         self.failed += failed;
     }
 
+    /// Whether any item failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed > 0
+    }
+
+    /// What went well so far was only looked up.
+    pub(crate) fn forget_done(&mut self) {
+        self.done = 0;
+    }
+
     /// How many went well.
     pub(crate) fn done(&self) -> u64 {
         self.done
