@@ -46,8 +46,13 @@ fn calls(line: &str) -> Vec<Vec<String>> {
             _ => word.get_or_insert_default().push(character),
         }
     }
-    let is_ours = |call: &Vec<String>| call.iter().find(|word| !word.contains('=')).is_some_and(|word| word == "remofile");
-    calls.into_iter().filter(is_ours).map(|call| call.into_iter().skip_while(|word| word != "remofile").collect()).collect()
+    let is_ours =
+        |call: &Vec<String>| call.iter().find(|word| !word.contains('=')).is_some_and(|word| word == "remofile");
+    calls
+        .into_iter()
+        .filter(is_ours)
+        .map(|call| call.into_iter().skip_while(|word| word != "remofile").collect())
+        .collect()
 }
 
 #[test]
@@ -94,7 +99,8 @@ fn every_command_and_flag_says_what_it_is() {
         if command.get_about().is_none() {
             silent.push(name.clone());
         }
-        let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set() && argument.get_help().is_none());
+        let arguments =
+            command.get_arguments().filter(|argument| !argument.is_hide_set() && argument.get_help().is_none());
         silent.extend(arguments.map(|argument| format!("{name} {}", argument.get_id())));
     }
     assert_eq!(silent, [""; 0]);
@@ -103,6 +109,9 @@ fn every_command_and_flag_says_what_it_is() {
 #[test]
 fn shell_lines_are_split_into_calls() {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    assert_eq!(calls("tar c . | remofile upload - > 'a b' --name x"), [words(&["remofile", "upload", "-", "--name", "x"])]);
+    assert_eq!(
+        calls("tar c . | remofile upload - > 'a b' --name x"),
+        [words(&["remofile", "upload", "-", "--name", "x"])]
+    );
     assert_eq!(calls("A=1 remofile ls 'x y' && echo"), [words(&["remofile", "ls", "x y"])]);
 }

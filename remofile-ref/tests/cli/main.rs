@@ -2,6 +2,14 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod entries;
+mod globs;
+mod inplace;
+mod list;
+mod partials;
+
+#[path = "../common/fake.rs"]
+mod fake;
 #[path = "../common/place.rs"]
 mod place;
 #[path = "../common/process.rs"]
