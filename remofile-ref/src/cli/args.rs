@@ -137,6 +137,10 @@ pub(crate) enum Command {
     /// Serve a directory until stopped
     #[command(visible_alias = "serve")]
     Run(serve::RunArgs),
+    /// Serve a directory in the background
+    Start(serve::StartArgs),
+    /// End a server that was started in the background
+    Stop(serve::StopArgs),
     /// The whole tour on this machine: serve, upload, list, download, compare
     Demo(demo::DemoArgs),
     /// Measure the round trip to the server

@@ -1,5 +1,6 @@
 //! How a command fails: its text, its hint and its exit code.
 
+use super::serve::Refused;
 use super::{
     cancel::signalled,
     output::{escaped, human_duration},
@@ -65,6 +66,10 @@ pub(crate) enum Failure {
     Client(ClientError),
     /// A local file, outside of a transfer: `cannot WHAT 'OBJECT': WHY`.
     Local { what: &'static str, object: String, source: io::Error },
+    /// A server did not start, or could not be stopped.
+    Server(Refused),
+    /// Another process has said what is wrong, and ended with this code.
+    Reported(u8),
     /// Serving failed.
     Serve { what: String, source: Box<dyn Error + Send + Sync> },
     /// Several items, of which some failed; each was reported on its own.
@@ -90,6 +95,8 @@ impl Failure {
             Failure::Mismatch { .. } => exit::NOT_VERIFIED,
             Failure::Client(error) | Failure::Missing { error, .. } => client_exit_code(error),
             Failure::Local { source, .. } => local_exit_code(source),
+            Failure::Server(refused) => refused.exit,
+            Failure::Reported(code) => *code,
             Failure::Serve { .. } | Failure::Output(_) => exit::OTHER,
             Failure::Some { .. } => exit::SOME_FAILED,
         }
@@ -103,7 +110,7 @@ impl Failure {
     /// What the user can do about it, where that is not in the text already.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Failure::Usage { hint, .. } => return hint.clone(),
+            Failure::Usage { hint, .. } | Failure::Server(Refused { hint, .. }) => return hint.clone(),
             Failure::BadPath { .. } => "a path is /NAME/NAME…, without `.`, `..` and control characters",
             Failure::NoMatch { .. } => {
                 "`*` and `?` stay within a name and match no dot in front of it; `**` is any number of directories"
@@ -129,6 +136,8 @@ impl fmt::Display for Failure {
             Failure::Local { what, object, source } => {
                 write!(f, "cannot {what} '{}': {}", escaped(object), plain(source))
             }
+            Failure::Server(refused) => f.write_str(&refused.what),
+            Failure::Reported(code) => write!(f, "it ended with exit code {code}"),
             Failure::Serve { what, source } => {
                 write!(f, "{what}: ")?;
                 write_chain(f, source.as_ref())
@@ -310,15 +319,15 @@ fn write_client_error(f: &mut fmt::Formatter<'_>, error: &ClientError) -> fmt::R
     }
 }
 
-fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
-    write!(f, "{error}")?;
-    let mut cause = error.source();
-    while let Some(error) = cause {
+fn write_chain(f: &mut fmt::Formatter<'_>, error: &(dyn Error + 'static)) -> fmt::Result {
+    let mut next = Some(error);
+    let mut between = "";
+    while let Some(error) = next {
         match error.downcast_ref::<io::Error>() {
-            Some(error) => write!(f, ": {}", plain(error))?,
-            None => write!(f, ": {error}")?,
+            Some(error) => write!(f, "{between}{}", plain(error))?,
+            None => write!(f, "{between}{error}")?,
         }
-        cause = error.source();
+        (next, between) = (error.source(), ": ");
     }
     Ok(())
 }

@@ -51,11 +51,15 @@ pub fn main() -> ExitCode {
         Err(error) => return ExitCode::from(refused(&error)),
     };
     cli.output.apply();
-    log_to_stderr(&cli);
+    // A server logs as its own flags have it.
+    if !matches!(cli.command, Command::Run(_)) {
+        log_to_stderr(&cli);
+    }
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         // A reader that has seen enough, such as `head`, is no error.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Reported(code)) => ExitCode::from(code),
         Err(failure) => {
             report(&failure);
             ExitCode::from(failure.exit_code())
@@ -105,6 +109,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Write(args) => write::run(cli, args),
         Command::Partials(args) => partials::run(cli, args),
         Command::Run(args) => serve::run(cli, args),
+        Command::Start(args) => serve::start(cli, args),
+        Command::Stop(args) => serve::stop(cli, args),
         Command::Demo(args) => demo::run(args),
         Command::Ping(args) => ping::run(cli, args),
         Command::Info(_) => info::run(cli),
@@ -117,10 +123,10 @@ fn run(cli: &Cli) -> Result<(), Failure> {
 }
 
 fn log_to_stderr(cli: &Cli) {
-    let default = match (&cli.command, cli.output.quiet, cli.output.verbose) {
-        (_, true, _) => "error",
-        (_, _, 2..) => "remofile=debug",
-        (Command::Run(_), _, _) | (_, _, 1) => "remofile=info",
+    let default = match (cli.output.quiet, cli.output.verbose) {
+        (true, _) => "error",
+        (_, 2..) => "remofile=debug",
+        (_, 1) => "remofile=info",
         _ => "remofile=warn",
     };
     let filter = EnvFilter::try_from_env("REMOFILE_LOG").unwrap_or_else(|_| EnvFilter::new(default));

@@ -5,6 +5,7 @@ mod channel;
 mod connect;
 mod download;
 mod error;
+mod flow;
 mod io_error;
 mod leftovers;
 mod listing;
@@ -226,6 +227,10 @@ impl FileClient {
 
     fn has_room(&self) -> bool {
         self.channel.has_room()
+    }
+
+    fn in_flight_limit(&self) -> u64 {
+        self.channel.in_flight_limit()
     }
 
     fn can_submit(&self) -> bool {

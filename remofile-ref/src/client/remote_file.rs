@@ -10,9 +10,6 @@ use super::{
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Path, Precondition, Refusal};
 use std::collections::VecDeque;
 
-/// How much is read ahead at most, in bytes.
-const AHEAD: usize = 4 << 20;
-
 /// How much the first read at a new place asks for at least, in bytes.
 const FIRST_READ: usize = 64 << 10;
 
@@ -295,7 +292,7 @@ impl<'a> RemoteFile<'a> {
     fn request_ahead(&mut self, off: u64, wanted: usize) -> Result<(), ClientError> {
         let chunk = self.client.chunk();
         let sequential = off == self.read_end;
-        let most = (AHEAD / chunk).max(2);
+        let most = usize::try_from(self.client.in_flight_limit()).map_or(2, |limit| limit / chunk).max(2);
         if self.ahead.is_empty() && !sequential {
             self.depth = 1;
         }

@@ -218,6 +218,8 @@ pub fn remofile() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REMOFILE_")) {
         command.env_remove(name);
     }
+    // No configuration file of whoever runs the tests.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command
 }
 
