@@ -131,7 +131,9 @@ impl Failure {
         let hint = match self {
             Failure::Usage { hint, .. } | Failure::Server(Refused { hint, .. }) => return hint.clone(),
             Failure::BadPath { .. } => "a path is /NAME/NAME…, without `.`, `..` and control characters",
-            Failure::NoMatch { .. } => "`*` and `?` stay within a name and match no dot in front of it; `**` is any number of directories",
+            Failure::NoMatch { .. } => {
+                "`*` and `?` stay within a name and match no dot in front of it; `**` is any number of directories"
+            }
             Failure::Missing { hint, .. } => hint,
             Failure::Client(error) => client_hint(error)?,
             Failure::Stopped { there, total, continues } => return Some(how_to_continue(*there, *total, *continues)),

@@ -24,6 +24,7 @@ mod hostile;
 mod logging;
 mod notify;
 mod output;
+mod readme;
 mod run;
 mod table;
 mod unit;
