@@ -29,6 +29,7 @@ mod logging;
 mod notify;
 mod output;
 mod partials;
+mod readme;
 mod run;
 mod table;
 mod unit;

@@ -354,3 +354,8 @@ fn the_port_stands_in_the_names_of_files() {
     fs::File::open(place.beside(&format!("{port}.log"))).unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("listening"), "{log}");
 }
+
+#[test]
+fn a_demo_that_has_no_place_says_so() {
+    run(remofile().arg("demo").env("TMPDIR", "/nonexistent")).fails(1).says("cannot make a temporary directory");
+}

@@ -85,7 +85,11 @@ fn allowed(sets: &BTreeMap<String, Vec<String>>) -> BTreeSet<String> {
     for line in unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")) {
         let (takes, names) = line.strip_prefix('~').map_or((false, line), |names| (true, names));
         for call in names.split_whitespace().flat_map(|name| members(sets, name)) {
-            if takes { allowed.remove(&call) } else { allowed.insert(call) };
+            if takes {
+                allowed.remove(&call)
+            } else {
+                allowed.insert(call)
+            };
         }
     }
     assert!(allowed.len() > 100, "{allowed:?}");
@@ -110,8 +114,7 @@ fn a_server_at_work_calls_nothing_that_the_unit_forbids() {
         Err(error) => return skip(&format!("strace cannot be run: {error}")),
     };
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let Some(endpoint) =
-        lines.take(4).find_map(|line| Some(line.strip_prefix("export REMOFILE_SERVER=")?.to_owned()))
+    let Some(endpoint) = lines.take(4).find_map(|line| Some(line.strip_prefix("export REMOFILE_SERVER=")?.to_owned()))
     else {
         child.wait().unwrap();
         return skip("strace cannot follow a process here");
