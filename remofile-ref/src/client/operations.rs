@@ -104,7 +104,8 @@ impl FileClient {
             if page.more && !goes_on {
                 return Err(ClientError::Protocol { reason: "a list of uploads that does not go on".to_owned() });
             }
-            held += page.uploads.iter().map(|upload| upload.path.as_str().len() + size_of::<UploadEntry>()).sum::<usize>();
+            held +=
+                page.uploads.iter().map(|upload| upload.path.as_str().len() + size_of::<UploadEntry>()).sum::<usize>();
             if held > UPLOADS_MAX {
                 return Err(ClientError::Protocol { reason: "a list of uploads without end".to_owned() });
             }

@@ -41,14 +41,14 @@ impl Session {
         let child = under.stdin(terminal()).stdout(terminal()).stderr(terminal()).spawn();
         drop(under);
         let child = child.ok()?;
-        let (master, seen) = (File::from(master), Arc::default());
+        let (master, seen) = (File::from(master), Arc::<Mutex<Vec<u8>>>::default());
         let reading = {
             let (mut master, seen) = (master.try_clone().unwrap(), Arc::clone(&seen));
             thread::spawn(move || {
                 let mut bytes = [0; 4096];
                 // A terminal that nobody holds any more ends with EIO.
                 while let Ok(count @ 1..) = master.read(&mut bytes) {
-                    Mutex::lock(&seen).unwrap().extend_from_slice(&bytes[..count]);
+                    seen.lock().unwrap().extend_from_slice(&bytes[..count]);
                 }
             })
         };

@@ -14,7 +14,11 @@ pub(super) const STATS: usize = 64;
 
 impl FileClient {
     /// Has whoever watches know how much there is.
-    pub(super) fn count_remote(&mut self, sources: &[(Path, PathBuf)], options: &TransferOptions) -> Result<(), ClientError> {
+    pub(super) fn count_remote(
+        &mut self,
+        sources: &[(Path, PathBuf)],
+        options: &TransferOptions,
+    ) -> Result<(), ClientError> {
         self.observer().enter(Phase::Counting, None, None);
         let (mut files, mut bytes) = (0u64, 0u64);
         let mut add = |entry: &Entry| {
@@ -93,7 +97,12 @@ impl FileClient {
 }
 
 /// What is left out of a listing: below `excluded`, and what the options exclude.
-pub(super) fn leaves_out(options: &TransferOptions, excluded: &mut Option<String>, name: &str, kind: Kind) -> Option<bool> {
+pub(super) fn leaves_out(
+    options: &TransferOptions,
+    excluded: &mut Option<String>,
+    name: &str,
+    kind: Kind,
+) -> Option<bool> {
     if excluded.as_deref().is_some_and(|directory| is_below(name, directory)) {
         return Some(false);
     }
