@@ -1,0 +1,5 @@
+//! Faults of codes, their order, and what all operations share.
+
+use super::declare::faults;
+
+faults! {}

@@ -1,0 +1,5 @@
+//! Faults of entries and etags.
+
+use super::declare::faults;
+
+faults! {}

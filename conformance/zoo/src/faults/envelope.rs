@@ -1,0 +1,5 @@
+//! Faults of the envelope.
+
+use super::declare::faults;
+
+faults! {}

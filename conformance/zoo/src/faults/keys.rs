@@ -1,0 +1,5 @@
+//! Faults of token, keys and CURVE.
+
+use super::declare::faults;
+
+faults! {}

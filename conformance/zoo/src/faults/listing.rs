@@ -1,0 +1,5 @@
+//! Faults of list.
+
+use super::declare::faults;
+
+faults! {}

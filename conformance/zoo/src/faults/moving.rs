@@ -1,0 +1,5 @@
+//! Faults of remove, move and copy.
+
+use super::declare::faults;
+
+faults! {}

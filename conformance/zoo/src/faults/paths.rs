@@ -1,0 +1,5 @@
+//! Faults of paths and names.
+
+use super::declare::faults;
+
+faults! {}

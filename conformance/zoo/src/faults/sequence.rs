@@ -1,0 +1,5 @@
+//! Faults of sequence numbers.
+
+use super::declare::faults;
+
+faults! {}

@@ -1,0 +1,5 @@
+//! Faults of sessions.
+
+use super::declare::faults;
+
+faults! {}

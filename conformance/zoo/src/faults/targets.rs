@@ -1,0 +1,5 @@
+//! Faults of kinds and targets.
+
+use super::declare::faults;
+
+faults! {}

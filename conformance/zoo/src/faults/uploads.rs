@@ -1,0 +1,5 @@
+//! Faults of uploads.
+
+use super::declare::faults;
+
+faults! {}

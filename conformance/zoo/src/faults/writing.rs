@@ -1,0 +1,5 @@
+//! Faults of mkdir, put, write, truncate and touch.
+
+use super::declare::faults;
+
+faults! {}
