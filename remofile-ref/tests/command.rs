@@ -288,7 +288,7 @@ fn a_directory_is_served_once() {
     let place = Place::new();
     let _server = Server::start(&place.served());
     let second = run(remofile().arg("run").arg(place.served()).arg("0").env("REMOFILE_TOKEN", TOKEN));
-    second.fails(1).says("served");
+    second.fails(7).says("another server serves it already");
 }
 
 #[test]

@@ -2,18 +2,6 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod completion;
-mod connection;
-mod entries;
-mod failure;
-mod globs;
-mod help;
-mod inplace;
-mod list;
-mod output;
-mod partials;
-mod table;
-
 #[path = "../common/fake.rs"]
 mod fake;
 #[path = "../common/place.rs"]
@@ -26,3 +14,22 @@ mod relay;
 mod skip;
 #[path = "../common/terminal.rs"]
 mod terminal;
+
+mod completion;
+mod connection;
+mod daemon;
+mod entries;
+mod failure;
+mod globs;
+mod help;
+mod hostile;
+mod inplace;
+mod list;
+mod logging;
+mod notify;
+mod output;
+mod partials;
+mod readme;
+mod run;
+mod table;
+mod unit;

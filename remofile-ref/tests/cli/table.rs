@@ -29,7 +29,9 @@ const FAILURES: &[(&str, &str)] = &[
     ("BadPath", "an_invalid_path_is_shown_harmlessly_and_with_what_is_valid"),
     ("Client", "every_refusal_has_its_exit_code_its_words_and_its_hint"),
     ("Local", "a_secret_goes_into_a_file_of_its_owner_and_never_over_one"),
-    ("Serve", "a_directory_is_served_once"),
+    ("Server", "a_port_that_is_taken_says_by_whom"),
+    ("Reported", "a_server_that_does_not_start_says_why_and_leaves_nothing"),
+    ("Serve", "a_demo_that_has_no_place_says_so"),
     ("Some", "several_items_that_fail_are_each_named_and_summed_up"),
     ("Output", "output_that_cannot_be_written_is_an_error"),
 ];
