@@ -1,0 +1,144 @@
+//! Faults: each breaks one rule of the protocol the way a busy implementer might.
+
+mod declare;
+
+use declare::faults_of;
+
+/// A server that breaks a rule.
+#[derive(Debug)]
+pub struct Fault {
+    /// Its name on the command line, in words joined by hyphens.
+    pub name: &'static str,
+    /// The requirements that it breaks, such as `PATH-2`; the first is what the fault is about.
+    pub requirements: &'static [&'static str],
+    /// What the implementer did, in a sentence.
+    pub story: &'static str,
+}
+
+faults_of! {
+    /// Section 3.
+    envelope
+    /// Section 4.
+    encoding
+    /// Section 5.
+    keys
+    /// Section 6.
+    session
+    /// Section 7.
+    sequence
+    /// Section 8.
+    paths
+    /// Section 9.
+    entries
+    /// Section 10.
+    targets
+    /// Sections 11.1 and 11.2.
+    hello
+    /// Section 11.4.
+    listing
+    /// Sections 11.3, 11.5 and 11.6.
+    reading
+    /// Sections 11.7 to 11.11.
+    writing
+    /// Sections 11.12 to 11.14.
+    moving
+    /// Sections 11.15 to 11.19, and 12.
+    uploads
+    /// Sections 11.20 and 13.
+    durability
+    /// Section 14, and what all operations share.
+    codes
+    /// Section 15.
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    const SPECIFICATION: &str = include_str!("../../../spec/protocol.md");
+
+    #[test]
+    fn no_two_faults_have_one_name() {
+        let mut seen = BTreeSet::new();
+        let twice: Vec<_> = faults().filter(|fault| !seen.insert(fault.name)).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
+    #[test]
+    fn names_are_words_joined_by_hyphens() {
+        for fault in faults() {
+            let words = fault.name.split('-');
+            let plain = |word: &str| {
+                !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            };
+            assert!(words.into_iter().all(plain), "{}", fault.name);
+        }
+    }
+
+    #[test]
+    fn every_fault_breaks_requirements_of_the_specification() {
+        for fault in faults() {
+            assert!(!fault.requirements.is_empty(), "{}", fault.name);
+            for id in fault.requirements {
+                assert!(SPECIFICATION.contains(&format!("- **[{id}]**")), "{} names {id}", fault.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_story_of_one_sentence() {
+        for fault in faults() {
+            assert!(fault.story.len() > 10 && fault.story.ends_with('.'), "{}", fault.name);
+        }
+    }
+
+    /// A fault that nothing asks for is a fault in name alone, and one that is asked for first of all counts as reached
+    /// where no rule is broken.
+    #[test]
+    fn every_fault_is_planted_behind_its_condition() {
+        let planted = planted();
+        for (section, constant) in declared() {
+            let asked = format!("has(&faults::{section}::{constant})");
+            let behind: Vec<_> = planted.split(&asked).skip(1).collect();
+            assert!(!behind.is_empty(), "{asked} stands nowhere");
+            assert!(behind.iter().all(|code| !code.starts_with("&&")), "{asked} is asked before a condition");
+        }
+    }
+
+    /// The section and the constant of every fault, as they are declared.
+    fn declared() -> Vec<(String, String)> {
+        let mut declared = Vec::new();
+        for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/faults")) {
+            let section = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            for line in fs::read_to_string(&file).unwrap().lines().filter(|line| line.starts_with("    ")) {
+                if let Some((constant, _)) = line.trim_start().split_once(" = \"") {
+                    declared.push((section.clone(), constant.to_owned()));
+                }
+            }
+        }
+        assert_eq!(declared.len(), faults().count(), "a declaration is written in another form: {declared:?}");
+        declared
+    }
+
+    /// The server's source without its spaces, every path to a fault beginning with `faults::`.
+    fn planted() -> String {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let files = [rust_files(&source), rust_files(&source.join("store"))].concat();
+        let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        text.split_whitespace().collect::<String>().replace("crate::faults::", "faults::").replace(",)", ")")
+    }
+
+    fn rust_files(directory: &Path) -> Vec<PathBuf> {
+        let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("declare.rs"))
+            .collect()
+    }
+}

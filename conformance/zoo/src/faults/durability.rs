@@ -1,0 +1,5 @@
+//! Faults of flush and durability.
+
+use super::declare::faults;
+
+faults! {}

@@ -1,0 +1,5 @@
+//! Faults of the CBOR profile.
+
+use super::declare::faults;
+
+faults! {}

@@ -1,0 +1,5 @@
+//! Faults of hello, ping and bye.
+
+use super::declare::faults;
+
+faults! {}

@@ -1,0 +1,5 @@
+//! Faults of limits.
+
+use super::declare::faults;
+
+faults! {}

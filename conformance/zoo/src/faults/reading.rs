@@ -1,0 +1,5 @@
+//! Faults of stat, read and hash.
+
+use super::declare::faults;
+
+faults! {}
