@@ -97,9 +97,9 @@ impl Failure {
             Failure::Mismatch { .. } => exit::NOT_VERIFIED,
             Failure::Client(error) | Failure::Missing { error, .. } => client_exit_code(error),
             Failure::Local { source, .. } => local_exit_code(source),
+            Failure::Stopped { .. } => signalled().unwrap_or(exit::INTERRUPTED),
             Failure::Server(refused) => refused.exit,
             Failure::Reported(code) => *code,
-            Failure::Stopped { .. } => signalled().unwrap_or(exit::INTERRUPTED),
             Failure::Serve { .. } | Failure::Output(_) => exit::OTHER,
             Failure::Some { .. } => exit::SOME_FAILED,
         }
@@ -119,6 +119,11 @@ impl Failure {
             }
         }
         Said(error).to_string()
+    }
+
+    /// What is advised of it.
+    pub(crate) fn hint_of(error: &ClientError) -> Option<&'static str> {
+        client_hint(error)
     }
 
     /// The exit code that it would be on its own.
@@ -267,6 +272,9 @@ fn client_hint(error: &ClientError) -> Option<&'static str> {
         ClientError::NotVerified { .. } => "run the same command again; nothing wrong was left under the final name",
         ClientError::Local { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
             "use --overwrite to replace files"
+        }
+        ClientError::Local { source, .. } if source.kind() == io::ErrorKind::IsADirectory => {
+            "use -r to transfer a directory with all it holds"
         }
         ClientError::Local { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
             "make room, and run the same command again: it continues"

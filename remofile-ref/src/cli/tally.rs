@@ -85,18 +85,6 @@ impl Tally {
     }
 }
 
-/// One failure of one item is that failure; otherwise each is reported and all are summed up.
-pub(crate) fn summed_up(mut failures: Vec<Failure>, total: usize) -> Result<(), Failure> {
-    match failures.len() {
-        0 => Ok(()),
-        1 if total == 1 => Err(failures.remove(0)),
-        failed => {
-            failures.iter().for_each(report);
-            Err(Failure::Some { failed: failed as u64, total: total as u64 })
-        }
-    }
-}
-
 fn concerns_one_item(failure: &Failure) -> bool {
     match failure {
         Failure::BadPath { .. } | Failure::NoMatch { .. } | Failure::Missing { .. } => true,

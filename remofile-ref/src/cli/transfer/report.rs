@@ -5,7 +5,7 @@ use crate::{
     cli::{
         args::Cli,
         failure::Failure,
-        output::{ERROR, JSON_SCHEMA, escaped, human_size, is_terminal, shown, tell},
+        output::{ERROR, HINT, JSON_SCHEMA, escaped, human_size, shown, size, tell},
     },
     client::{ClientError, ItemOutcome, Planned, SkipReason, TransferItem, TransferStatus, TreeTransferred},
 };
@@ -80,8 +80,8 @@ impl Report {
             }
             screen.print(&self.object(to, from, object));
         } else {
-            let size = bytes.map_or_else(|| "-".to_owned(), plan_size);
-            screen.print(&format!("{action:9} {size:>11} {} -> {}", shown(from), shown(to)));
+            let bytes = bytes.map_or_else(|| "-".to_owned(), size);
+            screen.print(&format!("{action:9} {bytes:>11} {} -> {}", shown(from), shown(to)));
         }
     }
 
@@ -165,7 +165,7 @@ impl Report {
             return Ok(());
         }
         if self.has_spoken_since {
-            tell(format_args!("remofile: {} failed:", items(done.failed)));
+            tell(format_args!("remofile: {} failed:", counted(done.failed, "item", "items")));
             for (_, error) in &done.failures {
                 tell(format_args!("  {}", escaped(&Failure::text_of(error))));
             }
@@ -173,6 +173,9 @@ impl Report {
             if done.failed > named {
                 tell(format_args!("  and {} more, named above", done.failed - named));
             }
+        }
+        if let Some(hint) = done.failures.iter().find_map(|(_, error)| Failure::hint_of(error)) {
+            tell(format_args!("{HINT}hint:{HINT:#} {hint}"));
         }
         Err(Failure::Some { failed: done.failed, total: done.failed + done.files + done.unchanged + done.newer })
     }
@@ -193,14 +196,14 @@ pub(super) fn moved(from: &str, to: &str, bytes: u64, status: &str) -> String {
 
 fn summary(from: &str, to: &str, done: &TreeTransferred, dry_run: bool) -> String {
     let mut text = format!(
-        "{}{} -> {} ({}, {} files, {} unchanged, {} directories, {} skipped",
+        "{}{} -> {} ({}, {}, {} unchanged, {}, {} skipped",
         if dry_run { "dry run: " } else { "" },
         escaped(from),
         escaped(to),
         human_size(done.bytes),
-        done.files,
+        counted(done.files, "file", "files"),
         done.unchanged,
-        done.directories,
+        counted(done.directories, "directory", "directories"),
         done.skipped
     );
     for (count, what) in [(done.excluded, "excluded"), (done.newer, "newer there"), (done.failed, "failed")] {
@@ -212,10 +215,6 @@ fn summary(from: &str, to: &str, done: &TreeTransferred, dry_run: bool) -> Strin
     text
 }
 
-fn plan_size(bytes: u64) -> String {
-    if is_terminal() { human_size(bytes) } else { bytes.to_string() }
-}
-
-fn items(count: u64) -> String {
-    if count == 1 { "1 item".to_owned() } else { format!("{count} items") }
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -276,10 +276,15 @@ impl DownloadWalk<'_> {
                 match leaves_out(self.options, &mut excluded, &listed.name, listed.entry.kind) {
                     None => {
                         if let Err(error) = self.entry(remote, &listed.name, &shown, listed.entry) {
-                            self.ledger.fail(&shown, &listed.name, listed.name.as_str(), error)?;
+                            self.ledger.fail(
+                                &shown,
+                                &shown_below(remote, &listed.name),
+                                listed.name.as_str(),
+                                error,
+                            )?;
                         }
                     }
-                    Some(true) => self.ledger.skip(&shown, &listed.name, SkipReason::Excluded),
+                    Some(true) => self.ledger.skip(&shown, &shown_below(remote, &listed.name), SkipReason::Excluded),
                     // With its directory.
                     Some(false) => {}
                 }
@@ -560,4 +565,9 @@ impl Walk for DownloadWalk<'_> {
     fn observe(&mut self) {
         self.client.observer().count(&self.ledger.done);
     }
+}
+
+/// What messages call a name that the server gave, which may be none.
+fn shown_below(directory: &Path, name: &str) -> String {
+    directory.join(name).map_or_else(|_| name.to_owned(), |path| path.to_string())
 }

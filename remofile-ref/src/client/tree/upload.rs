@@ -173,9 +173,7 @@ impl UploadWalk<'_> {
         for name in names {
             if let Err(error) = self.entry(directory, &name, target, is_new) {
                 let shown = directory.shown.join(&name);
-                let remote = target.join(&name.to_string_lossy()).map(|target| target.to_string());
-                let remote = remote.unwrap_or_else(|_| name.to_string_lossy().into_owned());
-                self.ledger.fail(&shown, &remote, shown.to_string_lossy(), error)?;
+                self.ledger.fail(&shown, &shown_below(target, &name), shown.to_string_lossy(), error)?;
             }
             self.observe();
         }
@@ -195,7 +193,7 @@ impl UploadWalk<'_> {
         let failed = |error: io::Error| ClientError::local(&shown, error);
         let found = directory.look(name, self.options).map_err(|errno| failed(errno.into()))?;
         if let Found::Skipped(reason) = found {
-            self.ledger.skip(&shown, &name.to_string_lossy(), reason);
+            self.ledger.skip(&shown, &shown_below(parent, name), reason);
             return Ok(());
         }
         let text = name
@@ -417,4 +415,10 @@ impl Walk for UploadWalk<'_> {
     fn observe(&mut self) {
         self.client.observer().count(&self.ledger.done);
     }
+}
+
+/// What messages call a name in a remote directory that may be none there.
+fn shown_below(directory: &Path, name: &OsStr) -> String {
+    let name = name.to_string_lossy();
+    directory.join(&name).map_or_else(|_| name.into_owned(), |path| path.to_string())
 }
