@@ -209,7 +209,7 @@ fn alike(line: &str) -> String {
         (r"\b\d{5,}\b", "NUMBER"),
     ];
     let line = VARYING.iter().fold(line.trim_end().to_owned(), |line, (pattern, name)| {
-        Regex::new(pattern).unwrap().replace_all(&line, *name).into_owned()
+        Regex::new(&format!("(?-u){pattern}")).unwrap().replace_all(&line, *name).into_owned()
     });
     // Columns are as wide as what stands in them.
     Regex::new(r" +").unwrap().replace_all(&line, " ").into_owned()
