@@ -62,7 +62,13 @@ pub(crate) fn run(cli: &Cli, args: &DuArgs) -> Result<(), Failure> {
         match one.all(&mut client, false) {
             Ok(all) => {
                 tally.expect(all.len());
+                // What is below a directory is in its sum already.
+                let mut above: Option<Path> = None;
                 for found in all {
+                    if above.as_ref().is_some_and(|above| found.path.is_at_or_below(above)) {
+                        continue;
+                    }
+                    above = Some(found.path.clone());
                     let result = sums.of(&mut client, found);
                     tally.note(result)?;
                 }
