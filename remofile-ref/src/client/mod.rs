@@ -220,6 +220,8 @@ impl FileClient {
     /// programs that have been told to stop.
     pub fn bye_within(mut self, limit: Duration) {
         self.within(limit, |client| client.channel.bye_cancellable());
+        // A bye that was sent without being waited for still leaves; what a silent server does not take stays behind.
+        self.channel.linger_at_most(limit);
     }
 
     /// Calls within `call` end when this time is over, and in no other way.

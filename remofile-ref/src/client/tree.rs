@@ -6,6 +6,7 @@ mod flight;
 mod ledger;
 mod local;
 mod remove;
+mod survey;
 mod upload;
 
 pub use remove::TreeRemoved;

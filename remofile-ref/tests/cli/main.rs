@@ -2,6 +2,30 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod completion;
+mod connection;
+mod daemon;
+mod entries;
+mod failure;
+mod filters;
+mod globs;
+mod help;
+mod hostile;
+mod inplace;
+mod interrupted;
+mod list;
+mod logging;
+mod notify;
+mod output;
+mod partials;
+mod progress;
+mod readme;
+mod run;
+mod streaming;
+mod table;
+mod transfer;
+mod unit;
+
 #[path = "../common/fake.rs"]
 mod fake;
 #[path = "../common/place.rs"]
@@ -10,26 +34,9 @@ mod place;
 mod process;
 #[path = "../common/relay.rs"]
 mod relay;
+#[path = "../common/session.rs"]
+mod session;
 #[path = "../common/skip.rs"]
 mod skip;
 #[path = "../common/terminal.rs"]
 mod terminal;
-
-mod completion;
-mod connection;
-mod daemon;
-mod entries;
-mod failure;
-mod globs;
-mod help;
-mod hostile;
-mod inplace;
-mod list;
-mod logging;
-mod notify;
-mod output;
-mod partials;
-mod readme;
-mod run;
-mod table;
-mod unit;

@@ -36,6 +36,11 @@ impl Channel {
         self.bye_cancellable();
     }
 
+    /// Has the end wait no longer than this for what is queued.
+    pub(in crate::client) fn linger_at_most(&self, linger: Duration) {
+        self.socket.linger_at_most(linger);
+    }
+
     /// The same, and ends when it is cancelled.
     pub(in crate::client) fn bye_cancellable(&mut self) {
         if !self.is_over && self.disconnected.is_none() {
