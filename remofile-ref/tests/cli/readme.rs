@@ -138,11 +138,13 @@ impl Machine {
         Self { home, ports, exported: BTreeMap::new(), background: Vec::new() }
     }
 
-    /// A command line of a document as it is run here: both of its streams are what is printed.
+    /// A command line of a document as it is run here: both of its streams are what is printed. But for servers: theirs is
+    /// the block, and the log beside it is of another place and time each time.
     fn shell(&self, line: &str) -> Command {
+        let streams = if is_server(line) { "exec 2>/dev/null" } else { "exec 2>&1" };
         let mut command = Command::new("sh");
         let path = format!("{}:{}", text(&self.home.path().join("bin")), std::env::var("PATH").unwrap_or_default());
-        command.arg("-c").arg(format!("exec 2>&1\n{}", self.here(line))).current_dir(self.home.path());
+        command.arg("-c").arg(format!("{streams}\n{}", self.here(line))).current_dir(self.home.path());
         command.env_clear().env("PATH", path).env("HOME", self.home.path()).env("TMPDIR", self.home.path());
         command.env("XDG_RUNTIME_DIR", self.home.path().join("run")).env("LC_ALL", "C").env("TZ", "UTC");
         command.envs(&self.exported).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -159,7 +161,7 @@ impl Machine {
     /// Runs a command and gives what it prints; one that serves is left running once it has printed so many lines.
     fn run(&mut self, command: &str, expected: usize) -> Vec<String> {
         let mut child = self.shell(command).spawn().unwrap();
-        let serves = command.starts_with("remofile run ");
+        let serves = is_server(command);
         let reader = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let printed: Vec<String> = if serves { reader.take(expected).collect() } else { reader.collect() };
         if serves {
@@ -184,6 +186,10 @@ impl Machine {
             .fold(line.replace(&program, "…/target/release/remofile"), |line, home| line.replace(home, HOME));
         self.ports.iter().fold(line, |line, (port, free)| line.replace(&free.to_string(), port))
     }
+}
+
+fn is_server(command: &str) -> bool {
+    command.starts_with("remofile run ")
 }
 
 /// A port outside of what the system gives to outgoing connections, so that none takes it before it is used.
