@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_wrong_usage() {
-        let refused = Filter::new(&["a[".to_owned()], &[]).map(drop).unwrap_err();
+        let refused = Filter::new(&["a{b".to_owned()], &[]).map(drop).unwrap_err();
         assert_eq!(refused.exit_code(), 2);
     }
 }

@@ -162,17 +162,14 @@ impl Screen {
 
     fn draw(&mut self) {
         let bar = self.bar.get_or_insert_with(|| {
-            ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(30)).with_style(style(false))
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(30)).with_style(style())
         });
-        let total = self.now.total.filter(|_| self.now.phase != Some(Phase::Counting));
-        if let Some(total) = total {
-            bar.set_style(style(true));
-            bar.set_length(total.max(self.now.done));
-            bar.set_position(self.now.done);
-        } else {
-            bar.set_style(style(false));
-        }
-        bar.set_message(self.now.text(self.rate.bytes_per_second()));
+        // Set once, it is drawn once.
+        let text = self.now.text(self.rate.bytes_per_second());
+        bar.set_message(match self.now.percent().filter(|_| self.now.phase != Some(Phase::Counting)) {
+            Some(percent) => format!("[{}] {percent:>3}% {text}", gauge(percent)),
+            None => text,
+        });
     }
 
     fn note_progress(&mut self) {
@@ -329,9 +326,16 @@ fn percent(done: u64, total: u64) -> Option<u64> {
     u64::try_from(u128::from(done.min(total)) * 100 / u128::from(total.max(1))).ok().filter(|_| total > 0)
 }
 
-fn style(has_total: bool) -> ProgressStyle {
-    let template = if has_total { "[{bar:20}] {percent:>3}% {wide_msg}" } else { "{wide_msg}" };
-    ProgressStyle::with_template(template).expect("the templates are valid").progress_chars("=> ")
+/// A bar of twenty columns.
+fn gauge(percent: u64) -> String {
+    let full = usize::try_from(percent / 5).unwrap_or(0).min(20);
+    let tip = if full < 20 { ">" } else { "" };
+    format!("{:20}", format!("{}{tip}", "=".repeat(full)))
+}
+
+/// All is one message, which is cut off where the terminal ends.
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_msg}").expect("the template is valid")
 }
 
 #[cfg(test)]
@@ -354,6 +358,14 @@ mod tests {
     fn without_a_rate_there_is_no_promise() {
         assert_eq!(now(0, 4).text(None), "0 B of 4 B, /a");
         assert_eq!(now(0, 4).text(Some(0)), "0 B of 4 B, 0 B/s, /a");
+    }
+
+    #[test]
+    fn a_bar_is_as_full_as_is_said() {
+        assert_eq!(
+            [gauge(0), gauge(50), gauge(100)],
+            [">                   ".to_owned(), "==========>         ".to_owned(), "====================".to_owned()]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     cli::{
         args::Cli,
         failure::Failure,
-        output::{ERROR, HINT, JSON_SCHEMA, escaped, human_size, shown, size, tell},
+        output::{ERROR, HINT, JSON_SCHEMA, escaped, human_size, is_terminal, shown, tell},
     },
     client::{ClientError, ItemOutcome, Planned, SkipReason, TransferItem, TransferStatus, TreeTransferred},
 };
@@ -80,7 +80,7 @@ impl Report {
             }
             screen.print(&self.object(to, from, object));
         } else {
-            let bytes = bytes.map_or_else(|| "-".to_owned(), size);
+            let bytes = bytes.map_or_else(|| "-".to_owned(), plan_size);
             screen.print(&format!("{action:9} {bytes:>11} {} -> {}", shown(from), shown(to)));
         }
     }
@@ -213,6 +213,11 @@ fn summary(from: &str, to: &str, done: &TreeTransferred, dry_run: bool) -> Strin
     }
     text.push(')');
     text
+}
+
+/// For people rounded, else exact.
+fn plan_size(bytes: u64) -> String {
+    if is_terminal() { human_size(bytes) } else { bytes.to_string() }
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
