@@ -147,6 +147,7 @@ impl Machine {
         command.arg("-c").arg(format!("{streams}\n{}", self.here(line))).current_dir(self.home.path());
         command.env_clear().env("PATH", path).env("HOME", self.home.path()).env("TMPDIR", self.home.path());
         command.env("XDG_RUNTIME_DIR", self.home.path().join("run")).env("LC_ALL", "C").env("TZ", "UTC");
+        command.env("XDG_STATE_HOME", self.home.path().join("state"));
         command.envs(&self.exported).stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }
