@@ -1,6 +1,6 @@
 //! The command line: `[OPTIONS] DIR PORT TOKEN`.
 
-use crate::{Fault, Oddity, faults, oddities, switches::Switches};
+use crate::{Fault, Oddity, faults, oddities, server::Server};
 use std::{path::PathBuf, process::ExitCode};
 
 const USAGE: &str = "\
@@ -46,8 +46,8 @@ pub fn command(arguments: impl IntoIterator<Item = String>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Asked::Serve(options)) => {
-            let _switches = Switches::new(options.fault, options.oddity, options.reached.clone());
-            eprintln!("zoo-server: {} is not served yet", options.directory.display());
+            let Err(what) = Server::start(&options).and_then(|mut server| server.serve());
+            eprintln!("zoo-server: {what}");
             ExitCode::FAILURE
         }
         Err(what) => {

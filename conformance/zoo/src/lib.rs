@@ -16,10 +16,21 @@
 //!
 //! `has` comes last: it tells that the fault was reached, which is true only where the server now does the wrong thing.
 
+mod arguments;
 mod command;
+mod envelope;
 pub mod faults;
+mod limits;
 pub mod oddities;
+mod paths;
+mod reply;
+mod sequence;
+mod server;
+mod session;
+mod store;
 mod switches;
+mod wire;
+mod worker;
 
 pub use command::command;
 pub use faults::{Fault, faults};

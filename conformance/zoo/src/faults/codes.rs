@@ -2,4 +2,7 @@
 
 use super::declare::faults;
 
-faults! {}
+faults! {
+    UNKNOWN_ARGUMENTS = "unknown-arguments-are-ignored", ["CBOR-13"],
+        "It picks the arguments that it knows, and never sees the others.";
+}

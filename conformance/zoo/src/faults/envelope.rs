@@ -2,4 +2,7 @@
 
 use super::declare::faults;
 
-faults! {}
+faults! {
+    REPLIES_ARE_ANSWERED = "replies-are-answered", ["ENV-15", "ENV-8"],
+        "It did not look for replies, and refuses them like any header that it cannot read.";
+}

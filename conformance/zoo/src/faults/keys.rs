@@ -2,4 +2,7 @@
 
 use super::declare::faults;
 
-faults! {}
+faults! {
+    TOKEN_IN_CLEAR = "token-in-clear", ["KEY-3", "SEC-2"],
+        "It tells who has the wrong token which one would be right.";
+}

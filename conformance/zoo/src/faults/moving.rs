@@ -2,4 +2,7 @@
 
 use super::declare::faults;
 
-faults! {}
+faults! {
+    COPY_IS_NEW = "copy-is-new", ["COPY-1"],
+        "It leaves the copy with the time at which it was made.";
+}

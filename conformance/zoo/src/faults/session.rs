@@ -2,4 +2,7 @@
 
 use super::declare::faults;
 
-faults! {}
+faults! {
+    ENDED_IDS_OPEN_AGAIN = "ended-ids-open-again", ["SES-5"],
+        "It remembers who holds the session, and nobody who did.";
+}

@@ -1,0 +1,132 @@
+//! Section 3: what a message is, by its frames and the first bytes of its header.
+
+use crate::{limits::Limits, reply::Refusal, switches::Switches};
+use remofile_proto::{
+    Code, SessionId,
+    cbor::{self, Map, Value},
+};
+
+/// What every header begins with, of whatever version: an array of five and `rmf`.
+const START: [u8; 5] = [0x85, 0x64, b'r', b'm', b'f'];
+/// The initial byte of a byte string of 16.
+const SESSION: u8 = 0x50;
+/// Where seq begins.
+const SEQ_AT: usize = 23;
+
+/// What is to be done with the frames behind the delimiter.
+pub(crate) enum Message<'a> {
+    /// Nothing: it is not a request.
+    Ignore,
+    /// Say so, in a reply with this session and seq.
+    Refuse(SessionId, u64, Refusal),
+    Request(Request<'a>),
+}
+
+/// A request whose header decodes.
+pub(crate) struct Request<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) seq: u64,
+    pub(crate) op: &'a str,
+    pub(crate) args: Map<'a>,
+    /// The header frame as it came.
+    pub(crate) header: &'a [u8],
+    pub(crate) payload: Option<&'a [u8]>,
+}
+
+/// The routing prefix with its delimiter, and what stands behind it; `None` without a delimiter ([ENV-2], [ENV-14]).
+pub(crate) fn split(frames: &[Vec<u8>]) -> Option<(&[Vec<u8>], &[Vec<u8>])> {
+    let delimiter = frames.iter().position(Vec::is_empty)?;
+    Some(frames.split_at(delimiter + 1))
+}
+
+/// Section 3.3, in its order.
+pub(crate) fn classify<'a>(body: &'a [Vec<u8>], limits: &Limits, switches: &Switches) -> Message<'a> {
+    let Some(header) = body.first() else {
+        return Message::Ignore;
+    };
+    let version = match header.strip_prefix(&START) {
+        Some([digit @ b'0'..=b'9', ..]) => *digit,
+        _ => return Message::Ignore,
+    };
+    if is_reply(header) && !switches.has(&crate::faults::envelope::REPLIES_ARE_ANSWERED) {
+        return Message::Ignore;
+    }
+    if version != b'1' {
+        return Message::Refuse(SessionId::new([0; 16]), 0, Code::Version.into());
+    }
+    let Some(session) = claimed_session(header) else {
+        return Message::Ignore;
+    };
+    match request(body, session, limits) {
+        Some(request) => Message::Request(request),
+        None => Message::Refuse(session, claimed_seq(header), Code::BadMessage.into()),
+    }
+}
+
+/// Whether requests of this operation have a payload frame ([ENV-4]).
+pub(crate) fn has_payload(op: &str) -> bool {
+    matches!(op, "put" | "write" | "append")
+}
+
+/// Whether an integer stands where a request has its operation ([ENV-15]).
+fn is_reply(header: &[u8]) -> bool {
+    if header.get(6) != Some(&SESSION) {
+        return false;
+    }
+    match unsigned(header, SEQ_AT) {
+        Some((_, next)) => header.get(next).is_some_and(|initial| initial >> 5 <= 1),
+        None => false,
+    }
+}
+
+fn claimed_session(header: &[u8]) -> Option<SessionId> {
+    let session = header.get(7..SEQ_AT)?;
+    if header[6] != SESSION {
+        return None;
+    }
+    SessionId::try_from(session).ok()
+}
+
+/// The seq of a header that need not decode ([ENV-18]).
+fn claimed_seq(header: &[u8]) -> u64 {
+    let seq = unsigned(header, SEQ_AT).map_or(0, |(seq, _)| seq);
+    if i64::try_from(seq).is_ok() { seq } else { 0 }
+}
+
+/// The request, unless it is to be answered BAD_MESSAGE.
+fn request<'a>(body: &'a [Vec<u8>], session: SessionId, limits: &Limits) -> Option<Request<'a>> {
+    let header = &body[0][..];
+    if header.len() > limits.header {
+        return None;
+    }
+    let Ok(Value::Array(items)) = cbor::decode(header) else {
+        return None;
+    };
+    let mut items = items.iter();
+    let (_magic, _session) = (items.next()?, items.next()?);
+    let (Value::Int(seq), Value::Text(op), Value::Map(args)) = (items.next()?, items.next()?, items.next()?) else {
+        return None;
+    };
+    let seq = u64::try_from(seq).ok()?;
+    let expected = if has_payload(op) { 2 } else { 1 };
+    if body.len() != expected {
+        return None;
+    }
+    Some(Request { session, seq, op, args, header, payload: body.get(1).map(|payload| &payload[..]) })
+}
+
+/// An unsigned integer of up to 64 bits in shortest form, and where it ends.
+fn unsigned(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let initial = *bytes.get(at)?;
+    let (width, least) = match initial {
+        0..=23 => return Some((initial.into(), at + 1)),
+        24 => (1, 24),
+        25 => (2, 0x100),
+        26 => (4, 0x1_0000),
+        27 => (8, 0x1_0000_0000),
+        _ => return None,
+    };
+    let argument = bytes.get(at + 1..at + 1 + width)?;
+    let number = argument.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    (number >= least).then_some((number, at + 1 + width))
+}

@@ -1,0 +1,119 @@
+//! What the server says: a code with its result, and the frames that carry it.
+
+use crate::worker::Cancelled;
+use remofile_proto::{Code, SessionId, cbor::Item, limits::MAGIC};
+use rustix::io::Errno;
+
+/// A result's keys and values, in any order.
+pub(crate) type Fields = Vec<(String, Item)>;
+
+/// The answer to a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) code: u8,
+    pub(crate) result: Fields,
+    pub(crate) payload: Option<Vec<u8>>,
+}
+
+/// What an operation comes to.
+pub(crate) type Answer = Result<Reply, Refusal>;
+
+/// An answer other than OK.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: Code,
+    pub(crate) result: Fields,
+}
+
+impl Reply {
+    /// OK with a result.
+    pub(crate) fn ok(result: Fields) -> Self {
+        Self { code: Code::Ok.number(), result, payload: None }
+    }
+
+    /// OK with `entry` ([ENTRY-2]).
+    pub(crate) fn entry(entry: Item) -> Self {
+        Self::ok(vec![field("entry", entry)])
+    }
+
+    /// The frames behind the delimiter.
+    pub(crate) fn frames(self, session: SessionId, seq: u64) -> Vec<Vec<u8>> {
+        let header = Item::Array(vec![
+            Item::Text(MAGIC.to_owned()),
+            Item::Bytes(session.as_bytes().to_vec()),
+            integer(seq),
+            Item::Int(self.code.into()),
+            Item::Map(self.result),
+        ]);
+        let header = header.encode().expect("results have short keys, each once, and are nested four deep at most");
+        std::iter::once(header).chain(self.payload).collect()
+    }
+}
+
+impl Refusal {
+    /// A refusal with details.
+    pub(crate) fn with(code: Code, result: Fields) -> Self {
+        Self { code, result }
+    }
+}
+
+impl From<Code> for Refusal {
+    /// A refusal with a sentence for people ([CODE-2]).
+    fn from(code: Code) -> Self {
+        Self::with(code, vec![field("msg", text(code.text()))])
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Self { code: refusal.code.number(), result: refusal.result, payload: None }
+    }
+}
+
+impl From<Errno> for Refusal {
+    /// Steps 14 and 16 of the order: what the system says.
+    fn from(errno: Errno) -> Self {
+        Self::from(match errno {
+            Errno::NOENT => Code::NotFound,
+            Errno::NOTDIR | Errno::LOOP => Code::NotDir,
+            Errno::ISDIR => Code::NotFile,
+            Errno::EXIST => Code::Exists,
+            Errno::NOTEMPTY => Code::NotEmpty,
+            Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::BUSY | Errno::TXTBSY | Errno::XDEV => Code::Denied,
+            Errno::NOSPC | Errno::DQUOT => Code::NoSpace,
+            Errno::FBIG => Code::TooLarge,
+            Errno::NAMETOOLONG => Code::BadName,
+            _ => Code::Internal,
+        })
+    }
+}
+
+impl From<Cancelled> for Refusal {
+    fn from(_: Cancelled) -> Self {
+        Self::from(Code::NoSession)
+    }
+}
+
+impl From<std::io::Error> for Refusal {
+    fn from(error: std::io::Error) -> Self {
+        Errno::from_io_error(&error).map_or(Code::Internal.into(), Self::from)
+    }
+}
+
+/// A key with its value.
+pub(crate) fn field(key: &str, value: Item) -> (String, Item) {
+    (key.to_owned(), value)
+}
+
+/// A count of bytes, milliseconds or requests; more than the profile has is shown as the most it has.
+pub(crate) fn integer(number: u64) -> Item {
+    Item::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+pub(crate) fn text(text: &str) -> Item {
+    Item::Text(text.to_owned())
+}
+
+pub(crate) fn bytes(bytes: &[u8]) -> Item {
+    Item::Bytes(bytes.to_vec())
+}

@@ -1,0 +1,92 @@
+//! Section 9: entries and etags.
+
+use super::{Store, tree::kind};
+use crate::{
+    faults,
+    reply::{Fields, bytes, field, integer, text},
+};
+use remofile_proto::cbor::Item;
+use rustix::fs::{FileType, Stat, Timespec, Timestamps, UTIME_NOW};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long another change may leave the time stamps as they are: some ticks of the system's clock.
+const RACY: Duration = Duration::from_millis(50);
+
+const SECOND: i64 = 1_000_000_000;
+
+impl Store {
+    pub(super) fn entry(&self, stat: &Stat) -> Item {
+        Item::Map(self.entry_fields(stat))
+    }
+
+    /// [ENTRY-1], [ENTRY-2]
+    pub(super) fn entry_fields(&self, stat: &Stat) -> Fields {
+        match kind(stat) {
+            FileType::RegularFile => {
+                let mut fields = vec![
+                    field("kind", text("file")),
+                    field("size", integer(size(stat))),
+                    field("mtime_ns", Item::Int(self.mtime_ns(stat))),
+                    field("etag", bytes(&etag(stat))),
+                ];
+                if is_racy(stat) {
+                    fields.push(field("racy", Item::Bool(true)));
+                }
+                fields
+            }
+            FileType::Directory => vec![field("kind", text("dir")), field("mtime_ns", Item::Int(self.mtime_ns(stat)))],
+            FileType::Symlink => vec![field("kind", text("link"))],
+            _ => vec![field("kind", text("other"))],
+        }
+    }
+
+    fn mtime_ns(&self, stat: &Stat) -> i64 {
+        let atime_ns = nanoseconds(stat.st_atime, stat.st_atime_nsec);
+        let mtime_ns = nanoseconds_of_mtime(stat);
+        if atime_ns != mtime_ns && self.switches.has(&faults::entries::MTIME_IS_ATIME) {
+            return atime_ns;
+        }
+        mtime_ns
+    }
+}
+
+pub(super) fn nanoseconds_of_mtime(stat: &Stat) -> i64 {
+    nanoseconds(stat.st_mtime, stat.st_mtime_nsec)
+}
+
+pub(super) fn size(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(0)
+}
+
+/// [ENTRY-3] Without ctime, changes that restore the modification time would not show.
+pub(super) fn etag(stat: &Stat) -> Vec<u8> {
+    let mut hash = blake3::Hasher::new();
+    hash.update(&stat.st_ino.to_be_bytes());
+    hash.update(&size(stat).to_be_bytes());
+    for (seconds, fraction) in [(stat.st_mtime, stat.st_mtime_nsec), (stat.st_ctime, stat.st_ctime_nsec)] {
+        hash.update(&nanoseconds(seconds, fraction).to_be_bytes());
+    }
+    hash.finalize().as_bytes()[..16].to_vec()
+}
+
+/// What sets a modification time: the present one where none is given.
+pub(super) fn times(mtime_ns: Option<i64>) -> Timestamps {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW.into() };
+    let given = |ns: i64| Timespec { tv_sec: ns.div_euclid(SECOND), tv_nsec: ns.rem_euclid(SECOND) };
+    Timestamps { last_access: now, last_modification: mtime_ns.map_or(now, given) }
+}
+
+/// [ENTRY-6]
+fn is_racy(stat: &Stat) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let changed = nanoseconds(stat.st_ctime, stat.st_ctime_nsec);
+    let changed = Duration::from_nanos(u64::try_from(changed).unwrap_or(0));
+    now < changed + RACY
+}
+
+/// The nearest that the protocol can say.
+fn nanoseconds(seconds: i64, fraction: impl TryInto<i64>) -> i64 {
+    let fraction = fraction.try_into().unwrap_or(0);
+    let nanoseconds = i128::from(seconds) * i128::from(SECOND) + i128::from(fraction);
+    i64::try_from(nanoseconds).unwrap_or(if seconds < 0 { i64::MIN } else { i64::MAX })
+}

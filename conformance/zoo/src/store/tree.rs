@@ -1,0 +1,124 @@
+//! The jail ([PATH-10] to [PATH-12]): every name is opened in the directory before it, and no link is followed.
+
+use super::Store;
+use crate::{faults, paths::Path, reply::Refusal};
+use remofile_proto::Code;
+use rustix::{
+    fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat},
+    io::Errno,
+};
+use std::{
+    fs::File,
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+/// A name in a directory that was found without leaving the served one.
+pub(super) struct Place<'p> {
+    pub(super) directory: OwnedFd,
+    /// `.` for the served directory itself.
+    pub(super) name: &'p str,
+}
+
+/// Something that was found and looked at, and neither read nor written yet.
+pub(super) struct Found {
+    handle: OwnedFd,
+    pub(super) stat: Stat,
+}
+
+/// Opens the served directory; it may be named through links.
+pub(super) fn open_root(directory: &std::path::Path) -> Result<OwnedFd, Errno> {
+    fs::open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+impl Store {
+    /// The directory at a path.
+    pub(super) fn directory(&self, names: &[&str]) -> Result<OwnedFd, Refusal> {
+        let mut directory = fs::openat(&self.root, ".", HANDLE | OFlags::DIRECTORY, Mode::empty())?;
+        for name in names {
+            let opened = fs::openat(&directory, *name, HANDLE | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
+            directory = match opened {
+                Err(Errno::NOTDIR)
+                    if is_link(&directory, name) && self.switches.has(&faults::paths::LINKS_ARE_FOLLOWED) =>
+                {
+                    fs::openat(&directory, *name, HANDLE | OFlags::DIRECTORY, Mode::empty())?
+                }
+                other => other?,
+            };
+        }
+        Ok(directory)
+    }
+
+    /// The place of a path: [PATH-13] for all names before the last.
+    pub(super) fn place<'p>(&self, path: &'p Path) -> Result<Place<'p>, Refusal> {
+        let (parents, name) = path.split();
+        Ok(Place { directory: self.directory(&parents)?, name })
+    }
+
+    /// The regular file at a path ([KIND-1]).
+    pub(super) fn file(&self, path: &Path) -> Result<Found, Refusal> {
+        let found = self.place(path)?.find()?;
+        match found.kind() {
+            FileType::RegularFile => Ok(found),
+            FileType::Directory => Err(Code::NotFile.into()),
+            _ => Err(Code::UnsupportedKind.into()),
+        }
+    }
+}
+
+impl Place<'_> {
+    /// What is there.
+    pub(super) fn look(&self) -> Result<Option<Stat>, Errno> {
+        match fs::statat(&self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// What is there, or NOT_FOUND.
+    pub(super) fn need(&self) -> Result<Stat, Refusal> {
+        self.look()?.ok_or(Code::NotFound.into())
+    }
+
+    /// What is there, to be opened afterwards.
+    pub(super) fn find(&self) -> Result<Found, Refusal> {
+        let handle = fs::openat(&self.directory, self.name, HANDLE | OFlags::NOFOLLOW, Mode::empty())?;
+        let stat = fs::fstat(&handle)?;
+        Ok(Found { handle, stat })
+    }
+}
+
+impl Found {
+    pub(super) fn kind(&self) -> FileType {
+        kind(&self.stat)
+    }
+
+    /// Opens just what was looked at, whatever has its name by now.
+    pub(super) fn open(&self, flags: OFlags) -> Result<File, Errno> {
+        Ok(fs::open(self.by_handle(), flags | OFlags::CLOEXEC, Mode::empty())?.into())
+    }
+
+    /// Sets the modification time of just what was looked at.
+    pub(super) fn set_mtime(&self, mtime_ns: i64) -> Result<(), Errno> {
+        fs::utimensat(CWD, self.by_handle(), &super::entry::times(Some(mtime_ns)), AtFlags::empty())
+    }
+
+    /// As it is now.
+    pub(super) fn stat_again(&self) -> Result<Stat, Errno> {
+        fs::fstat(&self.handle)
+    }
+
+    fn by_handle(&self) -> String {
+        format!("/proc/self/fd/{}", self.handle.as_raw_fd())
+    }
+}
+
+pub(super) fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+const HANDLE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+
+fn is_link(directory: &OwnedFd, name: &str) -> bool {
+    fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| kind(&stat) == FileType::Symlink)
+}

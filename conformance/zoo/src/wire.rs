@@ -1,0 +1,136 @@
+//! Section 5.3: the socket, with CURVE and the ZAP handler that admits one key.
+
+use crate::{command::Options, limits::Limits};
+use remofile_proto::{KeyPair, Keys, z85};
+use zmq::{Context, DONTWAIT, POLLIN, PollEvents, Socket, SocketType};
+
+/// Where libzmq asks whom to admit.
+const ZAP: &str = "inproc://zeromq.zap.01";
+
+/// The server's socket, and the one on which libzmq asks.
+pub(crate) struct Wire {
+    socket: Socket,
+    /// Absent without CURVE. The server's own loop answers on it, so that neither outlives the other ([CURVE-3]).
+    zap: Option<Socket>,
+    admitted: [u8; 32],
+    pub(crate) is_rep: bool,
+}
+
+/// What has come.
+#[derive(Debug, Default)]
+pub(crate) struct Ready {
+    pub(crate) message: bool,
+    pub(crate) zap: bool,
+    pub(crate) done: bool,
+}
+
+impl Wire {
+    /// Binds; the handler first.
+    pub(crate) fn bind(context: &Context, options: &Options, keys: &Keys, limits: &Limits) -> Result<Self, String> {
+        if !options.insecure && zmq::has("curve") != Some(true) {
+            return Err("this libzmq lacks CURVE".to_owned());
+        }
+        let kind = if options.rep { SocketType::REP } else { SocketType::ROUTER };
+        let pair = match &options.secret_key {
+            Some(file) => pinned(file)?,
+            None => keys.server.clone(),
+        };
+        let bound = || {
+            let zap = if options.insecure { None } else { Some(handler(context)?) };
+            let socket = context.socket(kind)?;
+            bound_queues(&socket, limits)?;
+            if zap.is_some() {
+                socket.set_curve_server(true)?;
+                socket.set_curve_secretkey(pair.secret())?;
+                socket.set_zap_domain("remofile")?;
+            }
+            socket.bind(&format!("tcp://127.0.0.1:{}", options.port))?;
+            Ok((socket, zap))
+        };
+        let (socket, zap) = bound().map_err(|error: zmq::Error| format!("cannot serve: {error}"))?;
+        Ok(Self { socket, zap, admitted: *keys.client.public(), is_rep: options.rep })
+    }
+
+    /// The address with the port that was taken.
+    pub(crate) fn endpoint(&self) -> String {
+        self.socket.get_last_endpoint().ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Waits for something to come, at most `milliseconds`, for ever if that is negative; for messages only if `reading`.
+    pub(crate) fn wait(&self, done: &Socket, reading: bool, milliseconds: i64) -> Result<Ready, zmq::Error> {
+        let wanted = |wanted| if wanted { POLLIN } else { PollEvents::empty() };
+        let mut items = vec![done.as_poll_item(POLLIN), self.socket.as_poll_item(wanted(reading))];
+        items.extend(self.zap.as_ref().map(|zap| zap.as_poll_item(POLLIN)));
+        match zmq::poll(&mut items, milliseconds) {
+            Ok(_) | Err(zmq::Error::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+        let is_readable = |at: usize| items.get(at).is_some_and(|item| item.is_readable());
+        Ok(Ready { done: is_readable(0), message: is_readable(1), zap: is_readable(2) })
+    }
+
+    /// The next message, if one has come.
+    pub(crate) fn receive(&self) -> Result<Option<Vec<Vec<u8>>>, zmq::Error> {
+        received(&self.socket)
+    }
+
+    /// Sends without waiting: what does not fit the queue of somebody who does not read is dropped.
+    pub(crate) fn send(&self, frames: Vec<Vec<u8>>) -> Result<(), zmq::Error> {
+        match self.socket.send_multipart(frames, DONTWAIT) {
+            Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Answers libzmq's next question ([CURVE-2], [CURVE-8]).
+    pub(crate) fn admit(&self) -> Result<(), zmq::Error> {
+        let Some(zap) = &self.zap else { return Ok(()) };
+        let Some(asked) = received(zap)? else { return Ok(()) };
+        // Version, request id, domain, address, routing id, mechanism, and here one credential: the public key.
+        let admitted = match &asked[..] {
+            [_, _, _, _, _, mechanism, key] => mechanism == b"CURVE" && key[..] == self.admitted,
+            _ => false,
+        };
+        let id = asked.get(1).cloned().unwrap_or_default();
+        let (status, text) = if admitted { ("200", "OK") } else { ("400", "refused") };
+        let answer: [&[u8]; 6] = [b"1.0", &id, status.as_bytes(), text.as_bytes(), b"", b""];
+        zap.send_multipart(answer, DONTWAIT)
+    }
+}
+
+fn handler(context: &Context) -> Result<Socket, zmq::Error> {
+    let zap = context.socket(SocketType::REP)?;
+    zap.set_linger(0)?;
+    zap.bind(ZAP)?;
+    Ok(zap)
+}
+
+/// [LIMIT-3], [LIMIT-4], [LIMIT-5]
+fn bound_queues(socket: &Socket, limits: &Limits) -> Result<(), zmq::Error> {
+    let largest = limits.chunk.max(limits.header as u64) + 4_096;
+    let messages = i32::try_from(2 * limits.window).unwrap_or(i32::MAX).max(16);
+    socket.set_linger(0)?;
+    socket.set_maxmsgsize(i64::try_from(largest).unwrap_or(i64::MAX))?;
+    socket.set_sndhwm(messages)?;
+    socket.set_rcvhwm(messages)?;
+    socket.set_backlog(64)?;
+    socket.set_handshake_ivl(5_000)?;
+    socket.set_heartbeat_ivl(5_000)?;
+    socket.set_heartbeat_timeout(15_000)
+}
+
+/// The pair of a file of `remofile generate-keys`: a line `secret` and 40 characters of Z85.
+fn pinned(file: &std::path::Path) -> Result<KeyPair, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read the secret key: {error}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("secret ")).unwrap_or(&text);
+    let secret = z85::decode(line.trim()).map_err(|error| format!("the secret key is none: {error}"))?;
+    Ok(KeyPair::from_secret(secret))
+}
+
+fn received(socket: &Socket) -> Result<Option<Vec<Vec<u8>>>, zmq::Error> {
+    match socket.recv_multipart(DONTWAIT) {
+        Ok(frames) => Ok(Some(frames)),
+        Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
