@@ -344,7 +344,12 @@ impl Peer {
                     .push(finding(requirement, format!("{} for seq {}, which awaits no reply", shape.code, shape.seq)));
             }
         }
+        let endless =
+            findings.iter().find(|found| PAGES_END_BY.contains(&found.requirement)).map(|found| found.what.clone());
         self.note(findings);
+        if let Some(what) = endless {
+            return failed(format!("a page came that leads nowhere: {what}"));
+        }
         let payload = frames.get(1).cloned();
         Ok(Reply {
             op,
@@ -430,6 +435,10 @@ impl Codes for &[Code] {
         self
     }
 }
+
+/// What makes a listing end for who follows its pages: each goes on behind the one before, and has something in it. Where
+/// one of these is broken the case ends, since it might not otherwise.
+const PAGES_END_BY: &[&str] = &["LIST-2", "LIST-7", "UPLOADS-1", "UPLOADS-2"];
 
 fn finding(requirement: &'static str, what: impl Into<String>) -> Finding {
     Finding { requirement, what: what.into() }

@@ -59,11 +59,6 @@ const WAIVERS: &[Waiver] = &[
         "remofile-proto/tests/codec/tokens.rs::random_bits_can_be_read_back_from_their_token",
     ),
     waived(
-        "KEY-3",
-        "the suite sees what it is sent itself, and the server has no reason to send the token to who has it",
-        "remofile-proto/tests/vectors.rs::keys_are_derived_down_to_the_bytes_of_hello",
-    ),
-    waived(
         "KEY-4",
         "it happens before a socket is open",
         "remofile-ref/tests/command.rs::a_token_that_is_none_is_not_repeated",

@@ -1,10 +1,11 @@
 //! Section 5: token, keys and CURVE.
 
 mod handshakes;
+mod secrets;
 mod strangers;
 
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    [handshakes::cases(), strangers::cases()].into_iter().flatten().collect()
+    [handshakes::cases(), strangers::cases(), secrets::cases()].into_iter().flatten().collect()
 }

@@ -56,8 +56,13 @@ faults_of! {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::collections::BTreeSet;
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
 
     const SPECIFICATION: &str = include_str!("../../../spec/protocol.md");
 
@@ -94,5 +99,50 @@ mod tests {
         for fault in faults() {
             assert!(fault.story.len() > 10 && fault.story.ends_with('.'), "{}", fault.name);
         }
+    }
+
+    /// A fault that nothing asks for is a fault in name alone, and one that is asked for first of all counts as reached
+    /// where no rule is broken.
+    #[test]
+    fn every_fault_is_planted_behind_its_condition() {
+        let planted = planted();
+        for (section, constant) in declared() {
+            let asked = format!("has(&faults::{section}::{constant})");
+            let places: Vec<_> = planted.match_indices(&asked).collect();
+            assert!(!places.is_empty(), "{asked} stands nowhere");
+            for (at, _) in places {
+                let behind = planted[at + asked.len()..].trim_start();
+                assert!(!behind.starts_with("&&"), "{asked} is asked before a condition");
+            }
+        }
+    }
+
+    /// The section and the constant of every fault, as they are declared.
+    fn declared() -> Vec<(String, String)> {
+        let mut declared = Vec::new();
+        for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/faults")) {
+            let section = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            for line in fs::read_to_string(&file).unwrap().lines().filter(|line| line.starts_with("    ")) {
+                if let Some((constant, _)) = line.trim_start().split_once(" = \"") {
+                    declared.push((section.clone(), constant.to_owned()));
+                }
+            }
+        }
+        assert_eq!(declared.len(), faults().count(), "a declaration is written in another form: {declared:?}");
+        declared
+    }
+
+    /// The server's source, each part of which begins a path to a fault with `faults::`.
+    fn planted() -> String {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let files = [rust_files(&source), rust_files(&source.join("store"))].concat();
+        files.iter().map(|file| fs::read_to_string(file).unwrap().replace("crate::faults::", "faults::")).collect()
+    }
+
+    fn rust_files(directory: &Path) -> Vec<PathBuf> {
+        let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("declare.rs"))
+            .collect()
     }
 }

@@ -4,13 +4,14 @@ use super::stage;
 use crate::{
     case::{Case, Need, must},
     code::{EXISTS, NOT_DIR, UNSUPPORTED_KIND},
-    request::{commit, put},
+    request::{commit, copy, put},
     stop::{Checked, Stop, failed, not_applicable},
+    trial::Trial,
 };
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -114,7 +115,41 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(put(&path, "put").arg("pre", "any"))?;
                 t.equal_bytes("the file on the disk", &read(&disk)?, b"put")
             }),
+        must("nothing-is-staged-beside-the-served-directory", &["PATH-10"])
+            .needs(&[Need::Spawn])
+            .sends("`begin` and `append`; `put`, `copy` and `commit`, each of a new file; `begin` and `append` again")
+            .passes("OK to each; in the directory that has the served one in it nothing else has come.")
+            .run(|t| {
+                let before = beside_the_root(t)?;
+                let (first, second) = (t.id(), t.id());
+                let (path, other, file) = (t.path("f"), t.path("copy"), t.file("file", b"content")?);
+                stage(t, first, &path, b"staged")?;
+                t.equal("what is beside it while an upload is staged", beside_the_root(t)?, before.clone())?;
+                t.expect_ok(copy(&file, &other))?;
+                t.expect_ok(commit(first, b"staged"))?;
+                stage(t, second, &path, b"staged")?;
+                t.equal("what is beside it after all", beside_the_root(t)?, before)
+            }),
     ]
+}
+
+/// The names of everything below the directory that has the served one in it, but for what is in that.
+fn beside_the_root(t: &Trial) -> Checked<Vec<PathBuf>> {
+    let root = t.environment.root.as_ref().ok_or_else(|| Stop::Harness("a spawned server has no root".into()))?;
+    let mut names = Vec::new();
+    let mut directories: Vec<PathBuf> = root.parent().map(Path::to_owned).into_iter().collect();
+    while let Some(directory) = directories.pop() {
+        let entries = fs::read_dir(&directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        for entry in entries.or_else(|error| cannot("look", &error))? {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) && path != *root {
+                directories.push(path.clone());
+            }
+            names.push(path);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The content of a number: all bytes are that number, and the length tells it too.

@@ -1,0 +1,41 @@
+//! The token stays where it is.
+
+use crate::{
+    case::{Case, must},
+    code::{AUTH, BAD_ARGS, BAD_OP, NO_SESSION, OK},
+    reply::Reply,
+    request::{ping, request, stat},
+    stop::Checked,
+    trial::Trial,
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        must("no-reply-tells-the-token", &["KEY-3"])
+            .without_directory()
+            .sends("`hello` of the session, with a wrong `auth` and with none; a stranger's `ping`; requests with an unknown operation and an unknown argument")
+            .passes("OK and then the refusals, none of which has half of the token in it.")
+            .run(|t| {
+                let hello = t.hello_request();
+                let mut replies = vec![
+                    t.expect(hello.clone(), OK)?,
+                    t.expect(hello.clone().arg("auth", [7_u8; 32]), AUTH)?,
+                    t.expect(hello.without("auth"), BAD_ARGS)?,
+                ];
+                replies.push(t.stranger()?.expect(ping(), NO_SESSION)?);
+                replies.push(t.expect(request("token"), BAD_OP)?);
+                replies.push(t.expect(stat("/").arg("token", "x"), BAD_ARGS)?);
+                replies.iter().try_for_each(|reply| untold(t, reply))
+            }),
+    ]
+}
+
+/// The check that no half of the token stands in a reply.
+fn untold(t: &Trial, reply: &Reply) -> Checked {
+    let frames = reply.frames.concat();
+    let target = t.environment.target.borrow();
+    let token = target.token.reveal().as_bytes();
+    let mut parts = token.windows(token.len() / 2);
+    let told = parts.any(|part| frames.windows(part.len()).any(|shown| shown == part));
+    t.check(!told, format!("{} to {} has the token, or half of it, in it", reply.code, reply.op))
+}
