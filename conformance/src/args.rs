@@ -282,6 +282,9 @@ pub(crate) struct SelfTest {
     /// Only sound servers that fit this pattern (plain, rep, oddities), and faults only with --fault
     #[arg(long, value_name = "PATTERN")]
     pub(crate) odd: Vec<String>,
+    /// Only spoil the suite itself, and see whether that is noticed
+    #[arg(long, conflicts_with_all = ["full", "fault", "odd"])]
+    pub(crate) harness: bool,
     /// With --full, only cases that fit this pattern
     #[arg(long, value_name = "PATTERN", requires = "full")]
     pub(crate) case: Vec<String>,

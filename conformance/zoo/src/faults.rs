@@ -16,7 +16,7 @@ pub struct Fault {
 }
 
 faults_of! {
-    /// What nobody can miss.
+    /// Those that show whether the suite is in order.
     control
     /// Section 3.
     envelope
