@@ -119,7 +119,7 @@ impl Pattern {
 }
 
 /// Whether a text fits a pattern in which `*` is anything and `?` one character.
-fn matches(glob: &str, text: &str) -> bool {
+pub(crate) fn matches(glob: &str, text: &str) -> bool {
     // Ids are short, and a pattern is the user's own: the plain recursion is good enough.
     match glob.chars().next() {
         None => text.is_empty(),

@@ -147,6 +147,7 @@ fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report
         outcomes,
         rounds: plan.rounds,
         replies: 0,
+        served: false,
         suspect: None,
         leftovers: Vec::new(),
         stale: Vec::new(),
@@ -157,7 +158,7 @@ fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report
 }
 
 /// Becomes true at the first signal to end; the second one ends the process.
-fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interruption() -> Result<Arc<AtomicBool>, Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_default(signal, Arc::clone(&interrupted))

@@ -1,7 +1,11 @@
 //! What is run, how often, and in which order.
 
 use super::SANITY;
-use crate::{case::Case, cases, lint};
+use crate::{
+    case::Case,
+    cases, lint,
+    sabotage::{self, Sabotage},
+};
 
 /// What is run.
 pub(crate) struct Plan<'a> {
@@ -35,7 +39,7 @@ impl<'a> Plan<'a> {
 
     /// Every run of every case, in the order in which they are run: the sanity case comes first and last.
     pub(super) fn order(&self, seed: u64) -> Vec<&'a Case> {
-        let sanity = cases::all().iter().find(|case| case.id == SANITY);
+        let sanity = cases::all().iter().find(|case| case.id == SANITY && !sabotage::is(Sabotage::SanitySkipped));
         let mut order: Vec<&'a Case> = sanity.into_iter().collect();
         for round in 0..self.rounds {
             let mut cases = self.cases.clone();

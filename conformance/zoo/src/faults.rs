@@ -16,6 +16,8 @@ pub struct Fault {
 }
 
 faults_of! {
+    /// What nobody can miss.
+    control
     /// Section 3.
     envelope
     /// Section 4.

@@ -316,7 +316,8 @@ impl Server {
 
     /// Every reply takes its form here, once; what is remembered keeps it.
     fn frames(&self, session: SessionId, seq: u64, reply: Reply) -> Vec<Vec<u8>> {
-        reply.frames(session, seq)
+        let turned = seq > 0 && self.switches.has(&faults::control::NOTHING_RIGHT);
+        if turned { reply.turned_around().frames(session, seq) } else { reply.frames(session, seq) }
     }
 }
 
