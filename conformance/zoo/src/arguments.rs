@@ -113,7 +113,9 @@ fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>, switch
         ("len", Value::Int(number)) => arguments.len = Some(unsigned(number)?),
         ("size", Value::Int(number)) => arguments.size = Some(unsigned(number)?),
         ("lease_ms", Value::Int(number)) => arguments.lease_ms = Some(unsigned(number)?),
-        ("limit", Value::Int(number)) if number >= 1 || switches.has(&faults::listing::LIMIT_OF_NOTHING) => arguments.limit = Some(unsigned(number)?),
+        ("limit", Value::Int(number)) if number >= 1 || switches.has(&faults::listing::LIMIT_OF_NOTHING) => {
+            arguments.limit = Some(unsigned(number)?)
+        }
         ("tree", Value::Bool(tree)) => arguments.tree = tree,
         ("mtime_ns", Value::Int(number)) => arguments.mtime_ns = Some(number),
         ("after", Value::Text(after)) if op == "list" && is_after(after, switches) => arguments.after = after.into(),

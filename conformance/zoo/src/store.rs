@@ -55,7 +55,15 @@ impl Store {
             Some(staging) => Uploads::found(staging, &switches).map_err(failed)?,
             None => Uploads::default(),
         };
-        Ok(Self { root, staging, uploads, failed_to_sync: Cell::new(false), kept_listings: BTreeMap::new(), limits, switches })
+        Ok(Self {
+            root,
+            staging,
+            uploads,
+            failed_to_sync: Cell::new(false),
+            kept_listings: BTreeMap::new(),
+            limits,
+            switches,
+        })
     }
 
     /// [HELLO-4]

@@ -79,7 +79,13 @@ impl Store {
         let changed = [(stat.st_mtime, stat.st_mtime_nsec), (stat.st_ctime, stat.st_ctime_nsec)];
         let timeless = has(&faults::entries::ETAG_OF_THE_PLACE) || has(&faults::entries::ETAG_WITHOUT_TIMES);
         let mtime_alone = has(&faults::entries::ETAG_WITHOUT_INODE) || has(&faults::entries::ETAG_WITHOUT_CTIME);
-        let times = if timeless { 0 } else if mtime_alone { 1 } else { 2 };
+        let times = if timeless {
+            0
+        } else if mtime_alone {
+            1
+        } else {
+            2
+        };
         for (seconds, fraction) in &changed[..times] {
             let fraction = if has(&faults::entries::ETAG_IN_SECONDS) { 0 } else { *fraction };
             hash.update(&nanoseconds(*seconds, fraction).to_be_bytes());

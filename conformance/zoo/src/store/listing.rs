@@ -79,7 +79,10 @@ impl Store {
             seen: 0,
         };
         let directory = match open(&place.directory, place.name) {
-            Err(Errno::NOTDIR | Errno::LOOP) => open_through(&place.directory, place.name)?,
+            // The order refuses a link, but for a fault.
+            Err(Errno::NOTDIR | Errno::LOOP) if kind(&there) == FileType::Symlink => {
+                open_through(&place.directory, place.name)?
+            }
             opened => opened?,
         };
         let more = self.fill(&mut page, &directory, &[])?.is_break();
@@ -105,7 +108,8 @@ impl Store {
         if after.len() > 255 && self.switches.has(&faults::listing::AFTER_IS_SHORT) {
             return Err(Code::BadArgs.into());
         }
-        let named = open(&place.directory, place.name).map(|directory| statat(directory, after, AtFlags::SYMLINK_NOFOLLOW));
+        let named =
+            open(&place.directory, place.name).map(|directory| statat(directory, after, AtFlags::SYMLINK_NOFOLLOW));
         let is_gone = !after.is_empty() && !matches!(named, Ok(Ok(_)));
         if is_gone && self.switches.has(&faults::listing::AFTER_HAS_TO_BE_THERE) {
             return Ok(Vec::new());
@@ -168,7 +172,9 @@ impl Store {
             if is_behind && page.add(shown, fields, &self.switches).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            if key == page.after && page.tree && is_directory
+            if key == page.after
+                && page.tree
+                && is_directory
                 && self.switches.has(&faults::listing::AFTER_SKIPS_WHAT_IS_IN_IT)
             {
                 continue;

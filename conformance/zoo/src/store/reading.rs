@@ -1,10 +1,6 @@
 //! Sections 11.3, 11.5 and 11.6: stat, read and hash.
 
-use super::{
-    Store,
-    entry::size,
-    tree::kind,
-};
+use super::{Store, entry::size, tree::kind};
 use crate::{
     Fault,
     arguments::Arguments,

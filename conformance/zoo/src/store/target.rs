@@ -26,8 +26,7 @@ impl Store {
         moved: Option<FileType>,
     ) -> Result<Option<Stat>, Refusal> {
         let mut there = target.look()?;
-        let is_broken_link =
-            there.as_ref().map(kind) == Some(FileType::Symlink) && target.find_through().is_err();
+        let is_broken_link = there.as_ref().map(kind) == Some(FileType::Symlink) && target.find_through().is_err();
         if is_broken_link && self.switches.has(&faults::targets::BROKEN_LINKS) {
             there = None;
         }
@@ -55,13 +54,7 @@ impl Store {
     }
 
     /// What the target rules came to, unless a fault sees it in another way.
-    fn misjudge(
-        &self,
-        there: Option<&Stat>,
-        pre: &Pre,
-        moved: Option<FileType>,
-        right: Option<Code>,
-    ) -> Option<Code> {
+    fn misjudge(&self, there: Option<&Stat>, pre: &Pre, moved: Option<FileType>, right: Option<Code>) -> Option<Code> {
         use Code::{Changed, Exists, NotDir, NotFile, NotFound, UnsupportedKind};
         let there = there.map(kind);
         let is_directory = there == Some(FileType::Directory);
@@ -93,12 +86,7 @@ impl Store {
     }
 
     /// Checks a target again, which may have appeared since.
-    fn check_again(
-        &self,
-        target: &Place<'_>,
-        pre: &Pre,
-        moved: Option<FileType>,
-    ) -> Result<Option<Stat>, Refusal> {
+    fn check_again(&self, target: &Place<'_>, pre: &Pre, moved: Option<FileType>) -> Result<Option<Stat>, Refusal> {
         match self.check_target(target, pre, moved) {
             Err(refusal) if refusal.code == Code::Exists && self.switches.has(&faults::targets::LATE_NAMES_GO) => {
                 Ok(target.look()?)

@@ -122,7 +122,8 @@ impl Store {
             return Err(Code::NoSpace.into());
         }
         let first = self.uploads.0.get(&id).and_then(|upload| upload.size).filter(|first| Some(*first) != args.size);
-        let size = if first.is_some() && goes_on && has(&faults::uploads::FIRST_SIZE_STAYS) { first } else { args.size };
+        let size =
+            if first.is_some() && goes_on && has(&faults::uploads::FIRST_SIZE_STAYS) { first } else { args.size };
         let staged = if goes_on { self.staged_again(id, progress)? } else { self.stage(id, &args.path)? };
         let name = name_of(id);
         let noted = if size.is_some() && self.switches.has(&faults::uploads::SIZE_IS_FORGOTTEN) { None } else { size };
@@ -151,7 +152,8 @@ impl Store {
 
     /// [BEGIN-1]
     fn begun(&self, staged: &Staged, args: &Arguments) -> Fields {
-        let announced = args.size.filter(|size| *size != staged.len && self.switches.has(&faults::uploads::OFF_OF_THE_PLAN));
+        let announced =
+            args.size.filter(|size| *size != staged.len && self.switches.has(&faults::uploads::OFF_OF_THE_PLAN));
         let forgotten = staged.len > 0 && self.switches.has(&faults::uploads::HASH_OF_NOTHING);
         let hash = if forgotten { blake3::hash(b"") } else { staged.hash.finalize() };
         vec![field("off", integer(announced.unwrap_or(staged.len))), field("hash", bytes(hash.as_bytes()))]

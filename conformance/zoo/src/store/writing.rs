@@ -141,10 +141,9 @@ impl Store {
         if off > size && self.switches.has(&faults::writing::HOLES_ARE_REFUSED) {
             return Err(Code::BadArgs.into());
         }
-        let at_the_end = self.switches.any(&[
-            (off > size, &faults::writing::NO_HOLES),
-            (off < size, &faults::writing::WRITE_APPENDS),
-        ]);
+        let at_the_end = self
+            .switches
+            .any(&[(off > size, &faults::writing::NO_HOLES), (off < size, &faults::writing::WRITE_APPENDS)]);
         Ok(if at_the_end { size } else { off })
     }
 
