@@ -33,12 +33,10 @@ faults! {
         "It looks at a file, changes it, and answers what it saw.";
     ENTRY_BEFORE_THE_NAME = "the-entry-is-from-before-the-name", ["ENTRY-5"],
         "It takes the entry of a new file from the staged one, which the rename then changes.";
-    NEVER_RACY = "nothing-is-racy", ["ENTRY-6"],
-        "It trusts the clock of the file system to tell any two changes apart.";
+    NEVER_RACY = "nothing-is-racy", ["ENTRY-6", "ENTRY-3"],
+        "It makes etags of times in tenths of a second, and trusts these to tell any two changes apart.";
     ALWAYS_RACY = "every-file-is-racy", ["ENTRY-6"],
         "It calls every file racy, which is safe.";
-    RACY_BY_MTIME = "racy-goes-by-the-modification-time", ["ENTRY-6"],
-        "It finds out how recent a change is by a time that everybody may set.";
     RACY_IS_FALSE = "racy-is-false", ["ENTRY-6"],
         "It sends racy with every file, true or false.";
     RACY_DIRECTORIES = "directories-are-racy", ["ENTRY-6"],

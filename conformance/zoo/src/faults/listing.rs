@@ -59,8 +59,4 @@ faults! {
         "It counts in every page what it leaves out of all.";
     SKIPPED_INSIDE = "skipped-counts-what-is-inside", ["LIST-12"],
         "It counts a directory that it leaves out with all that is in it.";
-    UNREADABLE_ENDS = "an-unreadable-directory-ends-a-tree", ["LIST-13"],
-        "It answers DENIED where a directory in a tree may not be read.";
-    UNREADABLE_IS_EMPTY = "an-unreadable-directory-is-empty", ["LIST-13", "LIST-12"],
-        "It takes a directory that may not be read for an empty one.";
 }

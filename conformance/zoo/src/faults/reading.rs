@@ -7,8 +7,6 @@ faults! {
         "It calls stat, and not lstat.";
     NO_STAT_OF_THE_ROOT = "the-root-is-not-found", ["STAT-1"],
         "It looks for the last name of a path, and finds none in the path of the served directory.";
-    NOTHING_IS_AN_ENTRY = "nothing-is-an-other", ["STAT-1"],
-        "It answers what is not there as an entry of another kind.";
     READ_UNGUARDED = "read-ignores-the-etag", ["OP-7", "READ-3"],
         "It sends the etag with what is read, and leaves it to clients to compare.";
     READ_TO_THE_LAST_BYTE = "a-read-stops-before-the-last-byte", ["READ-1", "READ-4"],
@@ -19,14 +17,10 @@ faults! {
         "It says of bytes that are not there that they are not found.";
     SHORT_READS = "reads-are-short", ["READ-4", "READ-1"],
         "It reads as much as one call gives it, which asks for 64 KiB at most.";
-    PADDED_READS = "reads-are-padded", ["READ-1", "ENV-22"],
+    PADDED_READS = "reads-are-padded", ["READ-1"],
         "It sends its whole buffer, of which the end of the file filled a part.";
     SIZE_OF_THE_PAYLOAD = "read-tells-the-size-of-the-payload", ["READ-2", "ENTRY-5"],
         "It takes size for the number of bytes that it sends.";
-    ETAG_BEFORE_THE_READ = "the-etag-of-a-read-is-from-before", ["READ-2"],
-        "It looks at a file, then reads it, and answers the etag that it saw.";
-    COMPARED_BEFORE_THE_READ = "read-compares-the-etag-before", ["READ-3"],
-        "It compares the etag before it reads, and does not ask whether the file changed meanwhile.";
     HASH_OF_ALL = "hash-is-of-the-whole-file", ["HASH-1"],
         "It hashes the whole file, whatever part is asked for.";
     HASH_FROM_THE_START = "hash-ignores-off", ["HASH-1"],

@@ -47,8 +47,6 @@ faults! {
         "It makes room before it renames, as it must on other systems.";
     WRITTEN_IN_PLACE = "what-is-replaced-is-written-over", ["TARGET-8"],
         "It copies the staged bytes into the file that is there.";
-    LATE_NAMES_GO = "a-name-that-appears-is-replaced", ["TARGET-9"],
-        "It looks at the target once, at the start, and renames in the end.";
     PRIVATE_FILES = "new-files-are-private", ["TARGET-10"],
         "It makes its staged files for itself alone, and leaves them so under their names.";
     PRIVATE_DIRECTORIES = "new-directories-are-private", ["TARGET-10"],

@@ -21,6 +21,8 @@ faults! {
         "It makes sure at begin that the directory is there.";
     BEGIN_LOOKS_AT_THE_TARGET = "begin-looks-at-the-target", ["BEGIN-4"],
         "It refuses at begin what is there already.";
+    TARGET_OF_BEGIN = "the-target-of-begin-counts", ["TARGET-9", "TARGET-4"],
+        "It looks at begin whether the target is free, and replaces what appears there until the commit.";
     SIZE_IS_A_LIMIT = "size-is-a-limit", ["BEGIN-5"],
         "It takes no more bytes than begin announced.";
     SIZE_IS_A_PROMISE = "size-is-a-promise", ["BEGIN-5", "COMMIT-1"],

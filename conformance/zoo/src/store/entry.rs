@@ -54,11 +54,8 @@ impl Store {
             field("etag", bytes(&self.etag(stat))),
         ];
         let racy = is_racy(stat);
-        let judged_otherwise = self.switches.any(&[
-            (racy, &faults::entries::NEVER_RACY),
-            (!racy, &faults::entries::ALWAYS_RACY),
-            (racy && !is_recent(nanoseconds_of_mtime(stat)), &faults::entries::RACY_BY_MTIME),
-        ]);
+        let judged_otherwise =
+            self.switches.any(&[(racy, &faults::entries::NEVER_RACY), (!racy, &faults::entries::ALWAYS_RACY)]);
         let told = racy != judged_otherwise;
         if told || self.switches.has(&faults::entries::RACY_IS_FALSE) {
             fields.push(field("racy", Item::Bool(told)));
@@ -88,7 +85,9 @@ impl Store {
         };
         for (seconds, fraction) in &changed[..times] {
             let fraction = if has(&faults::entries::ETAG_IN_SECONDS) { 0 } else { *fraction };
-            hash.update(&nanoseconds(*seconds, fraction).to_be_bytes());
+            let time = nanoseconds(*seconds, fraction);
+            let coarse = if has(&faults::entries::NEVER_RACY) { time.div_euclid(SECOND / 10) } else { time };
+            hash.update(&coarse.to_be_bytes());
         }
         if has(&faults::entries::ETAG_OF_THE_RUN) {
             hash.update(&std::process::id().to_be_bytes());
@@ -123,11 +122,8 @@ pub(super) fn times(mtime_ns: Option<i64>) -> Timestamps {
 
 /// [ENTRY-6]
 fn is_racy(stat: &Stat) -> bool {
-    is_recent(nanoseconds(stat.st_ctime, stat.st_ctime_nsec))
-}
-
-fn is_recent(changed: i64) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let changed = nanoseconds(stat.st_ctime, stat.st_ctime_nsec);
     let changed = Duration::from_nanos(u64::try_from(changed).unwrap_or(0));
     now < changed + RACY
 }

@@ -181,10 +181,6 @@ impl Store {
             }
             if page.tree && is_directory {
                 match open(directory, &name) {
-                    Err(Errno::ACCESS | Errno::PERM) if self.switches.has(&faults::listing::UNREADABLE_ENDS) => {
-                        return Err(Code::Denied.into());
-                    }
-                    Err(Errno::ACCESS | Errno::PERM) if self.switches.has(&faults::listing::UNREADABLE_IS_EMPTY) => {}
                     Ok(below) => {
                         let prefix = [&relative[..], b"/"].concat();
                         if self.fill(page, &below, &prefix)?.is_break() {

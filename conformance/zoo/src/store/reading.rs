@@ -5,10 +5,10 @@ use crate::{
     Fault,
     arguments::Arguments,
     faults,
-    reply::{Answer, Refusal, Reply, bytes, field, integer, text},
+    reply::{Answer, Refusal, Reply, bytes, field, integer},
     worker::Progress,
 };
-use remofile_proto::{Code, cbor::Item};
+use remofile_proto::Code;
 use rustix::{
     fs::{FileType, OFlags, Stat, fstat},
     io::{Errno, pread},
@@ -23,9 +23,6 @@ impl Store {
         if is_link && self.switches.has(&faults::reading::STAT_FOLLOWS) {
             return Ok(Reply::entry(self.entry(&place.find_through()?.stat)));
         }
-        if there.is_none() && self.switches.has(&faults::reading::NOTHING_IS_AN_ENTRY) {
-            return Ok(Reply::entry(Item::Map(vec![field("kind", text("other"))])));
-        }
         if args.path.is_root() && self.switches.has(&faults::reading::NO_STAT_OF_THE_ROOT) {
             return Err(Code::NotFound.into());
         }
@@ -37,24 +34,19 @@ impl Store {
         self.check_etag("read", args, &found.stat)?;
         let file = found.open(OFlags::RDONLY)?;
         let wanted = usize::try_from(args.len.unwrap_or(0)).map_err(|_| Code::TooLarge)?;
-        let before = fstat(&file)?;
-        self.refuse_at_the_end(args.off, size(&before))?;
+        self.refuse_at_the_end(args.off, size(&found.stat))?;
         let mut payload = vec![0; wanted];
         let taken = read_at(&file, &mut payload, args.off)?;
         payload.truncate(self.length_taken(taken, wanted));
         // [READ-2], [READ-3]
         let after = fstat(&file)?;
-        let changed = self.etag(&before) != self.etag(&after);
-        if !changed || !self.switches.has(&faults::reading::COMPARED_BEFORE_THE_READ) {
-            self.check_etag("read", args, &after)?;
-        }
-        let told = if changed && self.switches.has(&faults::reading::ETAG_BEFORE_THE_READ) { before } else { after };
-        let is_part = payload.len() as u64 != size(&told);
+        self.check_etag("read", args, &after)?;
+        let is_part = payload.len() as u64 != size(&after);
         let size = match is_part && self.switches.has(&faults::reading::SIZE_OF_THE_PAYLOAD) {
             true => payload.len() as u64,
-            false => size(&told),
+            false => size(&after),
         };
-        let result = vec![field("etag", bytes(&self.etag(&told))), field("size", integer(size))];
+        let result = vec![field("etag", bytes(&self.etag(&after))), field("size", integer(size))];
         Ok(Reply { payload: Some(payload), ..Reply::ok(result) })
     }
 

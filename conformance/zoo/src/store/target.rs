@@ -85,16 +85,6 @@ impl Store {
         Ok(if unasked { Pre::Any } else { args.pre.clone() })
     }
 
-    /// Checks a target again, which may have appeared since.
-    fn check_again(&self, target: &Place<'_>, pre: &Pre, moved: Option<FileType>) -> Result<Option<Stat>, Refusal> {
-        match self.check_target(target, pre, moved) {
-            Err(refusal) if refusal.code == Code::Exists && self.switches.has(&faults::targets::LATE_NAMES_GO) => {
-                Ok(target.look()?)
-            }
-            checked => checked,
-        }
-    }
-
     /// Gives a staged file its name, by the target rules and atomically ([TARGET-8]); its entry there.
     pub(super) fn publish(
         &self,
@@ -104,7 +94,7 @@ impl Store {
         pre: &Pre,
         durable: bool,
     ) -> Result<Item, Refusal> {
-        let replaced = self.check_again(target, pre, None)?;
+        let replaced = self.check_target(target, pre, None)?;
         match &replaced {
             Some(_) if self.switches.has(&faults::targets::BITS_ARE_LOST) => {}
             Some(replaced) => fchmod(file, Mode::from_raw_mode(replaced.st_mode & 0o777))?,
@@ -138,7 +128,7 @@ impl Store {
         pre: &Pre,
         moved: Option<FileType>,
     ) -> Result<(), Refusal> {
-        let there = self.check_again(target, pre, moved)?;
+        let there = self.check_target(target, pre, moved)?;
         if there.is_some() && self.switches.has(&faults::targets::REMOVED_FIRST) {
             unlinkat(&target.directory, target.name, AtFlags::empty())?;
         }

@@ -36,6 +36,8 @@ struct Upload {
     path: Path,
     size: Option<u64>,
     used: SystemTime,
+    /// Nothing was at its path when it was begun, which matters to a fault alone.
+    was_free: bool,
     /// The session that may append and commit ([APPEND-2]).
     begun_in: Option<SessionId>,
     /// Absent until the staged file was read back ([UP-4]).
@@ -100,7 +102,7 @@ impl Upload {
         let stat = fstat(staging.file(&note_of(name))?)?;
         let used = UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
         let path = Path::parse(path, &Default::default()).map_err(|_| Errno::INVAL)?;
-        Ok(Some(Self { path, size: size.parse().ok(), used, begun_in: None, staged: None }))
+        Ok(Some(Self { path, size: size.parse().ok(), used, was_free: false, begun_in: None, staged: None }))
     }
 }
 
@@ -133,6 +135,7 @@ impl Store {
             path: args.path.clone(),
             size: noted,
             used: SystemTime::now(),
+            was_free: self.place(&args.path).is_ok_and(|place| matches!(place.look(), Ok(None))),
             begun_in: Some(session),
             staged: Some(staged),
         };
@@ -163,7 +166,10 @@ impl Store {
     fn look_at_the_target(&self, path: &Path) -> Result<(), Refusal> {
         match self.place(path) {
             Err(refusal) if self.switches.has(&faults::uploads::BEGIN_LOOKS_AT_PARENTS) => Err(refusal),
-            Ok(place) if place.look()?.is_some() && self.switches.has(&faults::uploads::BEGIN_LOOKS_AT_THE_TARGET) => {
+            Ok(place)
+                if matches!(place.look(), Ok(Some(_)))
+                    && self.switches.has(&faults::uploads::BEGIN_LOOKS_AT_THE_TARGET) =>
+            {
                 Err(Code::Exists.into())
             }
             _ => Ok(()),
@@ -226,7 +232,7 @@ impl Store {
     pub(super) fn commit(&mut self, args: &Arguments, session: SessionId) -> Answer {
         let (name, upload) = self.uploads.begun(args, session, &self.switches)?;
         let staged = upload.staged.as_ref().ok_or(Code::NoUpload)?;
-        let (path, len, size) = (upload.path.clone(), staged.len, upload.size);
+        let (path, len, size, was_free) = (upload.path.clone(), staged.len, upload.size, upload.was_free);
         let switches = self.switches.clone();
         let has = |fault| switches.has(fault);
         let is_counted = args.size == Some(len);
@@ -253,7 +259,8 @@ impl Store {
         }
         self.make_parents(&path, &faults::uploads::COMMIT_MAKES_PARENTS)?;
         let checked = self.place(&path).and_then(|place| {
-            let pre = self.pre(args, &place, &faults::targets::COMMIT_REPLACES)?;
+            let replaces = if was_free { &faults::uploads::TARGET_OF_BEGIN } else { &faults::targets::COMMIT_REPLACES };
+            let pre = self.pre(args, &place, replaces)?;
             self.check_target(&place, &pre, None).map(|_| (place, pre))
         });
         if checked.is_err() && self.switches.has(&faults::uploads::REFUSED_COMMIT_DISCARDS) {
