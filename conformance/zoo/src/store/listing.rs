@@ -145,8 +145,8 @@ impl Store {
             }
             let Some(shown) = self.shown(page, &name, &relative) else {
                 page.left_out += u64::from(key > page.after);
-                if self.switches.has(&faults::listing::SKIPPED_INSIDE)
-                    && let Ok(inside) = open(directory, &name)
+                if let Ok(inside) = open(directory, &name)
+                    && self.switches.has(&faults::listing::SKIPPED_INSIDE)
                 {
                     page.left_out += names(&inside)?.len() as u64;
                 }

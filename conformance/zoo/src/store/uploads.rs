@@ -140,9 +140,9 @@ impl Store {
             staged: Some(staged),
         };
         self.uploads.0.insert(id, upload);
-        if self.switches.has(&faults::uploads::STAGED_IN_SIGHT)
-            && let Ok(place) = self.place(&args.path)
-            && place.look()?.is_none()
+        if let Ok(place) = self.place(&args.path)
+            && matches!(place.look(), Ok(None))
+            && self.switches.has(&faults::uploads::STAGED_IN_SIGHT)
         {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             openat(&place.directory, place.name, flags, Mode::from_raw_mode(0o666))?;
@@ -220,7 +220,7 @@ impl Store {
             staged.hash.update(payload);
             staged.len += payload.len() as u64;
         }
-        if !has(&faults::uploads::AGE_OF_BEGIN) && !has(&faults::uploads::FIRST_BEGUN_GOES) {
+        if ![&faults::uploads::AGE_OF_BEGIN, &faults::uploads::FIRST_BEGUN_GOES].into_iter().any(has) {
             staging.mark_used(&note_of(&name))?;
             upload.used = SystemTime::now();
         }
