@@ -5,8 +5,6 @@ use super::declare::faults;
 faults! {
     STAGED_BESIDE = "staged-beside-the-root", ["PATH-10"],
         "It stages uploads in a directory beside the served one.";
-    OFF_OF_THE_PLAN = "off-is-what-was-announced", ["BEGIN-1"],
-        "It answers the size that begin announced for the number of bytes that are staged.";
     HASH_OF_NOTHING = "the-hash-of-begin-is-of-nothing", ["BEGIN-1"],
         "It answers every begin as if it were the first.";
     BEGIN_STARTS_ANEW = "begin-starts-anew", ["BEGIN-2"],
@@ -99,12 +97,10 @@ faults! {
         "It takes what it finds at its start for new.";
     SIZE_IS_FORGOTTEN = "uploads-tells-no-size", ["UPLOADS-1"],
         "It does not note what begin announced.";
-    SIZE_IS_OFF = "uploads-tells-a-size-always", ["UPLOADS-1", "CBOR-15"],
+    SIZE_IS_OFF = "uploads-tells-a-size-always", ["UPLOADS-1"],
         "It tells the number of staged bytes where begin announced no size.";
-    UPLOADS_IN_ONE_PAGE = "uploads-come-in-one-page", ["UPLOADS-2", "LIMIT-2"],
-        "It lists all uploads at once, however long that is.";
-    UPLOADS_NEVER_MORE = "uploads-never-has-more", ["UPLOADS-2"],
-        "It fills a page with uploads, and never says that there is more.";
+    UPLOADS_ALWAYS_MORE = "uploads-always-has-more", ["UPLOADS-2"],
+        "It says that there is more, and leaves it to the next page to be empty.";
     STAGED_IN_SIGHT = "uploads-are-in-sight", ["UP-1"],
         "It makes the target when an upload is begun, to keep its name.";
     UPLOADS_END = "uploads-end-with-their-session", ["UP-2", "UP-3"],

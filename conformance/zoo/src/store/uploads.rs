@@ -130,7 +130,7 @@ impl Store {
         let name = name_of(id);
         let noted = if size.is_some() && self.switches.has(&faults::uploads::SIZE_IS_FORGOTTEN) { None } else { size };
         self.staging()?.write_note(&note_of(&name), &note(&args.path, noted))?;
-        let result = self.begun(&staged, args);
+        let result = self.begun(&staged);
         let upload = Upload {
             path: args.path.clone(),
             size: noted,
@@ -154,12 +154,10 @@ impl Store {
     }
 
     /// [BEGIN-1]
-    fn begun(&self, staged: &Staged, args: &Arguments) -> Fields {
-        let announced =
-            args.size.filter(|size| *size != staged.len && self.switches.has(&faults::uploads::OFF_OF_THE_PLAN));
+    fn begun(&self, staged: &Staged) -> Fields {
         let forgotten = staged.len > 0 && self.switches.has(&faults::uploads::HASH_OF_NOTHING);
         let hash = if forgotten { blake3::hash(b"") } else { staged.hash.finalize() };
-        vec![field("off", integer(announced.unwrap_or(staged.len))), field("hash", bytes(hash.as_bytes()))]
+        vec![field("off", integer(staged.len)), field("hash", bytes(hash.as_bytes()))]
     }
 
     /// Faults: `begin` refuses what `commit` is to look at ([BEGIN-4]).
@@ -347,14 +345,15 @@ impl Store {
             fields.extend(size.map(|size| field("size", integer(size))));
             let upload = Item::Map(fields);
             let len = upload.encode().map_or(usize::MAX, |encoded| encoded.len());
-            if len > room && !has(&faults::uploads::UPLOADS_IN_ONE_PAGE) {
-                more = !has(&faults::uploads::UPLOADS_NEVER_MORE);
+            if len > room {
+                more = true;
                 break;
             }
-            room = room.saturating_sub(len);
+            room -= len;
             page.push(upload);
         }
-        Ok(Reply::ok(vec![field("uploads", Item::Array(page)), field("more", Item::Bool(more))]))
+        let told = more || has(&faults::uploads::UPLOADS_ALWAYS_MORE);
+        Ok(Reply::ok(vec![field("uploads", Item::Array(page)), field("more", Item::Bool(told))]))
     }
 
     /// How many bytes can still be staged ([BEGIN-5]).
