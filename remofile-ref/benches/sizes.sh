@@ -9,27 +9,15 @@
 # Whole processes are measured, client and server together, over REMOFILE_BENCH_RUNS (3) runs; processor time and not
 # wall time, which changes with what else the machine does. Fails where the largest size costs more than MAX_GROWTH (3)
 # times as much an entry as the cheapest of the smaller ones, or a process has ever had more than MAX_MIB (64) resident.
-set -euo pipefail
-export LC_ALL=C
-
 entries=${1:-1000000}
 files=${2:-100000}
 runs=${REMOFILE_BENCH_RUNS:-3}
 max_growth=${MAX_GROWTH:-3}
 max_mib=${MAX_MIB:-64}
 
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-cargo build --quiet --release -p remofile-ref --bin remofile
-remofile=${CARGO_TARGET_DIR:-target}/release/remofile
-
-scratch=$(mktemp -d "${REMOFILE_BENCH_DIR:-/dev/shm}/remofile-sizes.XXXXXX")
-server=
-finish() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$scratch"
-}
-trap finish EXIT
+name=sizes
+# shellcheck source=prologue.sh
+. "$(dirname "${BASH_SOURCE[0]}")/prologue.sh"
 
 # Processor time in seconds and peak resident size in KiB of a command that succeeds. The peak is the kernel's, and not
 # below that of the interpreter that started it: about 10 MiB.
@@ -43,23 +31,6 @@ if status != 0:
     sys.exit(f"{sys.argv[1:]}: status {status}")
 print(f"{usage.ru_utime + usage.ru_stime:.4f} {usage.ru_maxrss}")
 ' "$@"
-}
-
-start_server() {
-    rm -f "$scratch/announced"
-    "$remofile" --quiet run "$scratch/served" 0 >"$scratch/announced" &
-    server=$!
-    until grep -qs '^export REMOFILE_TOKEN=' "$scratch/announced"; do
-        kill -0 "$server" || { echo "the server did not start" >&2; exit 1; }
-    done
-    REMOFILE_SERVER=$(sed -n 's/^export REMOFILE_SERVER=//p' "$scratch/announced")
-    export REMOFILE_SERVER
-}
-
-stop_server() {
-    kill "$server"
-    wait "$server"
-    server=
 }
 
 # A directory of that many empty files, with names of that many bytes.
@@ -109,9 +80,6 @@ row() {
     tail -n 1 "$scratch/rows" | awk '{ printf "%-14s %9d %12.1f %12.1f %12.1f\n", $1, $2, $3, $4, $5 }'
 }
 
-REMOFILE_TOKEN=$("$remofile" generate-token)
-export REMOFILE_TOKEN
-mkdir "$scratch/served"
 printf '%-14s %9s %12s %12s %12s\n' what entries 'cpu µs/entry' 'client MiB' 'server MiB'
 for name_bytes in 16 200; do
     for size in $((entries / 100)) $((entries / 10)) "$entries"; do

@@ -1,8 +1,8 @@
 //! New tokens and key pairs, from the operating system's randomness.
 
-#[cfg(feature = "transport")]
-use remofile_proto::SessionId;
 use remofile_proto::{KeyPair, Token};
+#[cfg(feature = "transport")]
+use remofile_proto::{SessionId, UploadId};
 use zeroize::Zeroizing;
 
 /// A new token of 128 bits, as 22 characters without look-alikes [KEY-2]. It is all that a client needs, and never
@@ -47,6 +47,12 @@ pub fn generate_keys() -> KeyPair {
 #[cfg(feature = "transport")]
 pub(crate) fn new_session() -> SessionId {
     SessionId::new(random())
+}
+
+/// An upload id for a source that cannot be read again [UP-7].
+#[cfg(feature = "transport")]
+pub(crate) fn new_upload() -> UploadId {
+    UploadId::new(random())
 }
 
 pub(crate) fn random<const N: usize>() -> [u8; N] {

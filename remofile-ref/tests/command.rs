@@ -204,7 +204,7 @@ fn a_web_server_is_told_from_a_remofile_server() {
     });
     let failed = run(remofile().args(["list"]).env("REMOFILE_SERVER", &server).env("REMOFILE_TOKEN", TOKEN));
     web.join().unwrap();
-    let failed = failed.fails(8).says("does not answer as a Remofile server");
+    let failed = failed.fails(8).says("does not answer as a Remofile server").says("hint: is this the port that");
     assert!(failed.took < Duration::from_secs(12), "{:?}", failed.took);
 }
 
@@ -288,7 +288,7 @@ fn a_directory_is_served_once() {
     let place = Place::new();
     let _server = Server::start(&place.served());
     let second = run(remofile().arg("run").arg(place.served()).arg("0").env("REMOFILE_TOKEN", TOKEN));
-    second.fails(1).says("served");
+    second.fails(7).says("another server serves it already");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use process::{DEADLINE, Done, TOKEN, remofile, resident_peak, run};
 use remofile::{Outcome, Success};
 use remofile_proto::{
     Answer, Code, Digest, Entry, Etag, HashResult, Kind, ListedEntry, Listing, Operation, ReadResult, Refusal,
+    UploadEntry, UploadId, Uploads,
 };
 use skip::skip;
 use std::fs;
@@ -250,6 +251,102 @@ fn a_tree_without_end_is_downloaded_in_little_memory() {
     let peak = resident_peak(download.0.id());
     assert!(download.0.try_wait().unwrap().is_none(), "it ended");
     assert!(peak.is_none_or(|peak| peak < LITTLE / 3), "{peak:?} bytes resident");
+}
+
+#[test]
+fn a_link_that_is_planted_while_a_tree_comes_leads_nothing_away() {
+    let around = tempfile::tempdir().unwrap();
+    let (jail, outside) = (around.path().join("jail"), around.path().join("outside"));
+    fs::create_dir(&jail).unwrap();
+    fs::create_dir(&outside).unwrap();
+    let (planted, elsewhere) = (jail.clone(), outside.clone());
+    let server = FakeServer::answering(move |operation| match operation {
+        Operation::Stat { .. } => answered(Answer::Entry(entry(Kind::Dir, 0))),
+        // The second page is asked for when the directory of the first is there.
+        Operation::List { after: None, .. } => listing(vec![listed("d", Kind::Dir)], true),
+        Operation::List { .. } => {
+            fs::rename(planted.join("d"), planted.join("moved")).unwrap();
+            std::os::unix::fs::symlink(&elsewhere, planted.join("d")).unwrap();
+            listing(vec![listed("d/file", Kind::File), listed("e", Kind::File)], false)
+        }
+        Operation::Read { len, .. } => read(*len, 4),
+        _ => Err(Refusal::new(Code::BadOp)),
+    });
+    let into = jail.to_str().unwrap();
+    run(&mut client(&server, &["download", "-r", "/", into])).success();
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    assert_eq!(fs::read(jail.join("moved/file")).unwrap(), b"eeee");
+}
+
+#[test]
+fn names_from_a_pattern_lead_nowhere_else() {
+    for name in ["..", "../evil", "/evil", "a/b", "evil\0"] {
+        let server = FakeServer::answering(move |operation| match operation {
+            Operation::Stat { path } if path.is_root() => answered(Answer::Entry(entry(Kind::Dir, 0))),
+            Operation::Stat { .. } => answered(Answer::Entry(entry(Kind::File, 4))),
+            Operation::List { .. } => listing(vec![listed(name, Kind::File)], false),
+            Operation::Read { len, .. } => read(*len, 4),
+            _ => Err(Refusal::new(Code::BadOp)),
+        });
+        let around = tempfile::tempdir().unwrap();
+        let into = around.path().join("jail/into");
+        fs::create_dir_all(&into).unwrap();
+        let done = run(&mut client(&server, &["download", "/*", into.to_str().unwrap()]));
+        assert!(!done.status.success(), "{name:?}: {done:?}");
+        let mut found = Vec::new();
+        collect(around.path(), around.path(), &mut found);
+        assert_eq!(found.len(), 2, "{name:?}: {found:?}");
+    }
+}
+
+#[test]
+fn a_pattern_without_end_is_refused_in_little_memory() {
+    let server = FakeServer::answering(|operation| match operation {
+        Operation::Stat { path } if path.is_root() => answered(Answer::Entry(entry(Kind::Dir, 0))),
+        Operation::Stat { .. } => Err(Refusal::new(Code::NotFound)),
+        Operation::List { after, .. } => endless_page(after.as_deref(), Kind::File, 100),
+        _ => Err(Refusal::new(Code::BadOp)),
+    });
+    let around = tempfile::tempdir().unwrap();
+    let done = run(&mut client(&server, &["download", "/n*", around.path().to_str().unwrap()])).fails(2);
+    assert!(done.resident.is_none_or(|peak| peak < LITTLE), "{:?} bytes resident", done.resident);
+    done.says("stands for more than");
+}
+
+#[test]
+fn staged_uploads_without_end_are_refused_in_little_memory() {
+    let mut next = 0u128;
+    let server = FakeServer::answering(move |operation| match operation {
+        Operation::Stat { .. } => answered(Answer::Entry(entry(Kind::Dir, 0))),
+        Operation::Uploads { .. } => {
+            let uploads = (next..next + 200).map(|number| UploadEntry {
+                up: UploadId::new(number.to_be_bytes()),
+                path: format!("/{}", "n".repeat(200)).parse().unwrap(),
+                off: 0,
+                size: None,
+                age_ms: 0,
+            });
+            let uploads = uploads.collect();
+            next += 200;
+            answered(Answer::Uploads(Uploads { uploads, more: true }))
+        }
+        _ => Err(Refusal::new(Code::BadOp)),
+    });
+    let done = run(&mut client(&server, &["upload", "-n", "Cargo.toml", "/"])).fails(8);
+    assert!(done.resident.is_none_or(|peak| peak < LITTLE), "{:?} bytes resident", done.resident);
+}
+
+#[test]
+fn a_stream_of_another_length_than_was_said_is_refused() {
+    for more in [-1i64, 1] {
+        let server = FakeServer::answering(move |operation| match operation {
+            Operation::Stat { .. } => answered(Answer::Entry(entry(Kind::File, 4))),
+            Operation::Read { len, .. } => read(len.saturating_add_signed(more), 4),
+            _ => Err(Refusal::new(Code::BadOp)),
+        });
+        let done = run(&mut client(&server, &["download", "/file", "-"])).fails(8);
+        assert_eq!(done.stdout, "");
+    }
 }
 
 #[test]

@@ -103,10 +103,10 @@ pub(crate) enum Command {
     List(list::ListArgs),
     /// Upload files and directories into the served directory
     #[command(visible_alias = "put")]
-    Upload(transfer::TransferArgs),
+    Upload(transfer::UploadArgs),
     /// Download files and directories from the served directory
     #[command(visible_alias = "get")]
-    Download(transfer::TransferArgs),
+    Download(transfer::DownloadArgs),
     /// Make a directory: NAME in DIR, or PATH
     #[command(visible_aliases = ["folder", "mkdir"])]
     Directory(entries::DirectoryArgs),

@@ -10,7 +10,7 @@ use std::{
     io::{self, Read as _},
     os::{fd::OwnedFd, unix::net::UnixStream},
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -18,7 +18,10 @@ use std::{
 };
 
 /// How long a command may take to end by itself after the first signal; what it waits for may never come.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_millis(900);
+
+/// What is done before a command is ended that does not end by itself.
+static LAST_WORDS: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
 static CANCEL: OnceLock<Cancel> = OnceLock::new();
 static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
@@ -36,7 +39,12 @@ pub(crate) fn signalled() -> Option<u8> {
     }
 }
 
-/// Has SIGINT and SIGTERM set [`cancel`]; a second one, or a command that has not ended within 2 s, ends the process
+/// Has `last_words` said where a signal ends a command that does not end by itself.
+pub(crate) fn on_exit(last_words: impl FnOnce() + Send + 'static) {
+    *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last_words));
+}
+
+/// Has SIGINT and SIGTERM set [`cancel`]; a second one, or a command that has not ended within 900 ms, ends the process
 /// at once. Not for commands that serve: they have an end of their own.
 pub(crate) fn on_signals() -> Result<(), Failure> {
     handle().map_err(|error| Failure::Serve { what: "cannot handle signals".to_owned(), source: Box::new(error) })
@@ -56,6 +64,9 @@ fn handle() -> io::Result<()> {
         let mut byte = [0];
         if matches!(woken.read(&mut byte), Ok(1)) {
             thread::sleep(GRACE);
+            if let Some(last_words) = LAST_WORDS.lock().ok().and_then(|mut words| words.take()) {
+                last_words();
+            }
             low_level::exit(signalled().unwrap_or(exit::INTERRUPTED).into());
         }
     })?;

@@ -15,8 +15,6 @@ use crate::{
 use remofile_proto::{Busy, Token};
 use std::time::Duration;
 
-pub(crate) use super::remote::remote_path;
-
 /// The port where none is given.
 pub(crate) const DEFAULT_PORT: u16 = 6768;
 

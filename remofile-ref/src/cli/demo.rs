@@ -11,6 +11,9 @@ use std::{
 };
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    remofile demo                transfers this program itself, there and back\n  \
+    remofile demo ubuntu.iso     or a file of yours")]
 pub(crate) struct DemoArgs {
     /// The file to transfer; else the executable itself
     pub(crate) file: Option<PathBuf>,

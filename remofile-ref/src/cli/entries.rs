@@ -13,8 +13,6 @@ use clap::Args;
 use remofile_proto::{Entry, Kind, Path, Precondition};
 use std::io::Write as _;
 
-pub(crate) use super::tally::summed_up;
-
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -3,7 +3,7 @@
 use super::serve::Refused;
 use super::{
     cancel::signalled,
-    output::{escaped, human_duration},
+    output::{escaped, human_duration, human_size},
 };
 use crate::client::ClientError;
 use remofile_proto::{Code, PathError};
@@ -64,6 +64,8 @@ pub(crate) enum Failure {
     Mismatch { file: String, failed: u64, total: u64 },
     /// The library failed.
     Client(ClientError),
+    /// A signal stopped a transfer, of which so many bytes are there.
+    Stopped { there: u64, total: Option<u64>, continues: bool },
     /// A local file, outside of a transfer: `cannot WHAT 'OBJECT': WHY`.
     Local { what: &'static str, object: String, source: io::Error },
     /// A server did not start, or could not be stopped.
@@ -97,6 +99,7 @@ impl Failure {
             Failure::Local { source, .. } => local_exit_code(source),
             Failure::Server(refused) => refused.exit,
             Failure::Reported(code) => *code,
+            Failure::Stopped { .. } => signalled().unwrap_or(exit::INTERRUPTED),
             Failure::Serve { .. } | Failure::Output(_) => exit::OTHER,
             Failure::Some { .. } => exit::SOME_FAILED,
         }
@@ -105,6 +108,27 @@ impl Failure {
     /// Whether it is that something named does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         self.exit_code() == exit::NOT_FOUND
+    }
+
+    /// What is said of a failure of one item among others.
+    pub(crate) fn text_of(error: &ClientError) -> String {
+        struct Said<'a>(&'a ClientError);
+        impl fmt::Display for Said<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_client_error(f, self.0)
+            }
+        }
+        Said(error).to_string()
+    }
+
+    /// What is advised of it.
+    pub(crate) fn hint_of(error: &ClientError) -> Option<&'static str> {
+        client_hint(error)
+    }
+
+    /// The exit code that it would be on its own.
+    pub(crate) fn exit_code_of(error: &ClientError) -> u8 {
+        client_exit_code(error)
     }
 
     /// What the user can do about it, where that is not in the text already.
@@ -117,6 +141,7 @@ impl Failure {
             }
             Failure::Missing { hint, .. } => hint,
             Failure::Client(error) => client_hint(error)?,
+            Failure::Stopped { there, total, continues } => return Some(how_to_continue(*there, *total, *continues)),
             _ => return None,
         };
         Some(hint.to_owned())
@@ -133,6 +158,7 @@ impl fmt::Display for Failure {
                 write!(f, "cannot verify '{}': {failed} of {total} files did not match", escaped(file))
             }
             Failure::Client(error) | Failure::Missing { error, .. } => write_client_error(f, error),
+            Failure::Stopped { .. } => write_client_error(f, &ClientError::Cancelled),
             Failure::Local { what, object, source } => {
                 write!(f, "cannot {what} '{}': {}", escaped(object), plain(source))
             }
@@ -173,6 +199,18 @@ pub(crate) fn plain(error: &io::Error) -> String {
         }
         _ => text.to_owned(),
     }
+}
+
+fn how_to_continue(there: u64, total: Option<u64>, continues: bool) -> String {
+    if !continues {
+        return "a stream cannot be continued: nothing of it was left on the other side".to_owned();
+    }
+    let there = match total {
+        Some(total) => format!(": {} of {} are there", human_size(there), human_size(total)),
+        None if there > 0 => format!(": {} are there", human_size(there)),
+        None => String::new(),
+    };
+    format!("run the same command again to continue{there}")
 }
 
 fn client_exit_code(error: &ClientError) -> u8 {
@@ -234,6 +272,9 @@ fn client_hint(error: &ClientError) -> Option<&'static str> {
         ClientError::NotVerified { .. } => "run the same command again; nothing wrong was left under the final name",
         ClientError::Local { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
             "use --overwrite to replace files"
+        }
+        ClientError::Local { source, .. } if source.kind() == io::ErrorKind::IsADirectory => {
+            "use -r to transfer a directory with all it holds"
         }
         ClientError::Local { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
             "make room, and run the same command again: it continues"

@@ -69,16 +69,20 @@ fn write_all(root: &Command, directory: &Path) -> Result<(), Failure> {
         move |source| Failure::Local { what: "write", object, source }
     };
     fs::create_dir_all(directory).map_err(cannot(directory))?;
-    let mut pages = 0;
-    let visible = root.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
-    for command in visible.chain([root]) {
+    let pages = with_all_below(root);
+    for command in &pages {
         let title = title(command);
         let file = directory.join(format!("{title}.1"));
         fs::write(&file, page(command, &title)?).map_err(cannot(&file))?;
-        pages += 1;
     }
-    note(format_args!("wrote {pages} pages into '{}'", directory.display()));
+    note(format_args!("wrote {} pages into '{}'", pages.len(), directory.display()));
     Ok(())
+}
+
+/// A command, and those within it.
+fn with_all_below(command: &Command) -> Vec<&Command> {
+    let visible = command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help");
+    [command].into_iter().chain(visible.flat_map(with_all_below)).collect()
 }
 
 /// `remofile`, or `remofile-upload`.
@@ -102,9 +106,14 @@ fn page(command: &Command, title: &str) -> io::Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    if let Some(examples) = command.get_after_help() {
+    if let Some(text) = command.get_after_help() {
+        let text = text.to_string();
+        let (remarks, examples) = text.split_once("Examples:\n").unwrap_or((&text, ""));
+        if !remarks.trim().is_empty() {
+            writeln!(page, ".SH NOTES\n{}", literal(remarks.trim()))?;
+        }
         writeln!(page, ".SH EXAMPLES\n.nf")?;
-        examples.to_string().lines().skip(1).try_for_each(|line| writeln!(page, "{}", literal(line.trim())))?;
+        examples.lines().try_for_each(|line| writeln!(page, "{}", literal(line.trim())))?;
         writeln!(page, ".fi")?;
     }
     definitions(&mut page, "ENVIRONMENT", ENVIRONMENT.iter().map(|(name, text)| ((*name).to_owned(), *text)))?;
@@ -128,5 +137,6 @@ fn definitions<'a>(
 /// Text in which nothing is an instruction to roff.
 fn literal(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('~', "\\(ti");
-    if text.starts_with('.') { format!("\\&{text}") } else { text }
+    let lines = text.lines().map(|line| if line.starts_with('.') { format!("\\&{line}") } else { line.to_owned() });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -55,6 +55,16 @@ impl Tally {
         self.failed += failed;
     }
 
+    /// Whether any item failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed > 0
+    }
+
+    /// What went well so far was only looked up.
+    pub(crate) fn forget_done(&mut self) {
+        self.done = 0;
+    }
+
     /// How many went well.
     pub(crate) fn done(&self) -> u64 {
         self.done
@@ -71,18 +81,6 @@ impl Tally {
                     failed => Err(Failure::Some { failed, total: failed + self.done }),
                 }
             }
-        }
-    }
-}
-
-/// One failure of one item is that failure; otherwise each is reported and all are summed up.
-pub(crate) fn summed_up(mut failures: Vec<Failure>, total: usize) -> Result<(), Failure> {
-    match failures.len() {
-        0 => Ok(()),
-        1 if total == 1 => Err(failures.remove(0)),
-        failed => {
-            failures.iter().for_each(report);
-            Err(Failure::Some { failed: failed as u64, total: total as u64 })
         }
     }
 }

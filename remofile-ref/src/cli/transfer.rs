@@ -1,159 +1,147 @@
-//! `upload` and `download`.
+//! `upload` and `download`: the flags that they share, and the way from them to a finished transfer.
 
+mod download;
+mod filter;
+mod progress;
+mod report;
+mod streams;
+mod upload;
+
+pub(crate) use self::{
+    download::{DownloadArgs, run as download},
+    upload::{UploadArgs, run as upload},
+};
+
+use self::{progress::Screen, report::Report};
 use super::{
     args::Cli,
-    connection::{connect, remote_path},
-    entries::summed_up,
+    cancel::{on_exit, signalled},
     failure::Failure,
-    output::{JSON_SCHEMA, escaped, human_size},
 };
-use crate::client::{FileClient, TransferStatus, Transferred, TreeTransferred};
-use clap::Args;
-use remofile_proto::{Kind, Path, Precondition};
+use crate::client::{ClientError, FileClient, Replace, TransferItem, TransferOptions, TreeTransferred};
+use clap::{Args, ValueHint};
 use std::{
-    io::Write as _,
-    path::{Path as LocalPath, PathBuf},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+
+/// How long a command that was told to stop waits until the server has let go of its session.
+const BYE_WAIT: Duration = Duration::from_millis(300);
+
+/// What is said where the last argument was not meant as the destination.
+const LAST_IS_DESTINATION: &str = "the last argument is the destination";
 
 #[derive(Debug, Args)]
 pub(crate) struct TransferArgs {
-    /// Sources, then the destination; with one argument the destination is / (upload) or . (download)
-    #[arg(required = true, value_name = "SRC… [DEST]")]
-    pub(crate) paths: Vec<String>,
     /// Directories with all they hold; links and special files are skipped
     #[arg(short, long)]
-    pub(crate) recursive: bool,
-    /// Replace existing files
-    #[arg(long)]
-    pub(crate) overwrite: bool,
+    recursive: bool,
+    /// Replace existing files of other content
+    #[arg(long, conflicts_with = "update")]
+    overwrite: bool,
+    /// Replace existing files of other content, but keep those that are newer than the source
+    #[arg(short, long)]
+    update: bool,
+    /// Leave out what matches, as in a .gitignore file at the top of each source
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    /// A file of such patterns, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    exclude_from: Vec<PathBuf>,
+    /// Only print what would be done
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// No more than so many bytes a second: 500K, 2M, 1.5G
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    bwlimit: Option<u64>,
 }
 
-pub(crate) fn upload(cli: &Cli, args: &TransferArgs) -> Result<(), Failure> {
-    let (sources, destination) = split(&args.paths, "/");
-    let destination = remote_path(destination)?;
-    let mut client = connect(cli)?;
-    let into = match client.stat(&destination) {
-        Ok(entry) => entry.kind == Kind::Dir,
-        Err(error) if error.is_not_found() => false,
-        Err(error) => return Err(error.into()),
-    };
-    if !into && sources.len() > 1 {
-        return Err(not_a_directory(destination.as_str()));
+impl TransferArgs {
+    fn options(&self, counts_first: bool) -> Result<TransferOptions, Failure> {
+        let replace = match (self.overwrite, self.update) {
+            (true, _) => Replace::Always,
+            (_, true) => Replace::Older,
+            _ => Replace::Never,
+        };
+        let options = TransferOptions::new()
+            .recursive(self.recursive)
+            .replace(replace)
+            .dry_run(self.dry_run)
+            .count_first(counts_first)
+            .bytes_per_second(self.bwlimit.unwrap_or(0));
+        let filter = self.filter()?;
+        Ok(options.exclude(move |path, is_directory| filter.excludes(path, is_directory)))
     }
-    let mut failures = Vec::new();
-    for source in sources {
-        if let Err(failure) = upload_one(cli, args, &mut client, source, &destination, into) {
-            failures.push(failure);
-        }
+
+    fn filter(&self) -> Result<filter::Filter, Failure> {
+        filter::Filter::new(&self.exclude, &self.exclude_from)
     }
-    client.bye();
-    summed_up(failures, sources.len())
 }
 
-pub(crate) fn download(cli: &Cli, args: &TransferArgs) -> Result<(), Failure> {
-    let (sources, destination) = split(&args.paths, ".");
-    let destination = LocalPath::new(destination);
-    let into = destination.is_dir();
-    if !into && sources.len() > 1 {
-        return Err(not_a_directory(&destination.display().to_string()));
-    }
-    let mut client = connect(cli)?;
-    let mut failures = Vec::new();
-    for source in sources {
-        if let Err(failure) = download_one(cli, args, &mut client, source, destination, into) {
-            failures.push(failure);
-        }
-    }
-    client.bye();
-    summed_up(failures, sources.len())
+/// One transfer of a command: what is seen of it, and how it ends.
+struct Transfer {
+    client: FileClient,
+    screen: Arc<Mutex<Screen>>,
 }
 
-fn upload_one(
-    cli: &Cli,
-    args: &TransferArgs,
-    client: &mut FileClient,
-    source: &str,
-    destination: &Path,
-    into: bool,
-) -> Result<(), Failure> {
-    let local = LocalPath::new(source);
-    let target = if into {
-        let name = local
-            .file_name()
-            .ok_or_else(|| Failure::usage(format!("'{source}' has no file name to upload it under")))?
-            .to_str()
-            .ok_or_else(|| {
-                Failure::usage_with(
-                    format!("the name of '{}' is not UTF-8", local.display()),
-                    "name the target: remofile upload SRC /NAME",
-                )
-            })?;
-        destination.join(name).map_err(|why| Failure::BadPath { path: name.to_owned(), why })?
-    } else {
-        destination.clone()
-    };
-    if args.recursive && local.is_dir() {
-        let done = client.upload_tree(local, &target, args.overwrite)?;
-        return say_tree(cli, "upload", source, target.as_str(), done);
-    }
-    let pre = if args.overwrite { Precondition::Any } else { Precondition::Absent };
-    let done = client.upload_file(local, &target, pre)?;
-    say(cli, "upload", source, target.as_str(), &done)
-}
-
-fn download_one(
-    cli: &Cli,
-    args: &TransferArgs,
-    client: &mut FileClient,
-    source: &str,
-    destination: &LocalPath,
-    into: bool,
-) -> Result<(), Failure> {
-    let remote = remote_path(source)?;
-    let local: PathBuf = match (into, remote.split_last()) {
-        (true, Some((_, name))) => destination.join(name),
-        (true, None) if !args.recursive => {
-            return Err(Failure::usage("'/' is a directory: name a file to download, or use -r"));
-        }
-        (true, None) | (false, _) => destination.to_owned(),
-    };
-    if args.recursive && client.stat(&remote)?.kind == Kind::Dir {
-        let done = client.download_tree(&remote, &local, args.overwrite)?;
-        return say_tree(cli, "download", remote.as_str(), &local.display().to_string(), done);
-    }
-    let done = client.download_file(&remote, &local, args.overwrite)?;
-    say(cli, "download", remote.as_str(), &local.display().to_string(), &done)
-}
-
-/// Says what became of a directory; fails where some of its items failed.
-fn say_tree(cli: &Cli, operation: &str, from: &str, to: &str, done: TreeTransferred) -> Result<(), Failure> {
-    if cli.output.json {
-        let line = serde_json::json!({
-            "schema": JSON_SCHEMA, "op": operation, "path": to, "source": from, "files": done.files,
-            "unchanged": done.unchanged, "directories": done.directories, "skipped": done.skipped,
-            "failed": done.failed, "bytes": done.bytes, "sent": done.transferred,
+impl Transfer {
+    /// What the client does is shown from here on.
+    fn watched(cli: &Cli, mut client: FileClient) -> Self {
+        let screen = Arc::new(Mutex::new(Screen::new(cli)));
+        let watcher = Arc::clone(&screen);
+        client.watch(move |progress| lock(&watcher).on_progress(progress));
+        let last = Arc::clone(&screen);
+        on_exit(move || {
+            // Whoever holds it may be what does not end.
+            if let Ok(mut screen) = last.try_lock() {
+                screen.clear();
+                super::output::report(&screen.stopped());
+            }
         });
-        writeln!(std::io::stdout(), "{line}")?;
-    } else if !cli.output.quiet {
-        anstream::eprintln!(
-            "{} -> {} ({}, {} files, {} unchanged, {} directories, {} skipped)",
-            escaped(from),
-            escaped(to),
-            human_size(done.bytes),
-            done.files,
-            done.unchanged,
-            done.directories,
-            done.skipped
-        );
+        Self { client, screen }
     }
-    if done.failed == 0 {
-        return Ok(());
+
+    fn client(&mut self) -> &mut FileClient {
+        &mut self.client
     }
-    for (path, error) in done.failures {
-        anstream::eprintln!("remofile: error: '{}': {}", escaped(&path), escaped(&Failure::from(error).to_string()));
+
+    /// Transfers, with each item told as it is done.
+    fn items(
+        &mut self,
+        report: &mut Report,
+        call: impl FnOnce(&mut FileClient, &mut dyn FnMut(&TransferItem<'_>)) -> Result<TreeTransferred, ClientError>,
+    ) -> Result<TreeTransferred, Failure> {
+        let screen = Arc::clone(&self.screen);
+        let done = call(&mut self.client, &mut |item| report.on_item(item, &mut lock(&screen)));
+        self.ended(done)
     }
-    let total = done.failed + done.files + done.unchanged;
-    Err(Failure::Some { failed: done.failed, total })
+
+    /// Nothing of the progress stays on the terminal; a transfer that was stopped says how it continues.
+    fn ended<T>(&mut self, done: Result<T, ClientError>) -> Result<T, Failure> {
+        let mut screen = lock(&self.screen);
+        screen.clear();
+        screen.flush_lines()?;
+        match done {
+            Err(_) if signalled().is_some() => Err(screen.stopped()),
+            Err(error) => Err(error.into()),
+            Ok(done) => Ok(done),
+        }
+    }
+
+    /// Lets go of the session, so that the same command need not wait for its lease.
+    fn finish<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
+        match (&result, signalled()) {
+            (Ok(_), None) => self.client.bye(),
+            _ => self.client.bye_within(BYE_WAIT),
+        }
+        result
+    }
+}
+
+/// A panic elsewhere is reported as such; what is shown is none of it.
+fn lock(screen: &Mutex<Screen>) -> std::sync::MutexGuard<'_, Screen> {
+    screen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All but the last are sources; one alone is a source.
@@ -164,27 +152,43 @@ fn split<'a>(paths: &'a [String], default: &'a str) -> (&'a [String], &'a str) {
     }
 }
 
-fn not_a_directory(destination: &str) -> Failure {
-    Failure::usage_with(
-        format!("several sources need a directory to go into, and '{}' is none", escaped(destination)),
-        "the last argument is the destination",
-    )
+/// Bytes a second: a number with an optional unit of powers of 1,024.
+fn rate(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.to_ascii_lowercase();
+    let scale: f64 = match unit.trim_end_matches("b").trim_end_matches('i') {
+        "" if unit.is_empty() || unit == "b" => 1.0,
+        "k" => 1024.0,
+        "m" => 1024.0 * 1024.0,
+        "g" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err("write a number with K, M or G behind it, such as 500K".to_owned()),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| "write a number, such as 500K or 1.5M".to_owned())? * scale;
+    if !(1.0..=1e15).contains(&bytes) {
+        return Err("it must be 1 byte a second at least".to_owned());
+    }
+    // Checked above: neither negative nor too large.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Ok(bytes as u64)
 }
 
-fn say(cli: &Cli, operation: &str, from: &str, to: &str, done: &Transferred) -> Result<(), Failure> {
-    let status = match done.status {
-        TransferStatus::New => "new",
-        TransferStatus::Resumed => "resumed",
-        TransferStatus::Unchanged => "unchanged",
-    };
-    if cli.output.json {
-        let line = serde_json::json!({
-            "schema": JSON_SCHEMA, "op": operation, "path": to, "source": from, "status": status,
-            "bytes": done.bytes, "sent": done.transferred,
-        });
-        writeln!(std::io::stdout(), "{line}")?;
-    } else if !cli.output.quiet {
-        anstream::eprintln!("{} -> {} ({}, {status})", escaped(from), escaped(to), human_size(done.bytes));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_a_unit_of_powers_of_1024() {
+        let rates = ["1", "500K", "2m", "1.5G", "64KiB", "7b", "3MB"].map(rate);
+        let expected = [1, 512_000, 2 << 20, 3 << 29, 65_536, 7, 3 << 20].map(Ok);
+        assert_eq!(rates, expected);
     }
-    Ok(())
+
+    #[test]
+    fn what_is_no_rate_is_refused() {
+        for text in ["", "K", "0", "-1", "1T", "1e9", "1.2.3", "inf", "i", "0.0001", "99999999G"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
 }

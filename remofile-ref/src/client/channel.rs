@@ -202,6 +202,10 @@ impl Channel {
         self.options.cancel = cancel;
     }
 
+    pub(super) fn replace_cancel(&mut self, cancel: Cancel) -> Cancel {
+        std::mem::replace(&mut self.options.cancel, cancel)
+    }
+
     /// Opens a new session in place of the one that was lost.
     pub(super) fn reopen(&mut self) -> Result<(), ClientError> {
         tracing::info!("opening a new session");
@@ -211,6 +215,21 @@ impl Channel {
         self.await_connection()?;
         // Whoever has taken the session over is not robbed of it in turn.
         self.say_hello(Some(self.session), false)
+    }
+
+    /// Lets time go by, in which answers are taken note of and the session is kept.
+    pub(super) fn rest_until(&mut self, at: Instant) -> Result<(), ClientError> {
+        loop {
+            let left = at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            if self.is_over {
+                return Err(self.lost("it is over"));
+            }
+            self.turn_within(left.min(CANCEL_CHECK))?;
+            self.keep_session()?;
+        }
     }
 
     fn now(&self) -> Duration {
@@ -231,10 +250,14 @@ impl Channel {
 
     /// Sends what is due, waits for what comes, and takes note of time.
     fn turn(&mut self) -> Result<(), ClientError> {
+        self.turn_within(self.options.timeout)
+    }
+
+    fn turn_within(&mut self, limit: Duration) -> Result<(), ClientError> {
         self.send_what_is_due()?;
         let now = self.now();
         let due = self.stream.next_deadline();
-        let wait = due.map_or(self.options.timeout, |due| due.saturating_sub(now)).min(self.options.timeout);
+        let wait = due.map_or(limit, |due| due.saturating_sub(now)).min(limit);
         for message in self.wait(wait)? {
             self.on_message(message)?;
         }

@@ -84,6 +84,6 @@ impl ClientOptions {
         TokenError: From<T::Error>,
     {
         let token = token.try_into().map_err(TokenError::from)?;
-        Ok(FileClient { channel: Channel::over(socket, &token, self)? })
+        Ok(FileClient::over(Channel::over(socket, &token, self)?))
     }
 }

@@ -1,7 +1,7 @@
 //! Downloads: reads kept in flight, all of one version of the file, visible only when whole, continued when broken off.
 
 use super::{
-    ClientError, FileClient, Phase, TransferStatus, Transferred,
+    ClientError, FileClient, Phase, Replace, TransferStatus, Transferred,
     part::{Part, Target, Version},
     payload::{Content, Payload},
 };
@@ -44,7 +44,7 @@ impl FileClient {
                 Kind::Dir => return Err(super::refused("download", remote, Code::NotFile)),
                 Kind::Link | Kind::Other => return Err(super::refused("download", remote, Code::UnsupportedKind)),
             }
-            client.download_into(remote, entry, &Target::of(local)?, overwrite)
+            client.download_into(remote, entry, &Target::of(local)?, overwrite.into())
         })
     }
 
@@ -54,9 +54,9 @@ impl FileClient {
         remote: &Path,
         mut entry: Entry,
         target: &Target,
-        overwrite: bool,
+        replace: Replace,
     ) -> Result<Transferred, ClientError> {
-        if let Some(unchanged) = self.compare_with_local(remote, &entry, target, overwrite)? {
+        if let Some(unchanged) = self.compare_with_local(remote, &entry, target, replace)? {
             return Ok(unchanged);
         }
         let mut received = Received::default();
@@ -64,7 +64,7 @@ impl FileClient {
         let mut versions = 1;
         loop {
             let transferred_before = received.transferred;
-            match self.download_version(remote, &entry, target, overwrite, &mut received) {
+            match self.download_version(remote, &entry, target, replace, &mut received) {
                 Err(error) if error.code() == Some(Code::Changed) => {
                     if versions == VERSIONS {
                         return Err(ClientError::SourceChanged { path: remote.to_string() });
@@ -89,7 +89,7 @@ impl FileClient {
         remote: &Path,
         entry: &Entry,
         target: &Target,
-        overwrite: bool,
+        replace: Replace,
     ) -> Result<Option<Transferred>, ClientError> {
         let Some((kind, size)) = target.look()? else { return Ok(None) };
         if kind == FileType::RegularFile && entry.size == Some(size) {
@@ -98,8 +98,12 @@ impl FileClient {
                 return Ok(Some(Transferred { status: TransferStatus::Unchanged, bytes: size, transferred: 0 }));
             }
         }
-        check_replaceable(target, kind, overwrite)?;
-        Ok(None)
+        let bytes = entry.size.unwrap_or(0);
+        Ok(stays(target, kind, entry, replace)?.then_some(Transferred {
+            status: TransferStatus::Newer,
+            bytes,
+            transferred: 0,
+        }))
     }
 
     fn download_version(
@@ -107,7 +111,7 @@ impl FileClient {
         remote: &Path,
         entry: &Entry,
         target: &Target,
-        overwrite: bool,
+        replace: Replace,
         received: &mut Received,
     ) -> Result<Transferred, ClientError> {
         let version = version_of(self, remote, entry)?;
@@ -122,9 +126,10 @@ impl FileClient {
         } else {
             received.is_resumed = false;
         }
-        self.read_rest(&version, &mut part, received)?;
+        let from = part.len();
+        self.read_rest(&version, from, received, &mut |bytes| part.append(bytes))?;
         self.observer().enter(Phase::Committing, Some(remote), Some(version.size));
-        part.finish(entry.mtime_ns, overwrite)?;
+        part.finish(entry.mtime_ns, replace != Replace::Never)?;
         let status = if received.is_resumed { TransferStatus::Resumed } else { TransferStatus::New };
         Ok(Transferred { status, bytes: version.size, transferred: received.transferred })
     }
@@ -140,17 +145,24 @@ impl FileClient {
         }
     }
 
-    /// Reads what the part lacks, and appends it in order.
-    fn read_rest(&mut self, version: &Version, part: &mut Part, received: &mut Received) -> Result<(), ClientError> {
-        let chunk = self.chunk();
-        let mut off = part.len();
+    /// Reads all from `from` on, and gives it to `append` in order.
+    pub(super) fn read_rest(
+        &mut self,
+        version: &Version,
+        from: u64,
+        received: &mut Received,
+        append: &mut dyn FnMut(&[u8]) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
+        let piece = self.piece();
+        let (mut off, mut appended) = (from, from);
         self.observer().resume(Phase::Transferring, Some(&version.path), Some(version.size), off);
         let mut expected: HashMap<u64, (u64, usize)> = HashMap::new();
         // No more than what is in flight can be early.
         let mut early: BTreeMap<u64, Content> = BTreeMap::new();
         while off < version.size || !expected.is_empty() {
             if off < version.size && self.has_room() {
-                let len = usize::try_from(version.size - off).map_or(chunk, |rest| rest.min(chunk));
+                let len = usize::try_from(version.size - off).map_or(piece, |rest| rest.min(piece));
+                self.await_pace(len as u64)?;
                 let etag = Some(version.etag.clone());
                 let read = Operation::Read { path: version.path.clone(), off, len: len as u64, etag };
                 let seq = self.submit(read, Payload::None)?;
@@ -165,7 +177,7 @@ impl FileClient {
                     received.transferred += bytes.len() as u64;
                     self.observer().advance(bytes.len() as u64);
                     early.insert(at, bytes);
-                    match append_in_order(part, &mut early) {
+                    match append_in_order(&mut appended, &mut early, append) {
                         Ok(()) => continue,
                         Err(error) => error,
                     }
@@ -186,9 +198,9 @@ impl FileClient {
 
 /// What became of a download over all its attempts.
 #[derive(Debug, Default)]
-struct Received {
+pub(super) struct Received {
     is_resumed: bool,
-    transferred: u64,
+    pub(super) transferred: u64,
 }
 
 /// The version that an entry names.
@@ -199,20 +211,28 @@ pub(super) fn version_of(client: &FileClient, remote: &Path, entry: &Entry) -> R
     Ok(Version { root: client.welcome().root, path: remote.clone(), etag, size })
 }
 
-/// Refuses where something stands under the local name that is not to be replaced.
-pub(super) fn check_replaceable(target: &Target, kind: FileType, overwrite: bool) -> Result<(), ClientError> {
+/// Whether what stands under the local name stays, being newer; refuses where it is not to be replaced.
+pub(super) fn stays(target: &Target, kind: FileType, entry: &Entry, replace: Replace) -> Result<bool, ClientError> {
     if kind == FileType::Directory {
         return Err(target.failed(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
     }
-    if !overwrite {
+    if kind == FileType::RegularFile && replace.keeps(target.mtime_ns()?, entry.mtime_ns) {
+        return Ok(true);
+    }
+    if replace == Replace::Never {
         return Err(target.failed(io::Error::new(io::ErrorKind::AlreadyExists, "already exists, with other content")));
     }
-    Ok(())
+    Ok(false)
 }
 
-fn append_in_order(part: &mut Part, early: &mut BTreeMap<u64, Content>) -> Result<(), ClientError> {
-    while let Some(bytes) = early.remove(&part.len()) {
-        part.append(&bytes)?;
+fn append_in_order(
+    appended: &mut u64,
+    early: &mut BTreeMap<u64, Content>,
+    append: &mut dyn FnMut(&[u8]) -> Result<(), ClientError>,
+) -> Result<(), ClientError> {
+    while let Some(bytes) = early.remove(appended) {
+        append(&bytes)?;
+        *appended += bytes.len() as u64;
     }
     Ok(())
 }

@@ -11,13 +11,16 @@ mod leftovers;
 mod listing;
 mod operations;
 mod options;
+mod pace;
 mod part;
 mod payload;
 mod progress;
 mod remote_file;
 mod settle;
 mod source;
+mod stream;
 mod transfer;
+mod transfer_options;
 mod tree;
 mod upload;
 
@@ -28,14 +31,17 @@ pub use listing::RemoteListing;
 pub use options::ClientOptions;
 pub use progress::{Phase, Progress, TreeProgress};
 pub use remote_file::RemoteFile;
+pub use transfer_options::{ItemOutcome, Planned, Replace, SkipReason, TransferItem, TransferOptions};
 pub use tree::{TreeRemoved, TreeTransferred};
 
 use crate::transport::Endpoint;
 use channel::{Channel, Completion};
+use pace::Pace;
 use payload::{Content, Payload};
 use remofile_proto::{
     Answer, Code, Entry, Etag, HashResult, Kind, Operation, Path, Precondition, Refusal, Token, UploadId, Welcome,
 };
+use std::time::Duration;
 
 /// A client of one server, with a session of its own.
 ///
@@ -75,6 +81,8 @@ use remofile_proto::{
 #[derive(Debug)]
 pub struct FileClient {
     channel: Channel,
+    /// While a call keeps content to a rate.
+    pace: Option<Pace>,
 }
 
 /// How a transfer ended.
@@ -97,6 +105,8 @@ pub enum TransferStatus {
     Resumed,
     /// The same content: nothing was transferred.
     Unchanged,
+    /// A file of a later modification time, which stays ([`Replace::Older`]): nothing was transferred.
+    Newer,
 }
 
 impl FileClient {
@@ -106,7 +116,7 @@ impl FileClient {
     /// [`ClientError::Unreachable`], [`ClientError::TokenRefused`], [`ClientError::NotRemofile`] or
     /// [`ClientError::Busy`], each within the connect timeout.
     pub fn connect(endpoint: &Endpoint, token: &Token, options: ClientOptions) -> Result<Self, ClientError> {
-        Ok(Self { channel: Channel::open(endpoint, token, options)? })
+        Ok(Self::over(Channel::open(endpoint, token, options)?))
     }
 
     /// What the server said to hello.
@@ -206,10 +216,30 @@ impl FileClient {
         self.channel.set_cancel(cancel);
     }
 
+    /// Ends the session as [`FileClient::bye`] does, and waits no longer than `limit`, however silent the server is: for
+    /// programs that have been told to stop.
+    pub fn bye_within(mut self, limit: Duration) {
+        self.within(limit, |client| client.channel.bye_cancellable());
+        // A bye that was sent without being waited for still leaves; what a silent server does not take stays behind.
+        self.channel.linger_at_most(limit);
+    }
+
+    /// Calls within `call` end when this time is over, and in no other way.
+    fn within<T>(&mut self, limit: Duration, call: impl FnOnce(&mut Self) -> T) -> T {
+        let cancel = self.channel.replace_cancel(Cancel::after(limit));
+        let result = call(self);
+        self.channel.replace_cancel(cancel);
+        result
+    }
+
     /// Ends the session and waits a little until the server has let go of it; a server that does not answer lets go
     /// when the lease ends.
     pub fn bye(mut self) {
         self.channel.bye();
+    }
+
+    fn over(channel: Channel) -> Self {
+        Self { channel, pace: None }
     }
 
     /// Opens a new session after the old one was lost.
@@ -219,6 +249,14 @@ impl FileClient {
 
     fn keep_session(&mut self) -> Result<(), ClientError> {
         self.channel.keep_session()
+    }
+
+    /// Renews the lease like [`FileClient::keep_session`]; a session that is lost is for the next request to find.
+    fn stay(&mut self) -> Result<(), ClientError> {
+        match self.channel.keep_session() {
+            Err(ClientError::SessionLost { .. }) => Ok(()),
+            result => result,
+        }
     }
 
     fn chunk(&self) -> usize {

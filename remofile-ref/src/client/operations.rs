@@ -3,6 +3,9 @@
 use super::{ClientError, FileClient, payload::Payload};
 use remofile_proto::{Answer, Entry, Etag, HashResult, Operation, Path, Precondition, ReadResult, UploadEntry};
 
+/// No list of staged uploads takes more memory than this, in bytes: servers keep a few dozen.
+const UPLOADS_MAX: usize = 16 << 20;
+
 impl FileClient {
     /// Gives what is at `from`, of whatever kind, the name `to`, atomically (MOVE-1). With `etag` only a file of that
     /// version is moved.
@@ -86,9 +89,10 @@ impl FileClient {
     /// All staged uploads, of whatever session, in the order of their ids.
     ///
     /// # Errors
-    /// Those of the connection.
+    /// [`ClientError::Protocol`] for a list of more than 16 MiB; those of the connection.
     pub fn uploads(&mut self) -> Result<Vec<UploadEntry>, ClientError> {
         let mut all: Vec<UploadEntry> = Vec::new();
+        let mut held = 0;
         loop {
             let after = all.last().map(|upload| upload.up);
             let page = match self.settled(Operation::Uploads { after }, Payload::None)? {
@@ -99,6 +103,11 @@ impl FileClient {
                 page.uploads.last().is_some_and(|last| after.is_none_or(|after| after.as_bytes() < last.up.as_bytes()));
             if page.more && !goes_on {
                 return Err(ClientError::Protocol { reason: "a list of uploads that does not go on".to_owned() });
+            }
+            held +=
+                page.uploads.iter().map(|upload| upload.path.as_str().len() + size_of::<UploadEntry>()).sum::<usize>();
+            if held > UPLOADS_MAX {
+                return Err(ClientError::Protocol { reason: "a list of uploads without end".to_owned() });
             }
             all.extend(page.uploads);
             if !page.more {

@@ -1,6 +1,9 @@
 //! The unfinished file of a download: hidden beside its target, found again by the same call, never longer than true.
 
-use super::{ClientError, source::Source};
+use super::{
+    ClientError,
+    source::{self, Source},
+};
 use remofile_proto::{Etag, Path, RootId};
 use rustix::{
     fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags},
@@ -78,6 +81,11 @@ impl Target {
         Self { directory, name: name.into(), shown }
     }
 
+    /// The directory that it is in.
+    pub(super) fn directory(&self) -> Rc<OwnedFd> {
+        Rc::clone(&self.directory)
+    }
+
     pub(super) fn failed(&self, error: impl Into<io::Error>) -> ClientError {
         ClientError::local(&self.shown, error.into())
     }
@@ -94,8 +102,28 @@ impl Target {
         }
     }
 
+    /// The modification time of what is there, in nanoseconds; none where nothing is.
+    pub(super) fn mtime_ns(&self) -> Result<Option<i64>, ClientError> {
+        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(source::nanoseconds(found.st_mtime, found.st_mtime_nsec.cast_signed()))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.failed(errno)),
+        }
+    }
+
+    /// How many bytes an earlier download of `version` left, without touching them.
+    pub(super) fn left_of(&self, version: &Version) -> u64 {
+        let names = Names::of(version, &self.name);
+        if names.read_record(&self.directory).is_none_or(|record| record != record_of(version)) {
+            return 0;
+        }
+        let found = rustix::fs::statat(&self.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW);
+        let len = found.ok().and_then(|found| u64::try_from(found.st_size).ok());
+        len.filter(|len| *len <= version.size).unwrap_or(0)
+    }
+
     pub(super) fn source(&self) -> Result<Source, ClientError> {
-        Source::open_at(&self.directory, &self.name, &self.shown)
+        Source::open_at(&self.directory, &self.name, &self.shown, false)
     }
 
     /// Writes a small file at once: under its name it is whole, or what was there before.
@@ -194,7 +222,7 @@ impl Part {
 
     /// Adds to the end: never a hole, so that the length tells the truth.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
-        super::source::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
+        source::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
         self.len += bytes.len() as u64;
         Ok(())
     }

@@ -49,12 +49,14 @@ pub enum Phase {
 pub struct TreeProgress {
     /// Files that are done: transferred, unchanged or failed.
     pub files: u64,
-    /// Of how many, as counted at the beginning.
+    /// Of how many, as counted at the beginning; 0 where nothing was counted.
     pub total_files: u64,
     /// The size of the files that are done, in bytes.
     pub bytes: u64,
-    /// Of how many bytes, as counted at the beginning.
+    /// Of how many bytes, as counted at the beginning; 0 where nothing was counted.
     pub total_bytes: u64,
+    /// How many bytes of content of those files were sent or received; what was there from before is not among them.
+    pub transferred: u64,
 }
 
 /// What is told.
@@ -152,24 +154,28 @@ impl Observer {
         }
     }
 
-    /// A directory is transferred from here on, with so much in it.
-    pub(super) fn enter_tree(&mut self, path: &Path, total_files: u64, total_bytes: u64) {
+    /// Files are transferred from here on, of so much in all.
+    pub(super) fn enter_tree(&mut self, total_files: u64, total_bytes: u64) {
         if self.is_watched() {
             let tree = Some(TreeProgress { total_files, total_bytes, ..TreeProgress::default() });
             let (phase, total) = (Phase::Transferring, None);
-            self.now = Some(Progress { phase, path: Some(path.clone()), done: 0, total, resumed: 0, tree });
+            self.now = Some(Progress { phase, path: None, done: 0, total, resumed: 0, tree });
             self.tell();
         }
     }
 
-    /// Files of the directory were done.
+    /// Files of the directory were done; none of them is under way any more.
     pub(super) fn count(&mut self, done: &TreeTransferred) {
-        let Some(tree) = self.now.as_mut().and_then(|now| now.tree.as_mut()) else { return };
-        let files = done.files + done.unchanged + done.failed;
-        if (files, done.bytes) != (tree.files, tree.bytes) {
-            (tree.files, tree.bytes) = (files, done.bytes);
-            self.tell();
+        let Some(now) = &mut self.now else { return };
+        let Some(tree) = &mut now.tree else { return };
+        let files = done.files + done.unchanged + done.newer + done.failed;
+        if (files, done.bytes) == (tree.files, tree.bytes) {
+            return;
         }
+        (tree.files, tree.bytes, tree.transferred) = (files, done.bytes, done.transferred);
+        now.phase = Phase::Transferring;
+        (now.path, now.done, now.total, now.resumed) = (None, 0, None, 0);
+        self.tell();
     }
 
     /// The call is over.

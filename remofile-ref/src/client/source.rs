@@ -47,9 +47,18 @@ impl Source {
         Self::of(file, path.to_owned())
     }
 
-    /// Opens a name in a directory, and never what a symbolic link there points to; `shown` is what messages call it.
-    pub(super) fn open_at(directory: &OwnedFd, name: &OsStr, shown: &LocalPath) -> Result<Self, ClientError> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    /// Opens a name in a directory, and what a symbolic link there points to only where that is asked for; `shown` is
+    /// what messages call it.
+    pub(super) fn open_at(
+        directory: &OwnedFd,
+        name: &OsStr,
+        shown: &LocalPath,
+        follows: bool,
+    ) -> Result<Self, ClientError> {
+        let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        if !follows {
+            flags |= OFlags::NOFOLLOW;
+        }
         let fd = rustix::fs::openat(directory, name, flags, Mode::empty())
             .map_err(|errno| ClientError::local(shown, errno.into()))?;
         Self::of(File::from(fd), shown.to_owned())
@@ -174,6 +183,6 @@ pub(super) fn write_at(file: &File, bytes: &[u8], off: u64) -> io::Result<()> {
 }
 
 /// Seconds and nanoseconds as nanoseconds; times beyond the years 1677 to 2262 are clipped to those.
-fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
+pub(super) fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }

@@ -3,7 +3,10 @@
 mod copy;
 mod download;
 mod flight;
+mod ledger;
+mod local;
 mod remove;
+mod survey;
 mod upload;
 
 pub use remove::TreeRemoved;
@@ -25,6 +28,10 @@ pub struct TreeTransferred {
     pub directories: u64,
     /// Links, special files, and names that the server left out: none of them was transferred.
     pub skipped: u64,
+    /// Files that stayed as they were, being newer than the source ([`Replace::Older`](super::Replace::Older)).
+    pub newer: u64,
+    /// What the options exclude; a directory counts once, with all it holds.
+    pub excluded: u64,
     /// The size of all files in bytes, of unchanged ones too.
     pub bytes: u64,
     /// How many bytes of content were sent or received; none for a copy, which the server makes.
@@ -39,6 +46,7 @@ impl TreeTransferred {
     pub(super) fn count(&mut self, done: &Transferred) {
         match done.status {
             TransferStatus::Unchanged => self.unchanged += 1,
+            TransferStatus::Newer => self.newer += 1,
             TransferStatus::New | TransferStatus::Resumed => self.files += 1,
         }
         self.bytes += done.bytes;
@@ -47,18 +55,24 @@ impl TreeTransferred {
 
     /// Takes note of an item that failed; fails where no other item can succeed either.
     fn fail(&mut self, path: impl Into<String>, error: ClientError) -> Result<(), ClientError> {
-        match error {
-            ClientError::Refused { .. }
+        if !concerns_one_item(&error) {
+            return Err(error);
+        }
+        self.failed += 1;
+        if self.failures.len() < NAMED_FAILURES {
+            self.failures.push((path.into(), error));
+        }
+        Ok(())
+    }
+}
+
+/// Whether other items may succeed all the same.
+fn concerns_one_item(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::Refused { .. }
             | ClientError::Local { .. }
             | ClientError::SourceChanged { .. }
-            | ClientError::NotVerified { .. } => {
-                self.failed += 1;
-                if self.failures.len() < NAMED_FAILURES {
-                    self.failures.push((path.into(), error));
-                }
-                Ok(())
-            }
-            error => Err(error),
-        }
-    }
+            | ClientError::NotVerified { .. }
+    )
 }

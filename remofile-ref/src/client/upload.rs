@@ -1,7 +1,9 @@
 //! Uploads: small files in one request, larger ones staged, resumed and committed.
 
-use super::{ClientError, Failed, FileClient, Phase, TransferStatus, Transferred, payload::Payload, source::Source};
-use remofile_proto::{Answer, Code, Detail, Digest, Kind, Operation, Path, Precondition, Staged, UploadId};
+use super::{
+    ClientError, Failed, FileClient, Phase, Replace, TransferStatus, Transferred, payload::Payload, source::Source,
+};
+use remofile_proto::{Answer, Code, Detail, Digest, Entry, Kind, Operation, Path, Precondition, Staged, UploadId};
 use std::path::Path as LocalPath;
 
 /// How often a lost session is opened again without a single byte of progress.
@@ -24,7 +26,8 @@ impl FileClient {
     ) -> Result<Transferred, ClientError> {
         let source = Source::open(source)?;
         self.observed(|client| {
-            let done = client.upload_source(&source, target, pre)?;
+            let replaced = Replaced { pre, rule: Replace::Never };
+            let done = client.upload_source(&source, target, replaced)?;
             if done.status != TransferStatus::Unchanged {
                 client.flush_observed(Some(target))?;
             }
@@ -37,11 +40,14 @@ impl FileClient {
         &mut self,
         source: &Source,
         target: &Path,
-        pre: Precondition,
+        replaced: Replaced,
     ) -> Result<Transferred, ClientError> {
-        if let Some(unchanged) = self.compare_with_existing(source, target, &pre)? {
-            return Ok(unchanged);
-        }
+        let pre = match self.compare_with_existing(source, target, replaced)? {
+            Compared::Stays(status) => {
+                return Ok(Transferred { status, bytes: source.size(), transferred: 0 });
+            }
+            Compared::Goes(pre) => pre,
+        };
         if source.size() <= self.chunk() as u64 {
             self.upload_small(source, target, pre)
         } else {
@@ -54,28 +60,21 @@ impl FileClient {
         &mut self,
         source: &Source,
         target: &Path,
-        pre: &Precondition,
-    ) -> Result<Option<Transferred>, ClientError> {
+        replaced: Replaced,
+    ) -> Result<Compared, ClientError> {
         let entry = match self.stat(target) {
             Ok(entry) => entry,
-            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) if error.is_not_found() => return Ok(Compared::Goes(replaced.pre)),
             Err(error) => return Err(error),
         };
         if entry.kind == Kind::File && entry.size == Some(source.size()) {
             let theirs = self.hash(target)?;
             if theirs.hash == self.hash_source(source, target)? {
                 source.check_unchanged()?;
-                return Ok(Some(Transferred {
-                    status: TransferStatus::Unchanged,
-                    bytes: source.size(),
-                    transferred: 0,
-                }));
+                return Ok(Compared::Stays(TransferStatus::Unchanged));
             }
         }
-        if *pre == Precondition::Absent {
-            return Err(super::refused("upload", target, Code::Exists));
-        }
-        Ok(None)
+        replaced.against(&entry, source, target)
     }
 
     fn upload_small(&mut self, source: &Source, target: &Path, pre: Precondition) -> Result<Transferred, ClientError> {
@@ -83,6 +82,7 @@ impl FileClient {
         let content = source.read(0, usize::try_from(size).map_err(|_| source.changed())?)?;
         source.check_unchanged()?;
         self.observer().enter(Phase::Transferring, Some(target), Some(size));
+        self.await_pace(size)?;
         self.put(target, content, pre, Some(source.mtime_ns()))?;
         self.observer().advance(size);
         Ok(Transferred { status: TransferStatus::New, bytes: size, transferred: size })
@@ -124,12 +124,55 @@ impl FileClient {
         Ok(Digest::new(*hasher.finalize().as_bytes()))
     }
 
+    /// The same of a file that may be small, which takes no time that anybody could see.
+    pub(super) fn hash_whole(&mut self, source: &Source, remote: &Path) -> Result<Digest, ClientError> {
+        if source.size() <= self.chunk() as u64 { source.hash() } else { self.hash_source(source, remote) }
+    }
+
     fn hash_beginning(&mut self, source: &Source, remote: &Path, len: u64) -> Result<blake3::Hasher, ClientError> {
         self.observer().enter(Phase::Hashing, Some(remote), Some(len));
         source.hash_prefix(len, |bytes| {
             self.observer().advance(bytes);
-            self.keep_session()
+            self.stay()
         })
+    }
+}
+
+/// What may be replaced.
+#[derive(Clone, Debug)]
+pub(super) struct Replaced {
+    /// What the server is asked to hold to.
+    pub(super) pre: Precondition,
+    /// What is decided here, once it is known what is there.
+    pub(super) rule: Replace,
+}
+
+/// What becomes of an upload by what is there.
+#[derive(Debug)]
+pub(super) enum Compared {
+    /// Nothing is sent.
+    Stays(TransferStatus),
+    /// The content is sent, on this condition.
+    Goes(Precondition),
+}
+
+impl Replaced {
+    pub(super) fn by(rule: Replace) -> Self {
+        let pre = if rule == Replace::Always { Precondition::Any } else { Precondition::Absent };
+        Self { pre, rule }
+    }
+
+    /// What becomes of an upload where something of other content is there.
+    pub(super) fn against(self, entry: &Entry, source: &Source, target: &Path) -> Result<Compared, ClientError> {
+        if self.rule.keeps(entry.mtime_ns, Some(source.mtime_ns())) {
+            return Ok(Compared::Stays(TransferStatus::Newer));
+        }
+        match (&entry.etag, self.rule) {
+            // Only that which was found to be older.
+            (Some(etag), Replace::Older) => Ok(Compared::Goes(Precondition::Etag(etag.clone()))),
+            _ if self.pre == Precondition::Absent => Err(super::refused("upload", target, Code::Exists)),
+            _ => Ok(Compared::Goes(self.pre)),
+        }
     }
 }
 
@@ -199,7 +242,7 @@ impl StagedUpload<'_> {
         staged: u64,
         hasher: &mut blake3::Hasher,
     ) -> Result<(), ClientError> {
-        let chunk = client.chunk();
+        let chunk = client.piece();
         let size = self.source.size();
         let mut off = staged;
         let mut first = None;
@@ -208,6 +251,7 @@ impl StagedUpload<'_> {
         while off < size || unanswered > 0 {
             if off < size && client.has_room() {
                 let len = usize::try_from(size - off).map_or(chunk, |rest| rest.min(chunk));
+                client.await_pace(len as u64)?;
                 let bytes = self.source.read(off, len)?;
                 hasher.update(&bytes);
                 let payload = Payload::from_file(self.source.file(), off, bytes);

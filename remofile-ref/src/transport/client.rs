@@ -158,6 +158,13 @@ impl ClientSocket {
         Ok(Self { socket, kind, link: None, full: false })
     }
 
+    /// Has the end of the socket wait no longer than `linger` for what is still queued, up to 2 s.
+    pub fn linger_at_most(&self, linger: Duration) {
+        let linger_ms = i32::try_from(linger.as_millis().min(2_000)).unwrap_or(2_000);
+        // A socket that takes no options any more has nothing queued either.
+        let _ = self.socket.set_linger(linger_ms);
+    }
+
     /// Whether it has one request at a time, and gives it up where another one is sent: REQ.
     #[must_use]
     pub fn is_lockstep(&self) -> bool {

@@ -100,11 +100,10 @@ impl Typing {
         }
     }
 
-    /// Types a line and Tab, and gives the line as it is then. ^O shows it; ^U takes it away.
+    /// Types a line and Tab, and gives the line as it is then: ^O shows it and takes it away.
     fn completed(&mut self, line: &str) -> String {
         self.write(&format!("{line}\t\u{f}"));
         let shown = self.await_text("SEEN<");
-        self.write("\u{15}");
         shown.strip_suffix('>').unwrap().to_owned()
     }
 }
@@ -122,7 +121,7 @@ fn bash(place: &Place, server: &Server) -> Option<Typing> {
     let mut typing = Typing::start(shell("bash", server)?.args(["--norc", "--noprofile", "-i"]));
     typing.write(&format!(
         "PS1=; bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; . '{}'; \
-         bind -x '\"\\C-o\": echo \"SEEN<$READLINE_LINE>\"'; echo REA''DY\n",
+         bind -x '\"\\C-o\": echo \"SEEN<$READLINE_LINE>\"; READLINE_LINE= READLINE_POINT=0'; echo REA''DY\n",
         place.text("script")
     ));
     typing.await_text("READY");
@@ -176,8 +175,8 @@ fn zsh_completes_commands_and_paths_of_the_server() {
     let mut zsh = Typing::start(zsh.args(["-f", "-i"]));
     zsh.write(&format!(
         "PROMPT= RPROMPT= PS2=; unsetopt beep prompt_sp prompt_cr zle_bracketed_paste; fpath=('{0}' $fpath); \
-         autoload -U compinit; compinit -u -d '{0}/dump'; show() {{ zle -I; print -r -- \"SEEN<$BUFFER>\" }}; \
-         zle -N show; bindkey '^O' show; bindkey '^U' kill-buffer; bindkey '^I' complete-word; print REA''DY\n",
+         autoload -U compinit; compinit -u -d '{0}/dump'; show() {{ local line=$BUFFER; BUFFER=; zle -I; print -r -- \"SEEN<$line>\" }}; \
+         zle -N show; bindkey '^O' show; bindkey '^I' complete-word; print REA''DY\n",
         functions.display()
     ));
     zsh.await_text("READY");

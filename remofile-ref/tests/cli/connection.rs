@@ -132,7 +132,7 @@ fn every_form_of_an_endpoint_connects() {
     }
     let other = Place::new();
     let server = Server::start_with(&other.served(), &["--bind", "::1"]);
-    let port = server.endpoint.rsplit(':').next().unwrap();
+    let port = server.address().port();
     run(server.client(&["list"]).env("REMOFILE_SERVER", format!("[::1]:{port}"))).success();
 }
 

@@ -2,7 +2,7 @@
 
 use crate::fake::FakeServer;
 use crate::place::Place;
-use crate::process::{DEADLINE, Running, Server, TOKEN, remofile, run};
+use crate::process::{DEADLINE, Running, Server, TOKEN, await_staged_bytes, remofile, run};
 use crate::relay::{Cuts, Relay};
 use crate::skip::skip;
 use remofile::{ClientOptions, FileClient, Outcome, Performed, Storage, Store, StoreOptions, Success};
@@ -141,6 +141,30 @@ fn a_directory_that_an_upload_goes_into_must_exist() {
     let source = place.file("source", 10);
     let failed = run(&mut server.client(&["upload", &source, "/missing/source"])).fails(3);
     failed.says("'/missing").says("hint: the directory that it goes into must exist");
+}
+
+#[test]
+fn a_flag_that_helps_is_named() {
+    let place = Place::new();
+    let server = Server::start(&place.served());
+    fs::create_dir(place.served().join("inside")).unwrap();
+    fs::create_dir(place.beside("tree")).unwrap();
+    fs::write(place.served().join("other"), "other").unwrap();
+    fs::write(place.served().join("source"), "something else").unwrap();
+    let source = place.file("source", 10);
+    for (args, exit, hint) in [
+        (&["upload", &source, "/"][..], 4, "use --overwrite to replace it"),
+        (&["download", "/source", &source], 4, "use --overwrite to replace files"),
+        (&["move", "/source", "/other"], 4, "use --overwrite to replace the target"),
+        (&["upload", &place.text("tree"), "/new"], 4, "use -r to transfer a directory with all it holds"),
+        (&["copy", "/inside", "/new"], 4, "use -r to copy a directory with all it holds"),
+        (&["hash", "/inside"], 4, "'DIR/*' in quotes stands for all that is in a directory"),
+        (&["list", "/no*"], 3, "`*` and `?` stay within a name and match no dot in front of it"),
+        (&["directory", "/inside"], 4, "use -u where it is fine that it exists"),
+        (&["directory", "/missing/new"], 3, "the directory that it goes into must exist"),
+    ] {
+        run(&mut server.client(args)).fails(exit).says(&format!("hint: {hint}"));
+    }
 }
 
 // What becomes of the connection.
@@ -385,6 +409,23 @@ fn an_interrupt_ends_a_command_at_once() {
 #[test]
 fn a_termination_ends_a_command_at_once() {
     ends_by(Signal::TERM, 143, "terminated");
+}
+
+#[test]
+fn a_transfer_that_is_stopped_says_how_to_continue() {
+    let place = Place::new();
+    let source = place.file("source", 16 << 20);
+    let server = Server::start(&place.served());
+    let relay = Relay::start(server.address(), Cuts { hold_at: 6 << 20, ..Cuts::NONE });
+    let mut command = client(&relay.address().to_string(), &["upload", &source, "/"]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    await_staged_bytes(&place.served(), 4 << 20);
+    signal(&child, Signal::INT);
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("remofile: error: interrupted\nhint: run the same command again to continue: "), "{said}");
+    run(&mut server.client(&["upload", &source, "/"])).success();
+    assert_eq!(fs::read(place.served().join("source")).unwrap(), fs::read(&source).unwrap());
 }
 
 /// A command that is stuck in what nothing can cancel: it waits for a program that waits for us.

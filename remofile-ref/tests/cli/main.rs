@@ -4,15 +4,27 @@
 
 mod completion;
 mod connection;
+mod daemon;
 mod entries;
 mod failure;
+mod filters;
 mod globs;
 mod help;
+mod hostile;
 mod inplace;
+mod interrupted;
 mod list;
+mod logging;
+mod notify;
 mod output;
 mod partials;
+mod progress;
+mod readme;
+mod run;
+mod streaming;
 mod table;
+mod transfer;
+mod unit;
 
 #[path = "../common/fake.rs"]
 mod fake;
@@ -22,6 +34,8 @@ mod place;
 mod process;
 #[path = "../common/relay.rs"]
 mod relay;
+#[path = "../common/session.rs"]
+mod session;
 #[path = "../common/skip.rs"]
 mod skip;
 #[path = "../common/terminal.rs"]

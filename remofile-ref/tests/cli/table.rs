@@ -27,9 +27,15 @@ const EXIT_CODES: &[(&str, &str)] = &[
 const FAILURES: &[(&str, &str)] = &[
     ("Usage", "a_token_that_cannot_be_had_is_told_by_its_source"),
     ("BadPath", "an_invalid_path_is_shown_harmlessly_and_with_what_is_valid"),
+    ("NoMatch", "no_match_is_told_with_its_own_words"),
+    ("Missing", "a_file_that_is_missing_is_made_only_where_it_is_asked_for"),
+    ("Mismatch", "hashes_are_those_of_b3sum_and_either_checks_the_other"),
+    ("Stopped", "a_transfer_that_is_stopped_says_how_to_continue"),
     ("Client", "every_refusal_has_its_exit_code_its_words_and_its_hint"),
     ("Local", "a_secret_goes_into_a_file_of_its_owner_and_never_over_one"),
-    ("Serve", "a_directory_is_served_once"),
+    ("Server", "a_port_that_is_taken_says_by_whom"),
+    ("Reported", "a_server_that_does_not_start_says_why_and_leaves_nothing"),
+    ("Serve", "a_demo_that_has_no_place_says_so"),
     ("Some", "several_items_that_fail_are_each_named_and_summed_up"),
     ("Output", "output_that_cannot_be_written_is_an_error"),
 ];

@@ -66,7 +66,7 @@ impl Server {
         for line in stdout.lines() {
             let line = line.unwrap();
             if let Some(endpoint) = line.strip_prefix("export REMOFILE_SERVER=") {
-                endpoint.clone_into(&mut server.endpoint);
+                endpoint.trim_matches('\'').clone_into(&mut server.endpoint);
             }
             server.announced.push(line);
             // A pinned key stands behind the token.

@@ -1,10 +1,7 @@
 //! Paths of the server at the cursor: in time or not at all.
 
 use crate::{
-    cli::{
-        args::ConnectionArgs,
-        connection::{Target, remote_path},
-    },
+    cli::{args::ConnectionArgs, connection::Target, remote::remote_path},
     client::{Cancel, FileClient},
 };
 use remofile_proto::Kind;

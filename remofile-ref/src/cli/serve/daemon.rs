@@ -33,7 +33,7 @@ use std::{
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-        eval \"$(remofile start ./shared)\"       serve, and use it from this shell\n  \
+        remofile start ./shared                   port 6768, this machine only, a new token\n  \
         remofile start ./photos 0 --name photos   a free port, and a name for stop\n  \
         remofile stop photos\n\n\
         It returns once the server is ready, or says why it is not. The log is in ~/.local/state/remofile unless\n\
@@ -77,9 +77,13 @@ pub(crate) fn start(cli: &Cli, args: &StartArgs) -> Result<(), Failure> {
     let known = with_port(&pid_file, serve.port);
     if serve.port != 0 || known == pid_file {
         match pid_file::state(&known).map_err(|error| local("read the pid file", &known, &error))? {
-            PidState::Live(pid) => return runs_already(cli, serve, &directory, &known, pid),
+            PidState::Live(pid) => return runs_already(cli, serve, serve.port, &directory, &known, pid),
             PidState::Absent | PidState::Stale => {}
         }
+    } else if serve.pidfile.is_none()
+        && let Some((port, path, pid)) = server_of(&directory)?
+    {
+        return runs_already(cli, serve, port, &directory, &path, pid);
     }
     let log_file = match &serve.log.log_file {
         Some(path) => std::path::absolute(path).map_err(|error| local("find", path, &error))?,
@@ -190,22 +194,42 @@ fn end(path: &Path, pid: u32, within: Duration) -> Result<(), Failure> {
 }
 
 /// A server holds the pid file: fine if it is the one that is asked for.
-fn runs_already(cli: &Cli, args: &ServeArgs, directory: &Path, pid_file: &Path, pid: u32) -> Result<(), Failure> {
-    let is_it =
-        serves(pid, directory) && (args.port == 0 || listener(args.port).is_some_and(|process| process.pid == pid));
+fn runs_already(
+    cli: &Cli,
+    args: &ServeArgs,
+    port: u16,
+    directory: &Path,
+    pid_file: &Path,
+    pid: u32,
+) -> Result<(), Failure> {
+    let is_it = serves(pid, directory) && (port == 0 || listener(port).is_some_and(|process| process.pid == pid));
     if !is_it {
         let what = format!("the pid file '{}' is that of process {pid}, which serves something else", named(pid_file));
         let hint = "name another port or --name, or stop that one first";
         return Err(Refused::new(exit::BUSY, what).hint(hint).into());
     }
     note(format_args!("'{}' is served already, by process {pid}", directory.display()));
-    if args.port == 0 {
+    if port == 0 {
+        // Its name is none, and nobody else says where it listens.
         return Ok(());
     }
     let (bind, insecure) = (bind_address(&args.bind)?, cli.connection.insecure);
     let (token, public_key) = (None, None);
-    let block = Block { directory, bind, port: args.port, token, public_key, read_only: args.read_only, insecure, pid };
+    let block = Block { directory, bind, port, token, public_key, read_only: args.read_only, insecure, pid };
     Ok(block.print(&mut io::stdout().lock(), cli.output.json)?)
+}
+
+/// The server of this user that serves a directory under the name of its port: port, pid file and process.
+fn server_of(directory: &Path) -> Result<Option<(u16, PathBuf, u32)>, Failure> {
+    let files = runtime_directory()?;
+    let found = running()?.into_iter().find_map(|name| {
+        let path = files.join(format!("{name}.pid"));
+        match pid_file::state(&path) {
+            Ok(PidState::Live(pid)) if serves(pid, directory) => Some((name.parse().ok()?, path, pid)),
+            _ => None,
+        }
+    });
+    Ok(found)
 }
 
 /// The names of the servers of this user that run, by their pid files.

@@ -33,6 +33,16 @@ impl Channel {
     /// Ends the session, and waits a little for the answer; a client that was cancelled says it too.
     pub(in crate::client) fn bye(&mut self) {
         self.options.cancel = Cancel::new();
+        self.bye_cancellable();
+    }
+
+    /// Has the end wait no longer than this for what is queued.
+    pub(in crate::client) fn linger_at_most(&self, linger: Duration) {
+        self.socket.linger_at_most(linger);
+    }
+
+    /// The same, and ends when it is cancelled.
+    pub(in crate::client) fn bye_cancellable(&mut self) {
         if !self.is_over && self.disconnected.is_none() {
             // [SES-24] Once more when nothing came; and whatever the answer, the session is over [SES-20].
             if let Ok(None) = self.ask_unnumbered(&Operation::Bye, BYE_WAIT) {

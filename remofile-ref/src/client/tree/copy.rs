@@ -2,12 +2,11 @@
 
 use super::{
     TreeTransferred,
-    flight::{Flight, Landed, Sending},
+    flight::{Answered, Flight, Request, Walk},
 };
 use crate::client::{
     Answer, ClientError, Code, FileClient, Kind, Operation, Path, Precondition, Refusal, TransferStatus, Transferred,
-    listing::Pages,
-    payload::{Content, Payload},
+    listing::Pages, payload::Payload,
 };
 use remofile_proto::Digest;
 
@@ -56,7 +55,7 @@ impl FileClient {
                     }
                 };
                 let size = listed.entry.size.unwrap_or(0);
-                copy.send(Job { from, to, size, step, is_repeated: false })?;
+                copy.submit(Job { from, to, size, step, is_repeated: false })?;
             }
             // [SEQ-24] The next page is asked for with nothing else under way.
             copy.drain()?;
@@ -104,11 +103,28 @@ enum Step {
 }
 
 impl Copy<'_> {
-    fn send(&mut self, job: Job) -> Result<(), ClientError> {
-        // One that is large is alone [SEQ-28].
-        while !self.flight.has_room(self.client, job.size) {
-            self.advance()?;
-        }
+    fn count(&mut self, job: &Job, status: TransferStatus) {
+        self.done.count(&Transferred { status, bytes: job.size, transferred: 0 });
+    }
+
+    fn exists(&mut self, job: Job) -> Result<(), ClientError> {
+        self.done.fail(job.to.to_string(), super::super::refused("copy", &job.to, Code::Exists))
+    }
+}
+
+impl Walk for Copy<'_> {
+    type Job = Job;
+
+    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job>) {
+        (self.client, &mut self.flight)
+    }
+
+    /// One that is large is alone [SEQ-28].
+    fn weight(&self, job: &Job) -> u64 {
+        job.size
+    }
+
+    fn request(&mut self, job: &Job) -> Result<Option<Request>, ClientError> {
         let operation = match &job.step {
             Step::Make => Operation::Mkdir { path: job.to.clone() },
             Step::Look => Operation::Stat { path: job.to.clone() },
@@ -118,42 +134,11 @@ impl Copy<'_> {
             Step::HashSource => Operation::Hash { path: job.from.clone(), off: 0, len: None },
             Step::HashTarget(_) => Operation::Hash { path: job.to.clone(), off: 0, len: None },
         };
-        match self.flight.send(self.client, operation, Payload::None, job.size, job)? {
-            Sending::Sent => Ok(()),
-            Sending::Lost(job, others) => {
-                self.repeat(others)?;
-                self.send(job)
-            }
-        }
+        Ok(Some(Request { operation, payload: Payload::None, content: 0 }))
     }
 
-    fn drain(&mut self) -> Result<(), ClientError> {
-        while !self.flight.is_empty() {
-            self.advance()?;
-        }
-        Ok(())
-    }
-
-    fn advance(&mut self) -> Result<(), ClientError> {
-        match self.flight.next(self.client)? {
-            Landed::Answered(Some(job), result) => self.on_answer(job, result),
-            Landed::Answered(None, _) => Ok(()),
-            Landed::Lost(jobs) => self.repeat(jobs),
-        }
-    }
-
-    /// [LOST-2] To be repeated: what is there by then is compared. Directories before what they hold.
-    fn repeat(&mut self, mut jobs: Vec<Job>) -> Result<(), ClientError> {
-        jobs.sort_by_key(|job| job.to.names().count());
-        jobs.into_iter().try_for_each(|job| self.send(Job { is_repeated: true, ..job }))
-    }
-
-    fn on_answer(
-        &mut self,
-        mut job: Job,
-        result: Result<(Answer, Option<Content>), Refusal>,
-    ) -> Result<(), ClientError> {
-        match (&job.step, result) {
+    fn on_answer(&mut self, mut job: Job, answer: Answered) -> Result<(), ClientError> {
+        match (&job.step, answer) {
             (Step::Make, Ok((Answer::Entry(_), _))) => self.done.directories += 1,
             (Step::Make, Err(refusal)) if refusal.code == Code::Exists => {
                 job.step = Step::Look;
@@ -181,12 +166,14 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn count(&mut self, job: &Job, status: TransferStatus) {
-        self.done.count(&Transferred { status, bytes: job.size, transferred: 0 });
+    /// [LOST-2] To be repeated: what is there by then is compared.
+    fn settle(job: Job) -> Job {
+        Job { is_repeated: true, ..job }
     }
 
-    fn exists(&mut self, job: Job) -> Result<(), ClientError> {
-        self.done.fail(job.to.to_string(), super::super::refused("copy", &job.to, Code::Exists))
+    /// Directories before what they hold.
+    fn order(jobs: &mut [Job]) {
+        jobs.sort_by_key(|job| job.to.names().count());
     }
 }
 

@@ -2,20 +2,26 @@
 
 use super::{
     TreeTransferred,
-    flight::{Flight, Landed, Sending},
+    flight::{Answered, Flight, Request, Walk},
+    ledger::Ledger,
+    survey::{STATS, is_below, leaves_out},
 };
 use crate::client::{
-    Answer, ClientError, Code, Entry, FileClient, Kind, Operation, Path, Phase, Refusal, TransferStatus, Transferred,
-    download::{check_replaceable, version_of},
+    Answer, ClientError, Code, Entry, FileClient, Kind, Operation, Path, Phase, Planned, Replace, SkipReason,
+    TransferItem, TransferOptions, TransferStatus, Transferred,
+    download::{stays, version_of},
     listing::Pages,
     part::{Target, Version},
-    payload::{Content, Payload},
+    payload::Payload,
+    transfer_options::OnItem,
 };
 use rustix::{
     fs::{FileType, Mode, OFlags},
     io::Errno,
 };
 use std::{
+    collections::HashMap,
+    io,
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
     rc::Rc,
@@ -36,91 +42,105 @@ impl FileClient {
         local: &LocalPath,
         overwrite: bool,
     ) -> Result<TreeTransferred, ClientError> {
-        self.observed(|client| client.download_walk(remote, local, overwrite))
+        let options = TransferOptions::new().recursive(true).replace(overwrite.into());
+        let sources = [(remote.clone(), local.to_owned())];
+        self.download_walk(&sources, &options, &mut |_| {}, |walk| {
+            if walk.client.stat(remote)?.kind != Kind::Dir {
+                return Err(crate::client::refused("download", remote, Code::NotDir));
+            }
+            walk.tree(remote, local)
+        })
     }
 
-    fn download_walk(
+    /// Downloads each source under exactly the local name beside it, directories with all they hold where the options
+    /// say [`TransferOptions::recursive`]. What is small is kept in flight. An item that fails does not stop the others;
+    /// `on_item` is told of each as soon as it is known what becomes of it. What was transferred is durable at the end;
+    /// a power cut before may leave a small file empty or short.
+    ///
+    /// What was broken off is continued by the same call. Links on the server are never followed.
+    ///
+    /// # Errors
+    /// What concerns all items: the server or the session is gone, the server broke the protocol, or the call was
+    /// cancelled. All else is in [`TreeTransferred::failures`].
+    pub fn download_items(
         &mut self,
-        remote: &Path,
-        local: &LocalPath,
-        overwrite: bool,
+        sources: &[(Path, PathBuf)],
+        options: &TransferOptions,
+        on_item: &mut dyn FnMut(&TransferItem<'_>),
     ) -> Result<TreeTransferred, ClientError> {
-        let failed = |errno: Errno| ClientError::local(local, errno.into());
-        if self.stat(remote)?.kind != Kind::Dir {
-            return Err(super::super::refused("download", remote, Code::NotDir));
-        }
-        match rustix::fs::mkdir(local, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(failed(errno)),
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let top = Rc::new(rustix::fs::open(local, flags, Mode::empty()).map_err(failed)?);
-        self.count_remote(remote)?;
-        let mut pages = Pages::new(remote.clone(), true);
-        let mut walk = Walk {
-            client: self,
-            local,
-            overwrite,
-            top: Rc::clone(&top),
-            open: Vec::new(),
-            blocked: None,
-            flight: Flight::new(),
-            done: TreeTransferred { directories: 1, ..TreeTransferred::default() },
-        };
-        while let Some(page) = pages.next(walk.client)? {
-            for listed in page {
-                if let Err(error) = walk.entry(remote, &listed.name, listed.entry) {
-                    walk.done.fail(listed.name, error)?;
+        self.download_walk(sources, options, on_item, |walk| {
+            for some in sources.chunks(STATS) {
+                // What is looked at is looked at with nothing else under way.
+                walk.drain()?;
+                let remotes: Vec<_> = some.iter().map(|(remote, _)| remote).collect();
+                for (found, (remote, local)) in walk.client.stat_each(&remotes)?.into_iter().zip(some) {
+                    if let Err(error) = found.and_then(|entry| walk.source(remote, local, entry)) {
+                        walk.ledger.fail(local, remote.as_str(), remote.as_str(), error)?;
+                    }
+                    walk.observe();
                 }
-                walk.client.observer().count(&walk.done);
             }
-            // The next page is asked for with nothing else under way.
-            walk.drain()?;
-        }
-        walk.done.skipped += pages.skipped();
-        let done = walk.done;
-        self.observer().enter(Phase::Flushing, Some(remote), None);
-        rustix::fs::syncfs(&*top).map_err(failed)?;
-        Ok(done)
+            Ok(())
+        })
     }
 
-    /// Has whoever watches know how much there is.
-    fn count_remote(&mut self, remote: &Path) -> Result<(), ClientError> {
-        if !self.observer().is_watched() {
-            return Ok(());
-        }
-        self.observer().enter(Phase::Counting, Some(remote), None);
-        let (mut files, mut bytes) = (0, 0);
-        let mut pages = Pages::new(remote.clone(), true);
-        while let Some(page) = pages.next(self)? {
-            for listed in page.iter().filter(|listed| listed.entry.kind == Kind::File) {
-                files += 1;
-                bytes = listed.entry.size.unwrap_or(0).saturating_add(bytes);
+    fn download_walk<'a>(
+        &mut self,
+        sources: &[(Path, PathBuf)],
+        options: &TransferOptions,
+        on_item: &'a mut OnItem<'a>,
+        walk_all: impl FnOnce(&mut DownloadWalk<'_>) -> Result<(), ClientError>,
+    ) -> Result<TreeTransferred, ClientError> {
+        let download = |client: &mut Self| {
+            if options.counts_first.unwrap_or(client.observer().is_watched()) {
+                client.count_remote(sources, options)?;
+            } else {
+                client.observer().enter_tree(0, 0);
             }
-        }
-        self.observer().enter_tree(remote, files, bytes);
-        Ok(())
+            let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
+            let is_alone = sources.len() == 1;
+            let (place, blocked, written) = (None, None, HashMap::new());
+            let mut walk = DownloadWalk { client, options, is_alone, flight, ledger, place, blocked, written };
+            walk_all(&mut walk)?;
+            walk.drain()?;
+            walk.flush()?;
+            Ok(walk.ledger.done)
+        };
+        self.observed(|client| client.paced(options.bytes_per_second, download))
     }
 }
 
-struct Walk<'a> {
+struct DownloadWalk<'a> {
     client: &'a mut FileClient,
-    local: &'a LocalPath,
-    overwrite: bool,
-    top: Rc<OwnedFd>,
-    /// The directories from the top down to the last one that was listed.
-    open: Vec<(String, Rc<OwnedFd>)>,
+    options: &'a TransferOptions,
+    /// There is one source.
+    is_alone: bool,
+    flight: Flight<Job>,
+    ledger: Ledger<'a>,
+    /// The tree that is walked, where one is.
+    place: Option<Place>,
     /// A directory that could not be made: nothing below it is asked for.
     blocked: Option<String>,
-    flight: Flight<Job>,
-    done: TreeTransferred,
+    /// A directory on each file system where something was made that may not be durable yet.
+    written: HashMap<u64, Rc<OwnedFd>>,
+}
+
+/// Where a tree goes: the open directories from its top down to the last one that was listed. In a dry run there may be
+/// none.
+struct Place {
+    top: Option<Rc<OwnedFd>>,
+    open: Vec<(String, Option<Rc<OwnedFd>>)>,
 }
 
 /// A small file on its way.
 #[derive(Debug)]
 struct Job {
+    /// What failures call it.
     name: String,
-    target: Target,
+    /// Where it goes on this machine, as messages have it.
+    shown: PathBuf,
+    /// None in a dry run, where its directory is not there.
+    target: Option<Target>,
     version: Version,
     entry: Entry,
     step: Step,
@@ -132,22 +152,113 @@ enum Step {
     Read,
 }
 
-impl Walk<'_> {
-    fn entry(&mut self, remote: &Path, name: &str, entry: Entry) -> Result<(), ClientError> {
-        let below = |directory: &str| name.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
-        if self.blocked.as_deref().is_some_and(below) {
-            self.done.failed += 1;
+impl DownloadWalk<'_> {
+    fn source(&mut self, remote: &Path, local: &LocalPath, entry: Entry) -> Result<(), ClientError> {
+        match entry.kind {
+            Kind::File => {
+                let target = Target::of(local)?;
+                self.file(remote.as_str(), remote.clone(), entry, local.to_owned(), Some(target))
+            }
+            Kind::Dir if self.options.recursive => self.tree(remote, local),
+            Kind::Dir => Err(crate::client::refused("download", remote, Code::NotFile)),
+            Kind::Link | Kind::Other => Err(crate::client::refused("download", remote, Code::UnsupportedKind)),
+        }
+    }
+
+    fn tree(&mut self, remote: &Path, local: &LocalPath) -> Result<(), ClientError> {
+        self.drain()?;
+        let top = self.open_top(remote, local)?;
+        self.place = Some(Place { top: top.clone(), open: Vec::new() });
+        self.blocked = None;
+        self.ledger.done.directories += 1;
+        if let Some(top) = top {
+            self.note_written(top)?;
+        }
+        let mut excluded = None;
+        let mut pages = Pages::new(remote.clone(), true);
+        while let Some(page) = pages.next(self.client)? {
+            for listed in page {
+                let shown = local.join(&listed.name);
+                match leaves_out(self.options, &mut excluded, &listed.name, listed.entry.kind) {
+                    None => {
+                        if let Err(error) = self.entry(remote, &listed.name, &shown, listed.entry) {
+                            self.ledger.fail(
+                                &shown,
+                                &shown_below(remote, &listed.name),
+                                listed.name.as_str(),
+                                error,
+                            )?;
+                        }
+                    }
+                    Some(true) => self.ledger.skip(&shown, &shown_below(remote, &listed.name), SkipReason::Excluded),
+                    // With its directory.
+                    Some(false) => {}
+                }
+                self.observe();
+            }
+            // The next page is asked for with nothing else under way.
+            self.drain()?;
+        }
+        self.ledger.done.skipped += pages.skipped();
+        self.place = None;
+        Ok(())
+    }
+
+    fn open_top(&mut self, remote: &Path, local: &LocalPath) -> Result<Option<Rc<OwnedFd>>, ClientError> {
+        let failed = |errno: Errno| ClientError::local(local, errno.into());
+        if !self.options.dry_run {
+            match rustix::fs::mkdir(local, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open(local, flags, Mode::empty()) {
+            Ok(top) => Ok(Some(Rc::new(top))),
+            Err(Errno::NOENT) if self.options.dry_run => {
+                self.ledger.plan(local, remote.as_str(), Planned::Directory);
+                Ok(None)
+            }
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+
+    fn note_written(&mut self, directory: Rc<OwnedFd>) -> Result<(), ClientError> {
+        let found = rustix::fs::fstat(&*directory).map_err(|errno| ClientError::local("", errno.into()))?;
+        self.written.entry(found.st_dev).or_insert(directory);
+        Ok(())
+    }
+
+    /// Makes what was written durable: file by file is slower than all at once.
+    fn flush(&mut self) -> Result<(), ClientError> {
+        if self.options.dry_run || self.written.is_empty() {
             return Ok(());
+        }
+        self.client.observer().enter(Phase::Flushing, None, None);
+        self.written
+            .values()
+            .try_for_each(|directory| rustix::fs::syncfs(&**directory))
+            .map_err(|errno| ClientError::local("", errno.into()))
+    }
+
+    fn entry(&mut self, remote: &Path, name: &str, shown: &LocalPath, entry: Entry) -> Result<(), ClientError> {
+        if self.blocked.as_deref().is_some_and(|directory| is_below(name, directory)) {
+            let why = io::Error::new(io::ErrorKind::NotADirectory, "its directory could not be made");
+            return Err(ClientError::local(shown, why));
         }
         let path = remote.join(name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
         match entry.kind {
-            Kind::Link | Kind::Other => {
-                self.done.skipped += 1;
+            Kind::Link => {
+                self.ledger.skip(shown, path.as_str(), SkipReason::Link);
                 Ok(())
             }
-            Kind::Dir => match self.make_directory(name) {
+            Kind::Other => {
+                self.ledger.skip(shown, path.as_str(), SkipReason::Special);
+                Ok(())
+            }
+            Kind::Dir => match self.make_directory(name, shown, &path) {
                 Ok(()) => {
-                    self.done.directories += 1;
+                    self.ledger.done.directories += 1;
                     Ok(())
                 }
                 Err(error) => {
@@ -157,130 +268,182 @@ impl Walk<'_> {
             },
             Kind::File => {
                 let (directory, last) = self.directory_of(name)?;
-                let target = Target::within(directory, last, self.shown(name));
-                self.file(name, path, entry, target)
+                let target = directory.map(|directory| Target::within(directory, last, shown.to_owned()));
+                self.file(name, path, entry, shown.to_owned(), target)
             }
         }
     }
 
-    fn file(&mut self, name: &str, path: Path, entry: Entry, target: Target) -> Result<(), ClientError> {
+    fn file(
+        &mut self,
+        name: &str,
+        path: Path,
+        entry: Entry,
+        shown: PathBuf,
+        target: Option<Target>,
+    ) -> Result<(), ClientError> {
         let version = version_of(self.client, &path, &entry)?;
-        if version.size > self.client.chunk() as u64 {
+        // One file is made durable by itself, and not with all that others have written.
+        let goes_alone = version.size > self.client.chunk() as u64 || (self.is_alone && self.place.is_none());
+        if goes_alone
+            && !self.options.dry_run
+            && let Some(target) = &target
+        {
             self.drain()?;
-            let done = self.client.download_into(&path, entry, &target, self.overwrite)?;
-            self.done.count(&done);
+            let done = self.client.download_into(&path, entry, target, self.options.replace)?;
+            self.ledger.settle(&shown, path.as_str(), done);
             return Ok(());
         }
-        let step = match target.look()? {
+        let step = match target.as_ref().map(Target::look).transpose()?.flatten() {
             None => Step::Read,
             Some((FileType::RegularFile, size)) if size == version.size => Step::Hash,
-            Some((kind, _)) => {
-                check_replaceable(&target, kind, self.overwrite)?;
-                Step::Read
-            }
+            Some((kind, _)) => match &target {
+                Some(target) if stays(target, kind, &entry, self.options.replace)? => {
+                    self.ledger.skip(&shown, path.as_str(), SkipReason::Newer);
+                    return Ok(());
+                }
+                _ => Step::Read,
+            },
         };
-        while !self.flight.has_room(self.client, version.size) {
-            self.advance()?;
-        }
-        self.send(Job { name: name.to_owned(), target, version, entry, step })
+        self.submit(Job { name: name.to_owned(), shown, target, version, entry, step })
     }
 
     /// Makes a directory, or enters the one that is there; a symbolic link is none.
-    fn make_directory(&mut self, name: &str) -> Result<(), ClientError> {
-        let shown = self.shown(name);
-        let failed = |errno: Errno| ClientError::local(&shown, errno.into());
+    fn make_directory(&mut self, name: &str, shown: &LocalPath, path: &Path) -> Result<(), ClientError> {
+        let failed = |errno: Errno| ClientError::local(shown, errno.into());
         let (parent, last) = self.directory_of(name)?;
-        match rustix::fs::mkdirat(&parent, last, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(failed(errno)),
+        let directory = match parent {
+            Some(parent) => {
+                if !self.options.dry_run {
+                    match rustix::fs::mkdirat(&parent, last, Mode::from_raw_mode(0o777)) {
+                        Ok(()) | Err(Errno::EXIST) => {}
+                        Err(errno) => return Err(failed(errno)),
+                    }
+                }
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                match rustix::fs::openat(&parent, last, flags, Mode::empty()) {
+                    Ok(directory) => Some(Rc::new(directory)),
+                    Err(Errno::NOENT) if self.options.dry_run => None,
+                    Err(errno) => return Err(failed(errno)),
+                }
+            }
+            None => None,
+        };
+        if directory.is_none() {
+            self.ledger.plan(shown, path.as_str(), Planned::Directory);
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(&parent, last, flags, Mode::empty()).map_err(failed)?;
-        self.open.push((name.to_owned(), Rc::new(directory)));
+        if let Some(place) = &mut self.place {
+            place.open.push((name.to_owned(), directory));
+        }
         Ok(())
     }
 
     /// The open directory that a listed name is in, and the last part of the name. A directory is listed before what
     /// it holds [LIST-2].
-    fn directory_of<'n>(&mut self, name: &'n str) -> Result<(Rc<OwnedFd>, &'n str), ClientError> {
+    fn directory_of<'n>(&mut self, name: &'n str) -> Result<(Option<Rc<OwnedFd>>, &'n str), ClientError> {
+        let without = || ClientError::Protocol { reason: "a listing of a tree without a directory in it".to_owned() };
+        let place = self.place.as_mut().ok_or_else(without)?;
         let Some((parent, last)) = name.rsplit_once('/') else {
-            self.open.clear();
-            return Ok((Rc::clone(&self.top), name));
+            place.open.clear();
+            return Ok((place.top.clone(), name));
         };
-        while let Some((open, directory)) = self.open.last() {
+        while let Some((open, directory)) = place.open.last() {
             if open == parent {
-                return Ok((Rc::clone(directory), last));
+                return Ok((directory.clone(), last));
             }
-            self.open.pop();
+            place.open.pop();
         }
-        Err(ClientError::Protocol { reason: "a listing of a tree without a directory in it".to_owned() })
+        Err(without())
     }
 
-    fn shown(&self, name: &str) -> PathBuf {
-        self.local.join(name)
-    }
-
-    /// Waits until everything under way is done.
-    fn drain(&mut self) -> Result<(), ClientError> {
-        while !self.flight.is_empty() {
-            self.advance()?;
+    fn settled(&mut self, job: &Job, status: TransferStatus, transferred: u64) {
+        let bytes = job.version.size;
+        let remote = job.version.path.as_str();
+        match status {
+            TransferStatus::Unchanged if self.options.dry_run => {
+                self.ledger.plan(&job.shown, remote, Planned::Unchanged { bytes });
+            }
+            _ => self.ledger.settle(&job.shown, remote, Transferred { status, bytes, transferred }),
         }
-        Ok(())
     }
 
-    fn send(&mut self, job: Job) -> Result<(), ClientError> {
-        let Version { path, etag, size, .. } = job.version.clone();
-        let operation = match job.step {
-            Step::Hash => Operation::Hash { path, off: 0, len: None },
-            Step::Read => Operation::Read { path, off: 0, len: size, etag: Some(etag) },
+    fn plan(&mut self, job: &Job) -> Result<(), ClientError> {
+        let bytes = job.version.size;
+        let there = job.target.as_ref().map(Target::look).transpose()?.flatten();
+        let left = job.target.as_ref().map_or(0, |target| target.left_of(&job.version));
+        let planned = match there {
+            _ if left > 0 => Planned::Resume { bytes, done: left },
+            Some(_) => Planned::Replace { bytes },
+            None => Planned::New { bytes },
         };
-        match self.flight.send(self.client, operation, Payload::None, size, job)? {
-            Sending::Sent => Ok(()),
-            Sending::Lost(job, others) => {
-                self.repeat(others)?;
-                self.send(job)
-            }
-        }
-    }
-
-    fn advance(&mut self) -> Result<(), ClientError> {
-        match self.flight.next(self.client)? {
-            Landed::Answered(Some(job), result) => self.on_answer(job, result)?,
-            Landed::Answered(None, _) => {}
-            Landed::Lost(jobs) => self.repeat(jobs)?,
-        }
-        self.client.observer().count(&self.done);
+        self.ledger.plan(&job.shown, job.version.path.as_str(), planned);
         Ok(())
     }
 
-    /// [LOST-2] Reading changes nothing.
-    fn repeat(&mut self, jobs: Vec<Job>) -> Result<(), ClientError> {
-        jobs.into_iter().try_for_each(|job| self.send(job))
+    /// Compares a local file of the same size: whether it has the same content, or stays being newer; fails where it is
+    /// neither and must stay.
+    fn compare(&mut self, job: &Job, theirs: &remofile_proto::Digest) -> Result<Option<TransferStatus>, ClientError> {
+        let Some(target) = &job.target else { return Ok(None) };
+        if self.client.hash_whole(&target.source()?, &job.version.path)? == *theirs {
+            return Ok(Some(TransferStatus::Unchanged));
+        }
+        let stays = stays(target, FileType::RegularFile, &job.entry, self.options.replace)?;
+        Ok(stays.then_some(TransferStatus::Newer))
     }
 
-    fn on_answer(
-        &mut self,
-        mut job: Job,
-        result: Result<(Answer, Option<Content>), Refusal>,
-    ) -> Result<(), ClientError> {
+    fn write(&mut self, job: &Job, bytes: &[u8]) -> Result<(), ClientError> {
+        let Some(target) = &job.target else { return Ok(()) };
+        let replaces = self.options.replace != Replace::Never;
+        target.write_whole(&job.version, bytes, job.entry.mtime_ns, replaces)?;
+        if self.place.is_none() {
+            self.note_written(target.directory())?;
+        }
+        Ok(())
+    }
+}
+
+impl Walk for DownloadWalk<'_> {
+    type Job = Job;
+
+    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job>) {
+        (self.client, &mut self.flight)
+    }
+
+    fn weight(&self, job: &Job) -> u64 {
+        if self.options.dry_run { 0 } else { job.version.size }
+    }
+
+    fn request(&mut self, job: &Job) -> Result<Option<Request>, ClientError> {
+        let Version { path, etag, size, .. } = job.version.clone();
+        let (operation, content) = match job.step {
+            Step::Hash => (Operation::Hash { path, off: 0, len: None }, 0),
+            Step::Read if self.options.dry_run => {
+                self.plan(job)?;
+                return Ok(None);
+            }
+            Step::Read => (Operation::Read { path, off: 0, len: size, etag: Some(etag) }, size),
+        };
+        Ok(Some(Request { operation, payload: Payload::None, content }))
+    }
+
+    fn on_answer(&mut self, mut job: Job, answer: Answered) -> Result<(), ClientError> {
         let size = job.version.size;
-        let failed = match (job.step, result) {
-            (Step::Hash, Ok((Answer::Hash(theirs), _))) => match self.is_like(&job, &theirs.hash) {
-                Ok(true) => {
-                    let done = Transferred { status: TransferStatus::Unchanged, bytes: size, transferred: 0 };
-                    self.done.count(&done);
+        let failed = match (job.step, answer) {
+            (Step::Hash, Ok((Answer::Hash(theirs), _))) => match self.compare(&job, &theirs.hash) {
+                Ok(Some(status)) => {
+                    self.settled(&job, status, 0);
                     return Ok(());
                 }
-                Ok(false) => {
+                Ok(None) => {
                     job.step = Step::Read;
                     return self.send(job);
                 }
                 Err(error) => error,
             },
             (Step::Read, Ok((Answer::Read(_), Some(bytes)))) if bytes.len() as u64 == size => {
-                match job.target.write_whole(&job.version, &bytes, job.entry.mtime_ns, self.overwrite) {
+                match self.write(&job, &bytes) {
                     Ok(()) => {
-                        self.done.count(&Transferred { status: TransferStatus::New, bytes: size, transferred: size });
+                        self.settled(&job, TransferStatus::New, size);
                         return Ok(());
                     }
                     Err(error) => error,
@@ -289,7 +452,7 @@ impl Walk<'_> {
             (Step::Read, Ok((Answer::Read(_), _))) => {
                 return Err(ClientError::Protocol { reason: "a read of one version came back short".to_owned() });
             }
-            (_, Ok((other, _))) => return Err(super::super::unexpected("download", &other)),
+            (_, Ok((other, _))) => return Err(crate::client::unexpected("download", &other)),
             (_, Err(refusal)) if refusal.code == Code::Changed => {
                 ClientError::SourceChanged { path: job.version.path.to_string() }
             }
@@ -297,15 +460,20 @@ impl Walk<'_> {
                 ClientError::Refused { operation: "download", path: job.version.path.to_string(), refusal }
             }
         };
-        self.done.fail(job.name, failed)
+        self.ledger.fail(&job.shown, job.version.path.as_str(), job.name, failed)
     }
 
-    /// Whether the local file has the same content; fails where it has not and must stay.
-    fn is_like(&self, job: &Job, theirs: &remofile_proto::Digest) -> Result<bool, ClientError> {
-        if job.target.source()?.hash()? == *theirs {
-            return Ok(true);
-        }
-        check_replaceable(&job.target, FileType::RegularFile, self.overwrite)?;
-        Ok(false)
+    /// Reading changes nothing.
+    fn settle(job: Job) -> Job {
+        job
     }
+
+    fn observe(&mut self) {
+        self.client.observer().count(&self.ledger.done);
+    }
+}
+
+/// What messages call a name that the server gave, which may be none.
+fn shown_below(directory: &Path, name: &str) -> String {
+    directory.join(name).map_or_else(|_| name.to_owned(), |path| path.to_string())
 }

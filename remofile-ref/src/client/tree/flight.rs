@@ -10,26 +10,106 @@ const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
 /// Jobs whose requests are unanswered.
 #[derive(Debug)]
 pub(super) struct Flight<J> {
-    /// With the sizes of their files in bytes.
+    /// With their weights in bytes.
     jobs: HashMap<u64, (J, u64)>,
     in_flight: u64,
     /// How often the session was lost since the last answer.
     losses: u32,
 }
 
-/// What came of waiting.
-pub(super) enum Landed<J> {
-    /// The answer to a job's request; nothing where it is to one that nobody waits for.
-    Answered(Option<J>, Result<(Answer, Option<Content>), Refusal>),
-    /// The session was lost with these unanswered, and another one is open to settle them in [LOST-2].
-    Lost(Vec<J>),
+/// A request that a job needs answered next.
+pub(super) struct Request {
+    pub(super) operation: Operation,
+    pub(super) payload: Payload,
+    /// How many bytes of content it brings, in whichever direction.
+    pub(super) content: u64,
 }
 
-/// What came of sending.
-pub(super) enum Sending<J> {
-    Sent,
-    /// The session had been lost: this job was not sent, and the others are unanswered.
-    Lost(J, Vec<J>),
+/// What goes through files and keeps small ones in flight, in whichever direction.
+pub(super) trait Walk {
+    /// A small file on its way.
+    type Job;
+
+    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Self::Job>);
+
+    /// How many bytes the answers of a job may keep in memory.
+    fn weight(&self, job: &Self::Job) -> u64;
+
+    /// What a job needs next; nothing where it failed, which has been noted then.
+    fn request(&mut self, job: &Self::Job) -> Result<Option<Request>, ClientError>;
+
+    fn on_answer(&mut self, job: Self::Job, answer: Answered) -> Result<(), ClientError>;
+
+    /// What a job whose request was unanswered when the session was lost goes on with [LOST-2].
+    fn settle(job: Self::Job) -> Self::Job;
+
+    /// In which order jobs go on that were unanswered when the session was lost.
+    fn order(_jobs: &mut [Self::Job]) {}
+
+    /// Has whoever watches know how far it is.
+    fn observe(&mut self) {}
+
+    /// Sends what the job needs next, when there is room for it.
+    fn submit(&mut self, job: Self::Job) -> Result<(), ClientError> {
+        let weight = self.weight(&job);
+        loop {
+            let (client, flight) = self.parts();
+            if flight.has_room(client, weight) {
+                return self.send(job);
+            }
+            self.advance()?;
+        }
+    }
+
+    fn send(&mut self, job: Self::Job) -> Result<(), ClientError> {
+        let Some(Request { operation, payload, content }) = self.request(&job)? else { return Ok(()) };
+        let weight = self.weight(&job);
+        let (client, flight) = self.parts();
+        // What was not numbered was not sent: it needs no settling.
+        let (job, others) = match flight.send(client, operation, payload, (content, weight), job)? {
+            None => return Ok(()),
+            Some(lost) => lost,
+        };
+        self.settle_all(others)?;
+        self.send(job)
+    }
+
+    /// Waits for the next answer, and goes on with its job.
+    fn advance(&mut self) -> Result<(), ClientError> {
+        let (client, flight) = self.parts();
+        match flight.next(client)? {
+            Landed::Answered(Some(job), answer) => self.on_answer(job, answer)?,
+            // To what a call before gave up on.
+            Landed::Answered(None, _) => {}
+            Landed::Lost(jobs) => self.settle_all(jobs)?,
+        }
+        self.observe();
+        Ok(())
+    }
+
+    /// Waits until everything under way is done.
+    fn drain(&mut self) -> Result<(), ClientError> {
+        while !self.parts().1.is_empty() {
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    fn settle_all(&mut self, mut jobs: Vec<Self::Job>) -> Result<(), ClientError> {
+        Self::order(&mut jobs);
+        jobs.into_iter().try_for_each(|job| self.send(Self::settle(job)))
+    }
+}
+
+/// What a request was answered.
+pub(super) type Answered = Result<(Answer, Option<Content>), Refusal>;
+
+/// What came of waiting.
+enum Landed<J> {
+    /// The answer to a job's request; nothing where it is to one that nobody waits for.
+    Answered(Option<J>, Answered),
+    /// The session was lost with these unanswered, and another one is open to settle them in [LOST-2].
+    Lost(Vec<J>),
 }
 
 impl<J> Flight<J> {
@@ -37,42 +117,44 @@ impl<J> Flight<J> {
         Self { jobs: HashMap::new(), in_flight: 0, losses: 0 }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.jobs.is_empty()
     }
 
-    /// Whether a file of this size may be under way as well.
-    pub(super) fn has_room(&self, client: &FileClient, size: u64) -> bool {
-        self.is_empty() || (self.in_flight.saturating_add(size) <= client.in_flight_limit() && client.can_submit())
+    /// Whether a job of this weight may be under way as well.
+    fn has_room(&self, client: &FileClient, weight: u64) -> bool {
+        self.is_empty() || (self.in_flight.saturating_add(weight) <= client.in_flight_limit() && client.can_submit())
     }
 
-    /// Sends the request of a job, for a file of `size` bytes.
-    pub(super) fn send(
+    /// Sends the request of a job. Where the session had been lost, it was not sent: it comes back, with all those that
+    /// were unanswered.
+    fn send(
         &mut self,
         client: &mut FileClient,
         operation: Operation,
         payload: Payload,
-        size: u64,
+        (content, weight): (u64, u64),
         job: J,
-    ) -> Result<Sending<J>, ClientError> {
-        match client.submit(operation, payload) {
+    ) -> Result<Option<(J, Vec<J>)>, ClientError> {
+        let paced = if content > 0 { client.await_pace(content) } else { Ok(()) };
+        match paced.and_then(|()| client.submit(operation, payload)) {
             Ok(seq) => {
-                self.in_flight += size;
-                self.jobs.insert(seq, (job, size));
-                Ok(Sending::Sent)
+                self.in_flight += weight;
+                self.jobs.insert(seq, (job, weight));
+                Ok(None)
             }
-            Err(error @ ClientError::SessionLost { .. }) => Ok(Sending::Lost(job, self.recover(client, error)?)),
+            Err(error @ ClientError::SessionLost { .. }) => Ok(Some((job, self.recover(client, error)?))),
             Err(error) => Err(error),
         }
     }
 
     /// Waits for the next answer.
-    pub(super) fn next(&mut self, client: &mut FileClient) -> Result<Landed<J>, ClientError> {
+    fn next(&mut self, client: &mut FileClient) -> Result<Landed<J>, ClientError> {
         match client.next_completion() {
             Ok(completion) => {
                 self.losses = 0;
-                let job = self.jobs.remove(&completion.seq).map(|(job, size)| {
-                    self.in_flight -= size;
+                let job = self.jobs.remove(&completion.seq).map(|(job, weight)| {
+                    self.in_flight -= weight;
                     job
                 });
                 Ok(Landed::Answered(job, completion.result))

@@ -2,13 +2,9 @@
 
 use super::{
     NAMED_FAILURES,
-    flight::{Flight, Landed, Sending},
+    flight::{Answered, Flight, Request, Walk},
 };
-use crate::client::{
-    Answer, ClientError, Code, FileClient, Kind, Operation, Path, Refusal,
-    listing::Pages,
-    payload::{Content, Payload},
-};
+use crate::client::{Answer, ClientError, Code, FileClient, Kind, Operation, Path, listing::Pages, payload::Payload};
 use std::{cmp::Reverse, collections::HashSet};
 
 /// What became of a directory that was to be removed with all it holds.
@@ -57,7 +53,7 @@ impl FileClient {
         if kind == Kind::Dir {
             removal.all_below(path)?;
         }
-        removal.send(Job { path: path.clone(), kind })?;
+        removal.submit(Job { path: path.clone(), kind })?;
         removal.drain()?;
         Ok(removal.done)
     }
@@ -89,56 +85,38 @@ impl Removal<'_> {
                 let path =
                     top.join(&listed.name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
                 while let Some(emptied) = open.pop_if(|directory| !path.is_at_or_below(directory)) {
-                    self.send(Job { path: emptied, kind: Kind::Dir })?;
+                    self.submit(Job { path: emptied, kind: Kind::Dir })?;
                 }
                 match listed.entry.kind {
                     Kind::Dir => open.push(path),
-                    kind => self.send(Job { path, kind })?,
+                    kind => self.submit(Job { path, kind })?,
                 }
             }
             // [SEQ-24] The next page is asked for with nothing else under way.
             self.drain()?;
         }
-        open.into_iter().rev().try_for_each(|path| self.send(Job { path, kind: Kind::Dir }))
+        open.into_iter().rev().try_for_each(|path| self.submit(Job { path, kind: Kind::Dir }))
+    }
+}
+
+impl Walk for Removal<'_> {
+    type Job = Job;
+
+    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job>) {
+        (self.client, &mut self.flight)
     }
 
-    fn send(&mut self, job: Job) -> Result<(), ClientError> {
-        while !self.flight.has_room(self.client, 0) {
-            self.advance()?;
-        }
+    fn weight(&self, _job: &Job) -> u64 {
+        0
+    }
+
+    fn request(&mut self, job: &Job) -> Result<Option<Request>, ClientError> {
         let operation = Operation::Remove { path: job.path.clone(), etag: None };
-        match self.flight.send(self.client, operation, Payload::None, 0, job)? {
-            Sending::Sent => Ok(()),
-            Sending::Lost(job, others) => {
-                self.repeat(others)?;
-                self.send(job)
-            }
-        }
+        Ok(Some(Request { operation, payload: Payload::None, content: 0 }))
     }
 
-    fn drain(&mut self) -> Result<(), ClientError> {
-        while !self.flight.is_empty() {
-            self.advance()?;
-        }
-        Ok(())
-    }
-
-    fn advance(&mut self) -> Result<(), ClientError> {
-        match self.flight.next(self.client)? {
-            Landed::Answered(Some(job), result) => self.on_answer(job, result),
-            Landed::Answered(None, _) => Ok(()),
-            Landed::Lost(jobs) => self.repeat(jobs),
-        }
-    }
-
-    /// [LOST-2] To be repeated, and what is not found any more is done; what a directory holds before itself.
-    fn repeat(&mut self, mut jobs: Vec<Job>) -> Result<(), ClientError> {
-        jobs.sort_by_key(|job| Reverse(job.path.names().count()));
-        jobs.into_iter().try_for_each(|job| self.send(job))
-    }
-
-    fn on_answer(&mut self, job: Job, result: Result<(Answer, Option<Content>), Refusal>) -> Result<(), ClientError> {
-        let refusal = match result {
+    fn on_answer(&mut self, job: Job, answer: Answered) -> Result<(), ClientError> {
+        let refusal = match answer {
             Ok((Answer::Empty, _)) => {
                 self.done.removed += 1;
                 (self.told)(&job.path, job.kind);
@@ -165,5 +143,15 @@ impl Removal<'_> {
             self.done.failures.push((job.path, error));
         }
         Ok(())
+    }
+
+    /// [LOST-2] To be repeated.
+    fn settle(job: Job) -> Job {
+        job
+    }
+
+    /// What a directory holds before it.
+    fn order(jobs: &mut [Job]) {
+        jobs.sort_by_key(|job| Reverse(job.path.names().count()));
     }
 }

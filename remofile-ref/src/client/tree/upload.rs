@@ -1,24 +1,25 @@
-//! Uploads of directories: small files are kept in flight, large ones go one by one.
+//! Uploads of files and directories: small files are kept in flight, large ones go one by one.
 
 use super::{
     TreeTransferred,
-    flight::{Flight, Landed, Sending},
+    flight::{Answered, Flight, Request, Walk},
+    ledger::Ledger,
+    local::{Found, Identity, LocalDirectory, count_source},
 };
 use crate::client::{
-    Answer, ClientError, Code, FileClient, Kind, Operation, Path, Phase, Precondition, Refusal, TransferStatus,
-    Transferred,
-    payload::{Content, Payload},
+    Answer, ClientError, Code, FileClient, Kind, Operation, Path, Phase, Planned, Precondition, TransferItem,
+    TransferOptions, TransferStatus, Transferred,
+    payload::Payload,
     source::Source,
+    transfer_options::OnItem,
+    upload::{Compared, Replaced},
 };
-use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags},
-    io::Errno,
-};
+use remofile_proto::{Entry, UploadId};
 use std::{
-    ffi::{OsStr, OsString},
+    collections::HashMap,
+    ffi::OsStr,
     io,
-    os::{fd::OwnedFd, unix::ffi::OsStringExt as _},
-    path::Path as LocalPath,
+    path::{Path as LocalPath, PathBuf},
 };
 
 impl FileClient {
@@ -35,38 +36,92 @@ impl FileClient {
         target: &Path,
         overwrite: bool,
     ) -> Result<TreeTransferred, ClientError> {
-        self.observed(|client| client.upload_walk(local, target, overwrite))
+        let options = TransferOptions::new().recursive(true).replace(overwrite.into());
+        let sources = [(local.to_owned(), target.clone())];
+        self.upload_walk(&sources, &options, &mut |_| {}, |walk| {
+            let top = LocalDirectory::open(local)?;
+            walk.top(&top, target)
+        })
     }
 
-    fn upload_walk(
+    /// Uploads each source under exactly the name beside it, directories with all they hold where the options say
+    /// [`TransferOptions::recursive`]. What is small is kept in flight, across sources too. A source that is a symbolic
+    /// link is followed. An item that fails does not stop the others; `on_item` is told of each as soon as it is known
+    /// what becomes of it. At the end everything is durable.
+    ///
+    /// What was broken off is continued by the same call.
+    ///
+    /// # Errors
+    /// What concerns all items: the server or the session is gone, or the call was cancelled. All else is in
+    /// [`TreeTransferred::failures`].
+    pub fn upload_items(
         &mut self,
-        local: &LocalPath,
-        target: &Path,
-        overwrite: bool,
+        sources: &[(PathBuf, Path)],
+        options: &TransferOptions,
+        on_item: &mut dyn FnMut(&TransferItem<'_>),
     ) -> Result<TreeTransferred, ClientError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory =
-            rustix::fs::open(local, flags, Mode::empty()).map_err(|errno| ClientError::local(local, errno.into()))?;
-        let is_new = make_directory(self, target)?;
-        if self.observer().is_watched() {
-            self.observer().enter(Phase::Counting, Some(target), None);
-            let (files, bytes) = count(self, &directory)?;
-            self.observer().enter_tree(target, files, bytes);
-        }
-        let mut walk = Walk { client: self, overwrite, flight: Flight::new(), done: TreeTransferred::default() };
-        walk.directory(&directory, local, target, is_new)?;
-        walk.drain()?;
-        let done = walk.done;
-        self.flush_observed(Some(target))?;
-        Ok(done)
+        self.upload_walk(sources, options, on_item, |walk| {
+            for (local, target) in sources {
+                if let Err(error) = walk.source(local, target) {
+                    walk.ledger.fail(local, target.as_str(), local.to_string_lossy(), error)?;
+                }
+                walk.observe();
+            }
+            Ok(())
+        })
+    }
+
+    fn upload_walk<'a>(
+        &mut self,
+        sources: &[(PathBuf, Path)],
+        options: &TransferOptions,
+        on_item: &'a mut OnItem<'a>,
+        walk_all: impl FnOnce(&mut UploadWalk<'_>) -> Result<(), ClientError>,
+    ) -> Result<TreeTransferred, ClientError> {
+        let upload = |client: &mut Self| {
+            if options.counts_first.unwrap_or(client.observer().is_watched()) {
+                client.observer().enter(Phase::Counting, None, None);
+                let (mut files, mut bytes) = (0, 0u64);
+                for (local, _) in sources {
+                    let counted = count_source(client, local, options)?;
+                    (files, bytes) = (files + counted.0, bytes.saturating_add(counted.1));
+                }
+                client.observer().enter_tree(files, bytes);
+            } else {
+                client.observer().enter_tree(0, 0);
+            }
+            let staged = if options.dry_run { client.staged()? } else { HashMap::new() };
+            let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
+            let mut walk =
+                UploadWalk { client, options, flight, ledger, staged, above: Vec::new(), has_changed: false };
+            walk_all(&mut walk)?;
+            walk.drain()?;
+            let (done, has_made) = (walk.ledger.done, walk.has_changed);
+            if !options.dry_run && (has_made || done.files > 0) {
+                client.flush_observed(None)?;
+            }
+            Ok(done)
+        };
+        self.observed(|client| client.paced(options.bytes_per_second, upload))
+    }
+
+    /// What is staged, and how many bytes of it.
+    fn staged(&mut self) -> Result<HashMap<UploadId, u64>, ClientError> {
+        Ok(self.uploads()?.into_iter().map(|staged| (staged.up, staged.off)).collect())
     }
 }
 
-struct Walk<'a> {
+struct UploadWalk<'a> {
     client: &'a mut FileClient,
-    overwrite: bool,
+    options: &'a TransferOptions,
     flight: Flight<Job>,
-    done: TreeTransferred,
+    ledger: Ledger<'a>,
+    /// In a dry run, what an earlier upload has left on the server.
+    staged: HashMap<UploadId, u64>,
+    /// The directories from the source down to the one that is walked.
+    above: Vec<Identity>,
+    /// A directory was made.
+    has_changed: bool,
 }
 
 /// A small file on its way.
@@ -75,8 +130,10 @@ struct Job {
     source: Source,
     target: Path,
     step: Step,
-    /// Whether what is there already was looked at.
-    is_compared: bool,
+    /// On which condition it is put.
+    pre: Precondition,
+    /// What is there already, where that was looked at.
+    found: Option<Entry>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,43 +145,55 @@ enum Step {
     Settle,
 }
 
-impl Walk<'_> {
-    fn directory(
-        &mut self,
-        directory: &OwnedFd,
-        local: &LocalPath,
-        target: &Path,
-        is_new: bool,
-    ) -> Result<(), ClientError> {
-        self.done.directories += 1;
-        let names = match sorted_names(directory) {
-            Ok(names) => names,
-            Err(error) => return self.done.fail(target.as_str(), ClientError::local(local, error)),
-        };
-        for name in names {
-            let shown = local.join(&name);
-            if let Err(error) = self.entry(directory, &name, &shown, target, is_new) {
-                self.done.fail(shown.to_string_lossy(), error)?;
-            }
-            self.client.observer().count(&self.done);
+impl UploadWalk<'_> {
+    fn source(&mut self, local: &LocalPath, target: &Path) -> Result<(), ClientError> {
+        let found = local.metadata().map_err(|error| ClientError::local(local, error))?;
+        if found.is_dir() && self.options.recursive {
+            return self.top(&LocalDirectory::open(local)?, target);
         }
+        self.file(Source::open(local)?, target.clone(), false)
+    }
+
+    fn top(&mut self, top: &LocalDirectory, target: &Path) -> Result<(), ClientError> {
+        self.drain()?;
+        let is_new = self.make_directory(&top.shown, target)?;
+        self.directory(top, target, is_new)
+    }
+
+    fn directory(&mut self, directory: &LocalDirectory, target: &Path, is_new: bool) -> Result<(), ClientError> {
+        self.ledger.done.directories += 1;
+        let names = match directory.sorted_names() {
+            Ok(names) => names,
+            Err(error) => {
+                let error = ClientError::local(&directory.shown, error);
+                return self.ledger.fail(&directory.shown, target.as_str(), target.as_str(), error);
+            }
+        };
+        self.above.push(directory.identity());
+        for name in names {
+            if let Err(error) = self.entry(directory, &name, target, is_new) {
+                let shown = directory.shown.join(&name);
+                self.ledger.fail(&shown, &shown_below(target, &name), shown.to_string_lossy(), error)?;
+            }
+            self.observe();
+        }
+        self.above.pop();
         Ok(())
     }
 
     fn entry(
         &mut self,
-        directory: &OwnedFd,
+        directory: &LocalDirectory,
         name: &OsStr,
-        shown: &LocalPath,
         parent: &Path,
         is_new: bool,
     ) -> Result<(), ClientError> {
-        let failed = |error: io::Error| ClientError::local(shown, error);
-        let found =
-            rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| failed(errno.into()))?;
-        let kind = FileType::from_raw_mode(found.st_mode);
-        if !matches!(kind, FileType::Directory | FileType::RegularFile) {
-            self.done.skipped += 1;
+        self.client.stay()?;
+        let shown = directory.shown.join(name);
+        let failed = |error: io::Error| ClientError::local(&shown, error);
+        let found = directory.look(name, self.options).map_err(|errno| failed(errno.into()))?;
+        if let Found::Skipped(reason) = found {
+            self.ledger.skip(&shown, &shown_below(parent, name), reason);
             return Ok(());
         }
         let text = name
@@ -135,119 +204,168 @@ impl Walk<'_> {
             path: text.to_owned(),
             refusal: error.into(),
         })?;
-        if kind == FileType::Directory {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let below =
-                rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+        if let Found::Directory = found {
+            let below = directory.enter(name, self.options).map_err(|errno| failed(errno.into()))?;
+            if self.above.contains(&below.identity()) {
+                return Err(failed(io::Error::other("is a link to a directory that it lies in")));
+            }
             self.drain()?;
-            let is_new = make_directory(self.client, &target)?;
-            return self.directory(&below, shown, &target, is_new);
+            let is_new = self.make_directory(&below.shown, &target)?;
+            return self.directory(&below, &target, is_new);
         }
-        let source = Source::open_at(directory, name, shown)?;
-        if source.size() > self.client.chunk() as u64 {
+        let source = Source::open_at(&directory.fd, name, &shown, self.options.follow_links)?;
+        self.file(source, target, is_new)
+    }
+
+    /// `is_new` where nothing can be there, since the directory was made just now.
+    fn file(&mut self, source: Source, target: Path, is_new: bool) -> Result<(), ClientError> {
+        let replaced = Replaced::by(self.options.replace);
+        if source.size() > self.client.chunk() as u64 && !self.options.dry_run {
             self.drain()?;
-            let pre = if self.overwrite { Precondition::Any } else { Precondition::Absent };
-            let done = self.client.upload_source(&source, &target, pre)?;
-            self.done.count(&done);
+            let done = self.client.upload_source(&source, &target, replaced)?;
+            self.ledger.settle(source.path(), target.as_str(), done);
             return Ok(());
         }
         let step = if is_new { Step::Put } else { Step::Stat };
-        self.submit(Job { source, target, step, is_compared: false })
+        self.submit(Job { source, target, step, pre: Precondition::Absent, found: None })
     }
 
-    /// Waits until everything under way is done.
-    fn drain(&mut self) -> Result<(), ClientError> {
-        while !self.flight.is_empty() {
-            self.advance()?;
+    /// Whether the directory was made just now; fails where something else is there.
+    fn make_directory(&mut self, local: &LocalPath, target: &Path) -> Result<bool, ClientError> {
+        if self.options.dry_run {
+            return match self.client.stat(target) {
+                Ok(entry) if entry.kind == Kind::Dir => Ok(false),
+                Ok(_) => Err(crate::client::refused("mkdir", target, Code::Exists)),
+                Err(error) if matches!(error.code(), Some(Code::NotFound)) => {
+                    self.ledger.plan(local, target.as_str(), Planned::Directory);
+                    Ok(true)
+                }
+                Err(error) => Err(error),
+            };
         }
-        Ok(())
-    }
-
-    /// Sends what the job needs next, when there is room for it.
-    fn submit(&mut self, job: Job) -> Result<(), ClientError> {
-        while !self.flight.has_room(self.client, job.source.size()) {
-            self.advance()?;
+        match self.client.mkdir(target) {
+            Ok(_) => {
+                self.has_changed = true;
+                Ok(true)
+            }
+            Err(error) if error.is_exists() => match self.client.stat(target)?.kind {
+                Kind::Dir => Ok(false),
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
         }
-        self.send(job)
     }
 
-    fn send(&mut self, job: Job) -> Result<(), ClientError> {
+    fn plan(&mut self, job: &Job) {
+        let bytes = job.source.size();
+        let up = job.source.upload_id(self.client.welcome().root, &job.target);
+        let planned = match (self.staged.get(&up), &job.found) {
+            (Some(&done), _) if done > 0 && done <= bytes => Planned::Resume { bytes, done },
+            (_, Some(_)) => Planned::Replace { bytes },
+            (_, None) => Planned::New { bytes },
+        };
+        self.ledger.plan(job.source.path(), job.target.as_str(), planned);
+    }
+
+    fn settled(&mut self, job: &Job, status: TransferStatus, transferred: u64) {
+        let bytes = job.source.size();
+        match status {
+            TransferStatus::Unchanged if self.options.dry_run => {
+                self.ledger.plan(job.source.path(), job.target.as_str(), Planned::Unchanged { bytes });
+            }
+            _ => {
+                let done = Transferred { status, bytes, transferred };
+                self.ledger.settle(job.source.path(), job.target.as_str(), done);
+            }
+        }
+    }
+
+    fn fail(&mut self, job: &Job, error: ClientError) -> Result<(), ClientError> {
+        let local = job.source.path();
+        self.ledger.fail(local, job.target.as_str(), local.to_string_lossy(), error)
+    }
+
+    /// Puts what differs from what is there, if that may be replaced.
+    fn replace(&mut self, mut job: Job, found: Entry) -> Result<(), ClientError> {
+        match Replaced::by(self.options.replace).against(&found, &job.source, &job.target) {
+            Ok(Compared::Stays(status)) => {
+                self.settled(&job, status, 0);
+                Ok(())
+            }
+            Ok(Compared::Goes(_)) if found.kind == Kind::Dir => {
+                let error = crate::client::refused("upload", &job.target, Code::NotFile);
+                self.fail(&job, error)
+            }
+            Ok(Compared::Goes(pre)) => {
+                (job.pre, job.found, job.step) = (pre, Some(found), Step::Put);
+                self.send(job)
+            }
+            Err(error) => self.fail(&job, error),
+        }
+    }
+}
+
+impl Walk for UploadWalk<'_> {
+    type Job = Job;
+
+    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job>) {
+        (self.client, &mut self.flight)
+    }
+
+    fn weight(&self, job: &Job) -> u64 {
+        if self.options.dry_run { 0 } else { job.source.size() }
+    }
+
+    fn request(&mut self, job: &Job) -> Result<Option<Request>, ClientError> {
         let path = job.target.clone();
-        let size = job.source.size();
         let (operation, payload) = match job.step {
             Step::Stat => (Operation::Stat { path }, Payload::None),
             Step::Hash | Step::Settle => (Operation::Hash { path, off: 0, len: None }, Payload::None),
+            Step::Put if self.options.dry_run => {
+                self.plan(job);
+                return Ok(None);
+            }
             Step::Put => {
-                let len = usize::try_from(size).unwrap_or(usize::MAX);
+                let len = usize::try_from(job.source.size()).unwrap_or(usize::MAX);
                 let content = job.source.read(0, len).and_then(|content| {
                     job.source.check_unchanged()?;
                     Ok(content)
                 });
                 let content = match content {
                     Ok(content) => content,
-                    Err(error) => return self.done.fail(job.source.path().to_string_lossy(), error),
+                    Err(error) => {
+                        self.fail(job, error)?;
+                        return Ok(None);
+                    }
                 };
-                let replaces = self.overwrite && job.is_compared;
-                let pre = if replaces { Precondition::Any } else { Precondition::Absent };
                 let mtime_ns = Some(job.source.mtime_ns());
-                (Operation::Put { path, pre, mtime_ns }, Payload::from_bytes(content))
+                (Operation::Put { path, pre: job.pre.clone(), mtime_ns }, Payload::from_bytes(content))
             }
         };
-        match self.flight.send(self.client, operation, payload, size, job)? {
-            Sending::Sent => Ok(()),
-            // What was not numbered was not sent: it needs no settling.
-            Sending::Lost(job, others) => {
-                self.settle(others)?;
-                self.send(job)
-            }
-        }
+        let content = payload.len() as u64;
+        Ok(Some(Request { operation, payload, content }))
     }
 
-    fn advance(&mut self) -> Result<(), ClientError> {
-        match self.flight.next(self.client)? {
-            Landed::Answered(Some(job), result) => self.on_answer(job, result)?,
-            Landed::Answered(None, _) => {}
-            Landed::Lost(jobs) => self.settle(jobs)?,
-        }
-        self.client.observer().count(&self.done);
-        Ok(())
-    }
-
-    /// Settles what was unanswered in a session that was lost [LOST-2].
-    fn settle(&mut self, jobs: Vec<Job>) -> Result<(), ClientError> {
-        jobs.into_iter().try_for_each(|mut job| {
-            if job.step == Step::Put {
-                job.step = Step::Settle;
-            }
-            self.send(job)
-        })
-    }
-
-    fn on_answer(
-        &mut self,
-        mut job: Job,
-        result: Result<(Answer, Option<Content>), Refusal>,
-    ) -> Result<(), ClientError> {
+    fn on_answer(&mut self, mut job: Job, answer: Answered) -> Result<(), ClientError> {
         let size = job.source.size();
-        let transferred = |transferred| Transferred { status: TransferStatus::New, bytes: size, transferred };
-        let refusal = match (job.step, result) {
+        let refusal = match (job.step, answer) {
             (Step::Stat, Ok((Answer::Entry(entry), _))) => {
-                job.is_compared = true;
-                let is_like = entry.kind == Kind::File && entry.size == Some(size);
-                job.step = if is_like { Step::Hash } else { Step::Put };
-                return self.send(job);
+                if entry.kind == Kind::File && entry.size == Some(size) {
+                    (job.found, job.step) = (Some(entry), Step::Hash);
+                    return self.send(job);
+                }
+                return self.replace(job, entry);
             }
             (Step::Hash | Step::Settle, Ok((Answer::Hash(theirs), _))) => {
-                let ours = match job.source.hash() {
+                let ours = match self.client.hash_whole(&job.source, &job.target) {
                     Ok(ours) => ours,
-                    Err(error) => return self.done.fail(job.source.path().to_string_lossy(), error),
+                    Err(error) => return self.fail(&job, error),
                 };
-                match (theirs.hash == ours, job.step) {
-                    (true, Step::Settle) => self.done.count(&transferred(size)),
-                    (true, _) => {
-                        self.done.count(&Transferred { status: TransferStatus::Unchanged, ..transferred(0) });
-                    }
-                    (false, _) => {
+                match (theirs.hash == ours, job.step, job.found.take()) {
+                    (true, Step::Settle, _) => self.settled(&job, TransferStatus::New, size),
+                    (true, ..) => self.settled(&job, TransferStatus::Unchanged, 0),
+                    (false, Step::Hash, Some(found)) => return self.replace(job, found),
+                    (false, ..) => {
                         job.step = Step::Put;
                         return self.send(job);
                     }
@@ -255,80 +373,52 @@ impl Walk<'_> {
                 return Ok(());
             }
             (Step::Put, Ok((Answer::Entry(_), _))) => {
-                self.done.count(&transferred(size));
+                self.settled(&job, TransferStatus::New, size);
                 return Ok(());
             }
-            (_, Ok((other, _))) => return Err(super::super::unexpected("upload", &other)),
+            (_, Ok((other, _))) => return Err(crate::client::unexpected("upload", &other)),
             (_, Err(refusal)) => refusal,
         };
+        // There, and nothing that has a hash.
+        if job.step == Step::Hash
+            && refusal.code != Code::NotFound
+            && let Some(found) = job.found.take()
+        {
+            return self.replace(job, found);
+        }
         match (job.step, refusal.code) {
-            // Not there, or nothing that has a hash: the target rules decide.
-            (Step::Stat | Step::Hash | Step::Settle, _) => {
-                job.step = Step::Put;
+            // Not there, or not to be seen: the target rules decide.
+            (Step::Stat | Step::Hash | Step::Settle, code) if !self.options.dry_run || code == Code::NotFound => {
+                (job.found, job.step) = (None, Step::Put);
                 self.send(job)
             }
             // Somebody else put it there meanwhile, or an earlier session of this walk.
-            (Step::Put, Code::Exists) if !job.is_compared => {
+            (Step::Put, Code::Exists) if job.found.is_none() => {
                 job.step = Step::Stat;
                 self.send(job)
             }
             _ => {
                 let path = job.target.to_string();
                 let error = ClientError::Refused { operation: "upload", path, refusal };
-                self.done.fail(job.source.path().to_string_lossy(), error)
+                self.fail(&job, error)
             }
         }
     }
-}
 
-/// Whether the directory was made just now; fails where something else is there.
-fn make_directory(client: &mut FileClient, target: &Path) -> Result<bool, ClientError> {
-    match client.mkdir(target) {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_exists() => match client.stat(target)?.kind {
-            Kind::Dir => Ok(false),
-            _ => Err(error),
-        },
-        Err(error) => Err(error),
-    }
-}
-
-/// How many files there are, and their size in bytes; what cannot be read counts for nothing here.
-fn count(client: &mut FileClient, directory: &OwnedFd) -> Result<(u64, u64), ClientError> {
-    client.keep_session()?;
-    let (mut files, mut bytes) = (0u64, 0u64);
-    for name in sorted_names(directory).unwrap_or_default() {
-        let Ok(found) = rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-        match FileType::from_raw_mode(found.st_mode) {
-            FileType::RegularFile => {
-                files += 1;
-                bytes = bytes.saturating_add(u64::try_from(found.st_size).unwrap_or_default());
-            }
-            FileType::Directory => {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let Ok(below) = rustix::fs::openat(directory, &name, flags, Mode::empty()) else { continue };
-                let below = count(client, &below)?;
-                (files, bytes) = (files + below.0, bytes.saturating_add(below.1));
-            }
-            _ => {}
+    fn settle(mut job: Job) -> Job {
+        if job.step == Step::Put {
+            job.step = Step::Settle;
         }
+        job
     }
-    Ok((files, bytes))
+
+    fn observe(&mut self) {
+        self.client.observer().count(&self.ledger.done);
+    }
 }
 
-/// Bytewise, so that a walk takes the same way each time.
-fn sorted_names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let name = match entry {
-            Ok(entry) => entry.file_name().to_bytes().to_vec(),
-            Err(Errno::INTR) => continue,
-            Err(errno) => return Err(errno.into()),
-        };
-        if name != b"." && name != b".." {
-            names.push(OsString::from_vec(name));
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
+/// What messages call a name in a remote directory that may be none there.
+fn shown_below(directory: &Path, name: &OsStr) -> String {
+    let name = name.to_string_lossy();
+    directory.join(&name).map_or_else(|_| name.into_owned(), |path| path.to_string())
 }
