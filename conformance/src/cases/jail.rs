@@ -104,7 +104,7 @@ fn uploads_through_it(t: &mut Trial, path: &str) -> Checked {
 }
 
 fn at_the_end(what: &str, to: &'static To) -> Case {
-    case(&format!("a-link-to-{what}-is-not-followed"), &["PATH-11", "PATH-10", "KIND-1", "KIND-2", "STAT-1", "ENTRY-1"])
+    case(&format!("a-link-to-{what}-is-not-followed"), &["PATH-11", "PATH-10", "KIND-1", "KIND-2", "STAT-1", "ENTRY-1", "TOUCH-1", "TARGET-6"])
         .sends("`stat`, `list`, `read`, `hash`, `write`, `truncate`, `touch`, `copy`, `mkdir` and `put` of the link itself")
         .passes("An entry of kind link; NOT_DIR, UNSUPPORTED_KIND or EXISTS to the others; nothing changes behind it.")
         .run(move |t| {

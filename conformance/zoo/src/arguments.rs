@@ -1,6 +1,6 @@
 //! Section 11: which arguments an operation has, and what they may be.
 
-use crate::{limits::Limits, paths::Path, reply::Refusal, switches::Switches};
+use crate::{faults, limits::Limits, paths::Path, reply::Refusal, switches::Switches};
 use remofile_proto::{
     Code, SessionId, UploadId,
     cbor::{Map, Value},
@@ -84,12 +84,12 @@ pub(crate) fn read(
         let known = required.contains(&key) || optional.contains(&key);
         if !known {
             // [CBOR-13]
-            if op == "hello" || switches.has(&crate::faults::codes::UNKNOWN_ARGUMENTS) {
+            if op == "hello" || switches.has(&faults::codes::UNKNOWN_ARGUMENTS) {
                 continue;
             }
             return Err(Code::BadArgs.into());
         }
-        take(&mut arguments, op, key, value).ok_or(Code::BadArgs)?;
+        take(&mut arguments, op, key, value, switches).ok_or(Code::BadArgs)?;
     }
     let payload = payload.map(|payload| payload.len() as u64);
     check_range(&arguments, payload)?;
@@ -97,15 +97,15 @@ pub(crate) fn read(
     if large || (op == "read" && arguments.len > Some(limits.chunk)) {
         return Err(Code::TooLarge.into());
     }
-    read_paths(&mut arguments, args, switches)?;
+    read_paths(&mut arguments, op, args, switches)?;
     if op == "move" || op == "copy" {
-        check_loop(&arguments)?;
+        check_loop(op, &arguments, switches)?;
     }
     Ok(arguments)
 }
 
 /// Reads one argument; `None` where it has a wrong type or is out of its range ([OP-2], [OP-4]).
-fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>) -> Option<()> {
+fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>, switches: &Switches) -> Option<()> {
     match (key, value) {
         // Their content is looked at in its turn ([PATH-7]).
         ("path" | "from" | "to", Value::Text(_)) => {}
@@ -113,10 +113,12 @@ fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>) -> Opt
         ("len", Value::Int(number)) => arguments.len = Some(unsigned(number)?),
         ("size", Value::Int(number)) => arguments.size = Some(unsigned(number)?),
         ("lease_ms", Value::Int(number)) => arguments.lease_ms = Some(unsigned(number)?),
-        ("limit", Value::Int(number)) if number >= 1 => arguments.limit = Some(unsigned(number)?),
+        ("limit", Value::Int(number)) if number >= 1 || switches.has(&faults::listing::LIMIT_OF_NOTHING) => {
+            arguments.limit = Some(unsigned(number)?)
+        }
         ("tree", Value::Bool(tree)) => arguments.tree = tree,
         ("mtime_ns", Value::Int(number)) => arguments.mtime_ns = Some(number),
-        ("after", Value::Text(after)) if op == "list" && after.len() <= 4_096 => arguments.after = after.into(),
+        ("after", Value::Text(after)) if op == "list" && is_after(after, switches) => arguments.after = after.into(),
         ("after", Value::Bytes(after)) if op == "uploads" && after.len() == 16 => arguments.after = after.into(),
         ("etag", Value::Bytes(etag)) if is_etag(etag) => arguments.etag = Some(etag.into()),
         ("pre", Value::Text("absent")) => arguments.pre = Pre::Absent,
@@ -136,6 +138,11 @@ fn unsigned(number: i64) -> Option<u64> {
     u64::try_from(number).ok()
 }
 
+/// [LIST-4]
+fn is_after(after: &str, switches: &Switches) -> bool {
+    after.len() <= 4_096 || switches.has(&faults::listing::AFTER_IS_LONG)
+}
+
 fn is_etag(bytes: &[u8]) -> bool {
     (1..=64).contains(&bytes.len())
 }
@@ -150,17 +157,32 @@ fn check_range(arguments: &Arguments, payload: Option<u64>) -> Result<(), Refusa
 }
 
 /// Each path in its turn, `from` before `to`.
-fn read_paths(arguments: &mut Arguments, args: Map<'_>, switches: &Switches) -> Result<(), Refusal> {
+fn read_paths(arguments: &mut Arguments, op: &str, args: Map<'_>, switches: &Switches) -> Result<(), Refusal> {
     let places = [("path", &mut arguments.path), ("from", &mut arguments.from), ("to", &mut arguments.to)];
     for (key, place) in places {
         if let Some(Value::Text(text)) = args.get(key) {
-            *place = Path::parse(text, switches)?;
+            *place = match Path::parse(text, switches) {
+                Err(_) if key == "to" && switches.has(&faults::paths::TO_UNCHECKED) => Path::unchecked(text),
+                Err(_) if op == "begin" && switches.has(&faults::paths::BEGIN_UNCHECKED) => Path::unchecked(text),
+                path => path?,
+            };
         }
     }
     Ok(())
 }
 
 /// [MOVE-2], [COPY-2]
-fn check_loop(arguments: &Arguments) -> Result<(), Refusal> {
-    if arguments.to.is_at_or_below(&arguments.from) { Err(Code::Loop.into()) } else { Ok(()) }
+fn check_loop(op: &str, arguments: &Arguments, switches: &Switches) -> Result<(), Refusal> {
+    let Arguments { from, to, .. } = arguments;
+    let (is_move, same) = (op == "move", from == to);
+    let is_loop = to.is_at_or_below(from);
+    let alike = !is_loop && to.as_str().starts_with(from.as_str());
+    let judged_otherwise = switches.any(&[
+        (is_move && same, &faults::moving::MOVE_TO_ITSELF),
+        (!is_move && same, &faults::moving::COPY_TO_ITSELF),
+        (is_move && is_loop && !same, &faults::moving::MOVE_BELOW_ITSELF),
+        (!is_move && is_loop && !same, &faults::moving::COPY_BELOW_ITSELF),
+        (alike, &faults::moving::ALIKE_IS_BELOW),
+    ]);
+    if is_loop != judged_otherwise { Err(Code::Loop.into()) } else { Ok(()) }
 }

@@ -261,6 +261,7 @@ impl Server {
     /// [SEQ-14] The running request has its reply.
     fn conclude(&mut self, reply: Reply) -> Result<(), zmq::Error> {
         let Some(running) = self.running.take() else { return Ok(()) };
+        let denied = reply.code == Code::Denied.number();
         let frames = self.frames(running.session, running.seq, reply);
         for held in &running.held {
             self.wire.send(held.prefix.iter().chain(&frames).cloned().collect())?;
@@ -268,6 +269,9 @@ impl Server {
         if let Some(holder) = &mut self.sessions.holder {
             holder.heard = Instant::now();
             holder.numbers.consume(running.header, frames);
+            if denied && self.switches.has(&faults::targets::REFUSALS_RELEASE) {
+                holder.released = true;
+            }
         }
         self.take_kept()
     }
@@ -306,7 +310,9 @@ impl Server {
             return Err(Code::BadOp.into());
         }
         let arguments = arguments::read(op, *args, *payload, &self.limits, &self.switches)?;
-        let denied = (self.read_only && changes(op)) || (*op == "remove" && arguments.path.is_root());
+        let root_goes = *op == "remove" && arguments.path.is_root();
+        let denied = (self.read_only && changes(op))
+            || (root_goes && !self.switches.has(&faults::moving::ROOT_IS_LEFT_TO_THE_SYSTEM));
         if denied { Err(Code::Denied.into()) } else { Ok(arguments) }
     }
 
