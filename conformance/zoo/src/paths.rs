@@ -18,7 +18,8 @@ pub(crate) struct Path(String);
 impl Path {
     /// Checks a text ([PATH-7]).
     pub(crate) fn parse(text: &str, switches: &Switches) -> Result<Self, Refusal> {
-        if !is_short(text) {
+        let names_are_wrong = || text.split('/').any(|name| !name.is_empty() && !is_name(name));
+        if !is_short(text) && !(names_are_wrong() && switches.has(&faults::codes::NAMES_BEFORE_LIMIT)) {
             return Err(Code::Limit.into());
         }
         if text == "/" {

@@ -4,9 +4,9 @@ use crate::{
     arguments::{self, Arguments},
     command::Options,
     envelope::{self, Message, Request},
-    faults,
+    faults, forgiving,
     limits::Limits,
-    reply::{Refusal, Reply, field, integer},
+    reply::{Refusal, Reply, field, integer, text},
     sequence::Place,
     session::{About, Sessions, Welcome},
     store::Store,
@@ -17,6 +17,7 @@ use crate::{
 use remofile_proto::{Code, Keys, SessionId, Token};
 use std::{
     convert::Infallible,
+    path::PathBuf,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -35,6 +36,7 @@ pub(crate) struct Server {
     limits: Limits,
     switches: Switches,
     read_only: bool,
+    directory: PathBuf,
 }
 
 /// The numbered request that is being executed.
@@ -65,15 +67,20 @@ impl Server {
         let store = Store::open(&options.directory, options.read_only, limits.clone(), switches.clone())?;
         let mut boot = [0; 16];
         getrandom::fill(&mut boot).map_err(|error| format!("no random bytes: {error}"))?;
-        let about = About { boot, root: store.root_id(), read_only: options.read_only };
+        let mut root = store.root_id();
+        if root.is_some() && switches.has(&faults::hello::ROOT_IS_DRAWN) {
+            root = Some(boot);
+        }
+        let about = About { boot, root, read_only: options.read_only };
         let context = zmq::Context::new();
-        let wire = Wire::bind(&context, options, &keys, &limits)?;
+        let wire = Wire::bind(&context, options, &keys, &limits, &switches)?;
         let worker = Worker::start(&context, store)?;
-        let sessions =
+        let mut sessions =
             Sessions::new(keys.hello.clone(), options.token.clone(), about, limits.clone(), switches.clone());
+        sessions.restore(&options.directory);
         eprintln!("zoo-server: serving on {}", wire.endpoint());
-        let read_only = options.read_only;
-        Ok(Self { wire, worker, sessions, running: None, kept: Vec::new(), limits, switches, read_only })
+        let (read_only, directory) = (options.read_only, options.directory.clone());
+        Ok(Self { wire, worker, sessions, running: None, kept: Vec::new(), limits, switches, read_only, directory })
     }
 
     /// Serves until something fails.
@@ -96,6 +103,7 @@ impl Server {
             self.finish()?;
         }
         self.answer_pending()?;
+        self.sessions.lapse(self.running.is_some());
         if ready.message
             && let Some(frames) = self.wire.receive()?
         {
@@ -114,13 +122,20 @@ impl Server {
 
     /// A message has come.
     fn take(&mut self, frames: Vec<Vec<u8>>) -> Result<(), zmq::Error> {
-        let split = if self.wire.is_rep { Some((&frames[..0], &frames[..])) } else { envelope::split(&frames) };
+        let split =
+            if self.wire.is_rep { Some((&frames[..0], &frames[..])) } else { envelope::split(&frames, &self.switches) };
         let Some((prefix, body)) = split else { return Ok(()) };
-        let message = envelope::classify(body, &self.limits, &self.switches);
+        let prefix = &envelope::way_back(prefix, &self.switches)[..];
+        let mut body = body.to_vec();
+        if let Some(header) = body.first_mut() {
+            let holder = self.sessions.holder.as_ref().map(|holder| holder.id);
+            *header = forgiving::read(header, holder, &self.switches).into_owned();
+        }
+        let message = envelope::classify(&body, &self.limits, &self.switches);
         match message {
             Message::Ignore => self.ignore(),
-            Message::Refuse(session, seq, refusal) => self.reply(prefix, session, seq, refusal.into()),
-            Message::Request(request) if request.seq == 0 => self.unnumbered(prefix, &request),
+            Message::Refuse(session, seq, refusal) => self.refuse_unread(prefix, session, seq, refusal),
+            Message::Request(request) if self.is_unnumbered(&request) => self.unnumbered(prefix, &request),
             Message::Request(request) => {
                 if self.numbered(prefix, &request)? {
                     self.kept.push(frames);
@@ -130,9 +145,40 @@ impl Server {
         }
     }
 
+    /// [ENV-13]
+    fn is_unnumbered(&self, request: &Request<'_>) -> bool {
+        let is_sessions = matches!(request.op, "hello" | "ping" | "bye");
+        request.seq == 0 || (is_sessions && self.switches.has(&faults::envelope::NUMBERED_PING))
+    }
+
+    /// Steps 2 and 3 of the order.
+    fn refuse_unread(
+        &mut self,
+        prefix: &[Vec<u8>],
+        session: SessionId,
+        seq: u64,
+        refusal: Refusal,
+    ) -> Result<(), zmq::Error> {
+        if let Some(holder) = self.sessions.holder.as_mut().filter(|holder| holder.id == session) {
+            if self.switches.has(&faults::session::BAD_MESSAGE_RENEWS) {
+                holder.heard = Instant::now();
+            }
+            if seq == holder.numbers.next && self.switches.has(&faults::sequence::BAD_MESSAGE_CONSUMES) {
+                holder.numbers.next += 1;
+            }
+        }
+        self.reply(prefix, session, seq, refusal.into())
+    }
+
     /// [ENV-19]
     fn ignore(&self) -> Result<(), zmq::Error> {
-        if self.wire.is_rep { self.wire.send(vec![Vec::new()]) } else { Ok(()) }
+        if !self.wire.is_rep {
+            return Ok(());
+        }
+        if self.switches.has(&faults::envelope::REP_ANSWERS_IN_FULL) {
+            return self.reply(&[], SessionId::new([0; 16]), 0, Refusal::from(Code::BadMessage).into());
+        }
+        self.wire.send(vec![Vec::new()])
     }
 
     /// Step 4 of the order.
@@ -140,7 +186,9 @@ impl Server {
         let result = match request.op {
             "hello" => self.arguments(request).and_then(|args| self.hello(request.session, &args)),
             "ping" | "bye" => {
-                self.sessions.heard(request.session);
+                if !self.switches.has(&faults::session::PING_RENEWS_NOTHING) {
+                    self.sessions.heard(request.session);
+                }
                 self.arguments(request).and_then(|_| match request.op {
                     "ping" => self.sessions.ping(request.session).map(Reply::ok),
                     _ => self.bye(request.session),
@@ -148,10 +196,13 @@ impl Server {
             }
             _ => {
                 self.sessions.heard(request.session);
+                if self.switches.has(&faults::envelope::UNNUMBERED_IS_BAD) {
+                    return self.reply(prefix, request.session, 0, Refusal::from(Code::BadMessage).into());
+                }
                 Err(Code::BadOp.into())
             }
         };
-        self.reply(prefix, request.session, 0, result.unwrap_or_else(Reply::from))?;
+        self.reply(prefix, request.session, request.seq, result.unwrap_or_else(Reply::from))?;
         self.take_kept()
     }
 
@@ -159,7 +210,9 @@ impl Server {
         let result = match self.sessions.hello(id, args, self.running.is_some())? {
             Welcome::Again(result) => result,
             Welcome::Opened(result) => {
-                self.cancel();
+                if !self.lets_old_work_end() {
+                    self.cancel();
+                }
                 result
             }
         };
@@ -168,8 +221,20 @@ impl Server {
 
     fn bye(&mut self, id: SessionId) -> Result<Reply, Refusal> {
         let result = self.sessions.bye(id)?;
-        self.cancel();
+        if self.running.is_none() || !self.switches.has(&faults::sequence::BYE_LETS_IT_RUN) {
+            self.cancel();
+        }
         Ok(Reply::ok(result))
+    }
+
+    /// [SES-9]
+    fn lets_old_work_end(&mut self) -> bool {
+        if self.running.is_none() || !self.switches.has(&faults::session::OLD_WORK_GOES_ON) {
+            return false;
+        }
+        // Nobody is told; it ends when it ends.
+        self.running = None;
+        true
     }
 
     /// [SES-9], [SES-17], [SEQ-15]: abandons what runs; whoever is held is told ([SEQ-27]).
@@ -181,45 +246,124 @@ impl Server {
                 break;
             }
             // A reply that cannot be sent is one that nobody receives: the next wait tells of a broken socket.
-            let _ = self.reply(&held.prefix, running.session, running.seq, Refusal::from(Code::NoSession).into());
+            let internal = self.switches.has(&faults::sequence::CANCELLED_IS_INTERNAL);
+            let code = if internal { Code::Internal } else { Code::NoSession };
+            let _ = self.reply(&held.prefix, running.session, running.seq, Refusal::from(code).into());
         }
     }
 
     /// Steps 5 and 6 of the order; whether the message is to be kept.
     fn numbered(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<bool, zmq::Error> {
+        if let Some(refusal) = self.refused_early(request) {
+            return self.refuse(prefix, request, refusal);
+        }
         let (session, seq) = (request.session, request.seq);
-        let Some(holder) = self.sessions.holder.as_mut().filter(|holder| holder.id == session) else {
+        let switches = self.switches.clone();
+        let Some(holder) = self.sessions.holder.as_mut() else {
             return self.refuse(prefix, request, Code::NoSession.into());
         };
-        holder.heard = Instant::now();
         let place = holder.numbers.place(seq, request.header);
+        if holder.id != session {
+            let next = vec![field("next", integer(holder.numbers.next))];
+            return match place {
+                Place::Next if switches.has(&faults::session::STRANGERS_ARE_EXECUTED) => {
+                    self.execute(prefix, request).map(|()| false)
+                }
+                Place::Other if switches.has(&faults::codes::NO_SESSION_LATE) => {
+                    self.refuse(prefix, request, Refusal::with(Code::Seq, next))
+                }
+                _ => self.refuse(prefix, request, Code::NoSession.into()),
+            };
+        }
+        let repeated = matches!(place, Place::Remembered(_)) && switches.has(&faults::session::REPEATED_RENEW_NOTHING);
+        let refused =
+            matches!(place, Place::Other | Place::Reused) && switches.has(&faults::session::REFUSED_RENEW_NOTHING);
+        if !repeated && !refused {
+            holder.heard = Instant::now();
+        }
         match (place, holder.released, &mut self.running) {
             (Place::Remembered(frames), ..) => {
-                let frames = prefix.iter().chain(frames).cloned().collect();
+                let frames: Vec<_> = prefix.iter().chain(frames).cloned().collect();
+                if switches.has(&faults::envelope::REMEMBERED_TWICE) {
+                    self.wire.send(frames.clone())?;
+                }
                 self.wire.send(frames)?;
                 Ok(false)
             }
-            (_, true, _) => self.refuse(prefix, request, Code::NoSession.into()),
+            (_, true, _) if !switches.has(&faults::session::RELEASED_GOES_ON) => {
+                self.refuse(prefix, request, Code::NoSession.into())
+            }
             (Place::Reused, ..) => self.refuse(prefix, request, Code::SeqReused.into()),
-            (Place::Next, _, Some(running)) if running.header != request.header => {
+            (Place::Next, _, Some(running))
+                if running.header != request.header && !switches.has(&faults::sequence::POLLS_OF_ANOTHER) =>
+            {
                 self.refuse(prefix, request, Code::SeqReused.into())
             }
             (Place::Next, _, Some(running)) => {
-                let until = Instant::now() + self.limits.hold;
+                if switches.has(&faults::sequence::POLLS_ARE_SEQ) {
+                    let next = vec![field("next", integer(seq + 1))];
+                    return self.refuse(prefix, request, Refusal::with(Code::Seq, next));
+                }
+                if switches.has(&faults::sequence::POLLS_START_AGAIN) {
+                    return Ok(true);
+                }
+                let at_once = switches.has(&faults::sequence::POLLS_NOT_HELD);
+                let until = Instant::now() + if at_once { Duration::ZERO } else { self.limits.hold };
+                if !running.held.is_empty() && switches.has(&faults::envelope::OLDER_POLLS_FORGOTTEN) {
+                    running.held.clear();
+                }
                 running.held.push(Held { prefix: prefix.to_vec(), until });
                 Ok(false)
             }
             (Place::Next, _, None) => self.execute(prefix, request).map(|()| false),
-            (Place::Other, _, Some(running)) if seq > running.seq && !running.is_pending => Ok(true),
+            (Place::Other, _, Some(running))
+                if seq > running.seq
+                    && !(running.is_pending && !switches.has(&faults::sequence::KEPT_BEHIND_PENDING))
+                    && !(!running.is_pending && switches.has(&faults::sequence::SEQ_BEFORE_PENDING)) =>
+            {
+                Ok(true)
+            }
             (Place::Other, ..) => {
-                let next = vec![field("next", integer(holder.numbers.next))];
-                self.refuse(prefix, request, Refusal::with(Code::Seq, next))
+                let next = holder.numbers.next;
+                if seq > next && switches.has(&faults::sequence::SEQ_CONSUMES) {
+                    holder.numbers.next = seq;
+                }
+                let next = if switches.has(&faults::sequence::SEQ_TELLS_THE_LAST) { next - 1 } else { next };
+                let result = match switches.has(&faults::codes::SEQ_WITHOUT_NEXT) {
+                    true => Vec::new(),
+                    false => vec![field("next", integer(next))],
+                };
+                self.refuse(prefix, request, Refusal::with(Code::Seq, result))
             }
         }
     }
 
+    /// What a server with a fault finds wrong before it looks at session and number.
+    fn refused_early(&self, request: &Request<'_>) -> Option<Refusal> {
+        let holder = self.sessions.holder.as_ref().filter(|holder| holder.id == request.session);
+        let is_due = holder.is_some_and(|holder| holder.numbers.next >= request.seq);
+        if is_due {
+            return None;
+        }
+        let found = self.arguments(request).err()?;
+        let early = match holder {
+            None => self.switches.has(&faults::codes::ARGS_BEFORE_SESSION),
+            Some(_) => self.switches.has(&faults::codes::ARGS_BEFORE_SEQ),
+        };
+        early.then_some(found)
+    }
+
     fn refuse(&self, prefix: &[Vec<u8>], request: &Request<'_>, refusal: Refusal) -> Result<bool, zmq::Error> {
-        self.reply(prefix, request.session, request.seq, refusal.into())?;
+        let (mut session, mut seq) = (request.session, request.seq);
+        if let Some(holder) = &self.sessions.holder {
+            if holder.id != session && self.switches.has(&faults::envelope::HOLDERS_SESSION) {
+                session = holder.id;
+            }
+            if refusal.code == Code::Seq && self.switches.has(&faults::envelope::SEQ_OF_NEXT) {
+                seq = holder.numbers.next;
+            }
+        }
+        self.reply(prefix, session, seq, refusal.into())?;
         Ok(false)
     }
 
@@ -261,13 +405,17 @@ impl Server {
     /// [SEQ-14] The running request has its reply.
     fn conclude(&mut self, reply: Reply) -> Result<(), zmq::Error> {
         let Some(running) = self.running.take() else { return Ok(()) };
+        let code = Code::from_number(reply.code.into()).unwrap_or(Code::Internal);
         let frames = self.frames(running.session, running.seq, reply);
         for held in &running.held {
             self.wire.send(held.prefix.iter().chain(&frames).cloned().collect())?;
         }
-        if let Some(holder) = &mut self.sessions.holder {
-            holder.heard = Instant::now();
-            holder.numbers.consume(running.header, frames);
+        let unheard = running.held.is_empty() && self.switches.has(&faults::sequence::FINISHED_UNHEARD);
+        if let Some(holder) = self.sessions.holder.as_mut().filter(|_| !unheard) {
+            if !self.switches.has(&faults::session::IDLE_FROM_THE_START) {
+                holder.heard = Instant::now();
+            }
+            holder.numbers.consume(running.seq, running.header, frames, code);
         }
         self.take_kept()
     }
@@ -275,6 +423,12 @@ impl Server {
     /// [SEQ-10] Whoever was held for long enough is told how far it is.
     fn answer_pending(&mut self) -> Result<(), zmq::Error> {
         let Some(running) = &mut self.running else { return Ok(()) };
+        if running.held.iter().any(|held| held.until <= Instant::now())
+            && self.switches.has(&faults::sequence::NEVER_PENDING)
+        {
+            let later = Instant::now() + self.limits.hold;
+            running.held.iter_mut().for_each(|held| held.until = later);
+        }
         let now = Instant::now();
         let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
         if due.is_empty() {
@@ -289,24 +443,46 @@ impl Server {
         let (session, seq) = (running.session, running.seq);
         for held in due {
             let pending = Reply { code: Code::Pending.number(), result: result.clone(), payload: None };
+            if self.switches.has(&faults::sequence::PENDING_CONSUMES) {
+                return self.conclude_early(pending, held);
+            }
             self.reply(&held.prefix, session, seq, pending)?;
+        }
+        if !self.kept.is_empty() && self.switches.has(&faults::sequence::KEPT_ARE_LOST) {
+            self.kept.clear();
         }
         self.take_kept()
     }
 
+    /// PENDING as if it were the last word.
+    fn conclude_early(&mut self, pending: Reply, held: Held) -> Result<(), zmq::Error> {
+        if let Some(running) = &mut self.running {
+            running.held.push(held);
+        }
+        self.conclude(pending)
+    }
+
     /// What was kept has its turn, in its order; some of it may have to be kept again.
     fn take_kept(&mut self) -> Result<(), zmq::Error> {
+        if self.kept.len() > 1 && self.switches.has(&faults::sequence::KEPT_BACKWARDS) {
+            self.kept.reverse();
+        }
         std::mem::take(&mut self.kept).into_iter().try_for_each(|frames| self.take(frames))
     }
 
     /// Steps 7 to 12 of the order.
     fn arguments(&self, request: &Request<'_>) -> Result<Arguments, Refusal> {
         let Request { op, args, payload, .. } = request;
-        if request.seq > 0 && matches!(*op, "hello" | "ping" | "bye") {
+        let is_sessions = matches!(*op, "hello" | "ping" | "bye");
+        if request.seq > 0 && is_sessions && !self.switches.has(&faults::envelope::NUMBERED_PING) {
             return Err(Code::BadOp.into());
         }
+        let denied = self.read_only && changes(op);
+        if denied && self.switches.has(&faults::codes::DENIED_EARLY) {
+            return Err(Code::Denied.into());
+        }
         let arguments = arguments::read(op, *args, *payload, &self.limits, &self.switches)?;
-        let denied = (self.read_only && changes(op)) || (*op == "remove" && arguments.path.is_root());
+        let denied = denied || (*op == "remove" && arguments.path.is_root());
         if denied { Err(Code::Denied.into()) } else { Ok(arguments) }
     }
 
@@ -316,7 +492,15 @@ impl Server {
 
     /// Every reply takes its form here, once; what is remembered keeps it.
     fn frames(&self, session: SessionId, seq: u64, reply: Reply) -> Vec<Vec<u8>> {
-        reply.frames(session, seq)
+        let mut reply = reply;
+        let is_refusal = reply.result.iter().any(|(key, _)| key == "msg");
+        if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::ROOT_IS_REVEALED) {
+            reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
+        }
+        if is_refusal && seq > 0 && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
+            reply.result = vec![field("msg", integer(reply.code.into()))];
+        }
+        reply.frames(session, seq, &self.switches)
     }
 }
 

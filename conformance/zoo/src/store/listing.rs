@@ -6,6 +6,7 @@ use crate::{
     faults,
     paths::{self, Path, STAGING},
     reply::{Answer, Fields, Refusal, Reply, field, integer, text},
+    switches::Switches,
     worker::Progress,
 };
 use remofile_proto::{Code, cbor::Item};
@@ -88,7 +89,7 @@ impl Store {
             let is_directory = fields.contains(&field("kind", text("dir")));
             let is_behind =
                 key > page.after || (key == page.after && self.switches.has(&faults::listing::AFTER_IS_INCLUDED));
-            if is_behind && page.add(shown, fields).is_break() {
+            if is_behind && page.add(shown, fields, &self.switches).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             if page.tree && is_directory {
@@ -134,14 +135,15 @@ impl Page<'_> {
     }
 
     /// Adds an entry, unless the page is full.
-    fn add(&mut self, name: &str, mut fields: Fields) -> ControlFlow<()> {
+    fn add(&mut self, name: &str, mut fields: Fields, switches: &Switches) -> ControlFlow<()> {
         fields.push(field("name", text(name)));
         let entry = Item::Map(fields);
         let len = entry.encode().map_or(usize::MAX, |encoded| encoded.len());
-        if self.entries.len() >= self.limit || len > self.room {
+        let too_long = len > self.room && !switches.has(&faults::limits::LONG_REPLIES);
+        if self.entries.len() >= self.limit || too_long {
             return ControlFlow::Break(());
         }
-        self.room -= len;
+        self.room = self.room.saturating_sub(len);
         self.entries.push(entry);
         self.skipped += std::mem::take(&mut self.left_out);
         ControlFlow::Continue(())

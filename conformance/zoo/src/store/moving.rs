@@ -10,7 +10,7 @@ use super::{
 use crate::{
     arguments::Arguments,
     faults,
-    reply::{Answer, Refusal, Reply},
+    reply::{Answer, Refusal, Reply, field, text},
     worker::Progress,
 };
 use remofile_proto::Code;
@@ -24,6 +24,9 @@ impl Store {
         let is_directory = kind(&there) == FileType::Directory;
         let flags = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
         unlinkat(&place.directory, place.name, flags)?;
+        if self.switches.has(&faults::codes::RESULT_OF_NOTHING) {
+            return Ok(Reply::ok(vec![field("path", text(args.path.as_str()))]));
+        }
         Ok(Reply::ok(Vec::new()))
     }
 
@@ -31,6 +34,7 @@ impl Store {
     pub(super) fn rename(&mut self, args: &Arguments) -> Answer {
         let from = self.place(&args.from)?;
         let source = from.need()?;
+        args.loop_found()?;
         check_file_etag(args, &source)?;
         let to = self.place(&args.to)?;
         let moved = Some(kind(&source));
@@ -49,6 +53,7 @@ impl Store {
 
     pub(super) fn copy(&mut self, args: &Arguments, progress: &Progress) -> Answer {
         let found = self.file(&args.from)?;
+        args.loop_found()?;
         check_etag(args, &found.stat)?;
         let to = self.place(&args.to)?;
         self.check_target(&to, &args.pre, None)?;

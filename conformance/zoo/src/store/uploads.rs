@@ -74,6 +74,12 @@ impl Uploads {
         switches: &Switches,
     ) -> Result<(String, &mut Upload), Refusal> {
         let id = args.up.ok_or(Code::BadArgs)?;
+        if !self.0.contains_key(&id)
+            && args.off.max(args.size.unwrap_or(0)) > 0
+            && switches.has(&faults::codes::OFFSET_BEFORE_UPLOAD)
+        {
+            return Err(Refusal::with(Code::Offset, vec![field("off", integer(0))]));
+        }
         let upload = self.0.get_mut(&id).ok_or(Code::NoUpload)?;
         let begun_by_another = upload.begun_in.is_some_and(|begun_in| begun_in != session);
         let shared = begun_by_another && switches.has(&faults::uploads::UPLOADS_ARE_SHARED);
