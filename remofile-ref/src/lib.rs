@@ -32,8 +32,8 @@ pub mod unanswered;
 
 #[cfg(feature = "transport")]
 pub use client::{
-    Cancel, ClientError, ClientOptions, FileClient, Phase, Progress, RemoteFile, RemoteListing, TransferStatus,
-    Transferred, TreeProgress, TreeTransferred,
+    Cancel, ClientError, ClientOptions, FileClient, LocalPart, Phase, Progress, RemoteFile, RemoteListing,
+    TransferStatus, Transferred, TreeProgress, TreeRemoved, TreeTransferred, local_parts,
 };
 pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};

@@ -7,13 +7,15 @@
 //! [`Service::is_working`], it calls [`Service::run_slice`] again and again; in between it receives only while
 //! no reply is owed ([`Service::owes_reply`]), so that nothing has to be queued here: the socket queues.
 
+mod journal;
 #[cfg(test)]
 mod tests;
 
-use crate::session::{Pending, Reply, Session, Step, Terms};
+use crate::session::{Holding, Pending, Reply, Session, Step, Terms};
 use crate::{Performed, Storage};
-use remofile_proto::SessionId;
+use journal::Journal;
 use remofile_proto::envelope::{self, Message, Request};
+use remofile_proto::{Code, Operation, Refusal, SessionId};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -51,10 +53,14 @@ pub struct Service<S, A> {
     /// Answers to polls whose operation was abandoned, not sent yet: more than one only where a driver receives
     /// although a reply is owed.
     owed: VecDeque<Frames>,
+    journal: Journal,
 }
 
 /// An operation that takes more than one slice.
 struct Work {
+    session: SessionId,
+    operation: Operation,
+    since: Duration,
     pending: Pending,
     /// Whoever waits for the reply: routing frames and since when.
     held: Option<(Frames, Duration)>,
@@ -66,7 +72,8 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// A server that nobody has spoken to; `authentic` says whether hello's `auth` fits the token.
     pub fn new(terms: Terms, storage: S, authentic: A) -> Self {
         let header_limit = usize::try_from(terms.welcome.header).unwrap_or(usize::MAX);
-        Self { session: Session::new(terms), storage, authentic, header_limit, work: None, owed: VecDeque::new() }
+        let (work, owed, journal) = (None, VecDeque::new(), Journal::default());
+        Self { session: Session::new(terms), storage, authentic, header_limit, work, owed, journal }
     }
 
     /// Takes a received message: all its frames, those before the empty delimiter and the delimiter too.
@@ -74,16 +81,9 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// After a call that took long, [`Service::work_ended`] keeps the server's own work from counting as the
     /// client's silence.
     pub fn handle<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> Reaction {
-        let received = envelope::receive(frames, self.header_limit);
-        match &received.message {
-            Message::NotOurs => Reaction::NotOurs,
-            Message::Reply => Reaction::Silent,
-            Message::Request(request) => self.request(now, received.prefix, request),
-            refused => match refused.refusal() {
-                Some(header) => Reaction::Reply(envelope::frames(received.prefix, header, None)),
-                None => Reaction::NotOurs,
-            },
-        }
+        let reaction = self.take(now, frames);
+        self.journal.address = None;
+        reaction
     }
 
     /// Does the next slice of the operation that runs; gives the reply that is now due, if any.
@@ -94,7 +94,10 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         let work = self.work.as_mut()?;
         match self.storage.proceed() {
             Performed::Done(outcome) => {
-                let Work { pending, held, .. } = self.work.take()?;
+                let Work { session, operation, since, pending, held, .. } = self.work.take()?;
+                if Journal::is_heard() {
+                    self.journal.outcome(now, since, session, &operation, 0, &outcome);
+                }
                 // [SEQ-14] remembered, whether or not somebody waits for it.
                 let reply = self.session.on_outcome(now, pending, outcome);
                 held.map(|(prefix, _)| addressed(prefix, reply))
@@ -107,10 +110,16 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         }
     }
 
+    /// Tells where the next message comes from, for the log.
+    pub fn comes_from(&mut self, address: Option<String>) {
+        self.journal.address = address;
+    }
+
     /// Tells that the last [`Service::handle`] or [`Service::run_slice`] lasted until now: where it was for the
     /// client that holds the session, its idle time counts from here [SES-14]. May be called after each.
     pub fn work_ended(&mut self, now: Duration) {
         self.session.work_ended(now);
+        self.journal.tell_done(now);
     }
 
     /// Whether [`Service::run_slice`] has something to do.
@@ -143,21 +152,57 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         if self.work.is_some() { None } else { Some(&mut self.storage) }
     }
 
+    fn take<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> Reaction {
+        let received = envelope::receive(frames, self.header_limit);
+        match &received.message {
+            Message::NotOurs => Reaction::NotOurs,
+            Message::Reply => Reaction::Silent,
+            Message::Request(request) => self.request(now, received.prefix, request),
+            refused => match refused.refusal() {
+                Some(header) => {
+                    match refused {
+                        Message::BadMessage { session, error, .. } => {
+                            self.journal.malformed(now, Some(*session), &Refusal::from(*error));
+                        }
+                        _ => self.journal.malformed(now, None, &Refusal::new(Code::Version)),
+                    }
+                    Reaction::Reply(envelope::frames(received.prefix, header, None))
+                }
+                None => Reaction::NotOurs,
+            },
+        }
+    }
+
     fn request<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F], request: &Request<'_>) -> Reaction {
+        let is_heard = Journal::is_heard();
+        let before = if is_heard && request.header.seq == 0 { self.session.holding(now) } else { None };
         match self.session.on_request(now, request, &self.authentic) {
-            Step::Reply(reply) => Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload)),
+            Step::Reply(reply) => {
+                if is_heard {
+                    self.note_unexecuted(now, before.as_ref(), request, &reply);
+                }
+                Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+            }
             Step::Abandon(reply) => {
+                if is_heard {
+                    self.note_unexecuted(now, before.as_ref(), request, &reply);
+                }
                 self.abandon();
                 Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
             }
             Step::Perform(operation, pending) => {
-                match self.storage.perform(&operation, request.payload.unwrap_or_default()) {
+                let (session, payload) = (request.header.session, request.payload.unwrap_or_default());
+                match self.storage.perform(&operation, payload) {
                     Performed::Done(outcome) => {
+                        if is_heard {
+                            self.journal.outcome(now, now, session, &operation, payload.len(), &outcome);
+                        }
                         let reply = self.session.on_outcome(now, pending, outcome);
                         Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
                     }
                     Performed::Working { done, total } => {
-                        self.work = Some(Work { pending, held: Some((copied(prefix), now)), done, total });
+                        let held = Some((copied(prefix), now));
+                        self.work = Some(Work { session, operation, since: now, pending, held, done, total });
                         Reaction::Later
                     }
                 }
@@ -173,6 +218,16 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
             // A second poll, perhaps over a new connection: the one before is not held any longer.
             Some((earlier, _)) => Reaction::Reply(addressed(earlier, work.not_yet())),
             None => Reaction::Later,
+        }
+    }
+
+    fn note_unexecuted(&mut self, now: Duration, before: Option<&Holding>, request: &Request<'_>, reply: &Reply) {
+        self.journal.unexecuted(now, request, &reply.header);
+        let after = if request.header.seq == 0 { self.session.holding(now) } else { None };
+        match (request.header.op, before, &after) {
+            ("hello", _, Some(after)) => self.journal.hello(now, before, after),
+            ("bye", Some(before), Some(after)) if after.released => self.journal.bye(now, before),
+            _ => {}
         }
     }
 

@@ -300,7 +300,7 @@ fn names_cannot_move_the_cursor_of_a_terminal() {
     let seen = on_a_terminal(&mut server.client(&["list"]));
     assert!(seen.contains("\\u{202e}gpj.exe"), "{seen:?}");
     assert!(!seen.contains('\u{202e}') && !seen.contains("\u{1b}[2J"), "{seen:?}");
-    assert!(seen.contains("1 names cannot be shown"), "{seen:?}");
+    assert!(seen.contains("1 name in '/' cannot be shown"), "{seen:?}");
     // A script gets the exact bytes.
     assert_eq!(lines(&server.run(&["list"])), ["\u{202e}gpj.exe"]);
     let refused = run(&mut server.client(&["list", "/\u{1b}[2J"])).fails(11);

@@ -1,52 +1,109 @@
-//! From flags and environment to an open session.
+//! From flags, environment and configuration to an open session.
 
 use super::{
     args::{Cli, ConnectionArgs},
+    cancel::cancel,
     failure::Failure,
+    output::{escaped, human_duration, note, warn},
+    prompt::ask_token,
+    settings::{Settings, Sources},
 };
 use crate::{
-    client::{ClientOptions, FileClient},
+    client::{ClientError, ClientOptions, FileClient},
     transport::Endpoint,
 };
-use remofile_proto::{Path, PathError, Token, z85};
-use std::{fs, time::Duration};
+use remofile_proto::{Busy, Token};
+use std::time::Duration;
+
+pub(crate) use super::remote::remote_path;
 
 /// The port where none is given.
-const DEFAULT_PORT: u16 = 6768;
+pub(crate) const DEFAULT_PORT: u16 = 6768;
 
-/// Opens a session with the server that the command line and the environment name.
-pub(crate) fn connect(cli: &Cli) -> Result<FileClient, Failure> {
-    let connection = &cli.connection;
-    let endpoint = endpoint(connection)?;
-    let token = token(connection)?.ok_or_else(|| {
-        Failure::usage_with(
-            "no token is given",
-            "set REMOFILE_TOKEN to what `remofile run` printed, or use --token-file",
-        )
-    })?;
-    let options = options(connection)?;
-    FileClient::connect(&endpoint, &token, options).map_err(Failure::from)
+/// A server, and how to prove oneself to it.
+pub(crate) struct Target {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) token: Token,
+    /// Nobody is waited for, and nothing taken over.
+    pub(crate) options: ClientOptions,
+    /// How long to wait while another client holds the session; none is its lease and a little.
+    wait: Option<Duration>,
+    take: bool,
 }
 
-/// The token of the command line, the environment or the token file, in this order; a token on the command line
-/// is worth a warning, since others on the machine can see it.
-pub(crate) fn token(connection: &ConnectionArgs) -> Result<Option<Token>, Failure> {
-    if let Some(text) = &connection.token {
-        if std::env::var_os("REMOFILE_TOKEN").is_none_or(|value| value != text.as_str()) {
+/// Opens a session with the server that flags, environment or configuration name. Where another client holds it, says
+/// so, and waits as long as `--wait` has it.
+pub(crate) fn connect(cli: &Cli) -> Result<FileClient, Failure> {
+    Target::find(cli)?.connect()
+}
+
+impl Target {
+    /// Finds out where to connect to, and asks for the token where nothing names one and somebody is there to ask.
+    pub(crate) fn find(cli: &Cli) -> Result<Self, Failure> {
+        let flags = &cli.connection;
+        let sources = Sources::read(flags)?;
+        let endpoint = sources.endpoint()?;
+        if let Some(overridden) = sources.overridden_profile() {
+            warn(overridden);
+        }
+        if flags.token.is_some() {
             warn_of_visible_token();
         }
-        return parse_token(text).map(Some);
+        let token = match sources.token(true)? {
+            Some(token) => Some(token),
+            None => ask_token(&endpoint)?,
+        };
+        Self::with(sources, endpoint, token.ok_or_else(no_token)?, flags)
     }
-    let Some(file) = &connection.token_file else { return Ok(None) };
-    let text = fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("cannot read the token file '{}': {error}", file.display())))?;
-    parse_token(text.trim_end_matches(['\r', '\n'])).map(Some)
+
+    /// Opens a session as [`connect`] does.
+    pub(crate) fn connect(self) -> Result<FileClient, Failure> {
+        let options = self.options.clone().take(self.take);
+        let busy = match FileClient::connect(&self.endpoint, &self.token, options) {
+            Err(ClientError::Busy(busy)) if self.wait.is_none_or(|wait| !wait.is_zero()) => busy,
+            connected => return Ok(connected?),
+        };
+        note(waiting_for(&busy, self.wait));
+        let options = match self.wait {
+            Some(wait) => self.options.wait(wait),
+            None => self.options.wait_for_lease(),
+        };
+        Ok(FileClient::connect(&self.endpoint, &self.token, options)?)
+    }
+
+    /// The same, where nobody is to be asked and nothing to be said.
+    pub(crate) fn find_silently(flags: &ConnectionArgs) -> Result<Self, Failure> {
+        let sources = Sources::read(flags)?;
+        let endpoint = sources.endpoint()?;
+        let token = sources.token(false)?.ok_or_else(no_token)?;
+        Self::with(sources, endpoint, token, flags)
+    }
+
+    fn with(sources: Sources, endpoint: Endpoint, token: Token, flags: &ConnectionArgs) -> Result<Self, Failure> {
+        let mut options = ClientOptions::new().insecure(sources.insecure()).cancel(cancel());
+        if let Some(timeout) = sources.timeout()? {
+            options = options.timeout(timeout);
+        }
+        if let Some(key) = sources.server_key()? {
+            options = options.server_key(key);
+        }
+        Ok(Self { endpoint, token, options, wait: sources.wait()?, take: flags.take })
+    }
+}
+
+/// The token of a flag or the environment, for one who serves; a token on the command line is worth a warning, since
+/// others on the machine can see it.
+pub(crate) fn token(flags: &ConnectionArgs) -> Result<Option<Token>, Failure> {
+    if flags.token.is_some() {
+        warn_of_visible_token();
+    }
+    let flags = Settings::of_flags(flags);
+    let named = if flags.names_token() { flags } else { Settings::of_environment()? };
+    named.read_token(true)
 }
 
 pub(crate) fn warn_of_visible_token() {
-    anstream::eprintln!(
-        "remofile: warning: a token on the command line can be seen by others on this machine; use REMOFILE_TOKEN or --token-file"
-    );
+    warn("a token on the command line can be seen by others on this machine; use REMOFILE_TOKEN or --token-file");
 }
 
 pub(crate) fn parse_token(text: &str) -> Result<Token, Failure> {
@@ -55,54 +112,18 @@ pub(crate) fn parse_token(text: &str) -> Result<Token, Failure> {
     })
 }
 
-/// A path on the server; one without a leading slash counts from the served directory, and one slash at its end
-/// means nothing.
-pub(crate) fn remote_path(text: &str) -> Result<Path, Failure> {
-    let mut absolute = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
-    if absolute.len() > 1 && absolute.ends_with('/') {
-        absolute.pop();
-    }
-    Path::parse(&absolute).map_err(|why: PathError| Failure::BadPath { path: text.to_owned(), why })
+fn no_token() -> Failure {
+    Failure::usage_with("no token is given", "set REMOFILE_TOKEN to what `remofile run` printed, or use --token-file")
 }
 
-fn endpoint(connection: &ConnectionArgs) -> Result<Endpoint, Failure> {
-    let text = match (&connection.server, &connection.hostname) {
-        (Some(server), _) => server.clone(),
-        (None, Some(host)) => format!("{host}:{}", connection.server_port.unwrap_or(DEFAULT_PORT)),
-        (None, None) => {
-            return Err(Failure::usage_with("no server is given", "set REMOFILE_SERVER=HOST:PORT, or use --server"));
-        }
+fn waiting_for(busy: &Busy, wait: Option<Duration>) -> String {
+    let until = match wait {
+        Some(wait) => format!("up to {}", human_duration(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))),
+        None => format!("until its lease of {} would be over", human_duration(busy.lease_ms)),
     };
-    text.parse::<Endpoint>().map_err(|error| {
-        Failure::usage_with(
-            format!("'{}' is not an endpoint: {error}", text.escape_default()),
-            "write host:port, [::1]:port, tcp://host:port or ipc:///path",
-        )
-    })
-}
-
-fn options(connection: &ConnectionArgs) -> Result<ClientOptions, Failure> {
-    let timeout = seconds("--timeout", connection.timeout)?;
-    if timeout.is_zero() {
-        return Err(Failure::usage("--timeout 0 leaves no time for an answer"));
-    }
-    let mut options = ClientOptions::new().timeout(timeout).take(connection.take).insecure(connection.insecure);
-    options = match connection.wait {
-        Some(wait) => options.wait(seconds("--wait", wait)?),
-        None => options.wait_for_lease(),
-    };
-    if let Some(text) = &connection.public_key {
-        let key = z85::decode(text).map_err(|error| {
-            Failure::usage_with(
-                format!("the public key is not valid: {error}"),
-                "it is the 40 characters that `remofile generate-keys` printed behind `public`",
-            )
-        })?;
-        options = options.server_key(key);
-    }
-    Ok(options)
-}
-
-fn seconds(flag: &str, number: f64) -> Result<Duration, Failure> {
-    Duration::try_from_secs_f64(number).map_err(|_| Failure::usage(format!("{flag} {number} is not a time in seconds")))
+    format!(
+        "the server is in use by '{}', last heard {} ago; waiting {until} (--take takes over)",
+        escaped(&busy.client),
+        human_duration(busy.idle_ms)
+    )
 }

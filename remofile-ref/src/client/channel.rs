@@ -5,6 +5,7 @@ mod unnumbered;
 
 use super::{
     Cancel, ClientError, ClientOptions,
+    flow::{Flow, Mark},
     payload::{Content, Payload},
     progress::Observer,
     subject,
@@ -26,9 +27,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How much may be under way at once, in bytes of payload: fills a local network.
-const IN_FLIGHT: usize = 4 << 20;
-
 /// How often a client that waits looks whether it was cancelled.
 const CANCEL_CHECK: Duration = Duration::from_millis(100);
 
@@ -39,6 +37,23 @@ pub(super) struct Completion {
     /// How many bytes of payload the request had.
     pub(super) payload_len: usize,
     pub(super) result: Result<(Answer, Option<Content>), Refusal>,
+}
+
+/// A request without a reply.
+#[derive(Debug)]
+struct Awaited {
+    operation: Operation,
+    /// How many bytes of payload it has.
+    payload_len: usize,
+    sent: Sendings,
+}
+
+/// How often a request was sent.
+#[derive(Clone, Copy, Debug)]
+enum Sendings {
+    None,
+    One(Mark),
+    Several(Mark),
 }
 
 /// A session, and the socket under it.
@@ -52,7 +67,8 @@ pub(super) struct Channel {
     welcome: Welcome,
     stream: Stream<Payload>,
     /// Those without a reply, for reading it when it comes.
-    operations: HashMap<u64, (Operation, usize)>,
+    awaited: HashMap<u64, Awaited>,
+    flow: Flow,
     completions: VecDeque<Completion>,
     /// The code of the last reply outside the numbering.
     unnumbered: Option<u64>,
@@ -106,7 +122,8 @@ impl Channel {
             started,
             session,
             welcome: unknown_welcome(),
-            operations: HashMap::new(),
+            awaited: HashMap::new(),
+            flow: Flow::default(),
             completions: VecDeque::new(),
             unnumbered: None,
             heard: started,
@@ -132,7 +149,12 @@ impl Channel {
 
     /// Whether another payload of a whole chunk may be under way.
     pub(super) fn has_room(&self) -> bool {
-        self.stream.can_submit() && self.stream.unanswered() < (IN_FLIGHT / self.chunk()).max(2)
+        self.stream.can_submit() && self.flow.has_room(self.chunk() as u64)
+    }
+
+    /// How many bytes of payload may be under way, either way.
+    pub(super) fn in_flight_limit(&self) -> u64 {
+        self.flow.limit()
     }
 
     /// Whether the window has room for another request.
@@ -149,9 +171,11 @@ impl Channel {
         while !self.stream.can_submit() {
             self.turn()?;
         }
-        let len = payload.len();
+        let payload_len = payload.len();
         let seq = self.stream.submit(&operation, payload).map_err(|_| self.lost("it is over"))?;
-        self.operations.insert(seq, (operation, len));
+        let awaited = Awaited { operation, payload_len, sent: Sendings::None };
+        self.flow.submitted(awaited.bytes());
+        self.awaited.insert(seq, awaited);
         self.send_what_is_due()?;
         Ok(seq)
     }
@@ -181,7 +205,8 @@ impl Channel {
     /// Opens a new session in place of the one that was lost.
     pub(super) fn reopen(&mut self) -> Result<(), ClientError> {
         tracing::info!("opening a new session");
-        self.operations.clear();
+        self.awaited.clear();
+        self.flow = Flow::default();
         self.completions.clear();
         self.await_connection()?;
         // Whoever has taken the session over is not robbed of it in turn.
@@ -264,10 +289,14 @@ impl Channel {
         while let Some(due) = self.stream.next_to_send() {
             let mut frames = vec![Message::new(), Message::from(due.header)];
             frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
+            let seq = due.seq;
             match self.socket.send(frames).map_err(|error| self.failed(error))? {
                 Sent::Queued => {
                     self.full = None;
                     self.stream.sent(now);
+                    if let Some(awaited) = self.awaited.get_mut(&seq) {
+                        awaited.note_sent(&mut self.flow, now);
+                    }
                 }
                 Sent::Full(_) => {
                     self.full.get_or_insert_with(Instant::now);
@@ -296,7 +325,7 @@ impl Channel {
         match self.stream.on_reply(self.started.elapsed(), &reply) {
             Event::Pending { seq } => {
                 self.pending = Some(seq);
-                if let Some((operation, _)) = self.operations.get(&seq) {
+                if let Some(Awaited { operation, .. }) = self.awaited.get(&seq) {
                     let (done, total) = worked(&reply);
                     self.observer.serve(operation.name(), subject(operation), done, total);
                 }
@@ -304,7 +333,9 @@ impl Channel {
             }
             Event::Answered { seq, .. } => {
                 self.pending = self.pending.filter(|pending| *pending != seq);
-                let Some((operation, payload_len)) = self.operations.remove(&seq) else { return Ok(()) };
+                let Some(awaited) = self.awaited.remove(&seq) else { return Ok(()) };
+                awaited.note_answered(&mut self.flow, self.started.elapsed());
+                let Awaited { operation, payload_len, .. } = awaited;
                 let result = match reply.into_answer(&operation) {
                     Ok(answer) => Ok(answer),
                     Err(ReplyError::Refused(refusal)) => Err(refusal),
@@ -358,6 +389,32 @@ impl Channel {
 
     fn unreachable(&self, reason: &str) -> ClientError {
         ClientError::Unreachable { endpoint: self.endpoint.clone(), reason: reason.to_owned() }
+    }
+}
+
+impl Awaited {
+    /// How many bytes of content it brings to either side.
+    fn bytes(&self) -> u64 {
+        match self.operation {
+            Operation::Read { len, .. } => len,
+            _ => self.payload_len as u64,
+        }
+    }
+
+    fn note_sent(&mut self, flow: &mut Flow, now: Duration) {
+        self.sent = match self.sent {
+            Sendings::None if self.bytes() == 0 => Sendings::None,
+            Sendings::None => Sendings::One(flow.sent(now)),
+            Sendings::One(mark) | Sendings::Several(mark) => Sendings::Several(mark),
+        };
+    }
+
+    fn note_answered(&self, flow: &mut Flow, now: Duration) {
+        match self.sent {
+            Sendings::None => {}
+            Sendings::One(mark) => flow.answered(now, self.bytes(), mark, true),
+            Sendings::Several(mark) => flow.answered(now, self.bytes(), mark, false),
+        }
     }
 }
 

@@ -5,7 +5,9 @@ mod channel;
 mod connect;
 mod download;
 mod error;
+mod flow;
 mod io_error;
+mod leftovers;
 mod listing;
 mod operations;
 mod options;
@@ -21,15 +23,15 @@ mod upload;
 
 pub use cancel::Cancel;
 pub use error::ClientError;
+pub use leftovers::{LocalPart, local_parts};
 pub use listing::RemoteListing;
 pub use options::ClientOptions;
 pub use progress::{Phase, Progress, TreeProgress};
 pub use remote_file::RemoteFile;
-pub use tree::TreeTransferred;
+pub use tree::{TreeRemoved, TreeTransferred};
 
 use crate::transport::Endpoint;
 use channel::{Channel, Completion};
-use listing::Pages;
 use payload::{Content, Payload};
 use remofile_proto::{
     Answer, Code, Entry, Etag, HashResult, Kind, Operation, Path, Precondition, Refusal, Token, UploadId, Welcome,
@@ -175,40 +177,6 @@ impl FileClient {
         self.empty(Operation::Remove { path: path.clone(), etag })
     }
 
-    /// Removes a directory with all it holds, or anything else.
-    ///
-    /// # Errors
-    /// The first that is refused; what comes before it has been removed.
-    pub fn remove_tree(&mut self, path: &Path) -> Result<(), ClientError> {
-        if self.stat(path)?.kind == Kind::Dir {
-            // The directories that the listing is in: each goes when it has left it [LIST-2].
-            let mut open: Vec<Path> = Vec::new();
-            let mut pages = Pages::new(path.clone(), true);
-            while let Some(page) = pages.next(self)? {
-                for listed in page {
-                    let child =
-                        path.join(&listed.name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
-                    while let Some(left) = open.pop_if(|directory| !child.is_at_or_below(directory)) {
-                        self.remove_if_there(&left)?;
-                    }
-                    match listed.entry.kind {
-                        Kind::Dir => open.push(child),
-                        _ => self.remove_if_there(&child)?,
-                    }
-                }
-            }
-            open.iter().rev().try_for_each(|directory| self.remove_if_there(directory))?;
-        }
-        self.remove(path, None)
-    }
-
-    fn remove_if_there(&mut self, path: &Path) -> Result<(), ClientError> {
-        match self.remove(path, None) {
-            Err(error) if error.is_not_found() => Ok(()),
-            result => result,
-        }
-    }
-
     /// Discards a staged upload, of whatever session.
     ///
     /// # Errors
@@ -259,6 +227,10 @@ impl FileClient {
 
     fn has_room(&self) -> bool {
         self.channel.has_room()
+    }
+
+    fn in_flight_limit(&self) -> u64 {
+        self.channel.in_flight_limit()
     }
 
     fn can_submit(&self) -> bool {

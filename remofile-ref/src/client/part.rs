@@ -19,6 +19,9 @@ use std::{
 /// No record of a part is longer: a path and a few numbers.
 const RECORD_MAX: u64 = 8_192;
 
+/// How many hexadecimal digits are in the name of a part.
+const DIGITS: usize = 32;
+
 /// A name in an open directory: where a download goes, wherever symbolic links point meanwhile.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -47,8 +50,8 @@ pub(super) struct Part {
 
 /// Under which names the part and its record lie.
 #[derive(Debug)]
-struct Names {
-    part: String,
+pub(super) struct Names {
+    pub(super) part: String,
     record: String,
     new_record: String,
 }
@@ -164,7 +167,7 @@ impl Part {
         let len = u64::try_from(ours.st_size).unwrap_or_default();
         let mut part = Self { target: target.clone(), names, file, len };
         let record = record_of(version);
-        if len > version.size || part.read_record().is_none_or(|found| found != record) {
+        if len > version.size || part.names.read_record(&target.directory).is_none_or(|found| found != record) {
             part.restart()?;
             part.write_record(&record).map_err(|error| part.target.failed(error))?;
         }
@@ -209,14 +212,6 @@ impl Part {
         done().map_err(|error: io::Error| target.failed(error))
     }
 
-    fn read_record(&self) -> Option<String> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.target.directory, &self.names.record, flags, Mode::empty()).ok()?;
-        let mut text = String::new();
-        File::from(fd).take(RECORD_MAX).read_to_string(&mut text).ok()?;
-        Some(text)
-    }
-
     /// Old or new, never half of one.
     fn write_record(&self, record: &str) -> io::Result<()> {
         let directory = &self.target.directory;
@@ -238,11 +233,31 @@ impl Names {
         hasher.update(version.path.as_str().as_bytes());
         hasher.update(&[0]);
         hasher.update(local.as_encoded_bytes());
-        let base = format!(".remofile-{}", &hasher.finalize().to_hex()[..32]);
+        Self::with_base(&format!(".remofile-{}", &hasher.finalize().to_hex()[..DIGITS]))
+    }
+
+    /// Those of a part that is called `name`, if a part is called so.
+    pub(super) fn of_part(name: &str) -> Option<Self> {
+        let base = name.strip_suffix(".part")?;
+        let digits = base.strip_prefix(".remofile-")?;
+        let is_hex = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        (digits.len() == DIGITS && is_hex).then(|| Self::with_base(base))
+    }
+
+    fn with_base(base: &str) -> Self {
         Self { part: format!("{base}.part"), record: format!("{base}.record"), new_record: format!("{base}.new") }
     }
 
-    fn remove(&self, directory: &OwnedFd) -> rustix::io::Result<()> {
+    /// What is recorded of the part, if that can be read.
+    pub(super) fn read_record(&self, directory: &OwnedFd) -> Option<String> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(directory, &self.record, flags, Mode::empty()).ok()?;
+        let mut text = String::new();
+        File::from(fd).take(RECORD_MAX).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    pub(super) fn remove(&self, directory: &OwnedFd) -> rustix::io::Result<()> {
         [&self.part, &self.new_record, &self.record].into_iter().try_for_each(|name| remove(directory, name))
     }
 }

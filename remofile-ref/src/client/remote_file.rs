@@ -10,9 +10,6 @@ use super::{
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Path, Precondition, Refusal};
 use std::collections::VecDeque;
 
-/// How much is read ahead at most, in bytes.
-const AHEAD: usize = 4 << 20;
-
 /// How much the first read at a new place asks for at least, in bytes.
 const FIRST_READ: usize = 64 << 10;
 
@@ -78,6 +75,10 @@ pub struct RemoteFile<'a> {
     failed: Option<ClientError>,
     /// Bytes of content that were received and sent.
     transferred: u64,
+    /// Bytes that were written and answered, from the first on; it stays once a write failed.
+    confirmed: u64,
+    /// A write failed or is in doubt: nothing behind it is confirmed.
+    has_gap: bool,
 }
 
 #[derive(Debug)]
@@ -144,6 +145,8 @@ impl<'a> RemoteFile<'a> {
             unanswered: 0,
             failed: None,
             transferred: 0,
+            confirmed: 0,
+            has_gap: false,
         };
         file.note(entry);
         file
@@ -159,6 +162,27 @@ impl<'a> RemoteFile<'a> {
     #[must_use]
     pub fn transferred(&self) -> u64 {
         self.transferred
+    }
+
+    /// How many bytes of those that were written are certain to be in the file, counted in the order of writing up to the
+    /// first that failed or is not answered yet.
+    #[must_use]
+    pub fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// Does what is due while its caller has nothing to read or write: sends what was written, and renews the lease
+    /// when that is needed. To be called several times in a third of the lease.
+    ///
+    /// # Errors
+    /// Of writes before it; [`ClientError::Cancelled`].
+    pub fn idle(&mut self) -> Result<(), ClientError> {
+        self.settle_writes()?;
+        match self.client.keep_session() {
+            // The next read or write opens another one.
+            Err(ClientError::SessionLost { .. } | ClientError::TimedOut { .. }) => Ok(()),
+            result => result,
+        }
     }
 
     /// Reads from `off` in bytes without moving the position; 0 bytes at the end of the version that is read, or
@@ -268,7 +292,7 @@ impl<'a> RemoteFile<'a> {
     fn request_ahead(&mut self, off: u64, wanted: usize) -> Result<(), ClientError> {
         let chunk = self.client.chunk();
         let sequential = off == self.read_end;
-        let most = (AHEAD / chunk).max(2);
+        let most = usize::try_from(self.client.in_flight_limit()).map_or(2, |limit| limit / chunk).max(2);
         if self.ahead.is_empty() && !sequential {
             self.depth = 1;
         }
@@ -374,7 +398,11 @@ impl<'a> RemoteFile<'a> {
 
     fn retire_answered(&mut self) {
         while let Some(answer) = self.behind.front().and_then(|write| write.answer.clone()) {
-            self.behind.pop_front();
+            let len = self.behind.pop_front().map_or(0, |write| write.payload.len());
+            self.has_gap |= answer.is_none();
+            if !self.has_gap {
+                self.confirmed += len as u64;
+            }
             match answer {
                 Some(entry) if self.behind.is_empty() => self.note(entry),
                 Some(_) => {}
@@ -427,6 +455,7 @@ impl<'a> RemoteFile<'a> {
     /// Gives up the writes without an answer [LOST-1].
     fn doubt(&mut self) -> ClientError {
         self.etag = None;
+        self.has_gap = true;
         match self.behind.drain(..).next() {
             Some(write) => doubt(&write.operation),
             None => ClientError::SessionLost { reason: "it was lost again and again".to_owned() },

@@ -1,19 +1,23 @@
-//! Directories with all they hold: what both directions share.
+//! Directories with all they hold: what transfers, copies and removals of them share.
 
+mod copy;
 mod download;
 mod flight;
+mod remove;
 mod upload;
+
+pub use remove::TreeRemoved;
 
 use super::{ClientError, TransferStatus, Transferred};
 
 /// How many failures are named; all are counted.
 const NAMED_FAILURES: usize = 100;
 
-/// How a directory was transferred with all it holds.
+/// How a directory was transferred or copied with all it holds.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct TreeTransferred {
-    /// Files that were transferred, whole or what was missing of them.
+    /// Files that were transferred, whole or what was missing of them, or copied.
     pub files: u64,
     /// Files that were there already with the same content.
     pub unchanged: u64,
@@ -23,7 +27,7 @@ pub struct TreeTransferred {
     pub skipped: u64,
     /// The size of all files in bytes, of unchanged ones too.
     pub bytes: u64,
-    /// How many bytes of content were sent or received.
+    /// How many bytes of content were sent or received; none for a copy, which the server makes.
     pub transferred: u64,
     /// How many items failed.
     pub failed: u64,

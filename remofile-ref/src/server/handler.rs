@@ -95,6 +95,11 @@ impl Handler {
         self.handle_now(frames)
     }
 
+    /// Tells where the next message comes from, such as an IP address, for the log.
+    pub fn comes_from(&mut self, address: Option<String>) {
+        self.service.comes_from(address);
+    }
+
     /// Takes a received message and works until there is a reply: at once, or within about half a second, which is when
     /// a long operation is answered PENDING. It goes on while the next message is answered; clients ask every 100 ms.
     /// `None` for what is not answered: see [`Reaction::NotOurs`] and [`Reaction::Silent`].
@@ -160,12 +165,8 @@ impl Handler {
     }
 
     fn handle_now<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
-        let holder = self.service.holder();
         let reaction = self.service.handle(self.started.elapsed(), frames);
         self.service.work_ended(self.started.elapsed());
-        if self.service.holder() != holder {
-            tracing::info!(session = ?self.service.holder(), "the session has a new holder");
-        }
         reaction
     }
 

@@ -5,13 +5,19 @@ use crate::{
     service::{Frames, Reaction},
     transport::{Endpoint, MAX_FRAMES, Message, ServerSocket, Socket, TransportError},
 };
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 /// How long the loop waits for a message where nothing else is to be done; a stop ends the wait.
 const IDLE: Duration = Duration::from_secs(3_600);
 
 /// A long operation gets a slice at least after so many messages, and a signal handler's stop is looked for.
 const MESSAGES_PER_SLICE: u32 = 32;
+
+/// Where the number stands in a header: behind `85 64`, the magic, `50` and the session.
+const SEQ_AT: usize = 2 + 4 + 1 + 16;
 
 /// A server that listens on a socket of its own.
 #[derive(Debug)]
@@ -99,6 +105,15 @@ impl BoundServer {
         self.server.stop_handle()
     }
 
+    /// Serves as [`BoundServer::run`] does, and calls `beat` again and again, `every` so often and now and then more often:
+    /// for a watchdog, which is to notice that the loop stands still.
+    ///
+    /// # Errors
+    /// Those of [`BoundServer::run`].
+    pub fn run_with_beat(&mut self, every: Duration, beat: impl FnMut()) -> Result<(), ServeError> {
+        self.server.run_with_beat(every, beat)
+    }
+
     /// Serves until it is stopped, which takes the rest of a slice of work at most, about 10 ms, unless the disk itself
     /// stands still. Everything staged is kept. The socket is closed and the directory free when this is dropped.
     ///
@@ -129,6 +144,20 @@ impl SocketServer {
     pub fn run(&mut self) -> Result<(), ServeError> {
         while !self.is_stopped() {
             self.turn_in(IDLE, Foreign::Dropped)?;
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn run_with_beat(&mut self, every: Duration, mut beat: impl FnMut()) -> Result<(), ServeError> {
+        let mut next = Instant::now();
+        while !self.is_stopped() {
+            let now = Instant::now();
+            if now >= next {
+                beat();
+                next = now + every;
+            }
+            self.turn_in(IDLE.min(next.saturating_duration_since(now)), Foreign::Dropped)?;
         }
         tracing::info!("stopped");
         Ok(())
@@ -223,6 +252,10 @@ impl SocketServer {
         let reaction = if message.len() > MAX_FRAMES {
             Reaction::NotOurs
         } else {
+            if is_unnumbered(&message) {
+                // Who opens a session is told in the log.
+                self.handler.comes_from(peer_address(&mut message));
+            }
             let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
             self.handler.handle(&frames)
         };
@@ -259,4 +292,15 @@ impl fmt::Debug for SocketServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocketServer").field("handler", &self.handler).finish_non_exhaustive()
     }
+}
+
+/// Whether a message looks like hello, ping or bye: the number 0 stands behind magic and session [ENV-13].
+fn is_unnumbered(message: &[Message]) -> bool {
+    let header = message.iter().position(|frame| frame.is_empty()).and_then(|delimiter| message.get(delimiter + 1));
+    header.and_then(|header| header.get(SEQ_AT)) == Some(&0)
+}
+
+/// The IP address that a message came from, where libzmq knows one.
+fn peer_address(message: &mut [Message]) -> Option<String> {
+    message.last_mut()?.gets("Peer-Address").map(ToOwned::to_owned)
 }

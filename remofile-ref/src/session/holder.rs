@@ -19,6 +19,23 @@ pub(super) struct Holder {
     pub(super) running: Option<Running>,
 }
 
+/// Who holds the session, or held it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The id.
+    pub session: SessionId,
+    /// The name for people that hello gave: any text of at most 128 bytes.
+    pub client: String,
+    /// The lease that was granted.
+    pub lease: Duration,
+    /// How long nothing was heard of it.
+    pub idle: Duration,
+    /// Whether it said bye.
+    pub released: bool,
+    /// Whether something is being executed for it.
+    pub works: bool,
+}
+
 /// The request that is being executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Running {
@@ -43,6 +60,17 @@ impl Holder {
             lease_ms: milliseconds(self.lease),
             client: self.client.clone(),
             session: self.id,
+        }
+    }
+
+    pub(super) fn holding(&self, now: Duration) -> Holding {
+        Holding {
+            session: self.id,
+            client: self.client.clone(),
+            lease: self.lease,
+            idle: self.idle(now),
+            released: self.released,
+            works: self.running.is_some(),
         }
     }
 

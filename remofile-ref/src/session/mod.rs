@@ -17,6 +17,7 @@ mod replies;
 mod tests;
 
 pub use answer::Reply;
+pub use holder::Holding;
 
 use crate::{Outcome, Success};
 use answer::{answer, refuse};
@@ -185,6 +186,12 @@ impl Session {
     #[must_use]
     pub fn holder(&self) -> Option<SessionId> {
         self.holder.as_ref().filter(|holder| !holder.released).map(|holder| holder.id)
+    }
+
+    /// Who holds the session at a time, or held it last; for logs.
+    #[must_use]
+    pub fn holding(&self, now: Duration) -> Option<Holding> {
+        self.holder.as_ref().map(|holder| holder.holding(now))
     }
 
     /// How many bytes of replies are remembered: below 600 times the window.

@@ -2,6 +2,20 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod completion;
+mod connection;
+mod entries;
+mod failure;
+mod globs;
+mod help;
+mod inplace;
+mod list;
+mod output;
+mod partials;
+mod table;
+
+#[path = "../common/fake.rs"]
+mod fake;
 #[path = "../common/place.rs"]
 mod place;
 #[path = "../common/process.rs"]

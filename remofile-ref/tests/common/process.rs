@@ -2,10 +2,10 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs, reason = "each test binary uses a part of it")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -131,7 +131,24 @@ impl Drop for Server {
 
 impl Running {
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_with(command, Stdio::null())
+    }
+
+    /// With a standard input that [`Running::stdin`] gives.
+    pub fn start_fed(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::piped())
+    }
+
+    pub fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        self::signal(&self.child, signal);
+    }
+
+    fn start_with(command: &mut Command, stdin: Stdio) -> Self {
+        let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (drain(child.stdout.take().unwrap()), drain(child.stderr.take().unwrap()));
         Self { child, started: Instant::now(), stdout, stderr, ended: None }
     }
@@ -201,11 +218,24 @@ pub fn remofile() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REMOFILE_")) {
         command.env_remove(name);
     }
+    // No configuration file of whoever runs the tests.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command
 }
 
 pub fn run(command: &mut Command) -> Done {
     Running::start(command).finish()
+}
+
+/// Runs a command with this on its standard input.
+pub fn run_with_input(command: &mut Command, input: &[u8]) -> Done {
+    let mut running = Running::start_fed(command);
+    let (mut stdin, input) = (running.stdin(), input.to_vec());
+    // A command that does not want all of it closes its end.
+    let feeding = thread::spawn(move || drop(stdin.write_all(&input)));
+    let done = running.finish();
+    feeding.join().unwrap();
+    done
 }
 
 /// VmHWM of a living process in bytes.

@@ -68,7 +68,7 @@ impl Store {
         progress: &Progress,
         mut take: impl FnMut(&[u8]) -> Result<(), Refusal>,
     ) -> Result<u64, Refusal> {
-        let mut slice = vec![0; self.limits.slice];
+        let mut slice = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(self.limits.slice)];
         let mut done = 0;
         while done < len {
             progress.step(done, len)?;

@@ -79,7 +79,7 @@ impl Channel {
             Wait::Lease => Duration::from_millis(busy.lease_ms) + LEASE_GRACE,
         };
         if !wait.is_zero() {
-            tracing::warn!(holder = %busy.client.escape_debug(), idle_ms = busy.idle_ms, "in use; waiting up to {wait:?}");
+            tracing::info!(holder = %busy.client.escape_debug(), idle_ms = busy.idle_ms, "in use; waiting up to {wait:?}");
         }
         wait
     }

@@ -48,7 +48,7 @@ impl Channel {
             return Ok(());
         }
         // What the server executes for long would keep the next call waiting; bye ends it [SES-17].
-        if self.pending.take().is_some() || self.operations.values().any(|(operation, _)| may_take_long(operation)) {
+        if self.pending.take().is_some() || self.awaited.values().any(|awaited| may_take_long(&awaited.operation)) {
             self.send_bye();
         }
         Err(ClientError::Cancelled)

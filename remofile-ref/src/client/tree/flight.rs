@@ -7,9 +7,6 @@ use std::collections::HashMap;
 /// How often a lost session is opened again without a single answer in between.
 const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
 
-/// How much content of small files may be under way at once, in bytes.
-const IN_FLIGHT: u64 = 4 << 20;
-
 /// Jobs whose requests are unanswered.
 #[derive(Debug)]
 pub(super) struct Flight<J> {
@@ -46,7 +43,7 @@ impl<J> Flight<J> {
 
     /// Whether a file of this size may be under way as well.
     pub(super) fn has_room(&self, client: &FileClient, size: u64) -> bool {
-        self.is_empty() || (self.in_flight.saturating_add(size) <= IN_FLIGHT && client.can_submit())
+        self.is_empty() || (self.in_flight.saturating_add(size) <= client.in_flight_limit() && client.can_submit())
     }
 
     /// Sends the request of a job, for a file of `size` bytes.

@@ -1,0 +1,111 @@
+//! What unfinished downloads have left in local directories.
+
+use super::{ClientError, part};
+use remofile_proto::Path;
+use rustix::{
+    fs::{AtFlags, FileType, FlockOperation, Mode, OFlags},
+    io::Errno,
+};
+use std::{
+    fs, io,
+    os::fd::OwnedFd,
+    path::{Path as LocalPath, PathBuf},
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
+
+/// An unfinished download, as [`FileClient::download_file`](super::FileClient::download_file) left it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LocalPart {
+    /// The hidden file that it is in.
+    pub file: PathBuf,
+    /// The file on the server that it is the beginning of; none where its record is missing or not readable.
+    pub remote: Option<Path>,
+    /// How many bytes are there.
+    pub bytes: u64,
+    /// Of how many bytes, where its record tells.
+    pub size: Option<u64>,
+    /// How long ago it grew last, as far as the clock tells.
+    pub age: Duration,
+    directory: Rc<OwnedFd>,
+    names: part::Names,
+}
+
+/// All unfinished downloads in the directory `top` and below it; symbolic links are not followed. A directory below
+/// that cannot be read is passed over, and told to `unreadable`.
+///
+/// # Errors
+/// [`ClientError::Local`] where `top` cannot be read.
+pub fn local_parts(top: &LocalPath, mut unreadable: impl FnMut(ClientError)) -> Result<Vec<LocalPart>, ClientError> {
+    let mut found = Vec::new();
+    let mut open = Vec::new();
+    look_into(top, &mut found, &mut open)?;
+    while let Some(directory) = open.pop() {
+        look_into(&directory, &mut found, &mut open).unwrap_or_else(&mut unreadable);
+    }
+    found.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok(found)
+}
+
+impl LocalPart {
+    /// Removes it, and what is recorded of it.
+    ///
+    /// # Errors
+    /// [`ClientError::Local`], of kind `WouldBlock` while a download is at work on it.
+    pub fn remove(&self) -> Result<(), ClientError> {
+        let failed = |error: io::Error| ClientError::local(&self.file, error);
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.directory, &self.names.part, flags, Mode::empty()) {
+            Ok(part) => match rustix::fs::flock(&part, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(failed(io::Error::new(io::ErrorKind::WouldBlock, "is being downloaded")));
+                }
+                // The lock is held until both are gone; a file system without locks has none to hold.
+                _ => self.names.remove(&self.directory).map_err(|errno| failed(errno.into())),
+            },
+            Err(Errno::NOENT) => self.names.remove(&self.directory).map_err(|errno| failed(errno.into())),
+            Err(errno) => Err(failed(errno.into())),
+        }
+    }
+}
+
+fn look_into(directory: &LocalPath, found: &mut Vec<LocalPart>, open: &mut Vec<PathBuf>) -> Result<(), ClientError> {
+    let failed = |error: io::Error| ClientError::local(directory, error);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let descriptor = Rc::new(rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() {
+            open.push(entry.path());
+        } else if kind.is_file()
+            && let Some(names) = entry.file_name().to_str().and_then(part::Names::of_part)
+            && let Some(part) = look_at(entry.path(), &descriptor, names).map_err(failed)?
+        {
+            found.push(part);
+        }
+    }
+    Ok(())
+}
+
+fn look_at(file: PathBuf, directory: &Rc<OwnedFd>, names: part::Names) -> io::Result<Option<LocalPart>> {
+    let status = match rustix::fs::statat(directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::RegularFile => status,
+        // It was finished meanwhile.
+        Ok(_) | Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    let record = names.read_record(directory).unwrap_or_default();
+    let field = |name: &str| record.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(status.st_mtime).unwrap_or_default());
+    Ok(Some(LocalPart {
+        file,
+        remote: field("path").and_then(|path| Path::parse(path).ok()),
+        bytes: u64::try_from(status.st_size).unwrap_or_default(),
+        size: field("size").and_then(|size| size.parse().ok()),
+        age: SystemTime::now().duration_since(modified).unwrap_or_default(),
+        directory: Rc::clone(directory),
+        names,
+    }))
+}

@@ -1,0 +1,195 @@
+//! Copying directories on the server: nothing of their content over the wire, requests in flight.
+
+use super::{
+    TreeTransferred,
+    flight::{Flight, Landed, Sending},
+};
+use crate::client::{
+    Answer, ClientError, Code, FileClient, Kind, Operation, Path, Precondition, Refusal, TransferStatus, Transferred,
+    listing::Pages,
+    payload::{Content, Payload},
+};
+use remofile_proto::Digest;
+
+impl FileClient {
+    /// Copies the directory `from` with all it holds as `to`, on the server; `to` is made where it is not there, its
+    /// parent has to be. A file that is there already with the same content is unchanged, so that a copy that broke
+    /// off is continued by the same call. Links, special files and names that the server leaves out are skipped and
+    /// counted. A file that fails does not stop the others.
+    ///
+    /// # Errors
+    /// LOOP where `to` is `from` or below it; NOT_DIR where `from` is no directory; what concerns more than one item.
+    /// All else is in [`TreeTransferred::failures`].
+    pub fn copy_tree(&mut self, from: &Path, to: &Path, overwrite: bool) -> Result<TreeTransferred, ClientError> {
+        if to.is_at_or_below(from) {
+            return Err(super::super::refused("copy", from, Code::Loop));
+        }
+        if self.stat(from)?.kind != Kind::Dir {
+            return Err(super::super::refused("copy", from, Code::NotDir));
+        }
+        self.directory_at(to)?;
+        let mut pages = Pages::new(from.clone(), true);
+        let mut copy = Copy {
+            client: self,
+            pre: if overwrite { Precondition::Any } else { Precondition::Absent },
+            flight: Flight::new(),
+            done: TreeTransferred { directories: 1, ..TreeTransferred::default() },
+        };
+        while let Some(page) = pages.next(copy.client)? {
+            for listed in page {
+                let from =
+                    from.join(&listed.name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
+                let to = match to.join(&listed.name) {
+                    Ok(to) => to,
+                    // The path of a copy may be longer than that of its source.
+                    Err(error) => {
+                        copy.done.fail(listed.name, refused(&from, Refusal::from(error)))?;
+                        continue;
+                    }
+                };
+                let step = match listed.entry.kind {
+                    Kind::Dir => Step::Make,
+                    Kind::File => Step::Copy,
+                    Kind::Link | Kind::Other => {
+                        copy.done.skipped += 1;
+                        continue;
+                    }
+                };
+                let size = listed.entry.size.unwrap_or(0);
+                copy.send(Job { from, to, size, step, is_repeated: false })?;
+            }
+            // [SEQ-24] The next page is asked for with nothing else under way.
+            copy.drain()?;
+        }
+        copy.done.skipped += pages.skipped();
+        Ok(copy.done)
+    }
+
+    /// Makes a directory, or finds the one that is there.
+    fn directory_at(&mut self, path: &Path) -> Result<(), ClientError> {
+        match self.mkdir(path) {
+            Err(error) if error.is_exists() && self.stat(path)?.kind == Kind::Dir => Ok(()),
+            result => result.map(drop),
+        }
+    }
+}
+
+struct Copy<'a> {
+    client: &'a mut FileClient,
+    pre: Precondition,
+    flight: Flight<Job>,
+    done: TreeTransferred,
+}
+
+/// An item on its way.
+#[derive(Debug)]
+struct Job {
+    from: Path,
+    to: Path,
+    size: u64,
+    step: Step,
+    /// It was sent before in a session that was lost, and may have been executed.
+    is_repeated: bool,
+}
+
+#[derive(Debug)]
+enum Step {
+    Make,
+    /// Something is there where a directory is wanted.
+    Look,
+    Copy,
+    /// Something is there where a file is wanted: its content is compared.
+    HashSource,
+    HashTarget(Digest),
+}
+
+impl Copy<'_> {
+    fn send(&mut self, job: Job) -> Result<(), ClientError> {
+        // One that is large is alone [SEQ-28].
+        while !self.flight.has_room(self.client, job.size) {
+            self.advance()?;
+        }
+        let operation = match &job.step {
+            Step::Make => Operation::Mkdir { path: job.to.clone() },
+            Step::Look => Operation::Stat { path: job.to.clone() },
+            Step::Copy => {
+                Operation::Copy { from: job.from.clone(), to: job.to.clone(), pre: self.pre.clone(), etag: None }
+            }
+            Step::HashSource => Operation::Hash { path: job.from.clone(), off: 0, len: None },
+            Step::HashTarget(_) => Operation::Hash { path: job.to.clone(), off: 0, len: None },
+        };
+        match self.flight.send(self.client, operation, Payload::None, job.size, job)? {
+            Sending::Sent => Ok(()),
+            Sending::Lost(job, others) => {
+                self.repeat(others)?;
+                self.send(job)
+            }
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), ClientError> {
+        while !self.flight.is_empty() {
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<(), ClientError> {
+        match self.flight.next(self.client)? {
+            Landed::Answered(Some(job), result) => self.on_answer(job, result),
+            Landed::Answered(None, _) => Ok(()),
+            Landed::Lost(jobs) => self.repeat(jobs),
+        }
+    }
+
+    /// [LOST-2] To be repeated: what is there by then is compared. Directories before what they hold.
+    fn repeat(&mut self, mut jobs: Vec<Job>) -> Result<(), ClientError> {
+        jobs.sort_by_key(|job| job.to.names().count());
+        jobs.into_iter().try_for_each(|job| self.send(Job { is_repeated: true, ..job }))
+    }
+
+    fn on_answer(
+        &mut self,
+        mut job: Job,
+        result: Result<(Answer, Option<Content>), Refusal>,
+    ) -> Result<(), ClientError> {
+        match (&job.step, result) {
+            (Step::Make, Ok((Answer::Entry(_), _))) => self.done.directories += 1,
+            (Step::Make, Err(refusal)) if refusal.code == Code::Exists => {
+                job.step = Step::Look;
+                return self.send(job);
+            }
+            (Step::Look, Ok((Answer::Entry(entry), _))) if entry.kind == Kind::Dir => self.done.directories += 1,
+            (Step::Look, Ok((Answer::Entry(_), _))) => return self.exists(job),
+            (Step::Copy, Ok((Answer::Entry(_), _))) => self.count(&job, TransferStatus::New),
+            (Step::Copy, Err(refusal)) if refusal.code == Code::Exists => {
+                job.step = Step::HashSource;
+                return self.send(job);
+            }
+            (Step::HashSource, Ok((Answer::Hash(hashed), _))) => {
+                job.step = Step::HashTarget(hashed.hash);
+                return self.send(job);
+            }
+            (Step::HashTarget(ours), Ok((Answer::Hash(theirs), _))) if theirs.hash == *ours => {
+                self.count(&job, if job.is_repeated { TransferStatus::New } else { TransferStatus::Unchanged });
+            }
+            // Another content, or no file at all.
+            (Step::HashTarget(_), Ok((Answer::Hash(_), _)) | Err(_)) => return self.exists(job),
+            (_, Err(refusal)) => return self.done.fail(job.to.to_string(), refused(&job.from, refusal)),
+            (_, Ok((other, _))) => return Err(super::super::unexpected("copy", &other)),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, job: &Job, status: TransferStatus) {
+        self.done.count(&Transferred { status, bytes: job.size, transferred: 0 });
+    }
+
+    fn exists(&mut self, job: Job) -> Result<(), ClientError> {
+        self.done.fail(job.to.to_string(), super::super::refused("copy", &job.to, Code::Exists))
+    }
+}
+
+fn refused(path: &Path, refusal: Refusal) -> ClientError {
+    ClientError::Refused { operation: "copy", path: path.to_string(), refusal }
+}
