@@ -1,7 +1,7 @@
 //! The command line.
 
-use crate::{case::Level, exit};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::{case::Level, exit, sabotage::Sabotage};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser as _};
 use std::path::PathBuf;
 
 /// Checks servers of the Remofile protocol, and explains what it checks.
@@ -11,6 +11,9 @@ pub(crate) struct Cli {
     /// No colours, on a terminal either; so does NO_COLOR
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) no_color: bool,
+    /// For `selftest` alone, which has to notice
+    #[arg(long, global = true, hide = true)]
+    pub(crate) sabotage: Option<Sabotage>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -48,7 +51,31 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Find out how good the suite is: on servers with faults, on sound ones, and on itself
+    #[command(name = "selftest", after_help = SELFTEST_EXAMPLES)]
+    SelfTest(SelfTest),
+    /// Serve as the servers of `selftest` do: [OPTIONS] DIR PORT TOKEN
+    #[command(disable_help_flag = true)]
+    Zoo {
+        /// --fault NAME, --odd NAME, --list-faults, --list-oddities and others, then DIR PORT TOKEN
+        #[arg(value_name = "WORDS", trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
 }
+
+const SELFTEST_EXAMPLES: &str = "\
+Examples:
+  conformance selftest
+  conformance selftest --fault 'append-*'
+  conformance selftest --full --tables conformance --write
+  conformance selftest --output kills.html --output kills.json
+
+Exit codes:
+  0  the suite is as good as it says
+  1  it is not: a figure fell, a fault lives, a sound server fails, a table is stale
+  2  usage
+  4  interrupted, or nothing fits a pattern
+  5  the suite failed, or the run is void";
 
 const RUN_EXAMPLES: &str = "\
 A PATTERN is the id of a case or of a requirement, with * and ? (append-*, SEQ-3, SEQ-*), a
@@ -142,6 +169,9 @@ pub(crate) struct Choice {
     /// Run everything so many times; a case that does not come to the same verdict each time fails the run
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeat: u32,
+    /// End the run at the first failure; what was not run by then is missed
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
     /// Show what would be run
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -241,6 +271,47 @@ pub(crate) struct Replay {
     pub(crate) hooks: Hooks,
     #[command(flatten)]
     pub(crate) outputs: Outputs,
+}
+
+/// `conformance selftest`
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SelfTest {
+    /// Try every fault with every case, not only with those that cite what it breaks
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Only faults that fit this pattern, and sound servers only with --odd
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) fault: Vec<String>,
+    /// Only sound servers that fit this pattern (plain, rep, oddities), and faults only with --fault
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) odd: Vec<String>,
+    /// Only spoil the suite itself, and see whether that is noticed
+    #[arg(long, conflicts_with_all = ["full", "fault", "odd"])]
+    pub(crate) harness: bool,
+    /// With --full, only cases that fit this pattern
+    #[arg(long, value_name = "PATTERN", requires = "full")]
+    pub(crate) case: Vec<String>,
+    /// With --full, only cases of which the table says nothing
+    #[arg(long, requires = "full")]
+    pub(crate) unwitnessed: bool,
+    /// How many runs go on at once; by default three a core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256).map(usize::from))]
+    pub(crate) jobs: Option<usize>,
+    /// What random choices come from
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+    /// Seconds that one run may take
+    #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub(crate) limit: u64,
+    /// The directory of witnesses.txt and headline.json, in place of those that were built in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tables: Option<PathBuf>,
+    /// Write down the witnesses and figures that were found
+    #[arg(long, requires = "tables")]
+    pub(crate) write: bool,
+    /// Write the kill table there: .json by selftest.schema.json, or .html
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
 }
 
 impl Cli {

@@ -7,14 +7,17 @@ mod list;
 mod outputs;
 mod replay;
 mod run;
+mod selftest;
 mod setup;
 mod vectors;
+mod zoo;
 
 use crate::{
     args::{Cli, Command},
     curve,
     exit::{Exit, Failure},
     report::visible,
+    sabotage,
 };
 use std::{
     env,
@@ -35,6 +38,11 @@ pub(crate) fn perform(cli: Cli) -> Exit {
 fn attempt(cli: Cli) -> Result<Exit, Failure> {
     curve::require().map_err(|error| Failure::new(Exit::OwnFault, error))?;
     let colours = Colours { wanted: !cli.no_color };
+    if let Some(way) = cli.sabotage {
+        // Nobody but a self-test believes what follows.
+        tell(&Failure::new(Exit::OwnFault, format!("spoilt by {way:?}: what this run says means nothing")));
+        sabotage::commit(way);
+    }
     match cli.command {
         Command::Run(arguments) => run::run(&arguments, colours),
         Command::List(arguments) => list::list(&arguments),
@@ -43,6 +51,8 @@ fn attempt(cli: Cli) -> Result<Exit, Failure> {
         Command::Replay(arguments) => replay::replay(&arguments, colours),
         Command::Decode { frames } => decode::decode(&frames),
         Command::Vectors { directory } => vectors::vectors(&directory),
+        Command::SelfTest(arguments) => selftest::selftest(&arguments, colours),
+        Command::Zoo { words } => Ok(zoo::zoo(&words)),
     }
 }
 

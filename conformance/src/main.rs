@@ -27,7 +27,9 @@ mod reply;
 mod report;
 mod request;
 mod runner;
+mod sabotage;
 mod select;
+mod selftest;
 mod server;
 #[cfg(test)]
 #[path = "../../remofile-ref/tests/common/skip.rs"]

@@ -9,6 +9,7 @@ mod terminal;
 mod xml;
 
 pub(crate) use progress::Progress;
+pub(crate) use xml::escape;
 
 use crate::{
     args::Format,

@@ -13,6 +13,7 @@ use crate::{
     peer::{Peer, Welcome},
     redact::Redactor,
     request::{mkdir, ping},
+    sabotage::{self, Sabotage},
     stop::{Checked, Stop},
     trial::Trial,
     verdict::{Outcome, Report, Verdict},
@@ -40,6 +41,7 @@ pub(crate) struct Runner<'a> {
     /// By requirement: the first finding, where it was seen, and how many there are.
     findings: BTreeMap<&'static str, Found>,
     replies: u64,
+    served: Option<bool>,
     suspect: Option<String>,
     cases_run: u64,
 }
@@ -93,6 +95,7 @@ impl<'a> Runner<'a> {
             ledger: Ledger::default(),
             findings: BTreeMap::new(),
             replies: 0,
+            served: None,
             suspect: None,
             cases_run: 0,
         }
@@ -101,14 +104,18 @@ impl<'a> Runner<'a> {
     /// Runs a plan, then judges every reply, and cleans up.
     pub(crate) fn run(mut self, plan: &Plan<'_>, stop: &dyn Fn() -> bool) -> Report {
         let (began, instant) = (SystemTime::now(), Instant::now());
+        let mut failed = false;
         for case in plan.order(self.environment.seed) {
-            let outcome = match self.obstacle(case, stop) {
+            let ended = (plan.fail_fast && failed).then(|| (Verdict::Missed, "a failure ended the run".to_owned()));
+            let outcome = match ended.or_else(|| self.obstacle(case, stop)) {
                 Some((verdict, reason)) => outcome(case, verdict, reason),
                 None => {
                     (self.progress)(Event::Begins(case));
                     self.run_case(case)
                 }
             };
+            failed |= outcome.verdict.is_failure();
+            self.served.get_or_insert(outcome.verdict == Verdict::Pass);
             self.tell(outcome);
         }
         let leftovers = self.clean_up();
@@ -125,6 +132,7 @@ impl<'a> Runner<'a> {
             outcomes: self.ledger.into_outcomes(),
             rounds: plan.rounds,
             replies: self.replies,
+            served: self.served == Some(true),
             suspect: self.suspect,
             leftovers: leftovers.iter().map(|left| self.redactor.text(left)).collect(),
             stale: Vec::new(),
@@ -138,7 +146,9 @@ impl<'a> Runner<'a> {
     fn tell(&mut self, outcome: Outcome) {
         let outcome = self.redactor.outcome(outcome);
         (self.progress)(Event::Ended(&outcome));
-        self.ledger.enter(outcome);
+        if !(outcome.verdict.is_failure() && sabotage::is(Sabotage::CaseDropped)) {
+            self.ledger.enter(outcome);
+        }
     }
 
     /// Why a case is not run.
@@ -271,9 +281,10 @@ impl<'a> Runner<'a> {
 }
 
 fn judge(level: Level, stop: Option<Stop>) -> (Verdict, String) {
-    let Some(stop) = stop else { return (Verdict::Pass, String::new()) };
+    let Some(stop) = stop.filter(|stop| !is_overlooked(stop)) else { return (Verdict::Pass, String::new()) };
     let reason = stop.text().to_owned();
     let verdict = match (stop, level) {
+        (Stop::Failed(_), _) if sabotage::is(Sabotage::FailureDoesNotApply) => Verdict::NotApplicable,
         (Stop::Failed(_) | Stop::Silent(_), Level::Must) => Verdict::Fail,
         (Stop::Failed(_) | Stop::Silent(_), Level::Should) => Verdict::Warn,
         (Stop::Failed(_) | Stop::Silent(_), Level::May) => Verdict::Info,
@@ -282,6 +293,12 @@ fn judge(level: Level, stop: Option<Stop>) -> (Verdict, String) {
         (Stop::Harness(_), _) => Verdict::HarnessError,
     };
     (verdict, reason)
+}
+
+fn is_overlooked(stop: &Stop) -> bool {
+    sabotage::is(Sabotage::EverythingPasses)
+        || matches!(stop, Stop::Silent(_)) && sabotage::is(Sabotage::SilencePasses)
+        || matches!(stop, Stop::Untestable(_)) && sabotage::is(Sabotage::UntestablePasses)
 }
 
 pub(crate) fn outcome(case: &Case, verdict: Verdict, reason: String) -> Outcome {

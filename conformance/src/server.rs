@@ -7,6 +7,7 @@ use crate::{
     environment::random_id,
     link::{Link, Pattern, Security, Target},
     request::ping,
+    sabotage::{self, Sabotage},
     stop::{Checked, Stop},
 };
 use process::Process;
@@ -129,6 +130,7 @@ impl Server {
     /// Ends it, by SIGKILL where the suite started it, and starts it again.
     pub(crate) fn kill_and_restart(&mut self) -> Checked {
         match self {
+            _ if sabotage::is(Sabotage::RestartSkipped) => Ok(()),
             Self::Spawned(_) => {
                 self.kill()?;
                 self.start()
@@ -140,6 +142,7 @@ impl Server {
     /// Ends it as its operator would, by SIGTERM where the suite started it, and starts it again.
     pub(crate) fn restart(&mut self) -> Checked {
         match self {
+            _ if sabotage::is(Sabotage::RestartSkipped) => Ok(()),
             Self::Foreign => Err(Stop::Harness("the server is somebody else's".into())),
             Self::Restartable(server) => server.restart(),
             Self::Spawned(server) => {
@@ -303,10 +306,20 @@ fn start(command: &str, token: &Token, directory: &Path, port: u16, log: &str) -
 }
 
 /// One word for `sh`, whatever is in it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// A port that nobody listens at, and below those that the system gives to clients: while the server is started again,
+/// no connection on its way out takes it.
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let mut refused = None;
+    for choice in random_id().chunks_exact(2) {
+        let port = 16_384 + u16::from_le_bytes([choice[0], choice[1]]) % 16_384;
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into()))
 }

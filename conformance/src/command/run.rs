@@ -66,7 +66,7 @@ pub(super) fn run_cases(
         setup::environment(established, choice.seed.unwrap_or_else(setup::random_seed), &arguments.access);
     let redactor = Redactor::new(&environment.target.borrow());
     let interrupted = interruption()?;
-    let plan = Plan::new(selected, choice.repeat, choice.shuffle);
+    let plan = Plan { fail_fast: choice.fail_fast, ..Plan::new(selected, choice.repeat, choice.shuffle) };
     let mut report = execute(&environment, &plan, &redactor, &interrupted, arguments, colours)
         .map_err(|failure| redacted(&redactor, failure))?;
     report.server = redactor.text(server.unwrap_or_default());
@@ -147,6 +147,7 @@ fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report
         outcomes,
         rounds: plan.rounds,
         replies: 0,
+        served: false,
         suspect: None,
         leftovers: Vec::new(),
         stale: Vec::new(),
@@ -157,7 +158,7 @@ fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report
 }
 
 /// Becomes true at the first signal to end; the second one ends the process.
-fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interruption() -> Result<Arc<AtomicBool>, Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_default(signal, Arc::clone(&interrupted))

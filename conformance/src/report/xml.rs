@@ -1,7 +1,7 @@
 //! Text within XML and HTML.
 
 /// Text for an element or an attribute in double quotes; what XML cannot hold at all is shown by its number.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -8,6 +8,7 @@ use crate::{
     link::Pattern,
     peer::Peer,
     request::{abort, list, remove, stat, uploads},
+    sabotage::{self, Sabotage},
     stop::Checked,
 };
 
@@ -42,6 +43,9 @@ impl Runner<'_> {
 
     /// Removes everything that the run made; gives what could not be removed.
     pub(super) fn clean_up(&mut self) -> Vec<String> {
+        if sabotage::is(Sabotage::CleanUpSkipped) {
+            return Vec::new();
+        }
         let directory = self.environment.run_directory.clone();
         if self.cases_run == 0 || self.welcome.as_ref().is_none_or(|welcome| welcome.ro) {
             return Vec::new();

@@ -1,7 +1,11 @@
 //! What is run, how often, and in which order.
 
 use super::SANITY;
-use crate::{case::Case, cases, lint};
+use crate::{
+    case::Case,
+    cases, lint,
+    sabotage::{self, Sabotage},
+};
 
 /// What is run.
 pub(crate) struct Plan<'a> {
@@ -12,6 +16,8 @@ pub(crate) struct Plan<'a> {
     /// How often each case is run.
     pub(crate) rounds: u32,
     pub(crate) shuffle: bool,
+    /// Whether the first failure ends the run.
+    pub(crate) fail_fast: bool,
 }
 
 /// Every case: those that send something and those that look at every reply.
@@ -24,7 +30,13 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(selected: &[&'a Case], rounds: u32, shuffle: bool) -> Self {
         let is_rule = |case: &Case| lint::cases().iter().any(|rule| rule.id == case.id);
         let (rules, cases): (Vec<&Case>, Vec<&Case>) = selected.iter().partition(|case| is_rule(case));
-        Self { cases: cases.into_iter().filter(|case| case.id != SANITY).collect(), rules, rounds, shuffle }
+        Self {
+            cases: cases.into_iter().filter(|case| case.id != SANITY).collect(),
+            rules,
+            rounds,
+            shuffle,
+            fail_fast: false,
+        }
     }
 
     /// How many outcomes are to be expected.
@@ -35,7 +47,7 @@ impl<'a> Plan<'a> {
 
     /// Every run of every case, in the order in which they are run: the sanity case comes first and last.
     pub(super) fn order(&self, seed: u64) -> Vec<&'a Case> {
-        let sanity = cases::all().iter().find(|case| case.id == SANITY);
+        let sanity = cases::all().iter().find(|case| case.id == SANITY && !sabotage::is(Sabotage::SanitySkipped));
         let mut order: Vec<&'a Case> = sanity.into_iter().collect();
         for round in 0..self.rounds {
             let mut cases = self.cases.clone();

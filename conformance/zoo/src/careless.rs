@@ -1,18 +1,21 @@
 //! A writer of CBOR that breaks the profile where the switched fault has it so.
 
 use crate::{faults, switches::Switches};
-use remofile_proto::cbor::Item;
+use remofile_proto::{Code, cbor::Item};
 
 /// Writes the header of a reply.
 pub(crate) fn write(header: &Item, switches: &Switches) -> Vec<u8> {
     let mut writer = Writer { bytes: Vec::new(), switches };
     writer.item("", header);
-    let is_for_people =
-        matches!(header, Item::Array(items) if matches!(items.last(), Some(Item::Map(result)) if has(result, "msg")));
-    if is_for_people && switches.has(&faults::encoding::WRITES_A_LINE_FEED) {
+    if is_not_found(header) && switches.has(&faults::encoding::WRITES_A_LINE_FEED) {
         writer.bytes.push(b'\n');
     }
     writer.bytes
+}
+
+fn is_not_found(header: &Item) -> bool {
+    let code = Item::Int(Code::NotFound.number().into());
+    matches!(header, Item::Array(items) if items.get(3) == Some(&code))
 }
 
 fn has(map: &[(String, Item)], key: &str) -> bool {

@@ -16,6 +16,8 @@ pub struct Fault {
 }
 
 faults_of! {
+    /// Those that show whether the suite is in order.
+    control
     /// Section 3.
     envelope
     /// Section 4.

@@ -36,6 +36,11 @@ impl Reply {
         Self::ok(vec![field("entry", entry)])
     }
 
+    /// The opposite: OK for whatever was refused, and a refusal for the rest.
+    pub(crate) fn turned_around(self) -> Self {
+        if self.code == Code::Ok.number() { Refusal::from(Code::NotFound).into() } else { Self::ok(Vec::new()) }
+    }
+
     /// The frames behind the delimiter.
     pub(crate) fn frames(self, session: SessionId, seq: u64, switches: &Switches) -> Vec<Vec<u8>> {
         let tells_offset = self.code == Code::Ok.number() && self.result.iter().any(|(key, _)| key == "off");

@@ -492,12 +492,13 @@ impl Server {
 
     /// Every reply takes its form here, once; what is remembered keeps it.
     fn frames(&self, session: SessionId, seq: u64, reply: Reply) -> Vec<Vec<u8>> {
-        let mut reply = reply;
-        let is_refusal = reply.result.iter().any(|(key, _)| key == "msg");
+        let turned = seq > 0 && self.switches.has(&faults::control::NOTHING_RIGHT);
+        let mut reply = if turned { reply.turned_around() } else { reply };
+        let is_for_people = seq > 0 && reply.result.iter().any(|(key, _)| key == "msg");
         if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::ROOT_IS_REVEALED) {
             reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
         }
-        if is_refusal && seq > 0 && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
+        if is_for_people && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
             reply.result = vec![field("msg", integer(reply.code.into()))];
         }
         reply.frames(session, seq, &self.switches)

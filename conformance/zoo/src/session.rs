@@ -42,6 +42,7 @@ pub(crate) struct Session {
     pub(crate) released: bool,
     /// The later of its last request and the end of the work for it ([SES-14]).
     pub(crate) heard: Instant,
+    opened: Instant,
     pub(crate) numbers: Numbers,
 }
 
@@ -118,6 +119,7 @@ impl Sessions {
             lease_ms,
             released: false,
             heard: Instant::now(),
+            opened: Instant::now(),
             numbers,
         });
         if self.switches.has(&faults::session::SESSIONS_SURVIVE) {
@@ -158,7 +160,15 @@ impl Sessions {
         if let Some(id) = noted.filter(|_| self.switches.has(&faults::session::SESSIONS_SURVIVE)) {
             let (id, numbers) = (SessionId::new(id), Numbers::new(self.limits.window, self.switches.clone()));
             let (client, lease_ms) = (String::new(), self.limits.lease_ms);
-            self.holder = Some(Session { id, client, lease_ms, released: false, heard: Instant::now(), numbers });
+            self.holder = Some(Session {
+                id,
+                client,
+                lease_ms,
+                released: false,
+                heard: Instant::now(),
+                opened: Instant::now(),
+                numbers,
+            });
         }
     }
 
@@ -281,7 +291,8 @@ impl Session {
     /// Whether another id may replace this one ([SES-6]); BUSY if not.
     fn give_way(&self, args: &Arguments, working: bool, limits: &Limits, switches: &Switches) -> Result<(), Refusal> {
         let is_busy = working && !switches.has(&faults::session::IDLE_AT_WORK);
-        let idle = if is_busy { 0 } else { self.heard.elapsed().as_millis() };
+        let since = if switches.has(&faults::session::IDLE_SINCE_HELLO) { self.opened } else { self.heard };
+        let idle = if is_busy { 0 } else { since.elapsed().as_millis() };
         let idle_ms = u64::try_from(idle).unwrap_or(u64::MAX);
         let released = self.released && !switches.has(&faults::session::BYE_KEEPS_THE_LEASE);
         let lapsed = idle_ms >= self.lease_ms && !switches.has(&faults::session::LAPSED_STAYS);

@@ -57,12 +57,12 @@ faults! {
         "It writes sizes in eight bytes, whatever they are.";
     WRITES_INDEFINITE = "maps-of-indefinite-length", ["CBOR-4"],
         "It writes results as they come, and closes the map when there are no more.";
-    WRITES_LATIN = "texts-of-one-byte-a-letter", ["CBOR-5"],
+    WRITES_LATIN = "texts-of-one-byte-a-letter", ["CBOR-5", "SES-7"],
         "It writes the name of a client in the encoding of its system.";
     WRITES_BYTES_FOR_KEYS = "keys-are-byte-strings", ["CBOR-6"],
         "It writes the keys of results as byte strings, as some languages do by themselves.";
-    WRITES_ALPHABETICALLY = "keys-in-alphabetical-order", ["CBOR-7"],
+    WRITES_ALPHABETICALLY = "keys-in-alphabetical-order", ["CBOR-7", "ENTRY-1"],
         "It sorts keys by the alphabet, and not by their encodings.";
-    WRITES_A_LINE_FEED = "a-line-feed-behind-refusals", ["CBOR-9"],
-        "It ends what people may read with a line feed.";
+    WRITES_A_LINE_FEED = "a-line-feed-behind-not-found", ["CBOR-9"],
+        "It ends what it has to say about a missing file with a line feed.";
 }

@@ -19,7 +19,7 @@ faults! {
         "It answers hello, ping and bye before it counts the frames.";
     NOTHING_IS_NO_PAYLOAD = "nothing-is-no-payload", ["ENV-6"],
         "It sends a payload frame where there is a payload, and there is none at the end of a file.";
-    UPLOADS_WITH_PAYLOAD = "uploads-are-answered-with-payloads", ["ENV-7"],
+    UPLOADS_WITH_PAYLOAD = "uploads-are-answered-with-payloads", ["ENV-7", "BEGIN-1", "APPEND-1"],
         "It sends a payload frame with the replies to begin and append, empty as it is.";
     REFUSED_WITH_PAYLOAD = "not-found-has-a-payload", ["ENV-7"],
         "It sends an empty payload for a file that is not there.";
@@ -33,11 +33,11 @@ faults! {
         "It looks the operation up, and finds none that is not a text.";
     NEGATIVE_NUMBERS = "negative-numbers", ["ENV-10", "ENV-18"],
         "It reads the number as a signed one, and takes what lies below 0 for 0.";
-    REFUSALS_WITHOUT_RESULT = "bad-message-has-no-result", ["ENV-11"],
+    REFUSALS_WITHOUT_RESULT = "bad-message-has-no-result", ["ENV-11", "ENV-18"],
         "It leaves the result out of BAD_MESSAGE, which has nothing to tell.";
     HOLDERS_SESSION = "refusals-tell-the-holders-session", ["ENV-12"],
         "It writes the session that is open into each reply, to a stranger too.";
-    SEQ_OF_NEXT = "refusals-tell-the-next-number", ["ENV-12"],
+    SEQ_OF_NEXT = "refusals-tell-the-next-number", ["ENV-12", "SEQ-5"],
         "It answers SEQ under the number that it awaits.";
     NUMBERED_PING = "ping-may-have-a-number", ["ENV-13", "CODE-5"],
         "It executes ping, hello and bye under whatever number they come.";

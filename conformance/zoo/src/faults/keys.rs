@@ -7,20 +7,16 @@ faults! {
         "It tells who has the wrong token which one would be right.";
     TOKEN_IN_PART = "token-in-part", ["KEY-3"],
         "It tells the first characters of its token, so that people know which one it is.";
-    ONE_PAIR = "one-pair-for-both", ["KEY-5", "KEY-6", "CURVE-1"],
-        "It serves with the pair that is meant for clients.";
     ANY_AUTH = "any-auth-opens", ["KEY-7"],
         "It leaves it to CURVE to keep strangers out.";
     AUTH_BY_ITS_BEGINNING = "auth-by-its-beginning", ["KEY-7"],
         "It compares the first 16 bytes of auth.";
     AUTH_BY_ITS_END = "auth-by-its-end", ["KEY-7"],
         "It compares the last 16 bytes of auth.";
-    NO_CURVE = "curve-is-left-to-the-operator", ["CURVE-1", "CURVE-5"],
-        "It serves without CURVE unless it is given a key of its own.";
     ANY_KEY = "any-client-key-is-admitted", ["CURVE-2", "CURVE-8"],
         "It runs CURVE with no more of a handler than one that says yes.";
     KEY_BY_ITS_BEGINNING = "client-keys-by-their-beginning", ["CURVE-2", "CURVE-8"],
-        "It compares the first half of the client's key.";
+        "It returns from within the loop that compares the bytes of a key.";
     OWN_KEY_IS_ADMITTED = "its-own-key-is-admitted", ["CURVE-2", "CURVE-8"],
         "It admits whoever shows one of the keys of the token.";
     NEIGHBOURS_ARE_ADMITTED = "neighbours-are-admitted", ["CURVE-8", "CURVE-2"],

@@ -83,8 +83,6 @@ faults! {
         "It releases the session at a bye, and does not look whose it is.";
     STRANGERS_ARE_EXECUTED = "strangers-are-executed", ["SES-19"],
         "It checks the number, and not the session, for there is one client at a time.";
-    REPLACED_GET_REPLIES = "strangers-get-remembered-replies", ["SES-19", "SES-9"],
-        "It looks for a remembered reply before it looks whose request it is.";
     SESSIONS_SURVIVE = "sessions-survive-a-restart", ["SES-21"],
         "It keeps the session in a file, so that a restart goes unnoticed.";
 }

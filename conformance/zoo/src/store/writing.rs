@@ -31,7 +31,14 @@ impl Store {
             return Err(Code::BadArgs.into());
         }
         let place = self.place(&args.path)?;
-        self.check_target(&place, &args.pre, None)?;
+        if let Err(refusal) = self.check_target(&place, &args.pre, None) {
+            if let Ok(found) = place.find()
+                && self.switches.has(&faults::control::REFUSED_AND_DONE)
+            {
+                found.open(OFlags::WRONLY).and_then(|file| write_at(&file, payload, 0))?;
+            }
+            return Err(refusal);
+        }
         let temporary = self.staging()?.temporary()?;
         write_at(&temporary.file, payload, 0)?;
         // [PUT-2]

@@ -1,0 +1,289 @@
+//! What a self-test found, as programs read it and reports show it.
+
+use super::headline::Headline;
+use crate::exit::Exit;
+use serde::Serialize;
+use std::time::Duration;
+
+/// Raised when a reader of the report would have to change.
+const SCHEMA: u32 = 1;
+
+/// All that a self-test found, by `selftest.schema.json`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Findings {
+    pub(super) schema: u32,
+    pub(super) suite: &'static str,
+    /// A text, because it does not fit into the numbers of every reader.
+    pub(super) seed: String,
+    pub(super) began: String,
+    pub(super) took_ms: u64,
+    pub(super) exit: u8,
+    /// Whether everything was tried, so that the figures can be held against the committed ones.
+    pub(super) whole: bool,
+    /// Whether each fault was tried with every case.
+    pub(super) full: bool,
+    pub(super) interrupted: bool,
+    /// Why nothing here is to be believed.
+    pub(super) void: Option<String>,
+    pub(super) headline: Headline,
+    pub(super) committed: Headline,
+    /// The committed figures that this run falls behind.
+    pub(super) drops: Vec<String>,
+    /// The committed figures that this run is ahead of.
+    pub(super) gains: Vec<String>,
+    /// What is wrong with the tables beside the suite.
+    pub(super) stale: Vec<String>,
+    /// Where the suite itself failed.
+    pub(super) errors: Vec<String>,
+    pub(super) faults: Vec<FaultFound>,
+    pub(super) sound: Vec<SoundFound>,
+    pub(super) cases: Vec<CaseFound>,
+    pub(super) requirements: Vec<RequirementFound>,
+    pub(super) flips: Vec<String>,
+    pub(super) harness: Vec<HarnessFound>,
+}
+
+/// A fault.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct FaultFound {
+    pub(super) name: String,
+    pub(super) requirements: Vec<String>,
+    pub(super) story: String,
+    pub(super) class: String,
+    pub(super) why: String,
+    pub(super) reached: bool,
+    /// The cases that did not pass.
+    pub(super) cells: Vec<CellFound>,
+    /// The cases that passed.
+    pub(super) passed: Vec<String>,
+}
+
+/// What a case came to at a server with a fault.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CellFound {
+    pub(super) case: String,
+    pub(super) verdict: String,
+    /// How the server served.
+    pub(super) variant: String,
+    pub(super) kills: bool,
+    /// Whether the case cites a requirement that the fault breaks.
+    pub(super) cites: bool,
+    pub(super) reason: String,
+}
+
+/// A server without a fault.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct SoundFound {
+    pub(super) name: String,
+    pub(super) story: String,
+    pub(super) passed: usize,
+    pub(super) not_applicable: usize,
+    pub(super) took_ms: u64,
+    /// What failed there, and should not have.
+    pub(super) failures: Vec<String>,
+}
+
+/// A case.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CaseFound {
+    pub(super) id: String,
+    pub(super) requirements: Vec<String>,
+    /// The faults that it killed in this run.
+    pub(super) kills: Vec<String>,
+    /// What the committed table says of it.
+    pub(super) table: Option<String>,
+}
+
+/// A requirement.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct RequirementFound {
+    pub(super) id: String,
+    pub(super) level: String,
+    pub(super) cases: usize,
+    pub(super) waived: bool,
+    /// The faults that break it.
+    pub(super) faults: Vec<String>,
+    /// How many of them were killed.
+    pub(super) killed: usize,
+}
+
+/// A way to spoil the suite.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct HarnessFound {
+    pub(super) name: String,
+    pub(super) story: String,
+    pub(super) killed: bool,
+    /// What it was noticed by, or that nothing did.
+    pub(super) why: String,
+}
+
+impl Findings {
+    pub(super) fn new(seed: u64, took: Duration) -> Self {
+        Self {
+            schema: SCHEMA,
+            suite: env!("CARGO_PKG_VERSION"),
+            seed: seed.to_string(),
+            began: String::new(),
+            took_ms: milliseconds(took),
+            exit: Exit::Conformant as u8,
+            whole: false,
+            full: false,
+            interrupted: false,
+            void: None,
+            headline: Headline::default(),
+            committed: Headline::default(),
+            drops: Vec::new(),
+            gains: Vec::new(),
+            stale: Vec::new(),
+            errors: Vec::new(),
+            faults: Vec::new(),
+            sound: Vec::new(),
+            cases: Vec::new(),
+            requirements: Vec::new(),
+            flips: Vec::new(),
+            harness: Vec::new(),
+        }
+    }
+
+    /// What the shell is told.
+    pub(crate) fn exit(&self) -> Exit {
+        let survivors = self.faults.iter().any(|fault| fault.class == "survived" || fault.class == "masked");
+        let failures = self.sound.iter().any(|sound| !sound.failures.is_empty());
+        let unnoticed = self.harness.iter().any(|mutant| !mutant.killed);
+        // Of a part nothing is committed: whatever is not as it should be fails it.
+        let weak = if self.whole { !self.drops.is_empty() } else { survivors };
+        if self.void.is_some() || !self.errors.is_empty() {
+            Exit::OwnFault
+        } else if self.interrupted {
+            Exit::Incomplete
+        } else if weak || failures || unnoticed || !self.flips.is_empty() || !self.stale.is_empty() {
+            Exit::NotConformant
+        } else {
+            Exit::Conformant
+        }
+    }
+
+    /// What the exit code says, in a word or two.
+    pub(super) fn conclusion(&self) -> &'static str {
+        match self.exit() {
+            Exit::OwnFault if self.void.is_some() => "void",
+            Exit::OwnFault => "the suite failed",
+            Exit::Incomplete => "interrupted",
+            Exit::NotConformant => "not as good as it has to be",
+            _ => "as good as it says",
+        }
+    }
+
+    /// As JSON, with a line end behind it.
+    pub(crate) fn json(&self) -> String {
+        let text = serde_json::to_string(self).expect("texts and figures are JSON");
+        format!("{text}\n")
+    }
+}
+
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::Value;
+
+    /// One of everything, with characters that have to be escaped.
+    pub(crate) fn findings() -> Findings {
+        let cell = CellFound {
+            case: "a-gap-is-refused".into(),
+            verdict: "fail".into(),
+            variant: "plain".into(),
+            kills: true,
+            cites: true,
+            reason: "<b>\u{1b}[31m & \"it\"</b>".into(),
+        };
+        let fault = |name: &str, class: &str| FaultFound {
+            name: name.into(),
+            requirements: vec!["SEQ-5".into()],
+            story: "It takes <any> number.".into(),
+            class: class.into(),
+            why: String::new(),
+            reached: true,
+            cells: vec![cell.clone()],
+            passed: vec!["the-server-serves".into()],
+        };
+        Findings {
+            began: "2026-01-01T00:00:00Z".into(),
+            whole: true,
+            headline: Headline { faults: 2, killed: 1, ..Headline::default() },
+            gains: vec!["faults killed: 1 against 2".into()],
+            faults: vec![fault("a-gap-is-taken", "killed"), fault("late", "survived")],
+            sound: vec![SoundFound {
+                name: "plain".into(),
+                story: "With every switch off.".into(),
+                passed: 1_100,
+                not_applicable: 22,
+                took_ms: 30_000,
+                failures: Vec::new(),
+            }],
+            cases: vec![CaseFound {
+                id: "a-gap-is-refused".into(),
+                requirements: vec!["SEQ-5".into()],
+                kills: vec!["a-gap-is-taken".into()],
+                table: None,
+            }],
+            requirements: vec![RequirementFound {
+                id: "SEQ-5".into(),
+                level: "must".into(),
+                cases: 1,
+                waived: false,
+                faults: vec!["a-gap-is-taken".into()],
+                killed: 1,
+            }],
+            harness: vec![HarnessFound {
+                name: "lint-off".into(),
+                story: "Replies are not looked at.".into(),
+                killed: true,
+                why: "x passed".into(),
+            }],
+            ..Findings::new(7, Duration::from_secs(200))
+        }
+    }
+
+    #[test]
+    fn findings_keep_to_the_schema() {
+        let schema: Value = serde_json::from_str(include_str!("../../selftest.schema.json")).unwrap();
+        let schema = jsonschema::validator_for(&schema).unwrap();
+        let mut document: Value = serde_json::from_str(&findings().json()).unwrap();
+        let errors: Vec<String> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        document["faults"][0]["unheard_of"] = Value::Bool(true);
+        assert!(!schema.is_valid(&document));
+    }
+
+    #[test]
+    fn a_void_run_is_the_suites_own_fault() {
+        let void = Findings { void: Some("the control lives".into()), ..findings() };
+        assert_eq!(void.exit(), Exit::OwnFault);
+    }
+
+    #[test]
+    fn of_a_whole_run_the_committed_figures_decide() {
+        assert_eq!(findings().exit(), Exit::Conformant);
+        let dropped = Findings { drops: vec!["faults killed: 1 against 2".into()], ..findings() };
+        assert_eq!(dropped.exit(), Exit::NotConformant);
+    }
+
+    #[test]
+    fn of_a_part_every_fault_has_to_be_killed() {
+        assert_eq!(Findings { whole: false, ..findings() }.exit(), Exit::NotConformant);
+    }
+
+    #[test]
+    fn a_harness_mutant_a_flip_and_a_stale_line_fail_the_run() {
+        let mut unnoticed = findings();
+        unnoticed.harness[0].killed = false;
+        assert_eq!(unnoticed.exit(), Exit::NotConformant);
+        assert_eq!(Findings { flips: vec!["x".into()], ..findings() }.exit(), Exit::NotConformant);
+        assert_eq!(Findings { stale: vec!["x".into()], ..findings() }.exit(), Exit::NotConformant);
+    }
+}
