@@ -53,7 +53,7 @@ faults! {
         "It writes null for what it does not know, where the key is to be left out.";
     WRITES_LARGE_NUMBERS = "sizes-of-64-bits", ["CBOR-2"],
         "It writes a sentinel of 64 bits where nothing is to be told.";
-    WRITES_LONG_NUMBERS = "numbers-of-eight-bytes", ["CBOR-3"],
+    WRITES_LONG_NUMBERS = "numbers-of-eight-bytes", ["CBOR-3", "STAT-1"],
         "It writes sizes in eight bytes, whatever they are.";
     WRITES_INDEFINITE = "maps-of-indefinite-length", ["CBOR-4"],
         "It writes results as they come, and closes the map when there are no more.";
