@@ -191,9 +191,7 @@ impl Server {
         let result = match self.sessions.hello(id, args, self.running.is_some())? {
             Welcome::Again(result) => result,
             Welcome::Opened(result) => {
-                if !self.lets_old_work_end() {
-                    self.cancel();
-                }
+                self.cancel();
                 result
             }
         };
@@ -339,6 +337,9 @@ impl Server {
             return Err(Code::BadOp.into());
         }
         let denied = self.read_only && changes(op);
+        if denied && self.switches.has(&faults::codes::READ_ONLY_IS_BAD_OP) {
+            return Err(Code::BadOp.into());
+        }
         if denied && self.switches.has(&faults::codes::DENIED_EARLY) {
             return Err(Code::Denied.into());
         }

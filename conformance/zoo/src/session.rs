@@ -209,12 +209,7 @@ impl Sessions {
                 Ok(Vec::new())
             }
             Some(holder) if holder.id == id && self.switches.has(&faults::session::RELEASED_PINGS) => Ok(Vec::new()),
-            other
-                if other.as_ref().is_none_or(|holder| holder.id != id)
-                    && self.switches.has(&faults::session::STRANGERS_PING) =>
-            {
-                Ok(Vec::new())
-            }
+            Some(holder) if holder.id != id && self.switches.has(&faults::session::STRANGERS_PING) => Ok(Vec::new()),
             _ => Err(Code::NoSession.into()),
         }
     }
@@ -275,7 +270,7 @@ impl Sessions {
             field("boot", bytes(boot)),
             field("names", text(names)),
             field("folds", Item::Bool(false)),
-            field("ro", Item::Bool(*read_only && !has(&faults::hello::RO_IS_NOT_TOLD))),
+            field("ro", Item::Bool(*read_only || has(&faults::hello::RO_IS_TOLD))),
             field("caps", caps),
         ];
         if !has(&faults::hello::NO_HEADER) {

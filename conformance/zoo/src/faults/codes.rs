@@ -3,7 +3,7 @@
 use super::declare::faults;
 
 faults! {
-    FLUSH_IS_MISSING = "flush-is-not-offered", ["OP-1"],
+    FLUSH_IS_MISSING = "flush-is-not-offered", ["OP-1", "FLUSH-1"],
         "It has nothing to flush, and does not offer it.";
     MISSING_ARGUMENTS = "missing-arguments-have-defaults", ["OP-2"],
         "It takes zero or nothing for what is left out.";
@@ -49,6 +49,8 @@ faults! {
         "It looks whether the target is the source when it has found the source.";
     DENIED_EARLY = "denied-before-arguments", ["CODE-5"],
         "It refuses every change of a read-only server before it looks what it is.";
+    READ_ONLY_IS_BAD_OP = "read-only-does-not-offer", ["CODE-5", "OP-1"],
+        "It does not offer what it would have to refuse on a read-only server.";
     OFFSET_BEFORE_UPLOAD = "offset-before-no-upload", ["CODE-5", "APPEND-2"],
         "It takes an upload that it does not know for one of nothing.";
 }

@@ -27,8 +27,8 @@ faults! {
         "It takes a hash of 32 bytes for root.";
     NAMES_OF_THE_SYSTEM = "names-is-the-system", ["HELLO-5"],
         "It says linux where it should say what names there may be.";
-    RO_IS_NOT_TOLD = "read-only-is-not-told", ["HELLO-5"],
-        "It refuses every change, and does not say so in hello.";
+    RO_IS_TOLD = "read-only-is-told", ["HELLO-5"],
+        "It says that it refuses every change, and refuses none.";
     CAPS_IS_A_TEXT = "caps-are-texts-with-commas", ["HELLO-6"],
         "It writes the capabilities into one text.";
     OWN_CAPABILITY = "a-capability-of-its-own", ["EXT-4"],

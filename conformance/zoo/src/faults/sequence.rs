@@ -37,8 +37,8 @@ faults! {
         "It counts what it could not read as a request.";
     KEPT_BACKWARDS = "kept-requests-run-backwards", ["SEQ-9", "SEQ-26"],
         "It keeps what comes meanwhile on a stack.";
-    NEVER_PENDING = "pending-is-never-told", ["SEQ-10"],
-        "It answers when it is done, however long that takes.";
+    PENDING_IS_LATE = "pending-is-late", ["SEQ-10"],
+        "It works for some seconds before it says PENDING, to spare messages.";
     PENDING_CONSUMES = "pending-consumes", ["SEQ-11", "SEQ-12"],
         "It remembers PENDING as the reply, and raises the number.";
     POLLS_START_AGAIN = "polls-are-executed", ["SEQ-12"],

@@ -41,8 +41,6 @@ faults! {
         "It takes the session over for whoever sends take.";
     UNKNOWN_TAKE = "an-unknown-take-is-no-session", ["SES-8"],
         "It answers NO_SESSION to a take of a session that it does not have.";
-    OLD_WORK_GOES_ON = "old-work-goes-on", ["SES-9", "SEQ-15"],
-        "It lets an operation end that has begun, whoever holds the session now.";
     SHORT_LEASES = "leases-as-short-as-asked", ["SES-12"],
         "It grants whatever lease is asked for up to its own.";
     LONG_LEASES = "leases-as-long-as-asked", ["SES-12"],
@@ -59,7 +57,7 @@ faults! {
         "It notes the time of each hello, also of one that is told BUSY.";
     BAD_MESSAGE_RENEWS = "bad-message-renews", ["SES-13"],
         "It notes the time of whatever carries the session.";
-    STRANGERS_RENEW = "strangers-renew", ["SES-13"],
+    STRANGERS_RENEW = "strangers-renew", ["SES-14"],
         "It notes the time of each message, and does not look whose it is.";
     IDLE_FROM_THE_START = "idle-is-counted-from-the-start-of-work", ["SES-14"],
         "It notes the time when a request comes, and works on while the lease runs.";
@@ -78,7 +76,7 @@ faults! {
     RELEASED_GOES_ON = "released-sessions-go-on", ["SES-18", "SES-25"],
         "It lets a session that said bye go on until another comes.";
     STRANGERS_PING = "strangers-may-ping", ["SES-19"],
-        "It answers ping to whoever can reach it.";
+        "It answers ping as long as there is a session, and does not look whose.";
     STRANGERS_BYE = "strangers-may-say-bye", ["SES-19", "SES-17"],
         "It releases the session at a bye, and does not look whose it is.";
     STRANGERS_ARE_EXECUTED = "strangers-are-executed", ["SES-19"],

@@ -91,11 +91,11 @@ impl Server {
     /// [SEQ-10] Whoever was held for long enough is told how far it is.
     pub(super) fn answer_pending(&mut self) -> Result<(), zmq::Error> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        if running.held.iter().any(|held| held.until <= Instant::now())
-            && self.switches.has(&faults::sequence::NEVER_PENDING)
-        {
-            let later = Instant::now() + self.limits.hold;
+        let is_due = running.held.iter().any(|held| held.until <= Instant::now());
+        if is_due && !running.is_pending && self.switches.has(&faults::sequence::PENDING_IS_LATE) {
+            let later = Instant::now() + 4 * self.limits.hold;
             running.held.iter_mut().for_each(|held| held.until = later);
+            running.is_pending = true;
         }
         let now = Instant::now();
         let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
@@ -128,16 +128,6 @@ impl Server {
             running.held.push(held);
         }
         self.conclude(pending)
-    }
-
-    /// [SES-9]
-    pub(super) fn lets_old_work_end(&mut self) -> bool {
-        if self.running.is_none() || !self.switches.has(&faults::session::OLD_WORK_GOES_ON) {
-            return false;
-        }
-        // Nobody is told; it ends when it ends.
-        self.running = None;
-        true
     }
 
     /// [SES-9], [SES-17], [SEQ-15]: abandons what runs; whoever is held is told ([SEQ-27]).
