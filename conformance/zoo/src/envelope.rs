@@ -13,6 +13,9 @@ const SESSION: u8 = 0x50;
 /// Where seq begins.
 const SEQ_AT: usize = 23;
 
+/// Some frames of a message.
+pub(crate) type Frames<'a> = &'a [Vec<u8>];
+
 /// What is to be done with the frames behind the delimiter.
 pub(crate) enum Message<'a> {
     /// Nothing: it is not a request.
@@ -34,7 +37,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// The routing prefix with its delimiter, and what stands behind it; `None` without a delimiter ([ENV-2], [ENV-14]).
-pub(crate) fn split<'f>(frames: &'f [Vec<u8>], switches: &Switches) -> Option<(&'f [Vec<u8>], &'f [Vec<u8>])> {
+pub(crate) fn split<'f>(frames: &'f [Vec<u8>], switches: &Switches) -> Option<(Frames<'f>, Frames<'f>)> {
     let mut delimiter = frames.iter().position(Vec::is_empty)?;
     let last = frames.iter().rposition(Vec::is_empty)?;
     if last > delimiter && switches.has(&faults::envelope::LAST_DELIMITER) {

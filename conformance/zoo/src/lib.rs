@@ -1,5 +1,5 @@
 //! A zoo of servers for the conformance suite: one that keeps the protocol, and switches that make it break one rule
-//! ([`faults`]) or look unlike other servers while it keeps them all ([`oddities`]).
+//! ([`faults`](mod@faults)) or look unlike other servers while it keeps them all ([`oddities`](mod@oddities)).
 //!
 //! With every switch off it is an implementation of `spec/protocol.md` of its own, which shares the codec and the keys
 //! with the reference and nothing else.

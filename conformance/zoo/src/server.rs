@@ -258,11 +258,14 @@ impl Server {
                     let next = vec![field("next", integer(seq + 1))];
                     return self.refuse(prefix, request, Refusal::with(Code::Seq, next));
                 }
-                if switches.has(&faults::sequence::POLLS_START_AGAIN) {
-                    return Ok(true);
+                let mut hold = self.limits.hold;
+                if switches.has(&faults::sequence::POLLS_NOT_HELD) {
+                    hold = Duration::ZERO;
                 }
-                let at_once = switches.has(&faults::sequence::POLLS_NOT_HELD);
-                let until = Instant::now() + if at_once { Duration::ZERO } else { self.limits.hold };
+                if switches.has(&faults::sequence::POLLS_HELD_LONG) {
+                    hold *= 5;
+                }
+                let until = Instant::now() + hold;
                 if !running.held.is_empty() && switches.has(&faults::envelope::OLDER_POLLS_FORGOTTEN) {
                     running.held.clear();
                 }

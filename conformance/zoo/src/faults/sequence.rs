@@ -37,12 +37,8 @@ faults! {
         "It counts what it could not read as a request.";
     KEPT_BACKWARDS = "kept-requests-run-backwards", ["SEQ-9", "SEQ-26"],
         "It keeps what comes meanwhile on a stack.";
-    PENDING_IS_LATE = "pending-is-late", ["SEQ-10"],
-        "It works for some seconds before it says PENDING, to spare messages.";
     PENDING_CONSUMES = "pending-consumes", ["SEQ-11", "SEQ-12"],
         "It remembers PENDING as the reply, and raises the number.";
-    POLLS_START_AGAIN = "polls-are-executed", ["SEQ-12"],
-        "It queues a poll as a request, and executes it when its turn comes.";
     POLLS_OF_ANOTHER = "polls-are-known-by-their-number", ["SEQ-12"],
         "It takes whatever has the number that runs for a poll.";
     POLLS_ARE_SEQ = "polls-are-told-seq", ["SEQ-12"],
@@ -51,6 +47,8 @@ faults! {
         "It keeps what comes while it works, whatever it has said.";
     POLLS_NOT_HELD = "polls-are-answered-at-once", ["SEQ-13"],
         "It answers a poll at once, since it costs nothing.";
+    POLLS_HELD_LONG = "polls-are-held-for-seconds", ["SEQ-10", "SEQ-13"],
+        "It holds a poll for some seconds, to spare messages.";
     FINISHED_UNHEARD = "what-ends-unheard-is-forgotten", ["SEQ-14"],
         "It remembers the reply that it sends, and sends none when nobody waits.";
     BYE_LETS_IT_RUN = "bye-lets-it-run", ["SEQ-15", "SES-17"],

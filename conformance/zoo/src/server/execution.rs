@@ -91,12 +91,6 @@ impl Server {
     /// [SEQ-10] Whoever was held for long enough is told how far it is.
     pub(super) fn answer_pending(&mut self) -> Result<(), zmq::Error> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        let is_due = running.held.iter().any(|held| held.until <= Instant::now());
-        if is_due && !running.is_pending && self.switches.has(&faults::sequence::PENDING_IS_LATE) {
-            let later = Instant::now() + 4 * self.limits.hold;
-            running.held.iter_mut().for_each(|held| held.until = later);
-            running.is_pending = true;
-        }
         let now = Instant::now();
         let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
         if due.is_empty() {

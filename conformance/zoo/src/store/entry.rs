@@ -71,7 +71,7 @@ pub(super) fn etag(stat: &Stat) -> Vec<u8> {
 
 /// What sets a modification time: the present one where none is given.
 pub(super) fn times(mtime_ns: Option<i64>) -> Timestamps {
-    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW.into() };
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let given = |ns: i64| Timespec { tv_sec: ns.div_euclid(SECOND), tv_nsec: ns.rem_euclid(SECOND) };
     Timestamps { last_access: now, last_modification: mtime_ns.map_or(now, given) }
 }
