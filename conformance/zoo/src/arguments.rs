@@ -96,7 +96,7 @@ pub(crate) fn read(
     if is_large(op, sizes, args, limits, switches) && switches.has(&faults::codes::LARGE_BEFORE_ARGS) {
         return Err(Code::TooLarge.into());
     }
-    let paths = read_paths(&mut arguments, args, switches);
+    let paths = read_paths(&mut arguments, op, args, switches);
     if let Err(refusal) = &paths
         && switches.has(&faults::codes::PATHS_BEFORE_ARGS)
     {
@@ -136,7 +136,7 @@ pub(crate) fn read(
     }
     paths?;
     if op == "move" || op == "copy" {
-        arguments.is_loop = check_loop(&arguments, switches)?;
+        arguments.is_loop = check_loop(op, &arguments, switches)?;
     }
     Ok(arguments)
 }
@@ -203,10 +203,12 @@ fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>, switch
         ("len", Value::Int(number)) => arguments.len = Some(unsigned(number)?),
         ("size", Value::Int(number)) => arguments.size = Some(unsigned(number)?),
         ("lease_ms", Value::Int(number)) => arguments.lease_ms = Some(unsigned(number)?),
-        ("limit", Value::Int(number)) if number >= 1 => arguments.limit = Some(unsigned(number)?),
+        ("limit", Value::Int(number)) if number >= 1 || switches.has(&faults::listing::LIMIT_OF_NOTHING) => {
+            arguments.limit = Some(unsigned(number)?)
+        }
         ("tree", Value::Bool(tree)) => arguments.tree = tree,
         ("mtime_ns", Value::Int(number)) => arguments.mtime_ns = Some(number),
-        ("after", Value::Text(after)) if op == "list" && after.len() <= 4_096 => arguments.after = after.into(),
+        ("after", Value::Text(after)) if op == "list" && is_after(after, switches) => arguments.after = after.into(),
         ("after", Value::Bytes(after)) if op == "uploads" && after.len() == 16 => arguments.after = after.into(),
         ("etag", Value::Bytes(etag)) if is_etag(etag) => arguments.etag = Some(etag.into()),
         ("pre", Value::Text("absent")) => arguments.pre = Pre::Absent,
@@ -248,6 +250,11 @@ fn unsigned(number: i64) -> Option<u64> {
     u64::try_from(number).ok()
 }
 
+/// [LIST-4]
+fn is_after(after: &str, switches: &Switches) -> bool {
+    after.len() <= 4_096 || switches.has(&faults::listing::AFTER_IS_LONG)
+}
+
 fn is_etag(bytes: &[u8]) -> bool {
     (1..=64).contains(&bytes.len())
 }
@@ -262,9 +269,13 @@ fn check_range(arguments: &Arguments, payload: Option<u64>) -> Result<(), Refusa
 }
 
 /// Each path in its turn, `from` before `to`.
-fn read_paths(arguments: &mut Arguments, args: Map<'_>, switches: &Switches) -> Result<(), Refusal> {
+fn read_paths(arguments: &mut Arguments, op: &str, args: Map<'_>, switches: &Switches) -> Result<(), Refusal> {
     let mut read = |key| match args.get(key) {
-        Some(Value::Text(text)) => Path::parse(text, switches),
+        Some(Value::Text(text)) => match Path::parse(text, switches) {
+            Err(_) if key == "to" && switches.has(&faults::paths::TO_UNCHECKED) => Ok(Path::unchecked(text)),
+            Err(_) if op == "begin" && switches.has(&faults::paths::BEGIN_UNCHECKED) => Ok(Path::unchecked(text)),
+            path => path,
+        },
         _ => Ok(Path::default()),
     };
     let [path, from, to] = ["path", "from", "to"].map(&mut read);
@@ -276,12 +287,22 @@ fn read_paths(arguments: &mut Arguments, args: Map<'_>, switches: &Switches) -> 
 }
 
 /// [MOVE-2], [COPY-2]; whether a loop is left to be found later.
-fn check_loop(arguments: &Arguments, switches: &Switches) -> Result<bool, Refusal> {
-    let is_loop = arguments.to.is_at_or_below(&arguments.from);
-    if is_loop && !switches.has(&faults::codes::LOOP_IS_LATE) {
-        return Err(Code::Loop.into());
+fn check_loop(op: &str, arguments: &Arguments, switches: &Switches) -> Result<bool, Refusal> {
+    let Arguments { from, to, .. } = arguments;
+    let (is_move, same) = (op == "move", from == to);
+    let is_loop = to.is_at_or_below(from);
+    let alike = !is_loop && to.as_str().starts_with(from.as_str());
+    let judged_otherwise = switches.any(&[
+        (is_move && same, &faults::moving::MOVE_TO_ITSELF),
+        (!is_move && same, &faults::moving::COPY_TO_ITSELF),
+        (is_move && is_loop && !same, &faults::moving::MOVE_BELOW_ITSELF),
+        (!is_move && is_loop && !same, &faults::moving::COPY_BELOW_ITSELF),
+        (alike, &faults::moving::ALIKE_IS_BELOW),
+    ]);
+    if is_loop == judged_otherwise {
+        return Ok(false);
     }
-    Ok(is_loop)
+    if is_loop && switches.has(&faults::codes::LOOP_IS_LATE) { Ok(true) } else { Err(Code::Loop.into()) }
 }
 
 impl Arguments {

@@ -18,21 +18,26 @@ pub(crate) struct Path(String);
 impl Path {
     /// Checks a text ([PATH-7]).
     pub(crate) fn parse(text: &str, switches: &Switches) -> Result<Self, Refusal> {
-        let names_are_wrong = || text.split('/').any(|name| !name.is_empty() && !is_name(name));
-        if !is_short(text) && !(names_are_wrong() && switches.has(&faults::codes::NAMES_BEFORE_LIMIT)) {
-            return Err(Code::Limit.into());
+        let text = &respelled(text, switches);
+        if !is_within_limits(text, switches) {
+            let is_bad = text.split('/').skip(1).any(|name| !is_name(name));
+            let bad_first = is_bad && switches.has(&faults::paths::NAMES_FIRST);
+            return match bad_first || switches.has(&faults::paths::LONG_IS_BAD) {
+                true => Err(Code::BadName.into()),
+                false => Err(Code::Limit.into()),
+            };
         }
-        if text == "/" {
-            return Ok(Self(text.to_owned()));
+        let well_formed = text == "/" || text.strip_prefix('/').is_some_and(|names| are_names(names, switches));
+        match well_formed {
+            true => Ok(Self(text.to_owned())),
+            false if switches.has(&faults::paths::BAD_IS_MISSING) => Err(Code::NotFound.into()),
+            false => Err(Code::BadName.into()),
         }
-        let names = text.strip_prefix('/').ok_or(Code::BadName)?;
-        for name in names.split('/') {
-            let dots_are_fine = name == ".." && switches.has(&faults::paths::DOT_DOT);
-            if !is_name(name) && !dots_are_fine {
-                return Err(Code::BadName.into());
-            }
-        }
-        Ok(Self(text.to_owned()))
+    }
+
+    /// A path that nobody has looked at, for faults.
+    pub(crate) fn unchecked(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -61,6 +66,64 @@ impl Path {
         let text = format!("{}/{relative}", self.0.trim_end_matches('/'));
         is_short(&text).then_some(text)
     }
+}
+
+/// The text as it came ([PATH-8]), unless a fault takes it for another.
+fn respelled(text: &str, switches: &Switches) -> String {
+    let has_capitals = text.chars().any(char::is_uppercase);
+    match text {
+        _ if !text.starts_with('/') && switches.has(&faults::paths::RELATIVE) => format!("/{text}"),
+        _ if text.ends_with('/') && text.len() > 1 && switches.has(&faults::paths::SLASH_BEHIND) => {
+            text[..text.len() - 1].to_owned()
+        }
+        _ if text.contains("e\u{301}") && switches.has(&faults::paths::COMPOSED) => text.replace("e\u{301}", "é"),
+        _ if has_capitals && switches.has(&faults::paths::LOWER_CASE) => text.to_lowercase(),
+        _ if text.ends_with(' ') && switches.has(&faults::paths::TRIMMED) => text.trim_end().to_owned(),
+        _ if text.contains('\\') && switches.has(&faults::paths::BACKSLASHES) => text.replace('\\', "/"),
+        _ => text.to_owned(),
+    }
+}
+
+/// [PATH-5]; each fault counts where it judges otherwise.
+fn is_within_limits(text: &str, switches: &Switches) -> bool {
+    let (len, names) = (text.len(), text.matches('/').count());
+    let within = is_short(text);
+    let judged_otherwise = switches.any(&[
+        (len > PATH && text.chars().count() <= PATH && names <= NAMES, &faults::paths::PATHS_IN_CHARACTERS),
+        (len == PATH + 1 && names <= NAMES, &faults::paths::PATH_OF_4097),
+        (len == PATH && within, &faults::paths::PATH_OF_4095),
+        (names > NAMES && len <= PATH, &faults::paths::ANY_DEPTH),
+        (names == NAMES + 1 && len <= PATH, &faults::paths::DEPTH_OF_129),
+        (names == NAMES && within, &faults::paths::DEPTH_OF_127),
+    ]);
+    within != judged_otherwise
+}
+
+/// Whether each of the names behind the first slash is one; each fault counts where it judges otherwise.
+fn are_names(names: &str, switches: &Switches) -> bool {
+    let last = names.matches('/').count();
+    names.split('/').enumerate().all(|(at, name)| {
+        let good = is_name(name);
+        let is_good_but_for = |bad: fn(char) -> bool| name.contains(bad) && is_name(&name.replace(bad, "x"));
+        let is_reserved = name.eq_ignore_ascii_case(STAGING);
+        let too_long = name.len() > NAME && !name.contains(is_control);
+        let judged_otherwise = switches.any(&[
+            (name.is_empty() && at != last, &faults::paths::EMPTY_NAMES),
+            (name == ".", &faults::paths::DOT),
+            (name == "..", &faults::paths::DOT_DOT),
+            (is_good_but_for(|c| is_control(c) && c != '\0'), &faults::paths::CONTROLS),
+            (is_good_but_for(|c| c == '\u{7f}'), &faults::paths::DELETE),
+            (is_good_but_for(|c| is_control(c) && !c.is_ascii()), &faults::paths::C1_CONTROLS),
+            (is_good_but_for(|c| c == '\0'), &faults::paths::NUL),
+            (too_long && name.len() == NAME + 1, &faults::paths::NAME_OF_256),
+            (too_long && name.chars().count() <= NAME, &faults::paths::NAMES_IN_CHARACTERS),
+            (good && name.len() == NAME, &faults::paths::NAME_OF_254),
+            (is_reserved && at > 0, &faults::paths::RESERVED_BELOW),
+            (is_reserved && name != STAGING, &faults::paths::RESERVED_IN_CAPITALS),
+            (is_reserved && at != last, &faults::paths::RESERVED_INSIDE),
+        ]);
+        good != judged_otherwise
+    })
 }
 
 /// Whether a text keeps within [PATH-5].

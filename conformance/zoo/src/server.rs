@@ -347,7 +347,8 @@ impl Server {
             return Err(Code::Denied.into());
         }
         let arguments = arguments::read(op, *args, *payload, &self.limits, &self.switches)?;
-        let denied = denied || (*op == "remove" && arguments.path.is_root());
+        let root_goes = *op == "remove" && arguments.path.is_root();
+        let denied = denied || (root_goes && !self.switches.has(&faults::moving::ROOT_IS_LEFT_TO_THE_SYSTEM));
         if denied { Err(Code::Denied.into()) } else { Ok(arguments) }
     }
 

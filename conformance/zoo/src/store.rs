@@ -12,6 +12,7 @@ mod uploads;
 mod writing;
 
 use crate::{
+    faults,
     limits::Limits,
     reply::{Answer, Refusal},
     switches::Switches,
@@ -19,7 +20,7 @@ use crate::{
 };
 use remofile_proto::Code;
 use staging::Staging;
-use std::{cell::Cell, os::fd::OwnedFd};
+use std::{cell::Cell, collections::BTreeMap, os::fd::OwnedFd};
 use uploads::Uploads;
 
 /// The served directory, in the hands of the one thread that executes.
@@ -30,6 +31,8 @@ pub(crate) struct Store {
     uploads: Uploads,
     /// The system failed to write something, and may not say so again ([DUR-4]).
     failed_to_sync: Cell<bool>,
+    /// What a fault believes to be in each directory, by device and inode.
+    kept_listings: BTreeMap<(u64, u64), Vec<Vec<u8>>>,
     limits: Limits,
     switches: Switches,
 }
@@ -49,10 +52,18 @@ impl Store {
             false => Some(Staging::open(&root, directory, &switches).map_err(failed)?),
         };
         let uploads = match &staging {
-            Some(staging) => Uploads::found(staging).map_err(failed)?,
+            Some(staging) => Uploads::found(staging, &switches).map_err(failed)?,
             None => Uploads::default(),
         };
-        Ok(Self { root, staging, uploads, failed_to_sync: Cell::new(false), limits, switches })
+        Ok(Self {
+            root,
+            staging,
+            uploads,
+            failed_to_sync: Cell::new(false),
+            kept_listings: BTreeMap::new(),
+            limits,
+            switches,
+        })
     }
 
     /// [HELLO-4]
@@ -79,8 +90,9 @@ impl Store {
             "begin" => self.begin(arguments, job.session, progress),
             "append" => self.append(arguments, job.session, payload),
             "commit" => self.commit(arguments, job.session),
-            "abort" => self.abort(arguments),
-            "uploads" => self.uploads(arguments),
+            "abort" => self.abort(arguments, job.session),
+            "uploads" => self.uploads(arguments, job.session),
+            "flush" if self.switches.has(&faults::durability::NO_FLUSH) => Err(Code::BadOp.into()),
             "flush" => self.flush(),
             _ => Err(Code::BadOp.into()),
         }

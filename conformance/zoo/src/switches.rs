@@ -32,6 +32,11 @@ impl Switches {
         on && self.reached()
     }
 
+    /// Whether one of these faults is switched on whose condition holds.
+    pub(crate) fn any(&self, faults: &[(bool, &'static Fault)]) -> bool {
+        faults.iter().any(|(differs, fault)| *differs && self.has(fault))
+    }
+
     /// Whether this oddity is switched on; as [`has`](Self::has).
     #[allow(dead_code, reason = "the first oddity to be planted asks")]
     pub(crate) fn is_odd(&self, oddity: &'static Oddity) -> bool {

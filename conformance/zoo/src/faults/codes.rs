@@ -41,8 +41,6 @@ faults! {
         "It checks paths where it reads them, before the other arguments.";
     PATHS_BEFORE_LARGE = "paths-before-too-large", ["CODE-5", "OP-5"],
         "It checks the paths before the size.";
-    NAMES_BEFORE_LIMIT = "bad-name-before-limit", ["CODE-5", "PATH-7"],
-        "It checks the names of a path before its length.";
     TO_BEFORE_FROM = "to-before-from", ["CODE-5", "PATH-7"],
         "It checks where a thing goes before where it is.";
     LOOP_IS_LATE = "loop-is-found-late", ["CODE-5", "MOVE-2", "COPY-2"],

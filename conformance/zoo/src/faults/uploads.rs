@@ -5,8 +5,110 @@ use super::declare::faults;
 faults! {
     STAGED_BESIDE = "staged-beside-the-root", ["PATH-10"],
         "It stages uploads in a directory beside the served one.";
+    OFF_OF_THE_PLAN = "off-is-what-was-announced", ["BEGIN-1"],
+        "It answers the size that begin announced for the number of bytes that are staged.";
+    HASH_OF_NOTHING = "the-hash-of-begin-is-of-nothing", ["BEGIN-1"],
+        "It answers every begin as if it were the first.";
+    BEGIN_STARTS_ANEW = "begin-starts-anew", ["BEGIN-2"],
+        "It empties what is staged whenever an upload is begun.";
+    ANOTHER_PATH_GOES_ON = "another-path-goes-on", ["BEGIN-2"],
+        "It knows an upload by its id, and lets its bytes go to another path.";
+    OTHERS_STAY = "other-uploads-of-the-path-stay", ["BEGIN-3"],
+        "It lets several uploads of one path stand beside each other.";
+    REFUSED_DISCARDS = "a-refused-begin-discards", ["BEGIN-3", "REFUSE-1"],
+        "It makes room for an upload before it finds out that there is not enough.";
+    BEGIN_LOOKS_AT_PARENTS = "begin-looks-at-parents", ["BEGIN-4"],
+        "It makes sure at begin that the directory is there.";
+    BEGIN_LOOKS_AT_THE_TARGET = "begin-looks-at-the-target", ["BEGIN-4"],
+        "It refuses at begin what is there already.";
+    SIZE_IS_A_LIMIT = "size-is-a-limit", ["BEGIN-5"],
+        "It takes no more bytes than begin announced.";
+    SIZE_IS_A_PROMISE = "size-is-a-promise", ["BEGIN-5", "COMMIT-1"],
+        "It commits nothing that has another size than begin announced.";
+    FIRST_SIZE_STAYS = "the-first-size-stays", ["BEGIN-5", "UPLOADS-1"],
+        "It shows the size of the begin that started the upload.";
+    LIMIT_IS_NO_SPACE = "too-many-uploads-are-no-space", ["BEGIN-6"],
+        "It says that there is no space when there are too many uploads.";
+    NEWEST_GOES = "the-newest-upload-goes", ["BEGIN-6", "UP-3"],
+        "It discards the wrong end of its list.";
+    FIRST_BEGUN_GOES = "the-upload-begun-first-goes", ["BEGIN-6", "UP-3"],
+        "It discards the upload that was begun first, although it was appended to since.";
+    LIMIT_OF_16 = "sixteen-uploads-are-kept", ["BEGIN-6", "UP-3"],
+        "It keeps sixteen uploads, which is enough for anybody.";
+    REPLACED_COUNTS = "an-upload-of-the-same-path-counts", ["BEGIN-3", "BEGIN-6"],
+        "It counts an upload that begin pushes out against its limit.";
     CHUNKS_GO_BEHIND = "chunks-go-behind", ["APPEND-1"],
         "It puts every chunk behind the one before, wherever it was meant to go.";
+    CHUNKS_AGAIN = "a-chunk-again-is-ok", ["APPEND-1"],
+        "It finds that the bytes of a chunk are staged already, and answers OK.";
+    OFF_BEFORE = "append-answers-its-own-off", ["APPEND-1"],
+        "It answers the offset of the request.";
+    OFFSET_OF_THE_REQUEST = "offset-tells-the-wrong-one", ["APPEND-1", "CODE-1"],
+        "It repeats the wrong offset in its refusal.";
     UPLOADS_ARE_SHARED = "uploads-are-shared", ["APPEND-2", "COMMIT-1"],
         "It knows an upload by its id alone, and lets two clients write one.";
+    UNKNOWN_IS_MISSING = "an-unknown-upload-is-not-found", ["APPEND-2"],
+        "It says NOT_FOUND of an upload that it does not know.";
+    NOTHING_IS_NOT_APPENDED = "an-empty-append-is-refused", ["APPEND-4", "ENV-4"],
+        "It takes a payload of no bytes for one that was forgotten.";
+    NOTHING_FITS_ANYWHERE = "an-empty-append-fits-anywhere", ["APPEND-4", "APPEND-1"],
+        "It sees that there is nothing to do before it looks at the offset.";
+    DIGEST_FIRST = "commit-hashes-before-it-counts", ["COMMIT-1", "COMMIT-2"],
+        "It compares the hash first, for that includes the size.";
+    TARGET_FIRST = "commit-looks-at-the-target-first", ["COMMIT-1", "COMMIT-2"],
+        "It looks at the target before it looks at what is staged.";
+    SIZE_UNCHECKED = "commit-does-not-count", ["COMMIT-1"],
+        "It trusts the hash alone.";
+    HASH_UNCHECKED = "commit-does-not-compare", ["COMMIT-1", "COMMIT-2"],
+        "It trusts that all bytes have come when there are as many as there should be.";
+    DIGEST_KEEPS = "a-wrong-hash-keeps-the-upload", ["COMMIT-2"],
+        "It lets a client that sent another hash try again.";
+    REFUSED_COMMIT_DISCARDS = "a-refused-commit-discards", ["COMMIT-2", "REFUSE-1"],
+        "It discards an upload whenever its commit fails.";
+    OFFSET_DISCARDS = "a-commit-of-another-size-discards", ["COMMIT-2", "REFUSE-1"],
+        "It takes a wrong size for a wrong upload, as it does a wrong hash.";
+    COMMIT_STAYS = "a-committed-upload-stays", ["COMMIT-3", "APPEND-2"],
+        "It copies the staged bytes to the target, and lets the upload go on.";
+    COMMIT_MAKES_PARENTS = "commit-makes-parents", ["PATH-13", "COMMIT-2", "REFUSE-1"],
+        "It makes what directories are missing on the way to a committed file.";
+    COMMIT_IGNORES_TIME = "commit-ignores-mtime", ["COMMIT-4"],
+        "It leaves a file with the time of the commit.";
+    COMMIT_KEEPS_TIME = "commit-keeps-the-time-of-staging", ["COMMIT-4"],
+        "It leaves a file with the time at which it was appended to.";
+    ABORT_OF_NOTHING = "abort-of-nothing-is-refused", ["ABORT-1"],
+        "It says that there is no upload of that id.";
+    ABORT_OF_ONES_OWN = "abort-needs-begin", ["ABORT-1"],
+        "It lets nobody abort an upload that another session began.";
+    ABORT_FORGETS_NOTHING = "abort-keeps-the-bytes", ["ABORT-1"],
+        "It ends what the session may do with an upload, and keeps it for who comes again.";
+    ABORT_REMOVES = "abort-removes-the-target", ["ABORT-1"],
+        "It cleans up everything that has to do with the upload, what was there before too.";
+    UPLOADS_BY_AGE = "uploads-are-listed-by-age", ["UPLOADS-1"],
+        "It lists uploads in the order in which they were used last.";
+    UPLOADS_AFTER_INCLUDED = "uploads-after-is-included", ["UPLOADS-1"],
+        "It begins with the upload that is named.";
+    UPLOADS_AFTER_IGNORED = "uploads-after-is-ignored", ["UPLOADS-1"],
+        "It lists all uploads, whatever page is asked for.";
+    OWN_UPLOADS = "uploads-of-this-session-alone", ["UPLOADS-1", "UP-2"],
+        "It lists what this session has begun.";
+    AGE_OF_BEGIN = "the-age-counts-from-begin", ["UPLOADS-1"],
+        "It counts the age of an upload from its begin on.";
+    AGE_OF_THE_RUN = "the-age-counts-from-the-start", ["UPLOADS-1"],
+        "It takes what it finds at its start for new.";
+    SIZE_IS_FORGOTTEN = "uploads-tells-no-size", ["UPLOADS-1"],
+        "It does not note what begin announced.";
+    SIZE_IS_OFF = "uploads-tells-a-size-always", ["UPLOADS-1", "CBOR-15"],
+        "It tells the number of staged bytes where begin announced no size.";
+    UPLOADS_IN_ONE_PAGE = "uploads-come-in-one-page", ["UPLOADS-2", "LIMIT-2"],
+        "It lists all uploads at once, however long that is.";
+    UPLOADS_NEVER_MORE = "uploads-never-has-more", ["UPLOADS-2"],
+        "It fills a page with uploads, and never says that there is more.";
+    STAGED_IN_SIGHT = "uploads-are-in-sight", ["UP-1"],
+        "It makes the target when an upload is begun, to keep its name.";
+    UPLOADS_END = "uploads-end-with-their-session", ["UP-2", "UP-3"],
+        "It clears up after a session when the next one begins an upload.";
+    UPLOADS_DO_NOT_LAST = "uploads-do-not-outlive-the-server", ["UP-2"],
+        "It clears up at its start what an earlier run left.";
+    NO_LOCK = "the-directory-is-not-locked", ["UP-9"],
+        "It does not ask whether another server serves the directory.";
 }

@@ -21,23 +21,79 @@ impl Store {
 
     /// [ENTRY-1], [ENTRY-2]
     pub(super) fn entry_fields(&self, stat: &Stat) -> Fields {
+        let mtime = || field("mtime_ns", Item::Int(self.mtime_ns(stat)));
+        let has = |fault| self.switches.has(fault);
         match kind(stat) {
-            FileType::RegularFile => {
-                let mut fields = vec![
-                    field("kind", text("file")),
-                    field("size", integer(size(stat))),
-                    field("mtime_ns", Item::Int(self.mtime_ns(stat))),
-                    field("etag", bytes(&etag(stat))),
-                ];
-                if is_racy(stat) {
+            FileType::RegularFile => self.file_fields(stat),
+            FileType::Directory => {
+                let mut fields = vec![field("kind", text("dir"))];
+                if !has(&faults::entries::NO_DIRECTORY_TIMES) {
+                    fields.push(mtime());
+                }
+                if has(&faults::entries::DIRECTORY_SIZES) {
+                    fields.push(field("size", integer(size(stat))));
+                }
+                if is_racy(stat) && has(&faults::entries::RACY_DIRECTORIES) {
                     fields.push(field("racy", Item::Bool(true)));
                 }
                 fields
             }
-            FileType::Directory => vec![field("kind", text("dir")), field("mtime_ns", Item::Int(self.mtime_ns(stat)))],
+            FileType::Symlink if has(&faults::entries::LINKS_ARE_OTHERS) => vec![field("kind", text("other"))],
+            FileType::Symlink if has(&faults::entries::LINK_TIMES) => vec![field("kind", text("link")), mtime()],
             FileType::Symlink => vec![field("kind", text("link"))],
+            _ if has(&faults::entries::FIFOS_ARE_FILES) => self.file_fields(stat),
             _ => vec![field("kind", text("other"))],
         }
+    }
+
+    fn file_fields(&self, stat: &Stat) -> Fields {
+        let mut fields = vec![
+            field("kind", text("file")),
+            field("size", integer(size(stat))),
+            field("mtime_ns", Item::Int(self.mtime_ns(stat))),
+            field("etag", bytes(&self.etag(stat))),
+        ];
+        let racy = is_racy(stat);
+        let judged_otherwise = self.switches.any(&[
+            (racy, &faults::entries::NEVER_RACY),
+            (!racy, &faults::entries::ALWAYS_RACY),
+            (racy && !is_recent(nanoseconds_of_mtime(stat)), &faults::entries::RACY_BY_MTIME),
+        ]);
+        let told = racy != judged_otherwise;
+        if told || self.switches.has(&faults::entries::RACY_IS_FALSE) {
+            fields.push(field("racy", Item::Bool(told)));
+        }
+        fields
+    }
+
+    /// [ENTRY-3] Without ctime, changes that restore the modification time would not show.
+    pub(super) fn etag(&self, stat: &Stat) -> Vec<u8> {
+        let mut hash = blake3::Hasher::new();
+        let has = |fault| self.switches.has(fault);
+        if !has(&faults::entries::ETAG_WITHOUT_INODE) {
+            hash.update(&stat.st_ino.to_be_bytes());
+        }
+        if !has(&faults::entries::ETAG_OF_THE_PLACE) {
+            hash.update(&size(stat).to_be_bytes());
+        }
+        let changed = [(stat.st_mtime, stat.st_mtime_nsec), (stat.st_ctime, stat.st_ctime_nsec)];
+        let timeless = has(&faults::entries::ETAG_OF_THE_PLACE) || has(&faults::entries::ETAG_WITHOUT_TIMES);
+        let mtime_alone = has(&faults::entries::ETAG_WITHOUT_INODE) || has(&faults::entries::ETAG_WITHOUT_CTIME);
+        let times = if timeless {
+            0
+        } else if mtime_alone {
+            1
+        } else {
+            2
+        };
+        for (seconds, fraction) in &changed[..times] {
+            let fraction = if has(&faults::entries::ETAG_IN_SECONDS) { 0 } else { *fraction };
+            hash.update(&nanoseconds(*seconds, fraction).to_be_bytes());
+        }
+        if has(&faults::entries::ETAG_OF_THE_RUN) {
+            hash.update(&std::process::id().to_be_bytes());
+        }
+        hash.finalize().as_bytes()[..16].to_vec()
     }
 
     fn mtime_ns(&self, stat: &Stat) -> i64 {
@@ -58,17 +114,6 @@ pub(super) fn size(stat: &Stat) -> u64 {
     u64::try_from(stat.st_size).unwrap_or(0)
 }
 
-/// [ENTRY-3] Without ctime, changes that restore the modification time would not show.
-pub(super) fn etag(stat: &Stat) -> Vec<u8> {
-    let mut hash = blake3::Hasher::new();
-    hash.update(&stat.st_ino.to_be_bytes());
-    hash.update(&size(stat).to_be_bytes());
-    for (seconds, fraction) in [(stat.st_mtime, stat.st_mtime_nsec), (stat.st_ctime, stat.st_ctime_nsec)] {
-        hash.update(&nanoseconds(seconds, fraction).to_be_bytes());
-    }
-    hash.finalize().as_bytes()[..16].to_vec()
-}
-
 /// What sets a modification time: the present one where none is given.
 pub(super) fn times(mtime_ns: Option<i64>) -> Timestamps {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
@@ -78,8 +123,11 @@ pub(super) fn times(mtime_ns: Option<i64>) -> Timestamps {
 
 /// [ENTRY-6]
 fn is_racy(stat: &Stat) -> bool {
+    is_recent(nanoseconds(stat.st_ctime, stat.st_ctime_nsec))
+}
+
+fn is_recent(changed: i64) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let changed = nanoseconds(stat.st_ctime, stat.st_ctime_nsec);
     let changed = Duration::from_nanos(u64::try_from(changed).unwrap_or(0));
     now < changed + RACY
 }

@@ -1,17 +1,20 @@
 //! Section 11.4: list, a page at a time.
 
-use super::Store;
+use super::{
+    Store,
+    tree::{Place, kind},
+};
 use crate::{
     arguments::Arguments,
     faults,
     paths::{self, Path, STAGING},
-    reply::{Answer, Fields, Refusal, Reply, field, integer, text},
+    reply::{Answer, Fields, Refusal, Reply, bytes, field, integer, text},
     switches::Switches,
     worker::Progress,
 };
 use remofile_proto::{Code, cbor::Item};
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, statat},
     io::Errno,
 };
 use std::{ops::ControlFlow, os::fd::OwnedFd};
@@ -39,14 +42,34 @@ struct Page<'p> {
 impl Store {
     pub(super) fn list(&mut self, args: &Arguments, progress: &Progress) -> Answer {
         let place = self.place(&args.path)?;
-        if super::tree::kind(&place.need()?) != FileType::Directory {
-            return Err(Code::NotDir.into());
+        let there = place.need()?;
+        match kind(&there) {
+            FileType::Directory => {}
+            FileType::RegularFile if self.switches.has(&faults::listing::FILES_LIST_THEMSELVES) => {
+                let mut entry = self.entry_fields(&there);
+                entry.push(field("name", text(place.name)));
+                return Ok(page(vec![Item::Map(entry)], false, 0));
+            }
+            FileType::RegularFile if self.switches.has(&faults::targets::FILES_ARE_NO_FILES) => {
+                return Err(Code::NotFile.into());
+            }
+            FileType::Symlink if self.switches.has(&faults::targets::LISTED_LINKS) => {
+                return Err(Code::UnsupportedKind.into());
+            }
+            FileType::Symlink if self.switches.has(&faults::listing::LINKS_ARE_LISTED_THROUGH) => {}
+            _ => return Err(Code::NotDir.into()),
         }
-        let limit = args.limit.unwrap_or(self.limits.page).min(self.limits.page);
+        let own = self.limits.page;
+        let ignored = args.limit < Some(own) && self.switches.has(&faults::listing::LIMIT_IGNORED);
+        let asked = args.limit.filter(|limit| *limit > 0 && !ignored);
+        let mut limit = asked.unwrap_or(own).min(own);
+        if asked.is_some() && self.switches.has(&faults::listing::ONE_MORE) {
+            limit += 1;
+        }
         let mut page = Page {
             listed: &args.path,
             tree: args.tree,
-            after: sort_key(&args.after),
+            after: sort_key(&self.after(args, &place)?),
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
             room: usize::try_from(self.limits.chunk).unwrap_or(usize::MAX) - OVERHEAD,
             entries: Vec::new(),
@@ -55,25 +78,64 @@ impl Store {
             progress,
             seen: 0,
         };
-        let directory = open(&place.directory, place.name)?;
+        let directory = match open(&place.directory, place.name) {
+            // The order refuses a link, but for a fault.
+            Err(Errno::NOTDIR | Errno::LOOP) if kind(&there) == FileType::Symlink => {
+                open_through(&place.directory, place.name)?
+            }
+            opened => opened?,
+        };
         let more = self.fill(&mut page, &directory, &[])?.is_break();
         if !more {
             page.skipped += page.left_out;
         }
-        Ok(Reply::ok(vec![
-            field("entries", Item::Array(page.entries)),
-            field("more", Item::Bool(more)),
-            field("skipped", integer(page.skipped)),
-        ]))
+        let is_full = page.entries.len() == page.limit;
+        let judged_otherwise = self.switches.any(&[
+            (!more && is_full, &faults::listing::FULL_IS_MORE),
+            (!more && page.entries.is_empty(), &faults::listing::EMPTY_PAGE_WITH_MORE),
+            (more, &faults::listing::NEVER_MORE),
+        ]);
+        Ok(self::page(page.entries, more != judged_otherwise, self.told_skipped(page.skipped, args, &directory)?))
+    }
+
+    /// The name that a page begins behind ([LIST-3], [LIST-4]).
+    fn after(&self, args: &Arguments, place: &Place<'_>) -> Result<Vec<u8>, Refusal> {
+        let after = std::str::from_utf8(&args.after).unwrap_or_default();
+        let is_bad = !after.is_empty() && !after.split('/').all(paths::is_name);
+        if is_bad && self.switches.has(&faults::listing::AFTER_IS_A_NAME) {
+            return Err(Code::BadName.into());
+        }
+        if after.len() > 255 && self.switches.has(&faults::listing::AFTER_IS_SHORT) {
+            return Err(Code::BadArgs.into());
+        }
+        let named =
+            open(&place.directory, place.name).map(|directory| statat(directory, after, AtFlags::SYMLINK_NOFOLLOW));
+        let is_gone = !after.is_empty() && !matches!(named, Ok(Ok(_)));
+        if is_gone && self.switches.has(&faults::listing::AFTER_HAS_TO_BE_THERE) {
+            return Ok(Vec::new());
+        }
+        Ok(args.after.clone())
+    }
+
+    /// [LIST-12]
+    fn told_skipped(&self, skipped: u64, args: &Arguments, directory: &OwnedFd) -> Result<u64, Refusal> {
+        if skipped > 0 && self.switches.has(&faults::listing::NOTHING_SKIPPED) {
+            return Ok(0);
+        }
+        let is_page = args.limit.is_some() || !args.after.is_empty();
+        if is_page && self.switches.has(&faults::listing::ALL_SKIPPED) {
+            let shown = |name: &Vec<u8>| std::str::from_utf8(name).is_ok_and(paths::is_name);
+            return Ok(names(directory)?.iter().filter(|name| !shown(name)).count() as u64);
+        }
+        Ok(skipped)
     }
 
     /// Adds what is in a directory, `prefix` being its path below the listed one; breaks when the page is full.
-    fn fill(&self, page: &mut Page<'_>, directory: &OwnedFd, prefix: &[u8]) -> Result<ControlFlow<()>, Refusal> {
-        for name in names(directory)? {
+    fn fill(&mut self, page: &mut Page<'_>, directory: &OwnedFd, prefix: &[u8]) -> Result<ControlFlow<()>, Refusal> {
+        for name in self.names_in_order(directory)? {
             page.seen += 1;
             page.progress.step(page.seen, 0)?;
-            // [LIST-11]
-            if name == STAGING.as_bytes() && prefix.is_empty() && page.listed.is_root() {
+            if self.is_hidden(page, &name, prefix) {
                 continue;
             }
             let relative = [prefix, &name].concat();
@@ -81,19 +143,48 @@ impl Store {
             if key < page.after && !page.has_more_below(&key) {
                 continue;
             }
-            let Some(shown) = page.shown(&name, &relative) else {
+            let Some(shown) = self.shown(page, &name, &relative) else {
                 page.left_out += u64::from(key > page.after);
+                if self.switches.has(&faults::listing::SKIPPED_INSIDE)
+                    && let Ok(inside) = open(directory, &name)
+                {
+                    page.left_out += names(&inside)?.len() as u64;
+                }
                 continue;
             };
+            let shown = &shown[..];
             let Some(fields) = self.fields(directory, &name)? else { continue };
             let is_directory = fields.contains(&field("kind", text("dir")));
+            let is_link = page.tree && fields.contains(&field("kind", text("link")));
+            if is_link
+                && let Ok(below) = open_through(directory, &name)
+                && self.switches.has(&faults::listing::TREES_ENTER_LINKS)
+            {
+                let _ = page.add(shown, fields.clone(), &self.switches);
+                let prefix = [&relative[..], b"/"].concat();
+                if self.fill(page, &below, &prefix)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                continue;
+            }
             let is_behind =
                 key > page.after || (key == page.after && self.switches.has(&faults::listing::AFTER_IS_INCLUDED));
             if is_behind && page.add(shown, fields, &self.switches).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
+            if key == page.after
+                && page.tree
+                && is_directory
+                && self.switches.has(&faults::listing::AFTER_SKIPS_WHAT_IS_IN_IT)
+            {
+                continue;
+            }
             if page.tree && is_directory {
                 match open(directory, &name) {
+                    Err(Errno::ACCESS | Errno::PERM) if self.switches.has(&faults::listing::UNREADABLE_ENDS) => {
+                        return Err(Code::Denied.into());
+                    }
+                    Err(Errno::ACCESS | Errno::PERM) if self.switches.has(&faults::listing::UNREADABLE_IS_EMPTY) => {}
                     Ok(below) => {
                         let prefix = [&relative[..], b"/"].concat();
                         if self.fill(page, &below, &prefix)?.is_break() {
@@ -113,10 +204,67 @@ impl Store {
     /// The entry of a name, unless it is gone.
     fn fields(&self, directory: &OwnedFd, name: &[u8]) -> Result<Option<Fields>, Refusal> {
         match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(self.entry_fields(&stat))),
+            Ok(stat) => {
+                let mut fields = self.entry_fields(&stat);
+                if kind(&stat) == FileType::RegularFile && self.switches.has(&faults::entries::LISTED_ETAGS) {
+                    fields.retain(|(key, _)| key != "etag");
+                    fields.push(field("etag", bytes(&self.etag(&stat)[..8])));
+                }
+                Ok(Some(fields))
+            }
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
+    }
+}
+
+impl Store {
+    /// What is in a directory, in the order of listings ([LIST-2]).
+    fn names_in_order(&mut self, directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Refusal> {
+        let mut names = names(directory)?;
+        let lower = |name: &Vec<u8>| String::from_utf8_lossy(name).to_lowercase();
+        if !names.is_sorted_by_key(lower) && self.switches.has(&faults::listing::ORDER_WITHOUT_CASE) {
+            names.sort_by_key(lower);
+        }
+        if names.len() > 1 && self.switches.has(&faults::listing::ORDER_OF_THE_SYSTEM) {
+            names.sort_by_key(|name| blake3::hash(name).as_bytes().to_owned());
+        }
+        if self.switches.has(&faults::listing::KEPT_LISTINGS) {
+            let stat = fstat(directory)?;
+            return Ok(self.kept_listings.entry((stat.st_dev, stat.st_ino)).or_insert(names).clone());
+        }
+        Ok(names)
+    }
+
+    /// [LIST-11]
+    fn is_hidden(&self, page: &Page<'_>, name: &[u8], prefix: &[u8]) -> bool {
+        let at_the_top = prefix.is_empty() && page.listed.is_root();
+        let hidden = name == STAGING.as_bytes() && at_the_top;
+        let reserved = name.eq_ignore_ascii_case(STAGING.as_bytes());
+        let judged_otherwise = self.switches.any(&[
+            (hidden, &faults::listing::STAGING_IS_LISTED),
+            (hidden, &faults::listing::STAGING_IS_COUNTED),
+            (reserved && !hidden, &faults::listing::RESERVED_IS_NOT_COUNTED),
+        ]);
+        hidden != judged_otherwise
+    }
+
+    /// The name of an entry as it is listed; nothing where it is left out ([LIST-10]).
+    fn shown(&self, page: &Page<'_>, name: &[u8], relative: &[u8]) -> Option<String> {
+        let text = std::str::from_utf8(relative).ok();
+        let is_name = std::str::from_utf8(name).is_ok_and(paths::is_name);
+        let shown = text.filter(|text| is_name && page.listed.below(text).is_some());
+        if shown.is_some() {
+            return shown.map(str::to_owned);
+        }
+        let controls = name.iter().any(u8::is_ascii_control);
+        let is_shown = self.switches.any(&[
+            (text.is_none(), &faults::listing::BAD_NAMES_ARE_MENDED),
+            (text.is_some() && controls, &faults::listing::CONTROLS_ARE_LISTED),
+            (is_name, &faults::listing::DEEP_IS_LISTED),
+            (name == STAGING.as_bytes(), &faults::listing::STAGING_IS_LISTED),
+        ]);
+        is_shown.then(|| String::from_utf8_lossy(relative).into_owned())
     }
 }
 
@@ -127,20 +275,14 @@ impl Page<'_> {
         self.tree && self.after.starts_with(&inside)
     }
 
-    /// The name of an entry as it is listed; nothing where it is left out ([LIST-10]).
-    fn shown<'n>(&self, name: &[u8], relative: &'n [u8]) -> Option<&'n str> {
-        let is_name = std::str::from_utf8(name).is_ok_and(paths::is_name);
-        let relative = std::str::from_utf8(relative).ok()?;
-        self.listed.below(relative).filter(|_| is_name).map(|_| relative)
-    }
-
     /// Adds an entry, unless the page is full.
     fn add(&mut self, name: &str, mut fields: Fields, switches: &Switches) -> ControlFlow<()> {
         fields.push(field("name", text(name)));
         let entry = Item::Map(fields);
         let len = entry.encode().map_or(usize::MAX, |encoded| encoded.len());
-        let too_long = len > self.room && !switches.has(&faults::limits::LONG_REPLIES);
-        if self.entries.len() >= self.limit || too_long {
+        let by_count = len > self.room
+            && (switches.has(&faults::limits::LONG_REPLIES) || switches.has(&faults::listing::PAGES_BY_COUNT));
+        if self.entries.len() >= self.limit || (len > self.room && !by_count) {
             return ControlFlow::Break(());
         }
         self.room = self.room.saturating_sub(len);
@@ -150,12 +292,21 @@ impl Page<'_> {
     }
 }
 
+/// The result of `list`.
+fn page(entries: Vec<Item>, more: bool, skipped: u64) -> Reply {
+    Reply::ok(vec![
+        field("entries", Item::Array(entries)),
+        field("more", Item::Bool(more)),
+        field("skipped", integer(skipped)),
+    ])
+}
+
 /// [LIST-2] `/` counts as 00.
 fn sort_key(name: &[u8]) -> Vec<u8> {
     name.iter().map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
 }
 
-fn names(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
+pub(super) fn names(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
@@ -169,7 +320,12 @@ fn names(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
 }
 
 /// Opens a directory to see what is in it.
-fn open(directory: &OwnedFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+pub(super) fn open(directory: &OwnedFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(directory, name, flags, Mode::empty())
+}
+
+/// Faults: as [`open`], through a link.
+fn open_through(directory: &OwnedFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    openat(directory, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }

@@ -2,87 +2,197 @@
 
 use super::{
     Store,
-    entry::{etag, nanoseconds_of_mtime, size, times},
-    reading::check_etag,
+    entry::{nanoseconds_of_mtime, size, times},
     tree::{Place, kind},
     writing::write_at,
 };
 use crate::{
     arguments::Arguments,
     faults,
+    paths::is_name,
     reply::{Answer, Refusal, Reply, field, text},
     worker::Progress,
 };
 use remofile_proto::Code;
-use rustix::fs::{AtFlags, FileType, OFlags, Stat, fstat, futimens, unlinkat};
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags, Stat, chmod, fstat, futimens, linkat, mkdirat, unlinkat},
+    io::Errno,
+};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt};
 
 impl Store {
     pub(super) fn remove(&mut self, args: &Arguments) -> Answer {
         let place = self.place(&args.path)?;
+        if place.look()?.is_none() && self.switches.has(&faults::moving::REMOVE_NOTHING) {
+            return Ok(Reply::ok(Vec::new()));
+        }
         let there = place.need()?;
-        check_file_etag(args, &there)?;
+        self.check_file_etag("remove", args, &there)?;
         let is_directory = kind(&there) == FileType::Directory;
+        let is_link = kind(&there) == FileType::Symlink;
+        if is_directory && self.switches.has(&faults::moving::REMOVE_FILES_ALONE) {
+            return Err(Code::NotFile.into());
+        }
+        if is_link && self.switches.has(&faults::moving::REMOVE_NO_LINKS) {
+            return Err(Code::UnsupportedKind.into());
+        }
+        if is_link && self.switches.has(&faults::moving::REMOVE_LINKED) {
+            fs::remove_file(fs::read_link(place.find_through()?.by_handle())?)?;
+            return Ok(Reply::ok(Vec::new()));
+        }
+        if is_directory {
+            self.clear(&place)?;
+        }
         let flags = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
-        unlinkat(&place.directory, place.name, flags)?;
-        if self.switches.has(&faults::codes::RESULT_OF_NOTHING) {
+        let removed = unlinkat(&place.directory, place.name, flags);
+        if removed.is_ok() && self.switches.has(&faults::codes::RESULT_OF_NOTHING) {
             return Ok(Reply::ok(vec![field("path", text(args.path.as_str()))]));
         }
-        Ok(Reply::ok(Vec::new()))
+        match removed {
+            Err(Errno::NOTEMPTY) if self.switches.has(&faults::moving::NOT_EMPTY_IS_DENIED) => Err(Code::Denied.into()),
+            other => Ok(other.map(|()| Reply::ok(Vec::new()))?),
+        }
+    }
+
+    /// Faults: removes what is in a directory first, or what of it is not listed.
+    fn clear(&self, place: &Place<'_>) -> Result<(), Refusal> {
+        let directory = super::listing::open(&place.directory, place.name)?;
+        let names = super::listing::names(&directory)?;
+        let shown = |name: &Vec<u8>| std::str::from_utf8(name).is_ok_and(is_name);
+        let clears = self.switches.any(&[
+            (!names.is_empty(), &faults::moving::REMOVE_ALL),
+            (!names.is_empty() && !names.iter().any(shown), &faults::moving::REMOVE_HIDDEN),
+        ]);
+        if clears {
+            for name in names {
+                let at = std::path::Path::new(&place.find()?.by_handle()).join(OsStr::from_bytes(&name));
+                let is_directory = fs::symlink_metadata(&at)?.is_dir();
+                if is_directory { fs::remove_dir_all(at)? } else { fs::remove_file(at)? }
+            }
+        }
+        Ok(())
     }
 
     /// `move`
     pub(super) fn rename(&mut self, args: &Arguments) -> Answer {
+        // The order refuses it, but for a fault.
+        if args.from == args.to {
+            return Ok(Reply::entry(self.entry(&self.place(&args.to)?.need()?)));
+        }
+        self.look_at_the_target_first(args)?;
         let from = self.place(&args.from)?;
         let source = from.need()?;
         args.loop_found()?;
-        check_file_etag(args, &source)?;
+        self.check_file_etag("move", args, &source)?;
+        match kind(&source) {
+            FileType::Directory if self.switches.has(&faults::moving::MOVE_FILES_ALONE) => {
+                return Err(Code::NotFile.into());
+            }
+            FileType::RegularFile | FileType::Directory => {}
+            _ if self.switches.has(&faults::moving::MOVE_NO_LINKS) => return Err(Code::UnsupportedKind.into()),
+            _ => {}
+        }
         let to = self.place(&args.to)?;
         let moved = Some(kind(&source));
-        let replaced = self.check_target(&to, &args.pre, moved)?;
-        match replaced {
-            Some(replaced) if is_same(&source, &replaced) => remove_name(&from)?,
-            Some(_) if kind(&source) == FileType::RegularFile => {
+        let is_file = moved == Some(FileType::RegularFile);
+        let pre = self.pre(args, &to, &faults::targets::MOVE_REPLACES)?;
+        let replaced = self.check_target(&to, &pre, moved)?;
+        match &replaced {
+            Some(replaced) if is_same(&source, replaced) => {
+                if !self.switches.has(&faults::moving::HARD_LINKS_STAY) {
+                    remove_name(&from)?;
+                }
+            }
+            Some(_) if is_file => {
                 // [DUR-1]
                 self.sync(&from.find()?.open(OFlags::RDONLY)?)?;
-                self.give_name((&from.directory, from.name), &to, &args.pre, moved)?;
+                self.give_name((&from.directory, from.name), &to, &pre, moved)?;
             }
-            _ => self.give_name((&from.directory, from.name), &to, &args.pre, moved)?,
+            None if is_file && self.switches.has(&faults::moving::MOVE_COPIES) => {
+                linkat(&from.directory, from.name, &to.directory, to.name, AtFlags::empty())?;
+            }
+            _ => self.give_name((&from.directory, from.name), &to, &pre, moved)?,
+        }
+        if is_file && self.switches.has(&faults::moving::MOVE_IS_NEW) {
+            to.find()?.set_mtime(None)?;
+        }
+        if let Some(replaced) = replaced.filter(|replaced| replaced.st_mode != source.st_mode)
+            && self.switches.has(&faults::targets::BITS_OF_THE_TARGET)
+        {
+            chmod(to.find()?.by_handle(), Mode::from_raw_mode(replaced.st_mode & 0o777))?;
         }
         Ok(Reply::entry(self.entry(&to.need()?)))
     }
 
     pub(super) fn copy(&mut self, args: &Arguments, progress: &Progress) -> Answer {
+        // The order refuses it, but for a fault.
+        if args.from == args.to {
+            return Ok(Reply::entry(self.entry(&self.place(&args.to)?.need()?)));
+        }
+        self.look_at_the_target_first(args)?;
+        let from = self.place(&args.from)?;
+        if from.look()?.as_ref().map(kind) == Some(FileType::Directory)
+            && self.switches.has(&faults::moving::COPY_OF_DIRECTORIES)
+        {
+            let to = self.place(&args.to)?;
+            mkdirat(&to.directory, to.name, Mode::from_raw_mode(0o777))?;
+            return Ok(Reply::entry(self.entry(&to.need()?)));
+        }
         let found = self.file(&args.from)?;
         args.loop_found()?;
-        check_etag(args, &found.stat)?;
+        self.check_etag("copy", args, &found.stat)?;
         let to = self.place(&args.to)?;
-        self.check_target(&to, &args.pre, None)?;
+        let pre = self.pre(args, &to, &faults::targets::COPY_REPLACES)?;
+        let replaced = self.check_target(&to, &pre, None)?;
+        if replaced.is_none() && self.switches.has(&faults::moving::COPY_LINKS) {
+            linkat(&from.directory, from.name, &to.directory, to.name, AtFlags::empty())?;
+            return Ok(Reply::entry(self.entry(&to.need()?)));
+        }
         let source = found.open(OFlags::RDONLY)?;
         let before = fstat(&source)?;
+        let slice = self.limits.slice as u64;
+        let cut = size(&before) > slice && self.switches.has(&faults::moving::COPY_OF_A_SLICE);
+        let len = if cut { slice } else { size(&before) };
         let temporary = self.staging()?.temporary()?;
         let mut off = 0;
-        self.each_slice(&source, 0, size(&before), progress, |slice| {
+        self.each_slice(&source, 0, len, progress, |slice| {
             write_at(&temporary.file, slice, off)?;
             off += slice.len() as u64;
             Ok(())
         })?;
         // [COPY-3]
-        if etag(&fstat(&source)?) != etag(&before) {
+        let changed = self.etag(&fstat(&source)?) != self.etag(&before);
+        if changed && !self.switches.has(&faults::moving::COPY_IS_NOT_HELD) {
             return Err(Code::Changed.into());
         }
         if !self.switches.has(&faults::moving::COPY_IS_NEW) {
             futimens(&temporary.file, &times(Some(nanoseconds_of_mtime(&before))))?;
         }
-        Ok(Reply::entry(self.publish(temporary.name, &temporary.file, &to, &args.pre, false)?))
+        let item = self.publish(temporary.name, &temporary.file, &to, &pre, false)?;
+        if self.switches.has(&faults::targets::BITS_OF_THE_SOURCE) {
+            chmod(to.find()?.by_handle(), Mode::from_raw_mode(before.st_mode & 0o777))?;
+            return Ok(Reply::entry(self.entry(&to.need()?)));
+        }
+        Ok(Reply::entry(item))
     }
-}
 
-/// [OP-7] Of an operation that takes things of every kind.
-fn check_file_etag(args: &Arguments, stat: &Stat) -> Result<(), Refusal> {
-    if args.etag.is_some() && kind(stat) != FileType::RegularFile {
-        return Err(Code::Changed.into());
+    /// A fault: checks the target before the source is known to be there.
+    fn look_at_the_target_first(&self, args: &Arguments) -> Result<(), Refusal> {
+        let source = self.place(&args.from).and_then(|from| from.need());
+        if source.is_err() && self.switches.has(&faults::moving::TARGET_BEFORE_SOURCE) {
+            self.check_target(&self.place(&args.to)?, &args.pre, None)?;
+        }
+        Ok(())
     }
-    check_etag(args, stat)
+
+    /// [OP-7] Of an operation that takes things of every kind.
+    fn check_file_etag(&self, op: &str, args: &Arguments, stat: &Stat) -> Result<(), Refusal> {
+        let is_file = kind(stat) == FileType::RegularFile;
+        if args.etag.is_some() && !is_file && !self.switches.has(&faults::moving::NO_FILE_UNGUARDED) {
+            return Err(Code::Changed.into());
+        }
+        if is_file { self.check_etag(op, args, stat) } else { Ok(()) }
+    }
 }
 
 /// [MOVE-3] Renaming one link of a file onto another does nothing.

@@ -1,62 +1,145 @@
 //! Sections 11.3, 11.5 and 11.6: stat, read and hash.
 
-use super::{
-    Store,
-    entry::{etag, size},
-};
+use super::{Store, entry::size, tree::kind};
 use crate::{
+    Fault,
     arguments::Arguments,
-    reply::{Answer, Refusal, Reply, bytes, field, integer},
+    faults,
+    reply::{Answer, Refusal, Reply, bytes, field, integer, text},
     worker::Progress,
 };
-use remofile_proto::Code;
+use remofile_proto::{Code, cbor::Item};
 use rustix::{
-    fs::{OFlags, Stat, fstat},
+    fs::{FileType, OFlags, Stat, fstat},
     io::{Errno, pread},
 };
 use std::fs::File;
 
 impl Store {
     pub(super) fn stat(&mut self, args: &Arguments) -> Answer {
-        let stat = self.place(&args.path)?.need()?;
-        Ok(Reply::entry(self.entry(&stat)))
+        let place = self.place(&args.path)?;
+        let there = place.look()?;
+        let is_link = there.as_ref().map(kind) == Some(FileType::Symlink);
+        if is_link && self.switches.has(&faults::reading::STAT_FOLLOWS) {
+            return Ok(Reply::entry(self.entry(&place.find_through()?.stat)));
+        }
+        if there.is_none() && self.switches.has(&faults::reading::NOTHING_IS_AN_ENTRY) {
+            return Ok(Reply::entry(Item::Map(vec![field("kind", text("other"))])));
+        }
+        if args.path.is_root() && self.switches.has(&faults::reading::NO_STAT_OF_THE_ROOT) {
+            return Err(Code::NotFound.into());
+        }
+        Ok(Reply::entry(self.entry(&place.need()?)))
     }
 
     pub(super) fn read(&mut self, args: &Arguments) -> Answer {
         let found = self.file(&args.path)?;
-        check_etag(args, &found.stat)?;
+        self.check_etag("read", args, &found.stat)?;
         let file = found.open(OFlags::RDONLY)?;
         let wanted = usize::try_from(args.len.unwrap_or(0)).map_err(|_| Code::TooLarge)?;
+        let before = fstat(&file)?;
+        self.refuse_at_the_end(args.off, size(&before))?;
         let mut payload = vec![0; wanted];
         let taken = read_at(&file, &mut payload, args.off)?;
-        payload.truncate(taken);
+        payload.truncate(self.length_taken(taken, wanted));
         // [READ-2], [READ-3]
         let after = fstat(&file)?;
-        check_etag(args, &after)?;
-        let result = vec![field("etag", bytes(&etag(&after))), field("size", integer(size(&after)))];
+        let changed = self.etag(&before) != self.etag(&after);
+        if !changed || !self.switches.has(&faults::reading::COMPARED_BEFORE_THE_READ) {
+            self.check_etag("read", args, &after)?;
+        }
+        let told = if changed && self.switches.has(&faults::reading::ETAG_BEFORE_THE_READ) { before } else { after };
+        let is_part = payload.len() as u64 != size(&told);
+        let size = match is_part && self.switches.has(&faults::reading::SIZE_OF_THE_PAYLOAD) {
+            true => payload.len() as u64,
+            false => size(&told),
+        };
+        let result = vec![field("etag", bytes(&self.etag(&told))), field("size", integer(size))];
         Ok(Reply { payload: Some(payload), ..Reply::ok(result) })
+    }
+
+    /// Faults: an offset at or behind the end is refused.
+    fn refuse_at_the_end(&self, off: u64, size: u64) -> Result<(), Refusal> {
+        if off > size && self.switches.has(&faults::reading::BEHIND_THE_END) {
+            return Err(Code::BadArgs.into());
+        }
+        if off == size && self.switches.has(&faults::reading::AT_THE_END) {
+            return Err(Code::NotFound.into());
+        }
+        Ok(())
+    }
+
+    /// How many bytes are sent of those that were read ([READ-4]).
+    fn length_taken(&self, taken: usize, wanted: usize) -> usize {
+        if taken > 65_536 && self.switches.has(&faults::reading::SHORT_READS) {
+            return 65_536;
+        }
+        if (1..wanted).contains(&taken) && self.switches.has(&faults::reading::READ_TO_THE_LAST_BYTE) {
+            return taken - 1;
+        }
+        let pads = (1..wanted).contains(&taken) && self.switches.has(&faults::reading::PADDED_READS);
+        if pads { wanted } else { taken }
     }
 
     pub(super) fn hash(&mut self, args: &Arguments, progress: &Progress) -> Answer {
         let file = self.file(&args.path)?.open(OFlags::RDONLY)?;
         let before = fstat(&file)?;
-        let rest = size(&before).saturating_sub(args.off);
-        let len = args.len.map_or(rest, |len| len.min(rest));
-        let mut hash = blake3::Hasher::new();
-        let done = self.each_slice(&file, args.off, len, progress, |slice| {
+        let (off, len) = self.range(args, size(&before));
+        let mut hash = match self.switches.has(&faults::reading::HASH_KEYED) {
+            true => blake3::Hasher::new_derive_key("remofile hash"),
+            false => blake3::Hasher::new(),
+        };
+        let done = self.each_slice(&file, off, len, progress, |slice| {
             hash.update(slice);
             Ok(())
         })?;
         let after = fstat(&file)?;
         // [HASH-2]
-        if done != len || etag(&after) != etag(&before) {
+        let changed = done != len || self.etag(&after) != self.etag(&before);
+        let unseen = self.switches.any(&[
+            (changed, &faults::reading::HASH_IS_NOT_HELD),
+            (changed && size(&after) > size(&before), &faults::reading::HASH_DOES_NOT_SEE_GROWTH),
+        ]);
+        if changed && !unseen {
             return Err(Code::Changed.into());
         }
+        let asked = args.len.filter(|len| *len > done && self.switches.has(&faults::reading::HASH_TELLS_LEN));
         Ok(Reply::ok(vec![
             field("hash", bytes(hash.finalize().as_bytes())),
-            field("len", integer(done)),
-            field("etag", bytes(&etag(&after))),
+            field("len", integer(asked.unwrap_or(done))),
+            field("etag", bytes(&self.etag(&after))),
         ]))
+    }
+
+    /// The part of a file of that size which is to be hashed ([HASH-1]).
+    fn range(&self, args: &Arguments, size: u64) -> (u64, u64) {
+        let rest = size.saturating_sub(args.off);
+        let len = args.len.map_or(rest, |len| len.min(rest));
+        if len < size && self.switches.has(&faults::reading::HASH_OF_ALL) {
+            return (0, size);
+        }
+        if args.off > 0 && self.switches.has(&faults::reading::HASH_FROM_THE_START) {
+            return (0, len);
+        }
+        if args.len == Some(0) && rest > 0 && self.switches.has(&faults::reading::HASH_OF_NO_LEN) {
+            return (args.off, rest);
+        }
+        if len > self.limits.chunk && self.switches.has(&faults::reading::HASH_OF_A_CHUNK) {
+            return (args.off, self.limits.chunk);
+        }
+        (args.off, len)
+    }
+
+    /// [OP-7]
+    pub(super) fn check_etag(&self, op: &str, args: &Arguments, stat: &Stat) -> Result<(), Refusal> {
+        let unguarded = unguarded(op);
+        match &args.etag {
+            Some(wanted) if *wanted != self.etag(stat) => match unguarded {
+                Some(fault) if self.switches.has(fault) => Ok(()),
+                _ => Err(Code::Changed.into()),
+            },
+            _ => Ok(()),
+        }
     }
 
     /// Hands on `len` bytes of a file from `off` on, or as many as there are, slice by slice; how many there were.
@@ -84,12 +167,17 @@ impl Store {
     }
 }
 
-/// [OP-7]
-pub(super) fn check_etag(args: &Arguments, stat: &Stat) -> Result<(), Refusal> {
-    match &args.etag {
-        Some(wanted) if *wanted != etag(stat) => Err(Code::Changed.into()),
-        _ => Ok(()),
-    }
+/// The fault of each operation that takes an etag and does not look at it.
+fn unguarded(op: &str) -> Option<&'static Fault> {
+    Some(match op {
+        "read" => &faults::reading::READ_UNGUARDED,
+        "write" => &faults::writing::WRITE_UNGUARDED,
+        "truncate" => &faults::writing::TRUNCATE_UNGUARDED,
+        "remove" => &faults::moving::REMOVE_UNGUARDED,
+        "move" => &faults::moving::MOVE_UNGUARDED,
+        "copy" => &faults::moving::COPY_UNGUARDED,
+        _ => return None,
+    })
 }
 
 /// Fills the buffer from `off` on, or as far as the file goes ([READ-1], [READ-4]).

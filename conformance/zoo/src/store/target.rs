@@ -2,13 +2,20 @@
 
 use super::{
     Store,
-    entry::etag,
+    entry::{nanoseconds_of_mtime, times},
     tree::{Place, kind},
 };
-use crate::{arguments::Pre, faults, reply::Refusal};
+use crate::{
+    Fault,
+    arguments::{Arguments, Pre},
+    faults,
+    reply::Refusal,
+};
 use remofile_proto::{Code, cbor::Item};
-use rustix::fs::{FileType, Mode, RenameFlags, Stat, fchmod, renameat_with};
-use std::{fs::File, os::fd::AsFd};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fchmod, fstat, futimens, renameat_with, unlinkat,
+};
+use std::{fs::File, io, os::fd::AsFd};
 
 impl Store {
     /// [TARGET-4] to [TARGET-7]; the file that will be replaced, if there is one.
@@ -18,25 +25,73 @@ impl Store {
         pre: &Pre,
         moved: Option<FileType>,
     ) -> Result<Option<Stat>, Refusal> {
-        let there = target.look()?;
-        if *pre == Pre::Absent && there.is_some() {
-            let is_file = there.as_ref().map(kind) == Some(FileType::RegularFile);
-            let overwrites = moved == Some(FileType::RegularFile) && is_file;
-            if !overwrites || !self.switches.has(&faults::targets::MOVE_REPLACES) {
-                return Err(Code::Exists.into());
-            }
+        let mut there = target.look()?;
+        let is_broken_link = there.as_ref().map(kind) == Some(FileType::Symlink) && target.find_through().is_err();
+        if is_broken_link && self.switches.has(&faults::targets::BROKEN_LINKS) {
+            there = None;
         }
-        if let Some(there) = &there {
-            match kind(there) {
-                FileType::Directory => return Err(Code::NotFile.into()),
-                _ if moved == Some(FileType::Directory) => return Err(Code::NotFile.into()),
-                FileType::RegularFile => {}
-                _ => return Err(Code::UnsupportedKind.into()),
-            }
+        match self.misjudge(there.as_ref(), pre, moved, self.judge(there.as_ref(), pre, moved)) {
+            Some(code) => Err(code.into()),
+            None => Ok(there),
+        }
+    }
+
+    /// [TARGET-4] to [TARGET-7], in their order ([TARGET-1]).
+    fn judge(&self, there: Option<&Stat>, pre: &Pre, moved: Option<FileType>) -> Option<Code> {
+        if *pre == Pre::Absent && there.is_some() {
+            return Some(Code::Exists);
+        }
+        match there.map(kind) {
+            Some(FileType::Directory) => return Some(Code::NotFile),
+            Some(_) if moved == Some(FileType::Directory) => return Some(Code::NotFile),
+            Some(FileType::RegularFile) | None => {}
+            Some(_) => return Some(Code::UnsupportedKind),
         }
         match pre {
-            Pre::Etag(wanted) if there.as_ref().map(etag).as_ref() != Some(wanted) => Err(Code::Changed.into()),
-            _ => Ok(there),
+            Pre::Etag(wanted) if there.map(|there| self.etag(there)).as_ref() != Some(wanted) => Some(Code::Changed),
+            _ => None,
+        }
+    }
+
+    /// What the target rules came to, unless a fault sees it in another way.
+    fn misjudge(&self, there: Option<&Stat>, pre: &Pre, moved: Option<FileType>, right: Option<Code>) -> Option<Code> {
+        use Code::{Changed, Exists, NotDir, NotFile, NotFound, UnsupportedKind};
+        let there = there.map(kind);
+        let is_directory = there == Some(FileType::Directory);
+        let is_moved = moved == Some(FileType::Directory);
+        let is_etag = matches!(pre, Pre::Etag(_));
+        let is = |code| right == Some(code);
+        let otherwise: [(bool, &'static Fault, Option<Code>); 11] = [
+            (is_etag && (is(NotFile) || is(UnsupportedKind)), &faults::targets::ETAG_BEFORE_KIND, Some(Changed)),
+            (is(Exists) && is_directory, &faults::targets::KIND_BEFORE_ABSENT, Some(NotFile)),
+            (is(NotFile) && is_directory && is_moved, &faults::targets::EMPTY_REPLACED, None),
+            (is(NotFile) && !is_directory, &faults::targets::FILE_IS_IN_THE_WAY, Some(NotDir)),
+            (is(UnsupportedKind), &faults::targets::LINKS_ARE_REPLACED, None),
+            (is(UnsupportedKind), &faults::targets::LINK_IS_NOT_FILE, Some(NotFile)),
+            (is(NotFile) && is_directory, &faults::targets::DIRECTORY_EXISTS, Some(Exists)),
+            (is(Changed) && there.is_some(), &faults::targets::ANY_ETAG, None),
+            (is(Changed) && there.is_none(), &faults::targets::ETAG_MAKES, None),
+            (is(Changed) && there.is_none(), &faults::targets::ETAG_OF_NOTHING, Some(NotFound)),
+            (is(Changed) && there.is_some(), &faults::targets::EXISTS_FOR_ETAG, Some(Exists)),
+        ];
+        let found = otherwise.iter().find(|(differs, fault, _)| *differs && self.switches.has(fault));
+        found.map_or(right, |(_, _, code)| *code)
+    }
+
+    /// What has to be at a target; with a fault that replaces files unasked, anything.
+    pub(super) fn pre(&self, args: &Arguments, target: &Place<'_>, replaces: &'static Fault) -> Result<Pre, Refusal> {
+        let is_file = target.look()?.as_ref().map(kind) == Some(FileType::RegularFile);
+        let unasked = args.pre == Pre::Absent && is_file && self.switches.has(replaces);
+        Ok(if unasked { Pre::Any } else { args.pre.clone() })
+    }
+
+    /// Checks a target again, which may have appeared since.
+    fn check_again(&self, target: &Place<'_>, pre: &Pre, moved: Option<FileType>) -> Result<Option<Stat>, Refusal> {
+        match self.check_target(target, pre, moved) {
+            Err(refusal) if refusal.code == Code::Exists && self.switches.has(&faults::targets::LATE_NAMES_GO) => {
+                Ok(target.look()?)
+            }
+            checked => checked,
         }
     }
 
@@ -49,16 +104,29 @@ impl Store {
         pre: &Pre,
         durable: bool,
     ) -> Result<Item, Refusal> {
-        let replaced = self.check_target(target, pre, None)?;
-        if let Some(replaced) = &replaced {
-            fchmod(file, Mode::from_raw_mode(replaced.st_mode & 0o777))?;
+        let replaced = self.check_again(target, pre, None)?;
+        match &replaced {
+            Some(_) if self.switches.has(&faults::targets::BITS_ARE_LOST) => {}
+            Some(replaced) => fchmod(file, Mode::from_raw_mode(replaced.st_mode & 0o777))?,
+            None if self.switches.has(&faults::targets::PRIVATE_FILES) => fchmod(file, Mode::RUSR | Mode::WUSR)?,
+            None => {}
         }
         // [DUR-1]
         if durable || replaced.is_some() {
             self.sync(file)?;
         }
         let staging = self.staging()?;
+        if replaced.is_some() && self.switches.has(&faults::targets::WRITTEN_IN_PLACE) {
+            let mut written = target.find()?.open(OFlags::WRONLY | OFlags::TRUNC)?;
+            io::copy(&mut staging.file(staged)?, &mut written)?;
+            futimens(&written, &times(Some(nanoseconds_of_mtime(&fstat(file)?))))?;
+            return Ok(self.entry(&target.need()?));
+        }
+        let before = fstat(file)?;
         self.give_name((&staging.directory, staged), target, pre, None)?;
+        if self.switches.has(&faults::entries::ENTRY_BEFORE_THE_NAME) {
+            return Ok(self.entry(&before));
+        }
         Ok(self.entry(&target.need()?))
     }
 
@@ -70,7 +138,10 @@ impl Store {
         pre: &Pre,
         moved: Option<FileType>,
     ) -> Result<(), Refusal> {
-        let there = self.check_target(target, pre, moved)?;
+        let there = self.check_again(target, pre, moved)?;
+        if there.is_some() && self.switches.has(&faults::targets::REMOVED_FIRST) {
+            unlinkat(&target.directory, target.name, AtFlags::empty())?;
+        }
         let replaces = *pre != Pre::Absent || there.is_some();
         let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
         Ok(renameat_with(from.0, from.1, &target.directory, target.name, flags)?)

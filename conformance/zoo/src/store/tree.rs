@@ -36,11 +36,19 @@ impl Store {
         let mut directory = fs::openat(&self.root, ".", HANDLE | OFlags::DIRECTORY, Mode::empty())?;
         for name in names {
             let opened = fs::openat(&directory, *name, HANDLE | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
+            let is_link = || is_link(&directory, name);
             directory = match opened {
-                Err(Errno::NOTDIR)
-                    if is_link(&directory, name) && self.switches.has(&faults::paths::LINKS_ARE_FOLLOWED) =>
-                {
+                Err(Errno::NOTDIR) if is_link() && self.switches.has(&faults::paths::LINKS_ARE_FOLLOWED) => {
                     fs::openat(&directory, *name, HANDLE | OFlags::DIRECTORY, Mode::empty())?
+                }
+                Err(Errno::NOTDIR) if is_link() && self.switches.has(&faults::paths::LINK_ON_THE_WAY) => {
+                    return Err(Code::UnsupportedKind.into());
+                }
+                Err(Errno::NOTDIR) if self.switches.has(&faults::paths::FILE_ON_THE_WAY) => {
+                    return Err(Code::NotFound.into());
+                }
+                Err(Errno::NOENT) if self.switches.has(&faults::paths::NOTHING_ON_THE_WAY) => {
+                    return Err(Code::NotDir.into());
                 }
                 other => other?,
             };
@@ -56,10 +64,17 @@ impl Store {
 
     /// The regular file at a path ([KIND-1]).
     pub(super) fn file(&self, path: &Path) -> Result<Found, Refusal> {
-        let found = self.place(path)?.find()?;
+        let place = self.place(path)?;
+        let found = place.find()?;
         match found.kind() {
             FileType::RegularFile => Ok(found),
+            FileType::Directory if self.switches.has(&faults::targets::DIRECTORIES_ARE_OF_NO_KIND) => {
+                Err(Code::UnsupportedKind.into())
+            }
             FileType::Directory => Err(Code::NotFile.into()),
+            FileType::Symlink if self.switches.has(&faults::paths::LAST_LINK) => Ok(place.find_through()?),
+            FileType::Fifo if self.switches.has(&faults::paths::FIFOS_ARE_READ) => Ok(found),
+            _ if self.switches.has(&faults::targets::LINKS_ARE_NO_FILES) => Err(Code::NotFile.into()),
             _ => Err(Code::UnsupportedKind.into()),
         }
     }
@@ -82,7 +97,16 @@ impl Place<'_> {
 
     /// What is there, to be opened afterwards.
     pub(super) fn find(&self) -> Result<Found, Refusal> {
-        let handle = fs::openat(&self.directory, self.name, HANDLE | OFlags::NOFOLLOW, Mode::empty())?;
+        self.find_by(OFlags::NOFOLLOW)
+    }
+
+    /// A fault: what is there, or what the link leads to that is.
+    pub(super) fn find_through(&self) -> Result<Found, Refusal> {
+        self.find_by(OFlags::empty())
+    }
+
+    fn find_by(&self, flags: OFlags) -> Result<Found, Refusal> {
+        let handle = fs::openat(&self.directory, self.name, HANDLE | flags, Mode::empty())?;
         let stat = fs::fstat(&handle)?;
         Ok(Found { handle, stat })
     }
@@ -95,12 +119,12 @@ impl Found {
 
     /// Opens just what was looked at, whatever has its name by now.
     pub(super) fn open(&self, flags: OFlags) -> Result<File, Errno> {
-        Ok(fs::open(self.by_handle(), flags | OFlags::CLOEXEC, Mode::empty())?.into())
+        Ok(fs::open(self.by_handle(), flags | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?.into())
     }
 
-    /// Sets the modification time of just what was looked at.
-    pub(super) fn set_mtime(&self, mtime_ns: i64) -> Result<(), Errno> {
-        fs::utimensat(CWD, self.by_handle(), &super::entry::times(Some(mtime_ns)), AtFlags::empty())
+    /// Sets the modification time of just what was looked at; the present one without.
+    pub(super) fn set_mtime(&self, mtime_ns: Option<i64>) -> Result<(), Errno> {
+        fs::utimensat(CWD, self.by_handle(), &super::entry::times(mtime_ns), AtFlags::empty())
     }
 
     /// As it is now.
@@ -108,7 +132,7 @@ impl Found {
         fs::fstat(&self.handle)
     }
 
-    fn by_handle(&self) -> String {
+    pub(super) fn by_handle(&self) -> String {
         format!("/proc/self/fd/{}", self.handle.as_raw_fd())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Store,
-    entry::times,
+    entry::{nanoseconds_of_mtime, times},
     staging::{Staging, from_hex, to_hex},
     writing::{length, write_at},
 };
@@ -10,17 +10,18 @@ use crate::{
     arguments::Arguments,
     faults,
     paths::Path,
-    reply::{Answer, Refusal, Reply, bytes, field, integer, text},
+    reply::{Answer, Fields, Refusal, Reply, bytes, field, integer, text},
     switches::Switches,
     worker::Progress,
 };
 use remofile_proto::{Code, SessionId, UploadId, cbor::Item};
 use rustix::{
-    fs::{Dir, fstat, fstatvfs, ftruncate, futimens},
+    fs::{AtFlags, Dir, Mode, OFlags, fstat, fstatvfs, ftruncate, futimens, openat, unlinkat},
     io::Errno,
 };
 use std::{
     collections::BTreeMap,
+    io,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -50,13 +51,18 @@ struct Staged {
 
 impl Uploads {
     /// What an earlier server left ([UP-2]).
-    pub(super) fn found(staging: &Staging) -> Result<Self, Errno> {
+    pub(super) fn found(staging: &Staging, switches: &Switches) -> Result<Self, Errno> {
         let mut uploads = BTreeMap::new();
         for entry in Dir::read_from(&staging.directory)? {
             let entry = entry?;
             let Some(id) = entry.file_name().to_str().ok().and_then(from_hex) else { continue };
             let name = to_hex(&id);
             match Upload::noted(staging, &name)? {
+                Some(_) if switches.has(&faults::uploads::UPLOADS_DO_NOT_LAST) => staging.discard(&name)?,
+                Some(mut upload) if switches.has(&faults::uploads::AGE_OF_THE_RUN) => {
+                    upload.used = SystemTime::now();
+                    uploads.insert(UploadId::new(id), upload);
+                }
                 Some(upload) => drop(uploads.insert(UploadId::new(id), upload)),
                 None => staging.discard(&name)?,
             }
@@ -80,7 +86,9 @@ impl Uploads {
         {
             return Err(Refusal::with(Code::Offset, vec![field("off", integer(0))]));
         }
-        let upload = self.0.get_mut(&id).ok_or(Code::NoUpload)?;
+        let missing =
+            || if switches.has(&faults::uploads::UNKNOWN_IS_MISSING) { Code::NotFound } else { Code::NoUpload };
+        let upload = self.0.get_mut(&id).ok_or_else(missing)?;
         let begun_by_another = upload.begun_in.is_some_and(|begun_in| begun_in != session);
         let shared = begun_by_another && switches.has(&faults::uploads::UPLOADS_ARE_SHARED);
         if upload.begun_in == Some(session) || shared {
@@ -105,32 +113,102 @@ impl Upload {
 impl Store {
     pub(super) fn begin(&mut self, args: &Arguments, session: SessionId, progress: &Progress) -> Answer {
         let id = args.up.ok_or(Code::BadArgs)?;
-        let goes_on = self.uploads.0.get(&id).is_some_and(|upload| upload.path == args.path);
+        self.look_at_the_target(&args.path)?;
+        self.end_uploads_of_others(session)?;
+        let known = self.uploads.0.get(&id).map(|upload| upload.path == args.path);
+        let switches = self.switches.clone();
+        let has = |fault| switches.has(fault);
+        let anew = known == Some(true) && has(&faults::uploads::BEGIN_STARTS_ANEW);
+        let onward = known == Some(false) && has(&faults::uploads::ANOTHER_PATH_GOES_ON);
+        let goes_on = (known == Some(true) && !anew) || onward;
         if !goes_on && args.size > Some(self.free_space()?) {
+            if has(&faults::uploads::REFUSED_DISCARDS) {
+                self.discard_others_of(&args.path, id)?;
+            }
             return Err(Code::NoSpace.into());
         }
+        let first = self.uploads.0.get(&id).and_then(|upload| upload.size).filter(|first| Some(*first) != args.size);
+        let size =
+            if first.is_some() && goes_on && has(&faults::uploads::FIRST_SIZE_STAYS) { first } else { args.size };
         let staged = if goes_on { self.staged_again(id, progress)? } else { self.stage(id, &args.path)? };
         let name = name_of(id);
-        self.staging()?.write_note(&note_of(&name), &note(&args.path, args.size))?;
-        let result = vec![field("off", integer(staged.len)), field("hash", bytes(staged.hash.finalize().as_bytes()))];
+        let noted = if size.is_some() && self.switches.has(&faults::uploads::SIZE_IS_FORGOTTEN) { None } else { size };
+        self.staging()?.write_note(&note_of(&name), &note(&args.path, noted))?;
+        let result = self.begun(&staged, args);
         let upload = Upload {
             path: args.path.clone(),
-            size: args.size,
+            size: noted,
             used: SystemTime::now(),
             begun_in: Some(session),
             staged: Some(staged),
         };
         self.uploads.0.insert(id, upload);
-        self.discard_others_of(&args.path, id)?;
+        if self.switches.has(&faults::uploads::STAGED_IN_SIGHT)
+            && let Ok(place) = self.place(&args.path)
+            && place.look()?.is_none()
+        {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            openat(&place.directory, place.name, flags, Mode::from_raw_mode(0o666))?;
+        }
+        if !self.has_others_of(&args.path, id) || !self.switches.has(&faults::uploads::OTHERS_STAY) {
+            self.discard_others_of(&args.path, id)?;
+        }
         Ok(Reply::ok(result))
+    }
+
+    /// [BEGIN-1]
+    fn begun(&self, staged: &Staged, args: &Arguments) -> Fields {
+        let announced =
+            args.size.filter(|size| *size != staged.len && self.switches.has(&faults::uploads::OFF_OF_THE_PLAN));
+        let forgotten = staged.len > 0 && self.switches.has(&faults::uploads::HASH_OF_NOTHING);
+        let hash = if forgotten { blake3::hash(b"") } else { staged.hash.finalize() };
+        vec![field("off", integer(announced.unwrap_or(staged.len))), field("hash", bytes(hash.as_bytes()))]
+    }
+
+    /// Faults: `begin` refuses what `commit` is to look at ([BEGIN-4]).
+    fn look_at_the_target(&self, path: &Path) -> Result<(), Refusal> {
+        match self.place(path) {
+            Err(refusal) if self.switches.has(&faults::uploads::BEGIN_LOOKS_AT_PARENTS) => Err(refusal),
+            Ok(place) if place.look()?.is_some() && self.switches.has(&faults::uploads::BEGIN_LOOKS_AT_THE_TARGET) => {
+                Err(Code::Exists.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A fault: discards what other sessions began.
+    fn end_uploads_of_others(&mut self, session: SessionId) -> Result<(), Refusal> {
+        let is_anothers = |(_, upload): &(&UploadId, &Upload)| upload.begun_in.is_some_and(|other| other != session);
+        let others: Vec<_> = self.uploads.0.iter().filter(is_anothers).map(|(id, _)| *id).collect();
+        if others.is_empty() || !self.switches.has(&faults::uploads::UPLOADS_END) {
+            return Ok(());
+        }
+        others.into_iter().try_for_each(|other| self.discard(Some(other)))
     }
 
     pub(super) fn append(&mut self, args: &Arguments, session: SessionId, payload: &[u8]) -> Answer {
         let (name, upload) = self.uploads.begun(args, session, &self.switches)?;
         let staging = self.staging.as_ref().ok_or(Code::Denied)?;
         let staged = upload.staged.as_mut().ok_or(Code::NoUpload)?;
-        if args.off != staged.len && !self.switches.has(&faults::uploads::CHUNKS_GO_BEHIND) {
-            return Err(Refusal::with(Code::Offset, vec![field("off", integer(staged.len))]));
+        let switches = self.switches.clone();
+        let has = |fault| switches.has(fault);
+        let fits = args.off == staged.len;
+        let ends_at = args.off + payload.len() as u64;
+        if payload.is_empty() && has(&faults::uploads::NOTHING_IS_NOT_APPENDED) {
+            return Err(Code::BadArgs.into());
+        }
+        let is_staged = !fits && !payload.is_empty() && ends_at <= staged.len;
+        if (is_staged && has(&faults::uploads::CHUNKS_AGAIN))
+            || (!fits && payload.is_empty() && has(&faults::uploads::NOTHING_FITS_ANYWHERE))
+        {
+            return Ok(Reply::ok(vec![field("off", integer(staged.len))]));
+        }
+        if !fits && !has(&faults::uploads::CHUNKS_GO_BEHIND) {
+            let told = if has(&faults::uploads::OFFSET_OF_THE_REQUEST) { args.off } else { staged.len };
+            return Err(Refusal::with(Code::Offset, vec![field("off", integer(told))]));
+        }
+        if upload.size.is_some_and(|size| ends_at > size) && has(&faults::uploads::SIZE_IS_A_LIMIT) {
+            return Err(Code::TooLarge.into());
         }
         if !payload.is_empty() {
             let file = staging.file(&name)?;
@@ -142,61 +220,137 @@ impl Store {
             staged.hash.update(payload);
             staged.len += payload.len() as u64;
         }
-        staging.mark_used(&note_of(&name))?;
-        upload.used = SystemTime::now();
-        Ok(Reply::ok(vec![field("off", integer(staged.len))]))
+        if !has(&faults::uploads::AGE_OF_BEGIN) && !has(&faults::uploads::FIRST_BEGUN_GOES) {
+            staging.mark_used(&note_of(&name))?;
+            upload.used = SystemTime::now();
+        }
+        let told = if !payload.is_empty() && has(&faults::uploads::OFF_BEFORE) { args.off } else { staged.len };
+        Ok(Reply::ok(vec![field("off", integer(told))]))
     }
 
     /// [COMMIT-1]
     pub(super) fn commit(&mut self, args: &Arguments, session: SessionId) -> Answer {
         let (name, upload) = self.uploads.begun(args, session, &self.switches)?;
         let staged = upload.staged.as_ref().ok_or(Code::NoUpload)?;
-        if args.size != Some(staged.len) {
-            return Err(Refusal::with(Code::Offset, vec![field("off", integer(staged.len))]));
-        }
+        let (path, len, size) = (upload.path.clone(), staged.len, upload.size);
+        let switches = self.switches.clone();
+        let has = |fault| switches.has(fault);
+        let is_counted = args.size == Some(len);
         let is_right = args.hash == staged.hash.finalize().as_bytes();
-        let path = upload.path.clone();
-        if !is_right {
+        if !(is_counted && is_right) && has(&faults::uploads::TARGET_FIRST) {
+            self.check_target(&self.place(&path)?, &args.pre, None)?;
+        }
+        let is_hash_first = !is_counted && !is_right && has(&faults::uploads::DIGEST_FIRST);
+        if !is_counted && !is_hash_first && !has(&faults::uploads::SIZE_UNCHECKED) {
+            if has(&faults::uploads::OFFSET_DISCARDS) {
+                self.discard(args.up)?;
+            }
+            return Err(Refusal::with(Code::Offset, vec![field("off", integer(len))]));
+        }
+        if !is_right && !has(&faults::uploads::HASH_UNCHECKED) {
             // [COMMIT-2]
-            self.discard(args.up)?;
+            if !has(&faults::uploads::DIGEST_KEEPS) {
+                self.discard(args.up)?;
+            }
             return Err(Code::Digest.into());
         }
-        let place = self.place(&path)?;
-        self.check_target(&place, &args.pre, None)?;
+        if size.is_some_and(|size| size != len) && has(&faults::uploads::SIZE_IS_A_PROMISE) {
+            return Err(Refusal::with(Code::Offset, vec![field("off", integer(len))]));
+        }
+        self.make_parents(&path, &faults::uploads::COMMIT_MAKES_PARENTS)?;
+        let checked = self.place(&path).and_then(|place| {
+            let pre = self.pre(args, &place, &faults::targets::COMMIT_REPLACES)?;
+            self.check_target(&place, &pre, None).map(|_| (place, pre))
+        });
+        if checked.is_err() && self.switches.has(&faults::uploads::REFUSED_COMMIT_DISCARDS) {
+            self.discard(args.up)?;
+        }
+        let (place, pre) = checked?;
         let file = self.staging()?.file(&name)?;
         // [COMMIT-4]
-        futimens(&file, &times(args.mtime_ns))?;
-        let entry = self.publish(&name, &file, &place, &args.pre, true)?;
-        self.discard(args.up)?;
+        let staged_at = nanoseconds_of_mtime(&fstat(&file)?);
+        futimens(
+            &file,
+            &times(match args.mtime_ns {
+                Some(_) if self.switches.has(&faults::uploads::COMMIT_IGNORES_TIME) => None,
+                None if self.switches.has(&faults::uploads::COMMIT_KEEPS_TIME) => Some(staged_at),
+                given => given,
+            }),
+        )?;
+        let stays = self.switches.has(&faults::uploads::COMMIT_STAYS);
+        let entry = self.publish(&name, &file, &place, &pre, true)?;
+        if stays {
+            io::copy(&mut place.find()?.open(OFlags::RDONLY)?, &mut self.staging()?.new_file(&name)?)?;
+        } else {
+            self.discard(args.up)?;
+        }
         Ok(Reply::entry(entry))
     }
 
     /// [ABORT-1]
-    pub(super) fn abort(&mut self, args: &Arguments) -> Answer {
+    pub(super) fn abort(&mut self, args: &Arguments, session: SessionId) -> Answer {
+        let known = args.up.and_then(|id| self.uploads.0.get_mut(&id));
+        let switches = self.switches.clone();
+        let has = |fault| switches.has(fault);
+        match known {
+            None if has(&faults::uploads::ABORT_OF_NOTHING) => return Err(Code::NoUpload.into()),
+            Some(upload) if upload.begun_in != Some(session) && has(&faults::uploads::ABORT_OF_ONES_OWN) => {
+                return Err(Code::NoUpload.into());
+            }
+            Some(upload) if has(&faults::uploads::ABORT_FORGETS_NOTHING) => {
+                upload.begun_in = None;
+                return Ok(Reply::ok(Vec::new()));
+            }
+            Some(upload) if has(&faults::uploads::ABORT_REMOVES) => {
+                let path = upload.path.clone();
+                if let Ok(place) = self.place(&path) {
+                    // Nothing may be there.
+                    let _ = unlinkat(&place.directory, place.name, AtFlags::empty());
+                }
+            }
+            _ => {}
+        }
         self.discard(args.up)?;
         Ok(Reply::ok(Vec::new()))
     }
 
     /// [UPLOADS-1], [UPLOADS-2]
-    pub(super) fn uploads(&mut self, args: &Arguments) -> Answer {
+    pub(super) fn uploads(&mut self, args: &Arguments, session: SessionId) -> Answer {
+        let switches = self.switches.clone();
+        let has = |fault| switches.has(fault);
+        let is_listed = |id: &UploadId, upload: &Upload| {
+            let behind = id.as_bytes()[..] > args.after[..];
+            let judged_otherwise = self.switches.any(&[
+                (id.as_bytes()[..] == args.after[..], &faults::uploads::UPLOADS_AFTER_INCLUDED),
+                (!behind, &faults::uploads::UPLOADS_AFTER_IGNORED),
+                (behind && upload.begun_in != Some(session), &faults::uploads::OWN_UPLOADS),
+            ]);
+            behind != judged_otherwise
+        };
+        let mut listed: Vec<_> = self.uploads.0.iter().filter(|(id, upload)| is_listed(id, upload)).collect();
+        if listed.len() > 1 && has(&faults::uploads::UPLOADS_BY_AGE) {
+            listed.sort_by_key(|(_, upload)| std::cmp::Reverse(upload.used));
+        }
         let mut room = usize::try_from(self.limits.chunk).unwrap_or(usize::MAX) - OVERHEAD;
         let (mut page, mut more) = (Vec::new(), false);
-        for (id, upload) in self.uploads.0.iter().filter(|(id, _)| id.as_bytes()[..] > args.after[..]) {
+        for (id, upload) in listed {
             let age = SystemTime::now().duration_since(upload.used).unwrap_or_default();
+            let len = length(&self.staging()?.file(&name_of(*id))?)?;
             let mut fields = vec![
                 field("up", bytes(id.as_bytes())),
                 field("path", text(upload.path.as_str())),
-                field("off", integer(length(&self.staging()?.file(&name_of(*id))?)?)),
+                field("off", integer(len)),
                 field("age_ms", integer(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))),
             ];
-            fields.extend(upload.size.map(|size| field("size", integer(size))));
+            let size = upload.size.or_else(|| has(&faults::uploads::SIZE_IS_OFF).then_some(len));
+            fields.extend(size.map(|size| field("size", integer(size))));
             let upload = Item::Map(fields);
             let len = upload.encode().map_or(usize::MAX, |encoded| encoded.len());
-            if len > room {
-                more = true;
+            if len > room && !has(&faults::uploads::UPLOADS_IN_ONE_PAGE) {
+                more = !has(&faults::uploads::UPLOADS_NEVER_MORE);
                 break;
             }
-            room -= len;
+            room = room.saturating_sub(len);
             page.push(upload);
         }
         Ok(Reply::ok(vec![field("uploads", Item::Array(page)), field("more", Item::Bool(more))]))
@@ -229,15 +383,28 @@ impl Store {
         let temporary = self.staging()?.temporary()?;
         self.staging()?.rename(temporary.name, &name_of(id))?;
         drop(temporary);
-        let is_other = |(other, upload): &(&UploadId, &Upload)| **other != id && upload.path != *path;
+        let is_other = |(other, upload): &(&UploadId, &Upload)| {
+            **other != id && (upload.path != *path || self.switches.has(&faults::uploads::REPLACED_COUNTS))
+        };
         let mut others: Vec<_> =
             self.uploads.0.iter().filter(is_other).map(|(id, upload)| (upload.used, *id)).collect();
         others.sort_unstable();
-        let surplus = (others.len() + 1).saturating_sub(self.limits.uploads);
+        let fewer = others.len() >= 16 && self.switches.has(&faults::uploads::LIMIT_OF_16);
+        let surplus = (others.len() + 1).saturating_sub(if fewer { 16 } else { self.limits.uploads });
+        if surplus > 0 && self.switches.has(&faults::uploads::LIMIT_IS_NO_SPACE) {
+            return Err(Code::NoSpace.into());
+        }
+        if surplus > 0 && self.switches.has(&faults::uploads::NEWEST_GOES) {
+            others.reverse();
+        }
         for (_, oldest) in &others[..surplus] {
             self.discard(Some(*oldest))?;
         }
         Ok(Staged { len: 0, hash: blake3::Hasher::new() })
+    }
+
+    fn has_others_of(&self, path: &Path, id: UploadId) -> bool {
+        self.uploads.0.iter().any(|(other, upload)| *other != id && upload.path == *path)
     }
 
     /// [BEGIN-3]
