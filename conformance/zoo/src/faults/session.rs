@@ -15,7 +15,7 @@ faults! {
         "It opens the session anew when its holder says hello again.";
     HELLO_AGAIN_RENAMES = "a-second-hello-renames", ["SES-4"],
         "It takes client and lease from the last hello that it saw.";
-    ENDED_IDS_OPEN_AGAIN = "ended-ids-open-again", ["SES-5"],
+    ENDED_IDS_OPEN_AGAIN = "ended-ids-open-again", ["SES-5", "SES-9"],
         "It remembers who holds the session, and nobody who did.";
     FEW_ENDED_IDS = "few-ended-ids-are-remembered", ["SES-5"],
         "It remembers the last thousand ids, a round number.";
