@@ -64,13 +64,13 @@ impl Store {
         let place = self.place(&args.path)?;
         let pre = self.pre(args, &place, &faults::targets::PUT_REPLACES)?;
         let there = self.check_target(&place, &pre, None).or_else(|refusal| {
-            if refusal.code == Code::Changed && self.switches.has(&faults::targets::MOVED_FIRST) {
-                unlinkat(&place.directory, place.name, AtFlags::empty())?;
-            }
             if let Ok(found) = place.find()
                 && self.switches.has(&faults::control::REFUSED_AND_DONE)
             {
                 found.open(OFlags::WRONLY).and_then(|file| write_at(&file, payload, 0))?;
+            }
+            if refusal.code == Code::Changed && self.switches.has(&faults::targets::MOVED_FIRST) {
+                unlinkat(&place.directory, place.name, AtFlags::empty())?;
             }
             Err(refusal)
         })?;
@@ -183,7 +183,7 @@ impl Store {
             _ if self.switches.has(&faults::writing::TOUCH_IS_NOW) => None,
             ..0 if self.switches.has(&faults::writing::TOUCH_TIME_IS_POSITIVE) => Some(0),
             _ if asked % 1_000_000 != 0 && self.switches.has(&faults::writing::TOUCH_MILLISECONDS) => {
-                Some(asked.saturating_sub(asked.rem_euclid(1_000_000)))
+                Some(asked - asked.rem_euclid(1_000_000))
             }
             _ => Some(asked),
         };
