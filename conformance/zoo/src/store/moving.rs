@@ -77,7 +77,9 @@ impl Store {
     pub(super) fn rename(&mut self, args: &Arguments) -> Answer {
         // The order refuses it, but for a fault.
         if args.from == args.to {
-            return Ok(Reply::entry(self.entry(&self.place(&args.to)?.need()?)));
+            let there = self.place(&args.to)?.need()?;
+            args.loop_found()?;
+            return Ok(Reply::entry(self.entry(&there)));
         }
         self.look_at_the_target_first(args)?;
         let from = self.place(&args.from)?;
@@ -127,7 +129,9 @@ impl Store {
     pub(super) fn copy(&mut self, args: &Arguments, progress: &Progress) -> Answer {
         // The order refuses it, but for a fault.
         if args.from == args.to {
-            return Ok(Reply::entry(self.entry(&self.place(&args.to)?.need()?)));
+            let there = self.place(&args.to)?.need()?;
+            args.loop_found()?;
+            return Ok(Reply::entry(self.entry(&there)));
         }
         self.look_at_the_target_first(args)?;
         let from = self.place(&args.from)?;
