@@ -59,8 +59,11 @@ fn plant(root: &Path) -> io::Result<()> {
     fs::write(root.join("a"), "somebody's")
 }
 
+/// Content and time of change of a file.
+type Kept = (Vec<u8>, SystemTime);
+
 /// Everything in a directory but the server's own, with content and time of what is a file.
-fn listed(root: &Path) -> io::Result<BTreeMap<String, Option<(Vec<u8>, SystemTime)>>> {
+fn listed(root: &Path) -> io::Result<BTreeMap<String, Option<Kept>>> {
     let mut found = BTreeMap::new();
     let mut directories = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {

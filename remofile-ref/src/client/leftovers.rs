@@ -58,9 +58,7 @@ impl LocalPart {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.directory, &self.names.part, flags, Mode::empty()) {
             Ok(part) => match rustix::fs::flock(&part, FlockOperation::NonBlockingLockExclusive) {
-                Err(Errno::WOULDBLOCK) => {
-                    return Err(failed(io::Error::new(io::ErrorKind::WouldBlock, "is being downloaded")));
-                }
+                Err(Errno::WOULDBLOCK) => Err(failed(io::Error::new(io::ErrorKind::WouldBlock, "is being downloaded"))),
                 // The lock is held until both are gone; a file system without locks has none to hold.
                 _ => self.names.remove(&self.directory).map_err(|errno| failed(errno.into())),
             },

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use lines::Lines;
 use remofile_proto::{Entry, Kind, Path};
 use std::{
-    cmp::Ordering,
+    cmp::{Ordering, Reverse},
     io::{self, BufWriter, Write},
 };
 
@@ -216,8 +216,8 @@ impl<W: Write> Listing<'_, W> {
         // Sorting is stable: among equals the order of the server stays.
         match self.args.sort {
             Sort::Name => {}
-            Sort::Size => rows.sort_by(|one, other| other.entry.size.cmp(&one.entry.size)),
-            Sort::Time => rows.sort_by(|one, other| other.entry.mtime_ns.cmp(&one.entry.mtime_ns)),
+            Sort::Size => rows.sort_by_key(|row| Reverse(row.entry.size)),
+            Sort::Time => rows.sort_by_key(|row| Reverse(row.entry.mtime_ns)),
             Sort::Extension => rows.sort_by(by_extension),
         }
         if self.args.reverse {

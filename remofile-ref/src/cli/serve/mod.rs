@@ -253,8 +253,8 @@ fn directory(args: &ServeArgs) -> Result<PathBuf, Failure> {
     if let Some(why) = surprise(&directory) {
         warn(format_args!("'{}' is {why}: whoever has the token can {}", directory.display(), may(args)));
     }
-    for (file, what) in [(&args.secret_key_file, "secret key file")] {
-        file.as_deref().map_or(Ok(()), |file| refuse_inside(&directory, file, what))?;
+    if let Some(file) = &args.secret_key_file {
+        refuse_inside(&directory, file, "secret key file")?;
     }
     Ok(directory)
 }
