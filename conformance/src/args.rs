@@ -169,6 +169,9 @@ pub(crate) struct Choice {
     /// Run everything so many times; a case that does not come to the same verdict each time fails the run
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeat: u32,
+    /// End the run at the first failure; what was not run by then is missed
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
     /// Show what would be run
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -282,6 +285,9 @@ pub(crate) struct SelfTest {
     /// Only sound servers that fit this pattern (plain, rep, oddities), and faults only with --fault
     #[arg(long, value_name = "PATTERN")]
     pub(crate) odd: Vec<String>,
+    /// Only spoil the suite itself, and see whether that is noticed
+    #[arg(long, conflicts_with_all = ["full", "fault", "odd"])]
+    pub(crate) harness: bool,
     /// With --full, only cases that fit this pattern
     #[arg(long, value_name = "PATTERN", requires = "full")]
     pub(crate) case: Vec<String>,

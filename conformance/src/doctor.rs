@@ -13,8 +13,8 @@ use crate::{
     reply::Reply,
     request::{bye, ping},
     stop::Stop,
+    zmtp::Greeting,
 };
-use greeting::Greeting;
 use handshake::Handshake;
 use std::{
     io::ErrorKind,

@@ -104,14 +104,17 @@ impl<'a> Runner<'a> {
     /// Runs a plan, then judges every reply, and cleans up.
     pub(crate) fn run(mut self, plan: &Plan<'_>, stop: &dyn Fn() -> bool) -> Report {
         let (began, instant) = (SystemTime::now(), Instant::now());
+        let mut failed = false;
         for case in plan.order(self.environment.seed) {
-            let outcome = match self.obstacle(case, stop) {
+            let ended = (plan.fail_fast && failed).then(|| (Verdict::Missed, "a failure ended the run".to_owned()));
+            let outcome = match ended.or_else(|| self.obstacle(case, stop)) {
                 Some((verdict, reason)) => outcome(case, verdict, reason),
                 None => {
                     (self.progress)(Event::Begins(case));
                     self.run_case(case)
                 }
             };
+            failed |= outcome.verdict.is_failure();
             self.served.get_or_insert(outcome.verdict == Verdict::Pass);
             self.tell(outcome);
         }

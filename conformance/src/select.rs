@@ -96,7 +96,9 @@ impl Pattern {
         }
         let section = text.strip_prefix("section:");
         let number = section.unwrap_or(text);
-        if section.is_some() || number.starts_with(|character: char| character.is_ascii_digit()) {
+        // An id may begin with a digit too, and has other letters in it.
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !number.is_empty();
+        if section.is_some() || is_number {
             let fine = number.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
             let wrong = || Failure::usage(format!("'{number}' is no section")).hint("a section is such as 7 or 7.1");
             return fine.then(|| Pattern::Section(number.to_owned())).ok_or_else(wrong);

@@ -78,7 +78,7 @@ pub(crate) fn perform(
     let mut spoilt = Vec::new();
     if void.is_none() {
         try_all(&bench, &chosen, &every, &mut seen, tell);
-        if chosen.whole && !interrupted.load(Ordering::Relaxed) {
+        if (chosen.whole || arguments.harness) && !interrupted.load(Ordering::Relaxed) {
             let errors;
             (spoilt, errors) = harness::spoil(&bench, chosen.workers, arguments.seed);
             seen.errors.extend(errors);
@@ -127,7 +127,7 @@ struct Chosen {
 
 impl Chosen {
     fn new(arguments: &SelfTest, every: &[&Case], tables: &Tables) -> Result<Self, Failure> {
-        let named = !arguments.fault.is_empty() || !arguments.odd.is_empty();
+        let named = !arguments.fault.is_empty() || !arguments.odd.is_empty() || arguments.harness;
         let faults = fitting(remofile_zoo::faults().collect(), &arguments.fault, |fault| fault.name, "fault")?;
         let variants = Variant::all();
         let names: Vec<String> = variants.iter().map(ToString::to_string).collect();

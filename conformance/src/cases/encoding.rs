@@ -4,8 +4,23 @@ mod heads;
 mod keys;
 mod values;
 
-use crate::case::Case;
+use crate::{
+    case::{Case, must},
+    malformed::{Pieces, Seq, damaged},
+};
 
 pub(super) fn cases() -> Vec<Case> {
     [values::cases(), heads::cases(), keys::cases()].into_iter().flatten().collect()
+}
+
+/// A `stat` that is damaged: the beginning of the case's id, what it checks, the damage in words, and the damage.
+type Damage = (&'static str, &'static [&'static str], &'static str, fn(&mut Pieces));
+
+/// The case that such a damage is BAD_MESSAGE.
+fn bad_message((name, checks, words, damage): Damage) -> Case {
+    must(&format!("{name}-is-bad-message"), checks)
+        .without_directory()
+        .sends(format!("A `stat` with {words}"))
+        .passes("BAD_MESSAGE with its session and number, which is still to be had.")
+        .run(move |t| damaged(t, Seq::Own, damage))
 }

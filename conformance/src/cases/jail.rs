@@ -104,19 +104,22 @@ fn uploads_through_it(t: &mut Trial, path: &str) -> Checked {
 }
 
 fn at_the_end(what: &str, to: &'static To) -> Case {
-    case(&format!("a-link-to-{what}-is-not-followed"), &["PATH-11", "PATH-10", "KIND-1", "KIND-2", "STAT-1", "ENTRY-1", "TOUCH-1", "TARGET-6"])
-        .sends("`stat`, `list`, `read`, `hash`, `write`, `truncate`, `touch`, `copy`, `mkdir` and `put` of the link itself")
-        .passes("An entry of kind link; NOT_DIR, UNSUPPORTED_KIND or EXISTS to the others; nothing changes behind it.")
-        .run(move |t| {
-            let disk = furnish(t, *to)?;
-            let link = t.path("link");
-            let entry = t.expect_ok(stat(&link))?.entry()?;
-            t.equal("the kind", entry.kind()?, "link")?;
-            refuse_all(t, vec![list(&link), list(&link).arg("tree", true)], NOT_DIR)?;
-            not_files(t, &link)?;
-            t.check(fs::symlink_metadata(disk.inside("link")).is_ok_and(|found| found.is_symlink()), "the link is gone")?;
-            disk.expect_outside_untouched()
-        })
+    case(
+        &format!("a-link-to-{what}-is-not-followed"),
+        &["PATH-11", "PATH-10", "KIND-1", "KIND-2", "STAT-1", "ENTRY-1", "TOUCH-1", "TARGET-6"],
+    )
+    .sends("`stat`, `list`, `read`, `hash`, `write`, `truncate`, `touch`, `copy`, `mkdir` and `put` of the link itself")
+    .passes("An entry of kind link; NOT_DIR, UNSUPPORTED_KIND or EXISTS to the others; nothing changes behind it.")
+    .run(move |t| {
+        let disk = furnish(t, *to)?;
+        let link = t.path("link");
+        let entry = t.expect_ok(stat(&link))?.entry()?;
+        t.equal("the kind", entry.kind()?, "link")?;
+        refuse_all(t, vec![list(&link), list(&link).arg("tree", true)], NOT_DIR)?;
+        not_files(t, &link)?;
+        t.check(fs::symlink_metadata(disk.inside("link")).is_ok_and(|found| found.is_symlink()), "the link is gone")?;
+        disk.expect_outside_untouched()
+    })
 }
 
 /// What needs a file or makes one is refused at a link or special file.

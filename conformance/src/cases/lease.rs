@@ -1,6 +1,7 @@
 //! Section 6.2: the lease.
 
 use super::{
+    long::{BLOCKED, start_finite},
     sequence::expect_remembered,
     session::{greet, take_over},
 };
@@ -8,7 +9,7 @@ use crate::{
     case::{Case, must},
     code::{AUTH, BAD_ARGS, BAD_MESSAGE, BAD_OP, BUSY, Code, NO_SESSION, NOT_FOUND, OK, SEQ, SEQ_REUSED},
     peer::Peer,
-    request::{mkdir, ping, request, stat},
+    request::{bye, mkdir, ping, request, stat},
     stop::Checked,
     trial::Trial,
 };
@@ -76,6 +77,46 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("after 75 ms of silence two `hello` of the holder's id: with a wrong `auth`, and with an `auth` of 31 bytes")
             .passes("BUSY to a stranger after each, with an `idle_ms` that goes on from before.")
             .run(|t| expect_not_renewed(t, REFUSED_HELLOS)),
+        must("a-strangers-request-does-not-start-the-lease-anew", &["SES-14", "SES-19"])
+            .sends("after 75 ms of silence of the holder `ping`, a numbered request and `bye` of a stranger")
+            .passes("NO_SESSION, and then BUSY to another stranger with an `idle_ms` that goes on from before.")
+            .run(|t| {
+                let mut stranger = t.stranger()?;
+                let mut other = t.stranger()?;
+                t.expect_ok(ping())?;
+                let after = Instant::now();
+                t.let_pass(SILENCE)?;
+                for request in [ping(), stat("/"), bye()] {
+                    stranger.expect(request, NO_SESSION)?;
+                    let least = after.elapsed().saturating_sub(COARSE);
+                    let idle = idle(&mut other)?;
+                    t.check(idle >= least, format!("idle_ms is {}, not {}", idle.as_millis(), least.as_millis()))?;
+                }
+                expect_renewed(t, &mut other, "ping", |t| t.expect_ok(ping()).map(drop))
+            }),
+        must("idle-time-begins-at-the-end-of-work", &["SES-14"])
+            .sends("`hash` of zeros that take a second or so, and no poll; `hello` of a stranger again and again")
+            .passes("BUSY with an `idle_ms` of 0 as long as the server works, and then of the time since.")
+            .run(|t| {
+                let mut other = t.stranger()?;
+                let began = Instant::now();
+                start_finite(t)?;
+                let mut at_work = began;
+                loop {
+                    let asked = Instant::now();
+                    let idle = idle(&mut other)?;
+                    if idle.is_zero() {
+                        at_work = asked;
+                    } else {
+                        let most = at_work.elapsed() + COARSE;
+                        let told = format!("idle_ms is {}, {} after the work", idle.as_millis(), most.as_millis());
+                        t.check(idle <= most, told)?;
+                        return t.open().map(drop);
+                    }
+                    t.check(began.elapsed() < BLOCKED, "idle_ms is 0 for a minute")?;
+                    t.let_pass(Duration::from_millis(20))?;
+                }
+            }),
         must("a-lease-that-ran-out-lets-another-in", &["SES-6", "SES-9"])
             .sends("`hello` with a `lease_ms` of 1,000 and silence; `hello` of a stranger after 0.5 s and, without `take`, after 1.1 s; `ping` of the first")
             .passes("BUSY, OK and NO_SESSION.")

@@ -26,7 +26,7 @@ const SLACK: Duration = Duration::from_millis(500);
 /// A `hash` that takes so long and was not answered PENDING never will be.
 const LONG: Duration = Duration::from_millis(1_500);
 /// The longest that a server that never answers PENDING may take for what takes [`LONG`] by estimate.
-const BLOCKED: Duration = Duration::from_secs(60);
+pub(super) const BLOCKED: Duration = Duration::from_secs(60);
 
 pub(super) fn cases() -> Vec<Case> {
     vec![

@@ -6,7 +6,9 @@ mod operations;
 
 use crate::{
     case::{Case, must},
-    code::{BAD_MESSAGE, Code, NO_SESSION, OK, SEQ},
+    cbor::Value,
+    code::{BAD_ARGS, BAD_MESSAGE, BAD_NAME, Code, EXISTS, NO_SESSION, NOT_FILE, NOT_FOUND, OK, SEQ},
+    request::{abort, begin, flush, mkdir, ping, read, remove, stat},
     stop::{Checked, Stop, failed},
     trial::Trial,
 };
@@ -21,7 +23,46 @@ pub(super) fn cases() -> Vec<Case> {
         }
     }
     cases.extend(arguments::cases());
+    cases.push(nothing_to_tell());
+    cases.push(told_to_people());
     cases
+}
+
+fn nothing_to_tell() -> Case {
+    must("where-nothing-is-to-be-told-the-result-is-empty", &["OP-3"])
+        .sends("`ping`, `remove`, `flush`, and `abort` of an upload")
+        .passes("OK with an empty map.")
+        .run(|t| {
+            let (file, up, target) = (t.file("file", b"content")?, t.id(), t.path("target"));
+            t.given(begin(up, &target))?;
+            for request in [ping(), remove(&file), flush(), abort(up)] {
+                let reply = t.expect_ok(request)?;
+                t.check(reply.result == Value::Map(Vec::new()), format!("the result is {}", reply.result))?;
+            }
+            Ok(())
+        })
+}
+
+fn told_to_people() -> Case {
+    must("what-refusals-tell-people-is-a-text", &["CODE-2", "CODE-3"])
+        .sends("requests that are refused: for what is not there, for what it is, for a name, for arguments")
+        .passes("Refusals in which `msg` is a text that does not tell where the served directory is, or is left out.")
+        .run(|t| {
+            let (file, nothing, name) = (t.file("file", b"content")?, t.path("nothing"), t.path(".."));
+            let refused = [
+                (stat(&nothing), NOT_FOUND),
+                (read(t.directory(), 0, 1), NOT_FILE),
+                (stat(&name), BAD_NAME),
+                (mkdir(&file), EXISTS),
+                (stat("/").arg("zz", true), BAD_ARGS),
+            ];
+            for (request, code) in refused {
+                let reply = t.expect(request, code)?;
+                let msg = reply.result.member("msg");
+                t.check(msg.is_none_or(|msg| msg.text().is_some()), format!("msg is {}", reply.result))?;
+            }
+            Ok(())
+        })
 }
 
 /// The case of one operation and one defect: alone, and together with each that comes later in the order.

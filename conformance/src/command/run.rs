@@ -66,7 +66,7 @@ pub(super) fn run_cases(
         setup::environment(established, choice.seed.unwrap_or_else(setup::random_seed), &arguments.access);
     let redactor = Redactor::new(&environment.target.borrow());
     let interrupted = interruption()?;
-    let plan = Plan::new(selected, choice.repeat, choice.shuffle);
+    let plan = Plan { fail_fast: choice.fail_fast, ..Plan::new(selected, choice.repeat, choice.shuffle) };
     let mut report = execute(&environment, &plan, &redactor, &interrupted, arguments, colours)
         .map_err(|failure| redacted(&redactor, failure))?;
     report.server = redactor.text(server.unwrap_or_default());

@@ -1,23 +1,17 @@
 //! The first bytes of a connection: whether ZeroMQ is at the other end, and what else it may be.
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    zmtp::{self, GREETING, Greeting},
+};
 use std::{
     io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
 
-/// The length of a greeting (RFC 23).
-const LENGTH: usize = 64;
 /// How long to wait before a silent peer is tried with a line of text.
 const SILENCE: Duration = Duration::from_secs(1);
-
-/// What a ZeroMQ peer says first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Greeting {
-    pub(super) version: (u8, u8),
-    pub(super) mechanism: String,
-}
 
 /// Greets, and reads the other's greeting.
 pub(super) fn exchange(mut stream: TcpStream, patience: Duration) -> Result<Greeting, Failure> {
@@ -43,10 +37,10 @@ fn listen(stream: &mut TcpStream, said: &mut Vec<u8>, patience: Duration) -> boo
     let deadline = Instant::now() + patience;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || said.len() >= LENGTH || !may_be_a_greeting(said) && said.len() >= 16 {
+        if left.is_zero() || said.len() >= GREETING || !may_be_a_greeting(said) && said.len() >= 16 {
             return false;
         }
-        let mut bytes = [0; LENGTH];
+        let mut bytes = [0; GREETING];
         let read = stream.set_read_timeout(Some(left)).and_then(|()| stream.read(&mut bytes));
         match read {
             Ok(0) => return true,
@@ -78,7 +72,7 @@ fn understand(said: &[u8], ended: bool) -> Result<Greeting, Failure> {
     if !may_be_a_greeting(said) {
         return failed(format!("this is not ZeroMQ: {}", resembles(said)), wrong_port);
     }
-    let Some(greeting) = said.get(..LENGTH) else {
+    let Some(greeting) = said.first_chunk::<GREETING>() else {
         if said.get(10).is_some_and(|major| *major < 3) {
             return failed(
                 format!("the server speaks ZMTP {}, which has no CURVE", said[10]),
@@ -86,16 +80,12 @@ fn understand(said: &[u8], ended: bool) -> Result<Greeting, Failure> {
             );
         }
         return failed(
-            format!("the ZeroMQ greeting breaks off after {} of {LENGTH} bytes", said.len()),
+            format!("the ZeroMQ greeting breaks off after {} of {GREETING} bytes", said.len()),
             "the server or something in between died, or hangs",
         );
     };
-    let name = &greeting[12..32];
-    let name = &name[..name.iter().position(|byte| *byte == 0).unwrap_or(name.len())];
-    Ok(Greeting {
-        version: (greeting[10], greeting[11]),
-        mechanism: String::from_utf8_lossy(name).escape_debug().to_string(),
-    })
+    let greeting = zmtp::parse_greeting(greeting);
+    Ok(Greeting { mechanism: greeting.mechanism.escape_debug().to_string(), ..greeting })
 }
 
 /// What other protocol begins like this.
@@ -121,12 +111,7 @@ mod tests {
     use super::*;
 
     fn greeting() -> Vec<u8> {
-        let mut bytes = vec![0; LENGTH];
-        bytes[0] = 0xff;
-        bytes[9] = 0x7f;
-        bytes[10..12].copy_from_slice(&[3, 1]);
-        bytes[12..17].copy_from_slice(b"CURVE");
-        bytes
+        zmtp::greeting("CURVE")
     }
 
     #[test]

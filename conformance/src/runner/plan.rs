@@ -16,6 +16,8 @@ pub(crate) struct Plan<'a> {
     /// How often each case is run.
     pub(crate) rounds: u32,
     pub(crate) shuffle: bool,
+    /// Whether the first failure ends the run.
+    pub(crate) fail_fast: bool,
 }
 
 /// Every case: those that send something and those that look at every reply.
@@ -28,7 +30,13 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(selected: &[&'a Case], rounds: u32, shuffle: bool) -> Self {
         let is_rule = |case: &Case| lint::cases().iter().any(|rule| rule.id == case.id);
         let (rules, cases): (Vec<&Case>, Vec<&Case>) = selected.iter().partition(|case| is_rule(case));
-        Self { cases: cases.into_iter().filter(|case| case.id != SANITY).collect(), rules, rounds, shuffle }
+        Self {
+            cases: cases.into_iter().filter(|case| case.id != SANITY).collect(),
+            rules,
+            rounds,
+            shuffle,
+            fail_fast: false,
+        }
     }
 
     /// How many outcomes are to be expected.

@@ -17,14 +17,40 @@ pub(super) const CONTROL: Sabotage = Sabotage::EverythingPasses;
 /// How long a spoilt run may take: some never end.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A server with a fault, and what cases come to there.
+/// A server, and what cases come to there.
 struct Sentinel {
-    fault: &'static str,
+    fault: Option<&'static str>,
     came: &'static [(&'static str, Verdict)],
 }
 
 /// The servers, chosen so that each way to spoil the suite changes what one of the cases comes to.
-const SENTINELS: &[Sentinel] = &[];
+const SENTINELS: &[Sentinel] = &[
+    // A failure as such; a comparison; a code.
+    Sentinel { fault: Some("copy-is-new"), came: &[("copy-makes-a-file-of-the-same-content-and-time", Verdict::Fail)] },
+    Sentinel {
+        fault: Some("unknown-arguments-are-ignored"),
+        came: &[("an-argument-in-capitals-is-unknown", Verdict::Fail)],
+    },
+    // No answer.
+    Sentinel { fault: Some("replies-lost-on-cancel"), came: &[("bye-cancels-what-runs", Verdict::Fail)] },
+    // A step that the check builds upon; a positive control.
+    Sentinel {
+        fault: Some("nothing-is-no-file"),
+        came: &[
+            ("a-path-has-at-most-128-names", Verdict::Untestable),
+            ("no-name-has-a-c1-control", Verdict::Untestable),
+        ],
+    },
+    // What a refused request changed.
+    Sentinel { fault: Some("refused-and-done"), came: &[("put-replaces-nothing-unasked", Verdict::Fail)] },
+    // A check of every reply.
+    Sentinel {
+        fault: Some("after-is-included"),
+        came: &[("after-in-a-tree-is-a-path-in-it", Verdict::Fail), ("list-pages-are-in-order", Verdict::Fail)],
+    },
+    // A server that is started again.
+    Sentinel { fault: None, came: &[("a-restart-draws-a-new-boot-and-keeps-the-root", Verdict::Pass)] },
+];
 
 /// The cases that a sound server passes, and leaves nothing behind.
 const SOUND: &[&str] = &["a-directory-has-neither-size-nor-etag", "reply-keys-are-sorted-and-unique"];
@@ -77,16 +103,14 @@ fn complaints(bench: &Bench<'_>, sabotage: Option<Sabotage>, seed: u64) -> Vec<S
     };
     for sentinel in SENTINELS {
         let cases = sentinel.came.iter().map(|(case, _)| (*case).to_owned()).collect();
-        match bench.attempt(&attempt(Some(sentinel.fault), cases)) {
+        match bench.attempt(&attempt(sentinel.fault, cases)) {
             Tried::Ran(ran) => {
                 for (case, wanted) in sentinel.came {
                     let came = ran.cases.get(*case).map(|came| came.verdict);
                     if came != Some(*wanted) {
                         let came = came.map_or_else(|| "nothing".into(), |came| came.to_string());
-                        return vec![format!(
-                            "{case} came to {came} at {}, and has to come to {wanted}",
-                            sentinel.fault
-                        )];
+                        let server = sentinel.fault.unwrap_or("a sound server");
+                        return vec![format!("{case} came to {came} at {server}, and has to come to {wanted}")];
                     }
                 }
             }
@@ -106,7 +130,8 @@ mod tests {
     fn every_sentinel_is_a_fault_and_its_cases_are_cases() {
         let every = every_case();
         for sentinel in SENTINELS {
-            assert!(remofile_zoo::faults().any(|fault| fault.name == sentinel.fault), "{}", sentinel.fault);
+            let exists = |name| remofile_zoo::faults().any(|fault| fault.name == name);
+            assert!(sentinel.fault.is_none_or(exists), "{:?}", sentinel.fault);
             for (case, _) in sentinel.came {
                 assert!(every.iter().any(|one| one.id == *case), "{case}");
             }

@@ -77,12 +77,12 @@ impl Headline {
 
     /// What is worse than it was committed, a sentence each.
     pub(super) fn drops_from(&self, committed: &Self) -> Vec<String> {
-        differences(committed, self)
+        worse(committed, self).map(|(name, before, now)| format!("{name}: {now} against {before}")).collect()
     }
 
     /// What is better than it was committed, a sentence each.
     pub(super) fn gains_over(&self, committed: &Self) -> Vec<String> {
-        differences(self, committed)
+        worse(self, committed).map(|(name, now, before)| format!("{name}: {now} against {before}")).collect()
     }
 
     /// The figures of which more is better.
@@ -113,11 +113,11 @@ impl Headline {
     }
 }
 
-/// Where `worse` is worse than `better`.
-fn differences(better: &Headline, worse: &Headline) -> Vec<String> {
+/// The figures in which one is worse than the other, with both.
+fn worse(better: &Headline, worse: &Headline) -> impl Iterator<Item = (&'static str, usize, usize)> {
     let fell = better.high().into_iter().zip(worse.high()).filter(|(better, worse)| worse.1 < better.1);
     let rose = better.low().into_iter().zip(worse.low()).filter(|(better, worse)| worse.1 > better.1);
-    fell.chain(rose).map(|(better, worse)| format!("{}: {} against {}", worse.0, worse.1, better.1)).collect()
+    fell.chain(rose).map(|((name, better), (_, worse))| (name, better, worse))
 }
 
 fn also(count: usize, what: &str) -> String {
@@ -169,7 +169,7 @@ mod tests {
     fn more_faults_killed_are_a_gain_and_no_drop() {
         let better = Headline { faults: 7, killed: 7, ..headline() };
         assert!(better.drops_from(&headline()).is_empty());
-        assert_eq!(better.gains_over(&headline()).len(), 1);
+        assert_eq!(better.gains_over(&headline()), ["faults killed: 7 against 5"]);
     }
 
     #[test]

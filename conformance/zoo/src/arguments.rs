@@ -29,6 +29,8 @@ pub(crate) struct Arguments {
     pub(crate) client: String,
     pub(crate) take: Option<SessionId>,
     pub(crate) lease_ms: Option<u64>,
+    /// Left to be found when the source was.
+    is_loop: bool,
 }
 
 /// What has to be at a target ([section 10.2]).
@@ -67,6 +69,11 @@ const OPERATIONS: &[Row] = &[
     ("flush", &[], &[]),
 ];
 
+/// Whether an operation is one of this version ([OP-1]).
+pub(crate) fn is_known(op: &str) -> bool {
+    OPERATIONS.iter().any(|(name, ..)| *name == op)
+}
+
 /// Steps 7 to 11 of the order: BAD_OP, BAD_ARGS, TOO_LARGE, the paths, LOOP.
 pub(crate) fn read(
     op: &str,
@@ -75,33 +82,116 @@ pub(crate) fn read(
     limits: &Limits,
     switches: &Switches,
 ) -> Result<Arguments, Refusal> {
-    let (_, required, optional) = OPERATIONS.iter().find(|(name, ..)| *name == op).ok_or(Code::BadOp)?;
-    if required.iter().any(|key| args.get(key).is_none()) {
-        return Err(Code::BadArgs.into());
+    let row = OPERATIONS.iter().find(|(name, ..)| *name == op);
+    let row = row.or_else(|| in_any_case(op, switches));
+    let Some((_, required, optional)) = row else {
+        let strange = switches.has(&faults::envelope::UNKNOWN_IS_BAD_ARGS);
+        return Err(if strange { Code::BadArgs } else { Code::BadOp }.into());
+    };
+    if op == "flush" && switches.has(&faults::codes::FLUSH_IS_MISSING) {
+        return Err(Code::BadOp.into());
     }
     let mut arguments = Arguments::default();
+    let sizes = payload.map(|payload| payload.len() as u64);
+    if is_large(op, sizes, args, limits, switches) && switches.has(&faults::codes::LARGE_BEFORE_ARGS) {
+        return Err(Code::TooLarge.into());
+    }
+    let paths = read_paths(&mut arguments, op, args, switches);
+    if let Err(refusal) = &paths
+        && switches.has(&faults::codes::PATHS_BEFORE_ARGS)
+    {
+        return Err(refusal.clone());
+    }
+    if required.iter().any(|key| args.get(key).is_none()) && !switches.has(&faults::codes::MISSING_ARGUMENTS) {
+        return Err(Code::BadArgs.into());
+    }
     for (key, value) in args.iter() {
         let known = required.contains(&key) || optional.contains(&key);
         if !known {
-            // [CBOR-13]
-            if op == "hello" || switches.has(&faults::codes::UNKNOWN_ARGUMENTS) {
+            if ignores_unknown(op, key, switches) {
                 continue;
             }
             return Err(Code::BadArgs.into());
         }
-        take(&mut arguments, op, key, value, switches).ok_or(Code::BadArgs)?;
+        if take(&mut arguments, op, key, value, switches).is_none() {
+            let mistyped = !types(key).contains(kind(value));
+            let mistyped_is_fine = mistyped && switches.has(&faults::codes::TYPES_ARE_IGNORED);
+            if !mistyped_is_fine && (mistyped || !switches.has(&faults::codes::RANGES_ARE_IGNORED)) {
+                return Err(Code::BadArgs.into());
+            }
+        }
     }
-    let payload = payload.map(|payload| payload.len() as u64);
-    check_range(&arguments, payload)?;
-    let large = payload.is_some_and(|len| len > limits.chunk);
-    if large || (op == "read" && arguments.len > Some(limits.chunk)) {
+    if let Err(refusal) = check_range(&arguments, sizes)
+        && !switches.has(&faults::codes::SUMS_ARE_IGNORED)
+    {
+        return Err(refusal);
+    }
+    let large = is_large(op, sizes, args, limits, switches);
+    if large && paths.is_err() && switches.has(&faults::codes::PATHS_BEFORE_LARGE) {
+        paths?;
         return Err(Code::TooLarge.into());
     }
-    read_paths(&mut arguments, op, args, switches)?;
+    if large && !(op == "read" && switches.has(&faults::limits::LEN_OF_ANY_LENGTH)) {
+        return Err(Code::TooLarge.into());
+    }
+    paths?;
     if op == "move" || op == "copy" {
-        check_loop(op, &arguments, switches)?;
+        arguments.is_loop = check_loop(op, &arguments, switches)?;
     }
     Ok(arguments)
+}
+
+/// [CBOR-13]
+fn ignores_unknown(op: &str, key: &str, switches: &Switches) -> bool {
+    if op == "hello" {
+        return !switches.has(&faults::encoding::HELLO_IS_STRICT);
+    }
+    let is_session = matches!(op, "ping" | "bye");
+    let is_known_elsewhere =
+        || OPERATIONS.iter().any(|(_, required, optional)| required.contains(&key) || optional.contains(&key));
+    (is_session && switches.has(&faults::encoding::PING_HAS_ARGUMENTS))
+        || (is_known_elsewhere() && switches.has(&faults::encoding::KNOWN_ELSEWHERE))
+        || switches.has(&faults::codes::UNKNOWN_ARGUMENTS)
+}
+
+/// [OP-5]
+fn is_large(op: &str, payload: Option<u64>, args: Map<'_>, limits: &Limits, switches: &Switches) -> bool {
+    let len = match args.get("len") {
+        Some(Value::Int(len)) if op == "read" => unsigned(len),
+        _ => payload,
+    };
+    match len {
+        Some(len) if len == limits.chunk => switches.has(&faults::limits::CHUNK_ONE_LESS),
+        Some(len) if len == limits.chunk + 1 => !switches.has(&faults::limits::CHUNK_ONE_MORE),
+        Some(len) => len > limits.chunk,
+        None => false,
+    }
+}
+
+fn in_any_case(op: &str, switches: &Switches) -> Option<&'static Row> {
+    let row = OPERATIONS.iter().find(|(name, ..)| name.eq_ignore_ascii_case(op))?;
+    switches.has(&faults::envelope::ANY_CASE).then_some(row)
+}
+
+/// The first letters of the types that an argument may have.
+fn types(key: &str) -> &'static str {
+    match key {
+        "path" | "from" | "to" | "client" => "t",
+        "off" | "len" | "size" | "lease_ms" | "limit" | "mtime_ns" => "i",
+        "tree" => "o",
+        "after" | "pre" => "tb",
+        _ => "b",
+    }
+}
+
+fn kind(value: Value<'_>) -> char {
+    match value {
+        Value::Int(_) => 'i',
+        Value::Bytes(_) => 'b',
+        Value::Text(_) => 't',
+        Value::Bool(_) => 'o',
+        _ => '-',
+    }
 }
 
 /// Reads one argument; `None` where it has a wrong type or is out of its range ([OP-2], [OP-4]).
@@ -124,14 +214,36 @@ fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>, switch
         ("pre", Value::Text("absent")) => arguments.pre = Pre::Absent,
         ("pre", Value::Text("any")) => arguments.pre = Pre::Any,
         ("pre", Value::Bytes(etag)) if is_etag(etag) => arguments.pre = Pre::Etag(etag.into()),
+        ("up", Value::Bytes(up)) if up.len() != 16 && switches.has(&faults::codes::ID_OF_ANY_LENGTH) => {
+            let mut id = [0; 16];
+            id.iter_mut().zip(up).for_each(|(to, from)| *to = *from);
+            arguments.up = Some(UploadId::new(id));
+        }
         ("up", Value::Bytes(up)) => arguments.up = Some(up.try_into().ok()?),
         ("hash", Value::Bytes(hash)) if hash.len() == 32 => arguments.hash = hash.into(),
         ("auth", Value::Bytes(auth)) if auth.len() == 32 => arguments.auth = auth.into(),
         ("client", Value::Text(client)) if client.len() <= 128 => arguments.client = client.to_owned(),
+        ("client", Value::Text(client)) if is_mistaken_for_short(client, switches) => {
+            arguments.client = client.to_owned()
+        }
+        ("auth", Value::Bytes(auth)) if switches.has(&faults::hello::AUTH_OF_ANY_LENGTH) => {
+            arguments.auth = auth.into()
+        }
+        ("etag", Value::Bytes(etag)) if switches.has(&faults::codes::ETAG_OF_ANY_LENGTH) => {
+            arguments.etag = Some(etag.into())
+        }
+        ("pre", Value::Text(_)) if switches.has(&faults::codes::PRE_OF_ANY_TEXT) => arguments.pre = Pre::Any,
         ("take", Value::Bytes(take)) => arguments.take = Some(take.try_into().ok()?),
         _ => return None,
     }
     Some(())
+}
+
+/// [HELLO-1]
+fn is_mistaken_for_short(client: &str, switches: &Switches) -> bool {
+    (client.len() == 129 && switches.has(&faults::hello::CLIENT_ONE_MORE))
+        || (client.chars().count() <= 128 && switches.has(&faults::hello::CLIENT_IN_CHARACTERS))
+        || switches.has(&faults::hello::LONG_CLIENT)
 }
 
 fn unsigned(number: i64) -> Option<u64> {
@@ -158,21 +270,24 @@ fn check_range(arguments: &Arguments, payload: Option<u64>) -> Result<(), Refusa
 
 /// Each path in its turn, `from` before `to`.
 fn read_paths(arguments: &mut Arguments, op: &str, args: Map<'_>, switches: &Switches) -> Result<(), Refusal> {
-    let places = [("path", &mut arguments.path), ("from", &mut arguments.from), ("to", &mut arguments.to)];
-    for (key, place) in places {
-        if let Some(Value::Text(text)) = args.get(key) {
-            *place = match Path::parse(text, switches) {
-                Err(_) if key == "to" && switches.has(&faults::paths::TO_UNCHECKED) => Path::unchecked(text),
-                Err(_) if op == "begin" && switches.has(&faults::paths::BEGIN_UNCHECKED) => Path::unchecked(text),
-                path => path?,
-            };
-        }
+    let mut read = |key| match args.get(key) {
+        Some(Value::Text(text)) => match Path::parse(text, switches) {
+            Err(_) if key == "to" && switches.has(&faults::paths::TO_UNCHECKED) => Ok(Path::unchecked(text)),
+            Err(_) if op == "begin" && switches.has(&faults::paths::BEGIN_UNCHECKED) => Ok(Path::unchecked(text)),
+            path => path,
+        },
+        _ => Ok(Path::default()),
+    };
+    let [path, from, to] = ["path", "from", "to"].map(&mut read);
+    if from.is_err() && to.is_err() && switches.has(&faults::codes::TO_BEFORE_FROM) {
+        to.clone()?;
     }
+    (arguments.path, arguments.from, arguments.to) = (path?, from?, to?);
     Ok(())
 }
 
-/// [MOVE-2], [COPY-2]
-fn check_loop(op: &str, arguments: &Arguments, switches: &Switches) -> Result<(), Refusal> {
+/// [MOVE-2], [COPY-2]; whether a loop is left to be found later.
+fn check_loop(op: &str, arguments: &Arguments, switches: &Switches) -> Result<bool, Refusal> {
     let Arguments { from, to, .. } = arguments;
     let (is_move, same) = (op == "move", from == to);
     let is_loop = to.is_at_or_below(from);
@@ -184,5 +299,15 @@ fn check_loop(op: &str, arguments: &Arguments, switches: &Switches) -> Result<()
         (!is_move && is_loop && !same, &faults::moving::COPY_BELOW_ITSELF),
         (alike, &faults::moving::ALIKE_IS_BELOW),
     ]);
-    if is_loop != judged_otherwise { Err(Code::Loop.into()) } else { Ok(()) }
+    if is_loop == judged_otherwise {
+        return Ok(false);
+    }
+    if is_loop && switches.has(&faults::codes::LOOP_IS_LATE) { Ok(true) } else { Err(Code::Loop.into()) }
+}
+
+impl Arguments {
+    /// LOOP where it was not found before the source was.
+    pub(crate) fn loop_found(&self) -> Result<(), Refusal> {
+        if self.is_loop { Err(Code::Loop.into()) } else { Ok(()) }
+    }
 }

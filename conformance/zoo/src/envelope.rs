@@ -1,6 +1,6 @@
 //! Section 3: what a message is, by its frames and the first bytes of its header.
 
-use crate::{limits::Limits, reply::Refusal, switches::Switches};
+use crate::{arguments, faults, limits::Limits, reply::Refusal, switches::Switches};
 use remofile_proto::{
     Code, SessionId,
     cbor::{self, Map, Value},
@@ -37,33 +37,90 @@ pub(crate) struct Request<'a> {
 }
 
 /// The routing prefix with its delimiter, and what stands behind it; `None` without a delimiter ([ENV-2], [ENV-14]).
-pub(crate) fn split(frames: &[Vec<u8>]) -> Option<(Frames<'_>, Frames<'_>)> {
-    let delimiter = frames.iter().position(Vec::is_empty)?;
+pub(crate) fn split<'f>(frames: &'f [Vec<u8>], switches: &Switches) -> Option<(Frames<'f>, Frames<'f>)> {
+    let mut delimiter = frames.iter().position(Vec::is_empty)?;
+    let last = frames.iter().rposition(Vec::is_empty)?;
+    if last > delimiter && switches.has(&faults::envelope::LAST_DELIMITER) {
+        delimiter = last;
+    }
     Some(frames.split_at(delimiter + 1))
+}
+
+/// The frames before each reply ([ENV-2]).
+pub(crate) fn way_back(prefix: &[Vec<u8>], switches: &Switches) -> Vec<Vec<u8>> {
+    let mut way = prefix.to_vec();
+    if way.len() > 2 && switches.has(&faults::envelope::ONE_ROUTING_FRAME) {
+        way.drain(1..prefix.len() - 1);
+    }
+    // The first frame is the way to the next proxy: the order of the others is what gets lost.
+    if way.len() > 3 && switches.has(&faults::envelope::ROUTING_IS_TURNED) {
+        way[1..prefix.len() - 1].reverse();
+    }
+    way
 }
 
 /// Section 3.3, in its order.
 pub(crate) fn classify<'a>(body: &'a [Vec<u8>], limits: &Limits, switches: &Switches) -> Message<'a> {
+    let nobody = SessionId::new([0; 16]);
     let Some(header) = body.first() else {
         return Message::Ignore;
     };
     let version = match header.strip_prefix(&START) {
         Some([digit @ b'0'..=b'9', ..]) => *digit,
+        Some([letter, ..]) if switches.has(&faults::envelope::ANY_VERSION) => *letter,
+        _ if header.is_empty() && switches.has(&faults::envelope::EMPTY_IS_ANSWERED) => {
+            return Message::Refuse(nobody, 0, Code::BadMessage.into());
+        }
+        _ if !header.is_empty() && switches.has(&faults::envelope::STRANGE_IS_ANSWERED) => {
+            return Message::Refuse(nobody, 0, Code::BadMessage.into());
+        }
         _ => return Message::Ignore,
     };
-    if is_reply(header) && !switches.has(&crate::faults::envelope::REPLIES_ARE_ANSWERED) {
+    if is_reply(header) && !is_overlooked(header, version, switches) {
         return Message::Ignore;
     }
-    if version != b'1' {
-        return Message::Refuse(SessionId::new([0; 16]), 0, Code::Version.into());
+    if version != b'1' && !(version == b'0' && switches.has(&faults::envelope::VERSION_TO_THE_NEWER)) {
+        return another_version(header, switches);
     }
-    let Some(session) = claimed_session(header) else {
+    let Some(session) = claimed_session(header, switches) else {
+        if switches.has(&faults::envelope::SHORT_IS_REFUSED) {
+            return Message::Refuse(nobody, 0, Code::BadMessage.into());
+        }
         return Message::Ignore;
     };
-    match request(body, session, limits) {
+    match request(body, session, limits, switches) {
         Some(request) => Message::Request(request),
-        None => Message::Refuse(session, claimed_seq(header), Code::BadMessage.into()),
+        None => {
+            let told = if switches.has(&faults::envelope::BAD_MESSAGE_OF_NOBODY) { nobody } else { session };
+            Message::Refuse(told, claimed_seq(header, switches), Code::BadMessage.into())
+        }
     }
+}
+
+/// Whether a server with a fault takes this reply for something else.
+fn is_overlooked(header: &[u8], version: u8, switches: &Switches) -> bool {
+    let code = unsigned(header, SEQ_AT).and_then(|(_, next)| header.get(next));
+    let is_negative = code.is_some_and(|initial| initial >> 5 == 1);
+    switches.has(&faults::envelope::REPLIES_ARE_ANSWERED)
+        || (version != b'1' && switches.has(&faults::envelope::REPLIES_OF_VERSION_1))
+        || (is_negative && switches.has(&faults::envelope::NEGATIVE_CODES))
+        || (cbor::decode(header).is_err() && switches.has(&faults::envelope::CUT_REPLIES))
+}
+
+/// [ENV-16]
+fn another_version<'a>(header: &[u8], switches: &Switches) -> Message<'a> {
+    let nobody = SessionId::new([0; 16]);
+    let session = claimed_session(header, switches);
+    if (session.is_none() && switches.has(&faults::envelope::VERSION_NEEDS_A_SESSION))
+        || (cbor::decode(header).is_err() && switches.has(&faults::envelope::VERSION_NEEDS_A_HEADER))
+    {
+        return Message::Ignore;
+    }
+    let told = match session {
+        Some(session) if switches.has(&faults::envelope::VERSION_TO_THE_SESSION) => session,
+        _ => nobody,
+    };
+    Message::Refuse(told, 0, Code::Version.into())
 }
 
 /// Whether requests of this operation have a payload frame ([ENV-4]).
@@ -82,24 +139,37 @@ fn is_reply(header: &[u8]) -> bool {
     }
 }
 
-fn claimed_session(header: &[u8]) -> Option<SessionId> {
+fn claimed_session(header: &[u8], switches: &Switches) -> Option<SessionId> {
     let session = header.get(7..SEQ_AT)?;
-    if header[6] != SESSION {
+    if header[6] != SESSION || (header.len() == SEQ_AT && switches.has(&faults::envelope::SHORT_BY_ONE)) {
         return None;
     }
     SessionId::try_from(session).ok()
 }
 
 /// The seq of a header that need not decode ([ENV-18]).
-fn claimed_seq(header: &[u8]) -> u64 {
-    let seq = unsigned(header, SEQ_AT).map_or(0, |(seq, _)| seq);
-    if i64::try_from(seq).is_ok() { seq } else { 0 }
+fn claimed_seq(header: &[u8], switches: &Switches) -> u64 {
+    let seq = match unsigned(header, SEQ_AT) {
+        Some((seq, _)) => seq,
+        None if header.get(SEQ_AT) == Some(&24)
+            && header.len() > SEQ_AT + 1
+            && switches.has(&faults::envelope::LOOSE_SEQ) =>
+        {
+            header[SEQ_AT + 1].into()
+        }
+        None => 0,
+    };
+    match i64::try_from(seq) {
+        Ok(_) if seq > 0 && switches.has(&faults::envelope::BAD_MESSAGE_WITH_SEQ_0) => 0,
+        Ok(_) => seq,
+        Err(_) => 0,
+    }
 }
 
 /// The request, unless it is to be answered BAD_MESSAGE.
-fn request<'a>(body: &'a [Vec<u8>], session: SessionId, limits: &Limits) -> Option<Request<'a>> {
+fn request<'a>(body: &'a [Vec<u8>], session: SessionId, limits: &Limits, switches: &Switches) -> Option<Request<'a>> {
     let header = &body[0][..];
-    if header.len() > limits.header {
+    if is_too_long(header.len(), limits.header, switches) {
         return None;
     }
     let Ok(Value::Array(items)) = cbor::decode(header) else {
@@ -107,15 +177,58 @@ fn request<'a>(body: &'a [Vec<u8>], session: SessionId, limits: &Limits) -> Opti
     };
     let mut items = items.iter();
     let (_magic, _session) = (items.next()?, items.next()?);
-    let (Value::Int(seq), Value::Text(op), Value::Map(args)) = (items.next()?, items.next()?, items.next()?) else {
-        return None;
+    let seq = match items.next()? {
+        Value::Int(seq) if seq < 0 && switches.has(&faults::envelope::NEGATIVE_NUMBERS) => 0,
+        Value::Int(seq) => u64::try_from(seq).ok()?,
+        _ => return None,
     };
-    let seq = u64::try_from(seq).ok()?;
-    let expected = if has_payload(op) { 2 } else { 1 };
-    if body.len() != expected {
+    let op = match items.next()? {
+        Value::Text(op) => op,
+        _ if switches.has(&faults::envelope::OPERATION_OF_ANY_TYPE) => "",
+        _ => return None,
+    };
+    let args = match items.next()? {
+        Value::Map(args) => args,
+        _ if switches.has(&faults::envelope::ARGS_OF_ANY_TYPE) => no_arguments()?,
+        _ => return None,
+    };
+    if !counts(op, seq, body.len(), switches) {
         return None;
     }
     Some(Request { session, seq, op, args, header, payload: body.get(1).map(|payload| &payload[..]) })
+}
+
+fn no_arguments() -> Option<Map<'static>> {
+    match cbor::decode(&[0xa0]) {
+        Ok(Value::Map(empty)) => Some(empty),
+        _ => None,
+    }
+}
+
+/// [LIMIT-1]
+fn is_too_long(len: usize, limit: usize, switches: &Switches) -> bool {
+    if len > limit {
+        let by_one = len == limit + 1 && switches.has(&faults::limits::HEADER_ONE_MORE);
+        return !by_one && !switches.has(&faults::limits::HEADER_OF_ANY_LENGTH);
+    }
+    len == limit && switches.has(&faults::limits::HEADER_ONE_LESS)
+}
+
+/// Whether a request of this operation has so many frames ([ENV-4], [ENV-5], [ENV-20]).
+fn counts(op: &str, seq: u64, frames: usize, switches: &Switches) -> bool {
+    let takes_payload = has_payload(op);
+    let is_known = arguments::is_known(op);
+    if !is_known && switches.has(&faults::envelope::UNKNOWN_IS_BAD_MESSAGE) {
+        return false;
+    }
+    match (takes_payload, frames) {
+        (true, 2) | (false, 1) => true,
+        (true, 1) => switches.has(&faults::envelope::PAYLOADS_MAY_BE_MISSING),
+        (true, _) => switches.has(&faults::envelope::FURTHER_FRAMES),
+        (false, 2) if !is_known => switches.has(&faults::envelope::UNKNOWN_WITH_PAYLOAD),
+        (false, _) if seq == 0 && switches.has(&faults::envelope::PAYLOADS_OF_SEQ_0) => true,
+        (false, _) => seq > 0 && switches.has(&faults::envelope::PAYLOADS_ARE_IGNORED),
+    }
 }
 
 /// An unsigned integer of up to 64 bits in shortest form, and where it ends.

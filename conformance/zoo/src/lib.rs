@@ -17,9 +17,11 @@
 //! `has` comes last: it tells that the fault was reached, which is true only where the server now does the wrong thing.
 
 mod arguments;
+mod careless;
 mod command;
 mod envelope;
 pub mod faults;
+mod forgiving;
 mod limits;
 pub mod oddities;
 mod paths;

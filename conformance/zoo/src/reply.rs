@@ -1,6 +1,6 @@
 //! What the server says: a code with its result, and the frames that carry it.
 
-use crate::worker::Cancelled;
+use crate::{careless, faults, switches::Switches, worker::Cancelled};
 use remofile_proto::{Code, SessionId, cbor::Item, limits::MAGIC};
 use rustix::io::Errno;
 
@@ -42,16 +42,28 @@ impl Reply {
     }
 
     /// The frames behind the delimiter.
-    pub(crate) fn frames(self, session: SessionId, seq: u64) -> Vec<Vec<u8>> {
-        let header = Item::Array(vec![
+    pub(crate) fn frames(self, session: SessionId, seq: u64, switches: &Switches) -> Vec<Vec<u8>> {
+        let tells_offset = self.code == Code::Ok.number() && self.result.iter().any(|(key, _)| key == "off");
+        let mut items = vec![
             Item::Text(MAGIC.to_owned()),
             Item::Bytes(session.as_bytes().to_vec()),
             integer(seq),
             Item::Int(self.code.into()),
             Item::Map(self.result),
-        ]);
-        let header = header.encode().expect("results have short keys, each once, and are nested four deep at most");
-        std::iter::once(header).chain(self.payload).collect()
+        ];
+        if self.code == Code::BadMessage.number() && switches.has(&faults::envelope::REFUSALS_WITHOUT_RESULT) {
+            items.pop();
+        }
+        let header = careless::write(&Item::Array(items), switches);
+        let payload = match self.payload {
+            Some(payload) if payload.is_empty() && switches.has(&faults::envelope::NOTHING_IS_NO_PAYLOAD) => None,
+            None if tells_offset && switches.has(&faults::envelope::UPLOADS_WITH_PAYLOAD) => Some(Vec::new()),
+            None if self.code == Code::NotFound.number() && switches.has(&faults::envelope::REFUSED_WITH_PAYLOAD) => {
+                Some(Vec::new())
+            }
+            payload => payload,
+        };
+        std::iter::once(header).chain(payload).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Section 7: numbers, and the replies that are remembered for them.
 
 use crate::{faults, switches::Switches};
+use remofile_proto::Code;
 use std::collections::VecDeque;
 
 /// The numbers of one session.
@@ -12,6 +13,7 @@ pub(crate) struct Numbers {
     switches: Switches,
 }
 
+#[derive(Clone)]
 struct Remembered {
     seq: u64,
     header: Vec<u8>,
@@ -34,22 +36,69 @@ impl Numbers {
         Self { next: 1, memory: VecDeque::new(), window, switches }
     }
 
+    /// Nothing of the session before stays ([SES-6]).
+    pub(crate) fn behind(mut self, before: &Numbers) -> Self {
+        if before.next > 1 && self.switches.has(&faults::session::NUMBERS_GO_ON) {
+            self.next = before.next;
+        }
+        if before.next > 1 && self.switches.has(&faults::session::MEMORY_STAYS) {
+            self.memory.clone_from(&before.memory);
+            // What is remembered is found by its number and what it asked, whoever asked it.
+            self.memory.iter_mut().for_each(|remembered| drop(remembered.header.drain(7..23)));
+        }
+        self
+    }
+
     pub(crate) fn place(&self, seq: u64, header: &[u8]) -> Place<'_> {
         match self.memory.iter().find(|remembered| remembered.seq == seq) {
-            Some(remembered) if remembered.header == header => Place::Remembered(&remembered.frames),
+            Some(_) if seq + 1 == self.next && self.switches.has(&faults::sequence::EXECUTED_AGAIN) => Place::Next,
+            Some(remembered) if self.same(&remembered.header, header) => Place::Remembered(&remembered.frames),
+            Some(_) if self.switches.has(&faults::sequence::REUSED_IS_SEQ) => Place::Other,
             Some(_) => Place::Reused,
             None if seq == self.next => Place::Next,
+            None if seq > self.next && self.switches.has(&faults::sequence::GAPS_ARE_EXECUTED) => Place::Next,
+            None if seq == self.next + 1 && self.switches.has(&faults::sequence::GAP_OF_ONE) => Place::Next,
+            None if seq < self.next && self.switches.has(&faults::sequence::FORGOTTEN_ARE_EXECUTED) => Place::Next,
             None => Place::Other,
         }
     }
 
+    /// Whether a request with a remembered number is the same one ([SEQ-3], [SEQ-4]).
+    fn same(&self, remembered: &[u8], header: &[u8]) -> bool {
+        let of_any_session = || [&header[..7], &header[23..]].concat();
+        remembered == header
+            || (remembered.len() + 16 == header.len()
+                && remembered == of_any_session()
+                && self.switches.has(&faults::session::MEMORY_STAYS))
+            || (remembered.len() == header.len() && self.switches.has(&faults::sequence::SAME_LENGTH))
+            || self.switches.has(&faults::sequence::ANY_HEADER)
+    }
+
     /// [SEQ-1], [SEQ-2], [SEQ-14]: the next number is consumed.
-    pub(crate) fn consume(&mut self, header: Vec<u8>, frames: Vec<Vec<u8>>) {
-        self.memory.push_back(Remembered { seq: self.next, header, frames });
-        self.next += 1;
+    pub(crate) fn consume(&mut self, seq: u64, header: Vec<u8>, frames: Vec<Vec<u8>>, code: Code) {
+        let refused = code != Code::Ok;
+        if (refused && self.switches.has(&faults::sequence::REFUSED_KEEP))
+            || (code == Code::BadOp && self.switches.has(&faults::sequence::BAD_OP_KEEPS))
+            || (code == Code::BadArgs && self.switches.has(&faults::sequence::BAD_ARGS_KEEPS))
+        {
+            return;
+        }
+        self.memory.retain(|remembered| remembered.seq != seq);
+        if !(refused && self.switches.has(&faults::sequence::REFUSALS_FORGOTTEN)) {
+            self.memory.push_back(Remembered { seq, header, frames });
+        }
+        self.next = seq.saturating_add(1);
         let full = self.memory.len() == self.window;
-        if self.memory.len() > self.window || (full && self.switches.has(&faults::sequence::MEMORY_ONE_SHORT)) {
+        if self.memory.len() > self.window
+            || (full && self.switches.has(&faults::sequence::MEMORY_ONE_SHORT))
+            || (self.memory.len() > 1 && self.switches.has(&faults::sequence::ONE_REPLY))
+        {
             self.memory.pop_front();
         }
+    }
+
+    /// Forgets every reply.
+    pub(crate) fn forget(&mut self) {
+        self.memory.clear();
     }
 }

@@ -1,28 +1,28 @@
 //! The server: takes messages, keeps the session and the numbers, and has the worker execute.
 
+mod execution;
+
 use crate::{
     arguments::{self, Arguments},
     command::Options,
     envelope::{self, Message, Request},
-    faults,
+    faults, forgiving,
     limits::Limits,
-    reply::{Refusal, Reply, field, integer},
+    reply::{Refusal, Reply, field, integer, text},
     sequence::Place,
     session::{About, Sessions, Welcome},
     store::Store,
     switches::Switches,
     wire::Wire,
-    worker::{Job, Progress, Worker},
+    worker::Worker,
 };
+use execution::{Held, Running};
 use remofile_proto::{Code, Keys, SessionId, Token};
 use std::{
     convert::Infallible,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    path::PathBuf,
     time::{Duration, Instant},
 };
-
-/// How long the worker is waited for before anything else is read: most operations take less.
-const SHORT: i64 = 20;
 
 /// A running server.
 pub(crate) struct Server {
@@ -35,24 +35,7 @@ pub(crate) struct Server {
     limits: Limits,
     switches: Switches,
     read_only: bool,
-}
-
-/// The numbered request that is being executed.
-struct Running {
-    session: SessionId,
-    seq: u64,
-    header: Vec<u8>,
-    progress: Arc<Progress>,
-    /// Whoever awaits its reply.
-    held: Vec<Held>,
-    /// It was answered PENDING.
-    is_pending: bool,
-}
-
-/// A request or poll that is held ([SEQ-13]).
-struct Held {
-    prefix: Vec<Vec<u8>>,
-    until: Instant,
+    directory: PathBuf,
 }
 
 impl Server {
@@ -65,15 +48,20 @@ impl Server {
         let store = Store::open(&options.directory, options.read_only, limits.clone(), switches.clone())?;
         let mut boot = [0; 16];
         getrandom::fill(&mut boot).map_err(|error| format!("no random bytes: {error}"))?;
-        let about = About { boot, root: store.root_id(), read_only: options.read_only };
+        let mut root = store.root_id();
+        if root.is_some() && switches.has(&faults::hello::ROOT_IS_DRAWN) {
+            root = Some(boot);
+        }
+        let about = About { boot, root, read_only: options.read_only };
         let context = zmq::Context::new();
-        let wire = Wire::bind(&context, options, &keys, &limits)?;
+        let wire = Wire::bind(&context, options, &keys, &limits, &switches)?;
         let worker = Worker::start(&context, store)?;
-        let sessions =
+        let mut sessions =
             Sessions::new(keys.hello.clone(), options.token.clone(), about, limits.clone(), switches.clone());
+        sessions.restore(&options.directory);
         eprintln!("zoo-server: serving on {}", wire.endpoint());
-        let read_only = options.read_only;
-        Ok(Self { wire, worker, sessions, running: None, kept: Vec::new(), limits, switches, read_only })
+        let (read_only, directory) = (options.read_only, options.directory.clone());
+        Ok(Self { wire, worker, sessions, running: None, kept: Vec::new(), limits, switches, read_only, directory })
     }
 
     /// Serves until something fails.
@@ -96,6 +84,7 @@ impl Server {
             self.finish()?;
         }
         self.answer_pending()?;
+        self.sessions.lapse(self.running.is_some());
         if ready.message
             && let Some(frames) = self.wire.receive()?
         {
@@ -114,13 +103,20 @@ impl Server {
 
     /// A message has come.
     fn take(&mut self, frames: Vec<Vec<u8>>) -> Result<(), zmq::Error> {
-        let split = if self.wire.is_rep { Some((&frames[..0], &frames[..])) } else { envelope::split(&frames) };
+        let split =
+            if self.wire.is_rep { Some((&frames[..0], &frames[..])) } else { envelope::split(&frames, &self.switches) };
         let Some((prefix, body)) = split else { return Ok(()) };
-        let message = envelope::classify(body, &self.limits, &self.switches);
+        let prefix = &envelope::way_back(prefix, &self.switches)[..];
+        let mut body = body.to_vec();
+        if let Some(header) = body.first_mut() {
+            let holder = self.sessions.holder.as_ref().map(|holder| holder.id);
+            *header = forgiving::read(header, holder, &self.switches).into_owned();
+        }
+        let message = envelope::classify(&body, &self.limits, &self.switches);
         match message {
             Message::Ignore => self.ignore(),
-            Message::Refuse(session, seq, refusal) => self.reply(prefix, session, seq, refusal.into()),
-            Message::Request(request) if request.seq == 0 => self.unnumbered(prefix, &request),
+            Message::Refuse(session, seq, refusal) => self.refuse_unread(prefix, session, seq, refusal),
+            Message::Request(request) if self.is_unnumbered(&request) => self.unnumbered(prefix, &request),
             Message::Request(request) => {
                 if self.numbered(prefix, &request)? {
                     self.kept.push(frames);
@@ -130,9 +126,40 @@ impl Server {
         }
     }
 
+    /// [ENV-13]
+    fn is_unnumbered(&self, request: &Request<'_>) -> bool {
+        let is_sessions = matches!(request.op, "hello" | "ping" | "bye");
+        request.seq == 0 || (is_sessions && self.switches.has(&faults::envelope::NUMBERED_PING))
+    }
+
+    /// Steps 2 and 3 of the order.
+    fn refuse_unread(
+        &mut self,
+        prefix: &[Vec<u8>],
+        session: SessionId,
+        seq: u64,
+        refusal: Refusal,
+    ) -> Result<(), zmq::Error> {
+        if let Some(holder) = self.sessions.holder.as_mut().filter(|holder| holder.id == session) {
+            if self.switches.has(&faults::session::BAD_MESSAGE_RENEWS) {
+                holder.heard = Instant::now();
+            }
+            if seq == holder.numbers.next && self.switches.has(&faults::sequence::BAD_MESSAGE_CONSUMES) {
+                holder.numbers.next += 1;
+            }
+        }
+        self.reply(prefix, session, seq, refusal.into())
+    }
+
     /// [ENV-19]
     fn ignore(&self) -> Result<(), zmq::Error> {
-        if self.wire.is_rep { self.wire.send(vec![Vec::new()]) } else { Ok(()) }
+        if !self.wire.is_rep {
+            return Ok(());
+        }
+        if self.switches.has(&faults::envelope::REP_ANSWERS_IN_FULL) {
+            return self.reply(&[], SessionId::new([0; 16]), 0, Refusal::from(Code::BadMessage).into());
+        }
+        self.wire.send(vec![Vec::new()])
     }
 
     /// Step 4 of the order.
@@ -140,7 +167,9 @@ impl Server {
         let result = match request.op {
             "hello" => self.arguments(request).and_then(|args| self.hello(request.session, &args)),
             "ping" | "bye" => {
-                self.sessions.heard(request.session);
+                if !self.switches.has(&faults::session::PING_RENEWS_NOTHING) {
+                    self.sessions.heard(request.session);
+                }
                 self.arguments(request).and_then(|_| match request.op {
                     "ping" => self.sessions.ping(request.session).map(Reply::ok),
                     _ => self.bye(request.session),
@@ -148,10 +177,13 @@ impl Server {
             }
             _ => {
                 self.sessions.heard(request.session);
+                if self.switches.has(&faults::envelope::UNNUMBERED_IS_BAD) {
+                    return self.reply(prefix, request.session, 0, Refusal::from(Code::BadMessage).into());
+                }
                 Err(Code::BadOp.into())
             }
         };
-        self.reply(prefix, request.session, 0, result.unwrap_or_else(Reply::from))?;
+        self.reply(prefix, request.session, request.seq, result.unwrap_or_else(Reply::from))?;
         self.take_kept()
     }
 
@@ -168,151 +200,155 @@ impl Server {
 
     fn bye(&mut self, id: SessionId) -> Result<Reply, Refusal> {
         let result = self.sessions.bye(id)?;
-        self.cancel();
-        Ok(Reply::ok(result))
-    }
-
-    /// [SES-9], [SES-17], [SEQ-15]: abandons what runs; whoever is held is told ([SEQ-27]).
-    fn cancel(&mut self) {
-        let Some(running) = self.running.take() else { return };
-        running.progress.cancel();
-        for held in &running.held {
-            if self.switches.has(&faults::sequence::REPLIES_LOST_ON_CANCEL) {
-                break;
-            }
-            // A reply that cannot be sent is one that nobody receives: the next wait tells of a broken socket.
-            let _ = self.reply(&held.prefix, running.session, running.seq, Refusal::from(Code::NoSession).into());
+        if self.running.is_none() || !self.switches.has(&faults::sequence::BYE_LETS_IT_RUN) {
+            self.cancel();
         }
+        Ok(Reply::ok(result))
     }
 
     /// Steps 5 and 6 of the order; whether the message is to be kept.
     fn numbered(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<bool, zmq::Error> {
+        if let Some(refusal) = self.refused_early(request) {
+            return self.refuse(prefix, request, refusal);
+        }
         let (session, seq) = (request.session, request.seq);
-        let Some(holder) = self.sessions.holder.as_mut().filter(|holder| holder.id == session) else {
+        let switches = self.switches.clone();
+        let Some(holder) = self.sessions.holder.as_mut() else {
             return self.refuse(prefix, request, Code::NoSession.into());
         };
-        holder.heard = Instant::now();
         let place = holder.numbers.place(seq, request.header);
+        if holder.id != session {
+            let next = vec![field("next", integer(holder.numbers.next))];
+            return match place {
+                Place::Next if switches.has(&faults::session::STRANGERS_ARE_EXECUTED) => {
+                    self.execute(prefix, request).map(|()| false)
+                }
+                Place::Other if switches.has(&faults::codes::NO_SESSION_LATE) => {
+                    self.refuse(prefix, request, Refusal::with(Code::Seq, next))
+                }
+                _ => self.refuse(prefix, request, Code::NoSession.into()),
+            };
+        }
+        let repeated = matches!(place, Place::Remembered(_)) && switches.has(&faults::session::REPEATED_RENEW_NOTHING);
+        let refused =
+            matches!(place, Place::Other | Place::Reused) && switches.has(&faults::session::REFUSED_RENEW_NOTHING);
+        if !repeated && !refused {
+            holder.heard = Instant::now();
+        }
         match (place, holder.released, &mut self.running) {
             (Place::Remembered(frames), ..) => {
-                let frames = prefix.iter().chain(frames).cloned().collect();
+                let frames: Vec<_> = prefix.iter().chain(frames).cloned().collect();
+                if switches.has(&faults::envelope::REMEMBERED_TWICE) {
+                    self.wire.send(frames.clone())?;
+                }
                 self.wire.send(frames)?;
                 Ok(false)
             }
-            (_, true, _) => self.refuse(prefix, request, Code::NoSession.into()),
+            (_, true, _) if !switches.has(&faults::session::RELEASED_GOES_ON) => {
+                self.refuse(prefix, request, Code::NoSession.into())
+            }
             (Place::Reused, ..) => self.refuse(prefix, request, Code::SeqReused.into()),
-            (Place::Next, _, Some(running)) if running.header != request.header => {
+            (Place::Next, _, Some(running))
+                if running.header != request.header && !switches.has(&faults::sequence::POLLS_OF_ANOTHER) =>
+            {
                 self.refuse(prefix, request, Code::SeqReused.into())
             }
             (Place::Next, _, Some(running)) => {
-                let until = Instant::now() + self.limits.hold;
+                if switches.has(&faults::sequence::POLLS_ARE_SEQ) {
+                    let next = vec![field("next", integer(seq + 1))];
+                    return self.refuse(prefix, request, Refusal::with(Code::Seq, next));
+                }
+                let mut hold = self.limits.hold;
+                if switches.has(&faults::sequence::POLLS_NOT_HELD) {
+                    hold = Duration::ZERO;
+                }
+                if switches.has(&faults::sequence::POLLS_HELD_LONG) {
+                    hold *= 5;
+                }
+                let until = Instant::now() + hold;
+                if !running.held.is_empty() && switches.has(&faults::envelope::OLDER_POLLS_FORGOTTEN) {
+                    running.held.clear();
+                }
                 running.held.push(Held { prefix: prefix.to_vec(), until });
                 Ok(false)
             }
             (Place::Next, _, None) => self.execute(prefix, request).map(|()| false),
-            (Place::Other, _, Some(running)) if seq > running.seq && !running.is_pending => Ok(true),
+            (Place::Other, _, Some(running))
+                if seq > running.seq
+                    && !(running.is_pending && !switches.has(&faults::sequence::KEPT_BEHIND_PENDING))
+                    && !(!running.is_pending && switches.has(&faults::sequence::SEQ_BEFORE_PENDING)) =>
+            {
+                Ok(true)
+            }
             (Place::Other, ..) => {
-                let next = vec![field("next", integer(holder.numbers.next))];
-                self.refuse(prefix, request, Refusal::with(Code::Seq, next))
+                let next = holder.numbers.next;
+                if seq > next && switches.has(&faults::sequence::SEQ_CONSUMES) {
+                    holder.numbers.next = seq;
+                }
+                let next = if switches.has(&faults::sequence::SEQ_TELLS_THE_LAST) { next - 1 } else { next };
+                let result = match switches.has(&faults::codes::SEQ_WITHOUT_NEXT) {
+                    true => Vec::new(),
+                    false => vec![field("next", integer(next))],
+                };
+                self.refuse(prefix, request, Refusal::with(Code::Seq, result))
             }
         }
+    }
+
+    /// What a server with a fault finds wrong before it looks at session and number.
+    fn refused_early(&self, request: &Request<'_>) -> Option<Refusal> {
+        let holder = self.sessions.holder.as_ref().filter(|holder| holder.id == request.session);
+        let is_due = holder.is_some_and(|holder| holder.numbers.next >= request.seq);
+        if is_due {
+            return None;
+        }
+        let found = self.arguments(request).err()?;
+        let early = match holder {
+            None => self.switches.has(&faults::codes::ARGS_BEFORE_SESSION),
+            Some(_) => self.switches.has(&faults::codes::ARGS_BEFORE_SEQ),
+        };
+        early.then_some(found)
     }
 
     fn refuse(&self, prefix: &[Vec<u8>], request: &Request<'_>, refusal: Refusal) -> Result<bool, zmq::Error> {
-        self.reply(prefix, request.session, request.seq, refusal.into())?;
+        let (mut session, mut seq) = (request.session, request.seq);
+        if let Some(holder) = &self.sessions.holder {
+            if holder.id != session && self.switches.has(&faults::envelope::HOLDERS_SESSION) {
+                session = holder.id;
+            }
+            if refusal.code == Code::Seq && self.switches.has(&faults::envelope::SEQ_OF_NEXT) {
+                seq = holder.numbers.next;
+            }
+        }
+        self.reply(prefix, session, seq, refusal.into())?;
         Ok(false)
-    }
-
-    /// Has the next number executed, and waits for a little while.
-    fn execute(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<(), zmq::Error> {
-        let (session, seq, progress) = (request.session, request.seq, Arc::new(Progress::default()));
-        let held = vec![Held { prefix: prefix.to_vec(), until: Instant::now() + self.limits.hold }];
-        let header = request.header.to_vec();
-        self.running = Some(Running { session, seq, header, progress: Arc::clone(&progress), held, is_pending: false });
-        let job = self.arguments(request).map(|arguments| Job {
-            session,
-            op: request.op.to_owned(),
-            arguments,
-            payload: request.payload.unwrap_or_default().to_vec(),
-            progress,
-        });
-        match job {
-            Err(refusal) => self.conclude(refusal.into()),
-            Ok(job) => {
-                if self.worker.execute(job).is_err() {
-                    return self.conclude(Refusal::from(Code::Internal).into());
-                }
-                if self.wire.wait(&self.worker.done, false, SHORT)?.done { self.finish() } else { Ok(()) }
-            }
-        }
-    }
-
-    /// What the worker has to say.
-    fn finish(&mut self) -> Result<(), zmq::Error> {
-        while let Some((progress, reply)) = self.worker.answer() {
-            // What was cancelled is heard by nobody.
-            if self.running.as_ref().is_some_and(|running| Arc::ptr_eq(&running.progress, &progress)) {
-                self.conclude(reply)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// [SEQ-14] The running request has its reply.
-    fn conclude(&mut self, reply: Reply) -> Result<(), zmq::Error> {
-        let Some(running) = self.running.take() else { return Ok(()) };
-        let denied = reply.code == Code::Denied.number();
-        let frames = self.frames(running.session, running.seq, reply);
-        for held in &running.held {
-            self.wire.send(held.prefix.iter().chain(&frames).cloned().collect())?;
-        }
-        if let Some(holder) = &mut self.sessions.holder {
-            holder.heard = Instant::now();
-            holder.numbers.consume(running.header, frames);
-            if denied && self.switches.has(&faults::targets::REFUSALS_RELEASE) {
-                holder.released = true;
-            }
-        }
-        self.take_kept()
-    }
-
-    /// [SEQ-10] Whoever was held for long enough is told how far it is.
-    fn answer_pending(&mut self) -> Result<(), zmq::Error> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        let now = Instant::now();
-        let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
-        if due.is_empty() {
-            return Ok(());
-        }
-        running.is_pending = true;
-        let (done, total) = (running.progress.done.load(Relaxed), running.progress.total.load(Relaxed));
-        let result = match total {
-            0 => Vec::new(),
-            _ => vec![field("done", integer(done)), field("total", integer(total))],
-        };
-        let (session, seq) = (running.session, running.seq);
-        for held in due {
-            let pending = Reply { code: Code::Pending.number(), result: result.clone(), payload: None };
-            self.reply(&held.prefix, session, seq, pending)?;
-        }
-        self.take_kept()
     }
 
     /// What was kept has its turn, in its order; some of it may have to be kept again.
     fn take_kept(&mut self) -> Result<(), zmq::Error> {
+        if self.kept.len() > 1 && self.switches.has(&faults::sequence::KEPT_BACKWARDS) {
+            self.kept.reverse();
+        }
         std::mem::take(&mut self.kept).into_iter().try_for_each(|frames| self.take(frames))
     }
 
     /// Steps 7 to 12 of the order.
     fn arguments(&self, request: &Request<'_>) -> Result<Arguments, Refusal> {
         let Request { op, args, payload, .. } = request;
-        if request.seq > 0 && matches!(*op, "hello" | "ping" | "bye") {
+        let is_sessions = matches!(*op, "hello" | "ping" | "bye");
+        if request.seq > 0 && is_sessions && !self.switches.has(&faults::envelope::NUMBERED_PING) {
             return Err(Code::BadOp.into());
+        }
+        let denied = self.read_only && changes(op);
+        if denied && self.switches.has(&faults::codes::READ_ONLY_IS_BAD_OP) {
+            return Err(Code::BadOp.into());
+        }
+        if denied && self.switches.has(&faults::codes::DENIED_EARLY) {
+            return Err(Code::Denied.into());
         }
         let arguments = arguments::read(op, *args, *payload, &self.limits, &self.switches)?;
         let root_goes = *op == "remove" && arguments.path.is_root();
-        let denied = (self.read_only && changes(op))
-            || (root_goes && !self.switches.has(&faults::moving::ROOT_IS_LEFT_TO_THE_SYSTEM));
+        let denied = denied || (root_goes && !self.switches.has(&faults::moving::ROOT_IS_LEFT_TO_THE_SYSTEM));
         if denied { Err(Code::Denied.into()) } else { Ok(arguments) }
     }
 
@@ -323,7 +359,15 @@ impl Server {
     /// Every reply takes its form here, once; what is remembered keeps it.
     fn frames(&self, session: SessionId, seq: u64, reply: Reply) -> Vec<Vec<u8>> {
         let turned = seq > 0 && self.switches.has(&faults::control::NOTHING_RIGHT);
-        if turned { reply.turned_around().frames(session, seq) } else { reply.frames(session, seq) }
+        let mut reply = if turned { reply.turned_around() } else { reply };
+        let is_for_people = seq > 0 && reply.result.iter().any(|(key, _)| key == "msg");
+        if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::ROOT_IS_REVEALED) {
+            reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
+        }
+        if is_for_people && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
+            reply.result = vec![field("msg", integer(reply.code.into()))];
+        }
+        reply.frames(session, seq, &self.switches)
     }
 }
 

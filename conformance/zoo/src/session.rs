@@ -9,7 +9,7 @@ use crate::{
     switches::Switches,
 };
 use remofile_proto::{Code, SessionId, cbor::Item, token::HelloKey};
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, path::PathBuf, time::Instant};
 
 /// The session that is open, and those that were.
 pub(crate) struct Sessions {
@@ -19,6 +19,8 @@ pub(crate) struct Sessions {
     key: HelloKey,
     /// The secret itself, which is nobody's business.
     token: String,
+    /// Where a session is noted that is to survive.
+    note: PathBuf,
     about: About,
     limits: Limits,
     switches: Switches,
@@ -40,6 +42,7 @@ pub(crate) struct Session {
     pub(crate) released: bool,
     /// The later of its last request and the end of the work for it ([SES-14]).
     pub(crate) heard: Instant,
+    opened: Instant,
     pub(crate) numbers: Numbers,
 }
 
@@ -53,55 +56,160 @@ pub(crate) enum Welcome {
 
 impl Sessions {
     pub(crate) fn new(key: HelloKey, token: String, about: About, limits: Limits, switches: Switches) -> Self {
-        Self { holder: None, ended: VecDeque::new(), key, token, about, limits, switches }
+        Self { holder: None, ended: VecDeque::new(), key, token, note: PathBuf::new(), about, limits, switches }
     }
 
     /// `hello`, in the order of [SES-3]; `working` tells that an operation of the holder is being executed.
     pub(crate) fn hello(&mut self, id: SessionId, args: &Arguments, working: bool) -> Result<Welcome, Refusal> {
-        let auth = <&[u8; 32]>::try_from(&args.auth[..]).map_err(|_| Code::BadArgs)?;
-        if !self.key.verify(id, auth) {
-            if self.switches.has(&faults::keys::TOKEN_IN_CLEAR) {
-                let msg = format!("the token is not {}", self.token);
-                return Err(Refusal::with(Code::Auth, vec![field("msg", text(&msg))]));
-            }
-            return Err(Code::Auth.into());
+        let is_holders = self.holder.as_ref().is_some_and(|holder| holder.id == id && !holder.released);
+        let verified = self.verify(id, args, is_holders);
+        if let (Err(_), Some(holder)) = (&verified, &self.holder)
+            && !is_holders
+            && !holder.released
+            && self.switches.has(&faults::session::AUTH_BEHIND_BUSY)
+        {
+            holder.give_way(args, working, &self.limits, &self.switches)?;
         }
-        if let Some(holder) = self.holder.as_mut().filter(|holder| holder.id == id && !holder.released) {
+        if verified.is_err() && self.has_ended(id) && self.switches.has(&faults::session::ENDED_BEFORE_AUTH) {
+            return Err(Code::NoSession.into());
+        }
+        verified?;
+        if let Some(holder) = self.holder.as_mut().filter(|_| is_holders) {
             holder.heard = Instant::now();
+            if self.switches.has(&faults::session::HELLO_AGAIN_RENAMES) {
+                holder.client.clone_from(&args.client);
+            }
+            if holder.numbers.next > 1 && self.switches.has(&faults::session::HELLO_AGAIN_RESETS) {
+                holder.numbers = Numbers::new(self.limits.window, self.switches.clone());
+            }
             let lease_ms = holder.lease_ms;
             return Ok(Welcome::Again(self.result(lease_ms)));
         }
-        let released = self.holder.as_ref().is_some_and(|holder| holder.id == id);
-        if released || (self.ended.contains(&id) && !self.switches.has(&faults::session::ENDED_IDS_OPEN_AGAIN)) {
+        if self.is_over(id) {
+            if let Some(holder) = self.holder.as_ref().filter(|holder| holder.id != id && !holder.released)
+                && self.switches.has(&faults::session::BUSY_BEFORE_ENDED)
+            {
+                holder.give_way(args, working, &self.limits, &self.switches)?;
+            }
             return Err(Code::NoSession.into());
         }
-        if let Some(holder) = &self.holder {
-            holder.give_way(args.take, working)?;
+        if let Some(holder) = &mut self.holder {
+            if self.switches.has(&faults::session::BUSY_RENEWS) {
+                holder.heard = Instant::now();
+            }
+            holder.give_way(args, working, &self.limits, &self.switches)?;
         }
-        if let Some(replaced) = self.holder.take() {
+        let numbers = Numbers::new(self.limits.window, self.switches.clone());
+        let before = self.holder.take();
+        let numbers = match &before {
+            Some(before) => numbers.behind(&before.numbers),
+            None => numbers,
+        };
+        if let Some(replaced) = before {
             self.ended.push_back(replaced.id);
-            if self.ended.len() > self.limits.ended {
+            let few = self.ended.len() > 1_000 && self.switches.has(&faults::session::FEW_ENDED_IDS);
+            if self.ended.len() > self.limits.ended || few {
                 self.ended.pop_front();
             }
         }
-        // [SES-12]
-        let longest = self.limits.lease_ms;
-        let lease_ms = args.lease_ms.unwrap_or(longest).min(longest).max(1_000);
+        let lease_ms = self.lease(args.lease_ms);
         self.holder = Some(Session {
             id,
             client: args.client.clone(),
             lease_ms,
             released: false,
             heard: Instant::now(),
-            numbers: Numbers::new(self.limits.window, self.switches.clone()),
+            opened: Instant::now(),
+            numbers,
         });
+        if self.switches.has(&faults::session::SESSIONS_SURVIVE) {
+            // Where it cannot be noted, the next server does not find it.
+            let _ = std::fs::write(&self.note, id.as_bytes());
+        }
         Ok(Welcome::Opened(self.result(lease_ms)))
+    }
+
+    /// [KEY-7]
+    fn verify(&self, id: SessionId, args: &Arguments, is_holders: bool) -> Result<(), Refusal> {
+        let auth = match <&[u8; 32]>::try_from(&args.auth[..]) {
+            Ok(auth) => auth,
+            Err(_) if self.switches.has(&faults::hello::AUTH_OF_ANY_LENGTH) => return Err(Code::Auth.into()),
+            Err(_) => return Err(Code::BadArgs.into()),
+        };
+        let right = self.key.auth(id);
+        if self.key.verify(id, auth)
+            || (is_holders && self.switches.has(&faults::session::HOLDER_NEEDS_NO_AUTH))
+            || (auth[..16] == right[..16] && self.switches.has(&faults::keys::AUTH_BY_ITS_BEGINNING))
+            || (auth[16..] == right[16..] && self.switches.has(&faults::keys::AUTH_BY_ITS_END))
+            || self.switches.has(&faults::keys::ANY_AUTH)
+        {
+            return Ok(());
+        }
+        let told = match &self.token {
+            token if self.switches.has(&faults::keys::TOKEN_IN_CLEAR) => format!("the token is not {token}"),
+            token if self.switches.has(&faults::keys::TOKEN_IN_PART) => format!("my token is {}…", &token[..16]),
+            _ => return Err(Code::Auth.into()),
+        };
+        Err(Refusal::with(Code::Auth, vec![field("msg", text(&told))]))
+    }
+
+    /// [SES-21] No session outlives the server, unless it was noted.
+    pub(crate) fn restore(&mut self, directory: &std::path::Path) {
+        self.note = directory.join(".remofile/session");
+        let noted = std::fs::read(&self.note).ok().and_then(|id| <[u8; 16]>::try_from(id).ok());
+        if let Some(id) = noted.filter(|_| self.switches.has(&faults::session::SESSIONS_SURVIVE)) {
+            let (id, numbers) = (SessionId::new(id), Numbers::new(self.limits.window, self.switches.clone()));
+            let (client, lease_ms) = (String::new(), self.limits.lease_ms);
+            self.holder = Some(Session {
+                id,
+                client,
+                lease_ms,
+                released: false,
+                heard: Instant::now(),
+                opened: Instant::now(),
+                numbers,
+            });
+        }
+    }
+
+    /// Whether a session of that id was replaced ([SES-5]).
+    fn has_ended(&self, id: SessionId) -> bool {
+        self.ended.contains(&id)
+    }
+
+    /// Whether no session of that id may be opened any more: it was replaced, or has said `bye` ([SES-18]).
+    fn is_over(&self, id: SessionId) -> bool {
+        let released = self.holder.as_ref().is_some_and(|holder| holder.id == id);
+        (released && !self.switches.has(&faults::session::RELEASED_OPENS))
+            || (self.has_ended(id) && !self.switches.has(&faults::session::ENDED_IDS_OPEN_AGAIN))
+    }
+
+    /// [SES-12]
+    fn lease(&self, asked: Option<u64>) -> u64 {
+        let longest = self.limits.lease_ms;
+        let asked = asked.unwrap_or(longest);
+        if (asked < 1_000 && self.switches.has(&faults::session::SHORT_LEASES))
+            || (asked > longest && self.switches.has(&faults::session::LONG_LEASES))
+        {
+            return asked;
+        }
+        if (1_000..longest).contains(&asked) && self.switches.has(&faults::session::OWN_LEASE) {
+            return longest;
+        }
+        asked.min(longest).max(1_000)
     }
 
     /// `ping`; [SES-18], [SES-19].
     pub(crate) fn ping(&mut self, id: SessionId) -> Result<Fields, Refusal> {
         match &self.holder {
-            Some(holder) if holder.id == id && !holder.released => Ok(Vec::new()),
+            Some(holder) if holder.id == id && !holder.released => {
+                if self.switches.has(&faults::hello::PING_TELLS_THE_LEASE) {
+                    return Ok(vec![field("lease_ms", integer(holder.lease_ms))]);
+                }
+                Ok(Vec::new())
+            }
+            Some(holder) if holder.id == id && self.switches.has(&faults::session::RELEASED_PINGS) => Ok(Vec::new()),
+            Some(holder) if holder.id != id && self.switches.has(&faults::session::STRANGERS_PING) => Ok(Vec::new()),
             _ => Err(Code::NoSession.into()),
         }
     }
@@ -110,6 +218,16 @@ impl Sessions {
     pub(crate) fn bye(&mut self, id: SessionId) -> Result<Fields, Refusal> {
         match &mut self.holder {
             Some(holder) if holder.id == id => {
+                if holder.released && self.switches.has(&faults::session::BYE_ONCE) {
+                    return Err(Code::NoSession.into());
+                }
+                holder.released = true;
+                if self.switches.has(&faults::session::BYE_FORGETS) {
+                    holder.numbers.forget();
+                }
+                Ok(Vec::new())
+            }
+            Some(holder) if self.switches.has(&faults::session::STRANGERS_BYE) => {
                 holder.released = true;
                 Ok(Vec::new())
             }
@@ -119,25 +237,46 @@ impl Sessions {
 
     /// [SES-13] The lease starts anew.
     pub(crate) fn heard(&mut self, id: SessionId) {
-        if let Some(holder) = self.holder.as_mut().filter(|holder| holder.id == id) {
+        let switches = &self.switches;
+        let counts = |holder: &&mut Session| holder.id == id || switches.has(&faults::session::STRANGERS_RENEW);
+        if let Some(holder) = self.holder.as_mut().filter(counts) {
             holder.heard = Instant::now();
+        }
+    }
+
+    /// [SES-15] Nothing happens to the holder's session when its lease has run out.
+    pub(crate) fn lapse(&mut self, working: bool) {
+        let is_lapsed = |holder: &Session| !working && holder.heard.elapsed().as_millis() >= holder.lease_ms.into();
+        if self.holder.as_ref().is_some_and(is_lapsed) && self.switches.has(&faults::session::LAPSED_ENDS) {
+            self.ended.extend(self.holder.take().map(|holder| holder.id));
         }
     }
 
     /// [HELLO-2]
     fn result(&self, lease_ms: u64) -> Fields {
         let About { boot, root, read_only } = &self.about;
+        let has = |fault| self.switches.has(fault);
+        let boot = if has(&faults::hello::SHORT_BOOT) { &boot[..8] } else { &boot[..] };
+        let boot = if has(&faults::hello::BOOT_STAYS) { b"drawn once 16 by" } else { boot };
+        let names = if has(&faults::hello::NAMES_OF_THE_SYSTEM) { "linux" } else { "posix" };
+        let window = if has(&faults::hello::LARGE_WINDOW) { 4_096 } else { self.limits.window as u64 };
+        let chunk = if has(&faults::hello::SMALL_CHUNK) { 32_768 } else { self.limits.chunk };
+        let caps = if has(&faults::hello::OWN_CAPABILITY) { vec![text("batch")] } else { Vec::new() };
+        let caps = if has(&faults::hello::CAPS_IS_A_TEXT) { text("") } else { Item::Array(caps) };
         let mut result = vec![
-            field("window", integer(self.limits.window as u64)),
-            field("chunk", integer(self.limits.chunk)),
-            field("header", integer(self.limits.header as u64)),
+            field("window", integer(window)),
+            field("chunk", integer(chunk)),
             field("lease_ms", integer(lease_ms)),
             field("boot", bytes(boot)),
-            field("names", text("posix")),
+            field("names", text(names)),
             field("folds", Item::Bool(false)),
-            field("ro", Item::Bool(*read_only)),
-            field("caps", Item::Array(Vec::new())),
+            field("ro", Item::Bool(*read_only || has(&faults::hello::RO_IS_TOLD))),
+            field("caps", caps),
         ];
+        if !has(&faults::hello::NO_HEADER) {
+            result.push(field("header", integer(self.limits.header as u64)));
+        }
+        let root = root.map(|root| if has(&faults::hello::LONG_ROOT) { root.repeat(2) } else { root.to_vec() });
         result.extend(root.map(|root| field("root", bytes(&root))));
         result
     }
@@ -145,18 +284,32 @@ impl Sessions {
 
 impl Session {
     /// Whether another id may replace this one ([SES-6]); BUSY if not.
-    fn give_way(&self, take: Option<SessionId>, working: bool) -> Result<(), Refusal> {
-        let idle = if working { 0 } else { self.heard.elapsed().as_millis() };
+    fn give_way(&self, args: &Arguments, working: bool, limits: &Limits, switches: &Switches) -> Result<(), Refusal> {
+        let is_busy = working && !switches.has(&faults::session::IDLE_AT_WORK);
+        let since = if switches.has(&faults::session::IDLE_SINCE_HELLO) { self.opened } else { self.heard };
+        let idle = if is_busy { 0 } else { since.elapsed().as_millis() };
         let idle_ms = u64::try_from(idle).unwrap_or(u64::MAX);
-        if self.released || take == Some(self.id) || idle_ms >= self.lease_ms {
+        let released = self.released && !switches.has(&faults::session::BYE_KEEPS_THE_LEASE);
+        let lapsed = idle_ms >= self.lease_ms && !switches.has(&faults::session::LAPSED_STAYS);
+        let taken = match args.take {
+            Some(take) if take == self.id => !switches.has(&faults::session::TAKE_IS_IGNORED),
+            Some(_) if switches.has(&faults::session::ANY_TAKE) => true,
+            Some(_) if switches.has(&faults::session::UNKNOWN_TAKE) => return Err(Code::NoSession.into()),
+            _ => false,
+        };
+        if released || taken || lapsed {
             return Ok(());
         }
-        let about = vec![
+        let own = self.lease_ms < limits.lease_ms && switches.has(&faults::session::BUSY_TELLS_ITS_OWN_LEASE);
+        let asker = self.client != args.client && switches.has(&faults::session::BUSY_TELLS_THE_ASKER);
+        let mut about = vec![
             field("idle_ms", integer(idle_ms)),
-            field("lease_ms", integer(self.lease_ms)),
-            field("client", text(&self.client)),
-            field("session", bytes(self.id.as_bytes())),
+            field("lease_ms", integer(if own { limits.lease_ms } else { self.lease_ms })),
+            field("client", text(if asker { &args.client } else { &self.client })),
         ];
+        if !switches.has(&faults::session::BUSY_TELLS_NOTHING) {
+            about.push(field("session", bytes(self.id.as_bytes())));
+        }
         Err(Refusal::with(Code::Busy, about))
     }
 }

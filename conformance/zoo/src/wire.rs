@@ -1,6 +1,6 @@
 //! Section 5.3: the socket, with CURVE and the ZAP handler that admits one key.
 
-use crate::{command::Options, limits::Limits};
+use crate::{command::Options, faults, limits::Limits, switches::Switches};
 use remofile_proto::{KeyPair, Keys, z85};
 use zmq::{Context, DONTWAIT, POLLIN, PollEvents, Socket, SocketType};
 
@@ -13,6 +13,9 @@ pub(crate) struct Wire {
     /// Absent without CURVE. The server's own loop answers on it, so that neither outlives the other ([CURVE-3]).
     zap: Option<Socket>,
     admitted: [u8; 32],
+    /// The public key of the server.
+    own: [u8; 32],
+    switches: Switches,
     pub(crate) is_rep: bool,
 }
 
@@ -26,7 +29,13 @@ pub(crate) struct Ready {
 
 impl Wire {
     /// Binds; the handler first.
-    pub(crate) fn bind(context: &Context, options: &Options, keys: &Keys, limits: &Limits) -> Result<Self, String> {
+    pub(crate) fn bind(
+        context: &Context,
+        options: &Options,
+        keys: &Keys,
+        limits: &Limits,
+        switches: &Switches,
+    ) -> Result<Self, String> {
         if !options.insecure && zmq::has("curve") != Some(true) {
             return Err("this libzmq lacks CURVE".to_owned());
         }
@@ -35,10 +44,11 @@ impl Wire {
             Some(file) => pinned(file)?,
             None => keys.server.clone(),
         };
+        let own = *pair.public();
         let bound = || {
             let zap = if options.insecure { None } else { Some(handler(context)?) };
             let socket = context.socket(kind)?;
-            bound_queues(&socket, limits)?;
+            bound_queues(&socket, limits, switches)?;
             if zap.is_some() {
                 socket.set_curve_server(true)?;
                 socket.set_curve_secretkey(pair.secret())?;
@@ -48,7 +58,7 @@ impl Wire {
             Ok((socket, zap))
         };
         let (socket, zap) = bound().map_err(|error: zmq::Error| format!("cannot serve: {error}"))?;
-        Ok(Self { socket, zap, admitted: *keys.client.public(), is_rep: options.rep })
+        Ok(Self { socket, zap, admitted: *keys.client.public(), own, is_rep: options.rep, switches: switches.clone() })
     }
 
     /// The address with the port that was taken.
@@ -88,13 +98,23 @@ impl Wire {
         let Some(asked) = received(zap)? else { return Ok(()) };
         // Version, request id, domain, address, routing id, mechanism, and here one credential: the public key.
         let admitted = match &asked[..] {
-            [_, _, _, _, _, mechanism, key] => mechanism == b"CURVE" && key[..] == self.admitted,
+            [_, _, _, address, _, mechanism, key] => {
+                mechanism == b"CURVE" && (key[..] == self.admitted || self.is_mistaken_for_it(address, key))
+            }
             _ => false,
         };
         let id = asked.get(1).cloned().unwrap_or_default();
         let (status, text) = if admitted { ("200", "OK") } else { ("400", "refused") };
         let answer: [&[u8]; 6] = [b"1.0", &id, status.as_bytes(), text.as_bytes(), b"", b""];
         zap.send_multipart(answer, DONTWAIT)
+    }
+
+    /// Whether a server with a fault admits this key.
+    fn is_mistaken_for_it(&self, address: &[u8], key: &[u8]) -> bool {
+        (key.starts_with(&self.admitted[..1]) && self.switches.has(&faults::keys::KEY_BY_ITS_BEGINNING))
+            || (*key == self.own && self.switches.has(&faults::keys::OWN_KEY_IS_ADMITTED))
+            || (address.starts_with(b"127.") && self.switches.has(&faults::keys::NEIGHBOURS_ARE_ADMITTED))
+            || self.switches.has(&faults::keys::ANY_KEY)
     }
 }
 
@@ -106,9 +126,11 @@ fn handler(context: &Context) -> Result<Socket, zmq::Error> {
 }
 
 /// [LIMIT-3], [LIMIT-4], [LIMIT-5]
-fn bound_queues(socket: &Socket, limits: &Limits) -> Result<(), zmq::Error> {
-    let largest = limits.chunk.max(limits.header as u64) + 4_096;
-    let messages = i32::try_from(2 * limits.window).unwrap_or(i32::MAX).max(16);
+fn bound_queues(socket: &Socket, limits: &Limits, switches: &Switches) -> Result<(), zmq::Error> {
+    let tight = switches.has(&faults::limits::TIGHT_SOCKET);
+    let largest = limits.chunk.max(limits.header as u64) + if tight { 0 } else { 4_096 };
+    let few = switches.has(&faults::limits::SHORT_QUEUES);
+    let messages = if few { 4 } else { i32::try_from(2 * limits.window).unwrap_or(i32::MAX).max(16) };
     socket.set_linger(0)?;
     socket.set_maxmsgsize(i64::try_from(largest).unwrap_or(i64::MAX))?;
     socket.set_sndhwm(messages)?;

@@ -1,9 +1,10 @@
 //! Heads and lengths of the header's own items.
 
+use super::{Damage, bad_message};
 use crate::{
     case::{Case, must},
     cbor::head,
-    malformed::{Pieces, Seq, arrays, damaged, long_head, map, refused, text},
+    malformed::{Pieces, arrays, long_head, map, refused, text},
     request::{mkdir, ping, stat},
 };
 
@@ -74,8 +75,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn damages() -> Vec<Case> {
-    type Damage = fn(&mut Pieces);
-    let cases: [(&str, &'static [&'static str], &str, Damage); 16] = [
+    let cases: [Damage; 16] = [
         ("a-byte-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 behind the array", |p| {
             p.behind = vec![0]
         }),
@@ -140,14 +140,5 @@ fn damages() -> Vec<Case> {
             },
         ),
     ];
-    cases
-        .into_iter()
-        .map(|(name, checks, words, damage)| {
-            must(&format!("{name}-is-bad-message"), checks)
-                .without_directory()
-                .sends(format!("A `stat` with {words}"))
-                .passes("BAD_MESSAGE with its session and number, which is still to be had.")
-                .run(move |t| damaged(t, Seq::Own, damage))
-        })
-        .collect()
+    cases.into_iter().map(bad_message).collect()
 }

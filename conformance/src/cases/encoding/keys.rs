@@ -1,10 +1,11 @@
 //! Keys of args: their form, their order, and those that nobody knows.
 
+use super::{Damage, bad_message};
 use crate::{
     case::{Case, must},
     cbor::{Value, encode},
     code::BAD_ARGS,
-    malformed::{Pieces, Seq, damaged, long_head, map, text},
+    malformed::{long_head, map, text},
     request::{bye, flush, list, ping, stat, uploads},
 };
 
@@ -15,8 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn forms() -> Vec<Case> {
-    type Damage = fn(&mut Pieces);
-    let cases: [(&str, &'static [&'static str], &str, Damage); 12] = [
+    let cases: [Damage; 12] = [
         ("an-argument-twice", &["CBOR-7", "ENV-18"], "`path` twice, with the same value", |p| {
             p.args = map(&[root(), root()]);
         }),
@@ -59,16 +59,7 @@ fn forms() -> Vec<Case> {
             p.args = map(&[(text(b"\xff"), vec![0xf5]), root()]);
         }),
     ];
-    cases
-        .into_iter()
-        .map(|(name, checks, words, damage)| {
-            must(&format!("{name}-is-bad-message"), checks)
-                .without_directory()
-                .sends(format!("A `stat` with {words}"))
-                .passes("BAD_MESSAGE with its session and number, which is still to be had.")
-                .run(move |t| damaged(t, Seq::Own, damage))
-        })
-        .collect()
+    cases.into_iter().map(bad_message).collect()
 }
 
 fn unknown() -> Vec<Case> {

@@ -162,6 +162,7 @@ fn random() -> [u8; 32] {
     [one, other].concat().try_into().expect("two ids have 32 bytes")
 }
 
-fn broken(error: zmq::Error) -> Stop {
+/// A socket of ours failed.
+pub(super) fn broken(error: zmq::Error) -> Stop {
     Stop::Harness(format!("a socket broke: {error}"))
 }

@@ -1,6 +1,6 @@
 //! Peers on a bare TCP connection: what no ZeroMQ library would send to a CURVE server.
 
-use super::handshakes::twin;
+use super::handshakes::{broken, twin};
 use crate::{
     case::{Case, Need, must, should},
     link::Pattern,
@@ -293,8 +293,4 @@ fn unreachable(error: io::Error) -> Stop {
 
 fn cut(error: io::Error) -> Stop {
     Stop::Failed(format!("the connection broke: {error}"))
-}
-
-fn broken(error: zmq::Error) -> Stop {
-    Stop::Harness(format!("a socket broke: {error}"))
 }

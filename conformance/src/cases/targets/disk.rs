@@ -3,6 +3,7 @@
 use super::{MAKERS, OLD, maker};
 use crate::{
     case::{Case, Need, must},
+    cases::disk::harness,
     code::{EXISTS, UNSUPPORTED_KIND},
     request::{mkdir, put},
     stop::{Checked, Stop, failed},
@@ -150,8 +151,4 @@ fn mode(path: &Path) -> Checked<u32> {
 
 fn set_mode(path: &Path, mode: u32) -> Checked {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(harness)
-}
-
-fn harness(error: std::io::Error) -> Stop {
-    Stop::Harness(format!("the served directory on this machine: {error}"))
 }

@@ -5,4 +5,20 @@ use super::declare::faults;
 faults! {
     TOKEN_IN_CLEAR = "token-in-clear", ["KEY-3"],
         "It tells who has the wrong token which one would be right.";
+    TOKEN_IN_PART = "token-in-part", ["KEY-3"],
+        "It tells the first characters of its token, so that people know which one it is.";
+    ANY_AUTH = "any-auth-opens", ["KEY-7"],
+        "It leaves it to CURVE to keep strangers out.";
+    AUTH_BY_ITS_BEGINNING = "auth-by-its-beginning", ["KEY-7"],
+        "It compares the first 16 bytes of auth.";
+    AUTH_BY_ITS_END = "auth-by-its-end", ["KEY-7"],
+        "It compares the last 16 bytes of auth.";
+    ANY_KEY = "any-client-key-is-admitted", ["CURVE-2", "CURVE-8"],
+        "It runs CURVE with no more of a handler than one that says yes.";
+    KEY_BY_ITS_BEGINNING = "client-keys-by-their-beginning", ["CURVE-2", "CURVE-8"],
+        "It returns from within the loop that compares the bytes of a key.";
+    OWN_KEY_IS_ADMITTED = "its-own-key-is-admitted", ["CURVE-2", "CURVE-8"],
+        "It admits whoever shows one of the keys of the token.";
+    NEIGHBOURS_ARE_ADMITTED = "neighbours-are-admitted", ["CURVE-8", "CURVE-2"],
+        "It admits whoever comes from the same machine.";
 }

@@ -107,6 +107,8 @@ faults! {
         "It clears up after a session when the next one begins an upload.";
     UPLOADS_DO_NOT_LAST = "uploads-do-not-outlive-the-server", ["UP-2"],
         "It clears up at its start what an earlier run left.";
+    NOT_READ_BACK = "staged-bytes-are-not-hashed-again", ["UP-4"],
+        "It asks for the length of a staged file after a restart, and goes on with a hash of nothing.";
     NO_LOCK = "the-directory-is-not-locked", ["UP-9"],
         "It does not ask whether another server serves the directory.";
 }

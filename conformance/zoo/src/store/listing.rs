@@ -276,7 +276,9 @@ impl Page<'_> {
         fields.push(field("name", text(name)));
         let entry = Item::Map(fields);
         let len = entry.encode().map_or(usize::MAX, |encoded| encoded.len());
-        if self.entries.len() >= self.limit || (len > self.room && !switches.has(&faults::listing::PAGES_BY_COUNT)) {
+        let by_count = len > self.room
+            && (switches.has(&faults::limits::LONG_REPLIES) || switches.has(&faults::listing::PAGES_BY_COUNT));
+        if self.entries.len() >= self.limit || (len > self.room && !by_count) {
             return ControlFlow::Break(());
         }
         self.room = self.room.saturating_sub(len);

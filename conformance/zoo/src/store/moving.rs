@@ -10,7 +10,7 @@ use crate::{
     arguments::Arguments,
     faults,
     paths::is_name,
-    reply::{Answer, Refusal, Reply},
+    reply::{Answer, Refusal, Reply, field, text},
     worker::Progress,
 };
 use remofile_proto::Code;
@@ -44,7 +44,11 @@ impl Store {
             self.clear(&place)?;
         }
         let flags = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
-        match unlinkat(&place.directory, place.name, flags) {
+        let removed = unlinkat(&place.directory, place.name, flags);
+        if removed.is_ok() && self.switches.has(&faults::codes::RESULT_OF_NOTHING) {
+            return Ok(Reply::ok(vec![field("path", text(args.path.as_str()))]));
+        }
+        match removed {
             Err(Errno::NOTEMPTY) if self.switches.has(&faults::moving::NOT_EMPTY_IS_DENIED) => Err(Code::Denied.into()),
             other => Ok(other.map(|()| Reply::ok(Vec::new()))?),
         }
@@ -78,6 +82,7 @@ impl Store {
         self.look_at_the_target_first(args)?;
         let from = self.place(&args.from)?;
         let source = from.need()?;
+        args.loop_found()?;
         self.check_file_etag("move", args, &source)?;
         match kind(&source) {
             FileType::Directory if self.switches.has(&faults::moving::MOVE_FILES_ALONE) => {
@@ -134,6 +139,7 @@ impl Store {
             return Ok(Reply::entry(self.entry(&to.need()?)));
         }
         let found = self.file(&args.from)?;
+        args.loop_found()?;
         self.check_etag("copy", args, &found.stat)?;
         let to = self.place(&args.to)?;
         let pre = self.pre(args, &to, &faults::targets::COPY_REPLACES)?;

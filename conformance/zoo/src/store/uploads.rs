@@ -82,6 +82,12 @@ impl Uploads {
         switches: &Switches,
     ) -> Result<(String, &mut Upload), Refusal> {
         let id = args.up.ok_or(Code::BadArgs)?;
+        if !self.0.contains_key(&id)
+            && args.off.max(args.size.unwrap_or(0)) > 0
+            && switches.has(&faults::codes::OFFSET_BEFORE_UPLOAD)
+        {
+            return Err(Refusal::with(Code::Offset, vec![field("off", integer(0))]));
+        }
         let missing =
             || if switches.has(&faults::uploads::UNKNOWN_IS_MISSING) { Code::NotFound } else { Code::NoUpload };
         let upload = self.0.get_mut(&id).ok_or_else(missing)?;
@@ -375,6 +381,9 @@ impl Store {
             hash.update(slice);
             Ok(())
         })?;
+        if len > 0 && self.switches.has(&faults::uploads::NOT_READ_BACK) {
+            hash.reset();
+        }
         Ok(Staged { len, hash })
     }
 

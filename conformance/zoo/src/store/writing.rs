@@ -64,6 +64,11 @@ impl Store {
         let place = self.place(&args.path)?;
         let pre = self.pre(args, &place, &faults::targets::PUT_REPLACES)?;
         let there = self.check_target(&place, &pre, None).or_else(|refusal| {
+            if let Ok(found) = place.find()
+                && self.switches.has(&faults::control::REFUSED_AND_DONE)
+            {
+                found.open(OFlags::WRONLY).and_then(|file| write_at(&file, payload, 0))?;
+            }
             if refusal.code == Code::Changed && self.switches.has(&faults::targets::MOVED_FIRST) {
                 unlinkat(&place.directory, place.name, AtFlags::empty())?;
             }

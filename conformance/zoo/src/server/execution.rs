@@ -1,0 +1,145 @@
+//! Section 7.2: the request that is being executed, and whoever awaits its reply.
+
+use super::Server;
+use crate::{
+    envelope::Request,
+    faults,
+    reply::{Refusal, Reply, field, integer},
+    worker::{Job, Progress},
+};
+use remofile_proto::{Code, SessionId};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+
+/// How long the worker is waited for before anything else is read: most operations take less.
+const SHORT: i64 = 20;
+
+/// The numbered request that is being executed.
+pub(super) struct Running {
+    pub(super) session: SessionId,
+    pub(super) seq: u64,
+    pub(super) header: Vec<u8>,
+    pub(super) progress: Arc<Progress>,
+    /// Whoever awaits its reply.
+    pub(super) held: Vec<Held>,
+    /// It was answered PENDING.
+    pub(super) is_pending: bool,
+}
+
+/// A request or poll that is held ([SEQ-13]).
+pub(super) struct Held {
+    pub(super) prefix: Vec<Vec<u8>>,
+    pub(super) until: Instant,
+}
+
+impl Server {
+    /// Has the next number executed, and waits for a little while.
+    pub(super) fn execute(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<(), zmq::Error> {
+        let (session, seq, progress) = (request.session, request.seq, Arc::new(Progress::default()));
+        let held = vec![Held { prefix: prefix.to_vec(), until: Instant::now() + self.limits.hold }];
+        let header = request.header.to_vec();
+        self.running = Some(Running { session, seq, header, progress: Arc::clone(&progress), held, is_pending: false });
+        let job = self.arguments(request).map(|arguments| Job {
+            session,
+            op: request.op.to_owned(),
+            arguments,
+            payload: request.payload.unwrap_or_default().to_vec(),
+            progress,
+        });
+        match job {
+            Err(refusal) => self.conclude(refusal.into()),
+            Ok(job) => {
+                if self.worker.execute(job).is_err() {
+                    return self.conclude(Refusal::from(Code::Internal).into());
+                }
+                if self.wire.wait(&self.worker.done, false, SHORT)?.done { self.finish() } else { Ok(()) }
+            }
+        }
+    }
+
+    /// What the worker has to say.
+    pub(super) fn finish(&mut self) -> Result<(), zmq::Error> {
+        while let Some((progress, reply)) = self.worker.answer() {
+            // What was cancelled is heard by nobody.
+            if self.running.as_ref().is_some_and(|running| Arc::ptr_eq(&running.progress, &progress)) {
+                self.conclude(reply)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// [SEQ-14] The running request has its reply.
+    fn conclude(&mut self, reply: Reply) -> Result<(), zmq::Error> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        let denied = reply.code == Code::Denied.number();
+        let code = Code::from_number(reply.code.into()).unwrap_or(Code::Internal);
+        let frames = self.frames(running.session, running.seq, reply);
+        for held in &running.held {
+            self.wire.send(held.prefix.iter().chain(&frames).cloned().collect())?;
+        }
+        let unheard = running.held.is_empty() && self.switches.has(&faults::sequence::FINISHED_UNHEARD);
+        if let Some(holder) = self.sessions.holder.as_mut().filter(|_| !unheard) {
+            if !self.switches.has(&faults::session::IDLE_FROM_THE_START) {
+                holder.heard = Instant::now();
+            }
+            holder.numbers.consume(running.seq, running.header, frames, code);
+            if denied && self.switches.has(&faults::targets::REFUSALS_RELEASE) {
+                holder.released = true;
+            }
+        }
+        self.take_kept()
+    }
+
+    /// [SEQ-10] Whoever was held for long enough is told how far it is.
+    pub(super) fn answer_pending(&mut self) -> Result<(), zmq::Error> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let now = Instant::now();
+        let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        running.is_pending = true;
+        let (done, total) = (running.progress.done.load(Relaxed), running.progress.total.load(Relaxed));
+        let result = match total {
+            0 => Vec::new(),
+            _ => vec![field("done", integer(done)), field("total", integer(total))],
+        };
+        let (session, seq) = (running.session, running.seq);
+        for held in due {
+            let pending = Reply { code: Code::Pending.number(), result: result.clone(), payload: None };
+            if self.switches.has(&faults::sequence::PENDING_CONSUMES) {
+                return self.conclude_early(pending, held);
+            }
+            self.reply(&held.prefix, session, seq, pending)?;
+        }
+        if !self.kept.is_empty() && self.switches.has(&faults::sequence::KEPT_ARE_LOST) {
+            self.kept.clear();
+        }
+        self.take_kept()
+    }
+
+    /// PENDING as if it were the last word.
+    fn conclude_early(&mut self, pending: Reply, held: Held) -> Result<(), zmq::Error> {
+        if let Some(running) = &mut self.running {
+            running.held.push(held);
+        }
+        self.conclude(pending)
+    }
+
+    /// [SES-9], [SES-17], [SEQ-15]: abandons what runs; whoever is held is told ([SEQ-27]).
+    pub(super) fn cancel(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        running.progress.cancel();
+        for held in &running.held {
+            if self.switches.has(&faults::sequence::REPLIES_LOST_ON_CANCEL) {
+                break;
+            }
+            // A reply that cannot be sent is one that nobody receives: the next wait tells of a broken socket.
+            let internal = self.switches.has(&faults::sequence::CANCELLED_IS_INTERNAL);
+            let code = if internal { Code::Internal } else { Code::NoSession };
+            let _ = self.reply(&held.prefix, running.session, running.seq, Refusal::from(code).into());
+        }
+    }
+}
