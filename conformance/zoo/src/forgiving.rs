@@ -286,7 +286,8 @@ impl Reader<'_> {
     /// Steps over an array or map that is nested too deep, however deep it goes.
     fn skip(&mut self, head: &Head) -> Option<()> {
         let is_leaf = head.argument == Some(0);
-        if !(is_leaf && (self.forgives)(Rule::OneTooDeep)) && !(self.forgives)(Rule::Depth) {
+        let forgiven = (is_leaf && (self.forgives)(Rule::OneTooDeep)) || (self.forgives)(Rule::Depth);
+        if !forgiven {
             return None;
         }
         let count = |head: &Head| Some(head.argument? * if head.major == 5 { 2 } else { 1 });

@@ -275,8 +275,10 @@ impl Server {
             (Place::Next, _, None) => self.execute(prefix, request).map(|()| false),
             (Place::Other, _, Some(running))
                 if seq > running.seq
-                    && !(running.is_pending && !switches.has(&faults::sequence::KEPT_BEHIND_PENDING))
-                    && !(!running.is_pending && switches.has(&faults::sequence::SEQ_BEFORE_PENDING)) =>
+                    && match running.is_pending {
+                        true => switches.has(&faults::sequence::KEPT_BEHIND_PENDING),
+                        false => !switches.has(&faults::sequence::SEQ_BEFORE_PENDING),
+                    } =>
             {
                 Ok(true)
             }
