@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use crate::keys::generate_token;
 use clap::Args;
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::{self, File},
     io::{self, BufRead as _, BufReader, Read, Write as _},
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
 
     writeln!(io::stdout(), "$ remofile generate-token")?;
     writeln!(io::stdout(), "{}", token.reveal())?;
-    writeln!(io::stdout(), "$ REMOFILE_TOKEN={} remofile run {} 0 &", token.reveal(), served.display())?;
+    writeln!(io::stdout(), "$ REMOFILE_TOKEN={} remofile run -q {} 0 &", token.reveal(), served.display())?;
     let server = Server::start(&program, &served, token.reveal())?;
     writeln!(io::stdout(), "$ export REMOFILE_SERVER={} REMOFILE_TOKEN={}", server.endpoint, token.reveal())?;
 
@@ -48,7 +49,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let copy = fetched.join(&name);
     writeln!(io::stdout(), "$ cmp {} {}", source.display(), copy.display())?;
     let bytes = compare(&source, &copy)?;
-    drop(server);
+    writeln!(io::stdout(), "$ kill %1")?;
+    server.stop()?;
     writeln!(io::stdout(), "{bytes} bytes went there and came back, encrypted: identical")?;
     Ok(())
 }
@@ -62,11 +64,12 @@ struct Server {
 impl Server {
     fn start(program: &Path, served: &Path, token: &str) -> Result<Self, Failure> {
         let mut process = Command::new(program)
-            .arg("run")
+            .args(["run", "-q"])
             .arg(served)
             .arg("0")
             .env("REMOFILE_TOKEN", token)
             .env_remove("REMOFILE_TOKEN_FILE")
+            .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -85,6 +88,16 @@ impl Server {
             }
         }
         Err(failed("the server ended before it was ready"))
+    }
+}
+
+impl Server {
+    /// Ends it as a shell or a service manager would.
+    fn stop(mut self) -> Result<(), Failure> {
+        kill_process(Pid::from_child(&self.process), Signal::TERM)
+            .map_err(|errno| step("stop the server")(errno.into()))?;
+        let status = self.process.wait().map_err(step("wait for the server"))?;
+        if status.success() { Ok(()) } else { Err(failed(&format!("the server ended with {status}"))) }
     }
 }
 
@@ -110,6 +123,9 @@ impl Client<'_> {
             .env("REMOFILE_SERVER", self.endpoint)
             .env("REMOFILE_TOKEN", self.token)
             .env_remove("REMOFILE_PUBLIC_KEY")
+            // Nothing of the user's own settings is tried here.
+            .env("REMOFILE_CONFIG", "/dev/null")
+            .env_remove("REMOFILE_PROFILE")
             .stdin(Stdio::null())
             .status()
             .map_err(step("start a client"))?;

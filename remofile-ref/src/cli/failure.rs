@@ -97,9 +97,9 @@ impl Failure {
             Failure::Mismatch { .. } => exit::NOT_VERIFIED,
             Failure::Client(error) | Failure::Missing { error, .. } => client_exit_code(error),
             Failure::Local { source, .. } => local_exit_code(source),
+            Failure::Stopped { .. } => signalled().unwrap_or(exit::INTERRUPTED),
             Failure::Server(refused) => refused.exit,
             Failure::Reported(code) => *code,
-            Failure::Stopped { .. } => signalled().unwrap_or(exit::INTERRUPTED),
             Failure::Serve { .. } | Failure::Output(_) => exit::OTHER,
             Failure::Some { .. } => exit::SOME_FAILED,
         }

@@ -9,7 +9,7 @@ use super::{
     tally::Tally,
 };
 use crate::client::FileClient;
-use clap::Args;
+use clap::{Args, ValueHint};
 use remofile_proto::{Digest, Path};
 use std::{
     fs::File,
@@ -42,7 +42,7 @@ pub(crate) struct HashArgs {
     #[arg(long, value_name = "BYTES", conflicts_with = "check")]
     length: Option<u64>,
     /// Compare with the lines of this file; - is standard input
-    #[arg(short, long, value_name = "FILE", conflicts_with = "paths")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "paths")]
     check: Option<PathBuf>,
 }
 
@@ -64,6 +64,9 @@ pub(crate) fn run(cli: &Cli, args: &HashArgs) -> Result<(), Failure> {
         };
         // What a pattern matches beside files has no content to be hashed.
         let files = all.into_iter().filter(|found| !found.is_match || found.is_file()).collect::<Vec<_>>();
+        if files.is_empty() {
+            tally.fail(Failure::NoMatch { pattern: one.text().to_owned() })?;
+        }
         tally.expect(files.len());
         for found in files {
             let result = client.hash_range(&found.path, args.offset, args.length);

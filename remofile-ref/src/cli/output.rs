@@ -182,11 +182,6 @@ pub(crate) fn write_columns(out: &mut impl Write, names: &[(String, Style)], wid
     Ok(())
 }
 
-/// A size for people on a terminal, else exact.
-pub(crate) fn size(bytes: u64) -> String {
-    if is_terminal() { human_size(bytes) } else { bytes.to_string() }
-}
-
 /// A size for people, in powers of 1,024: `17 B`, `4.2 MiB`.
 pub(crate) fn human_size(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

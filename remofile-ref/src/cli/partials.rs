@@ -4,15 +4,16 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{escaped, human_duration, human_size, is_terminal, shown, stdout, warn, write_json},
+    output::{escaped, human_duration, human_size, is_terminal, warn, write_json},
     remote::Given,
     tally::Tally,
 };
 use crate::client::{FileClient, LocalPart, local_parts};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use remofile_proto::{Path, UploadEntry};
 use std::{
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
+    os::unix::ffi::OsStrExt as _,
     path::PathBuf,
     time::Duration,
 };
@@ -74,7 +75,7 @@ struct Selection {
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     older_than: Option<Duration>,
     /// Those of downloads in this local directory and below it, in place of the server's
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     local: Option<PathBuf>,
 }
 
@@ -119,7 +120,8 @@ pub(crate) fn run(cli: &Cli, args: &PartialsArgs) -> Result<(), Failure> {
         let is_named = || leftover.remote.as_ref().is_some_and(|path| given.iter().any(|one| one.selects(path)));
         is_old && (given.is_empty() || is_named())
     });
-    let mut out = BufWriter::new(stdout());
+    // Local names may be of any bytes, and nothing is taken out of them.
+    let mut out = BufWriter::new(io::stdout().lock());
     let mut tally = Tally::of(left.len());
     for leftover in &left {
         if discards == Some(true) && tally.note(leftover.discard(client.as_mut()))?.is_none() {
@@ -192,19 +194,24 @@ impl Leftover {
             }
             return Ok(write_json(out, line)?);
         }
+        if !is_terminal() {
+            if !path_alone {
+                let size = self.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+                write!(out, "{}\t{size}\t{}\t", self.bytes, self.age.as_secs())?;
+            }
+            match &self.kept {
+                Kept::Staged(upload) => out.write_all(upload.path.as_str().as_bytes())?,
+                Kept::Here(part) => out.write_all(part.file.as_os_str().as_bytes())?,
+            }
+            return Ok(writeln!(out)?);
+        }
         let remote = self.remote.as_ref().map_or("?", Path::as_str);
         let name = match &self.kept {
-            Kept::Staged(_) => remote.to_owned(),
-            Kept::Here(part) => part.file.display().to_string(),
+            Kept::Staged(_) => escaped(remote),
+            Kept::Here(part) => escaped(&part.file.to_string_lossy()),
         };
         if path_alone {
-            writeln!(out, "{}", shown(&name))?;
-            return Ok(());
-        }
-        if !is_terminal() {
-            let size = self.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
-            writeln!(out, "{}\t{size}\t{}\t{name}", self.bytes, self.age.as_secs())?;
-            return Ok(());
+            return Ok(writeln!(out, "{name}")?);
         }
         let of = self.size.map_or_else(|| "an unknown size".to_owned(), human_size);
         let age = human_duration(u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX));
@@ -212,7 +219,7 @@ impl Leftover {
             Kept::Staged(_) => String::new(),
             Kept::Here(_) => format!(" of {}", escaped(remote)),
         };
-        writeln!(out, "{:>10} of {of:10} {age:>12} ago  {}{from}", human_size(self.bytes), escaped(&name))?;
+        writeln!(out, "{:>10} of {of:10} {age:>12} ago  {}{from}", human_size(self.bytes), name)?;
         Ok(())
     }
 }

@@ -54,8 +54,8 @@ pub(crate) fn run(cli: &Cli, args: &RemoveArgs) -> Result<(), Failure> {
         return Err(Failure::usage("'/' is never removed: it is the served directory itself"));
     }
     let mut client = connect(cli)?;
-    let mut removal = Removal { cli, args, tally: Tally::of(given.len()), seen: HashSet::new() };
-    let result = given.iter().try_for_each(|one| removal.given(&mut client, one));
+    let mut removal = Removal { cli, args, tally: Tally::of(given.len()) };
+    let result = removal.all(&mut client, &given);
     // What is gone is gone for good, whatever became of the rest.
     if removal.tally.done() > 0 && !args.dry_run && result.is_ok() {
         client.flush()?;
@@ -69,29 +69,33 @@ struct Removal<'a> {
     cli: &'a Cli,
     args: &'a RemoveArgs,
     tally: Tally,
-    /// What several patterns match is removed once.
-    seen: HashSet<Path>,
 }
 
 impl Removal<'_> {
-    fn given(&mut self, client: &mut FileClient, given: &Given) -> Result<(), Failure> {
-        let all = match given.all(client, false) {
-            Ok(all) => all,
-            Err(Failure::NoMatch { .. }) if self.args.force => return Ok(()),
-            Err(failure) => return self.tally.fail(failure),
-        };
+    fn all(&mut self, client: &mut FileClient, given: &[Given]) -> Result<(), Failure> {
+        // Every pattern sees what is there before anything goes.
+        let mut all = Vec::new();
+        for one in given {
+            match one.all(client, false) {
+                Ok(found) => all.extend(found),
+                Err(Failure::NoMatch { .. }) if self.args.force => {}
+                Err(failure) => self.tally.fail(failure)?,
+            }
+        }
         self.tally.expect(all.len());
-        // What lies below something that goes with all it holds goes with it.
+        // What several patterns match goes once, and what lies below something that goes with all it holds goes with it.
+        let mut seen = HashSet::new();
         let mut gone: Option<Path> = None;
         for found in all {
             let is_gone = self.args.recursive && gone.as_ref().is_some_and(|gone| found.path.is_at_or_below(gone));
-            if is_gone || !self.seen.insert(found.path.clone()) {
+            if is_gone || !seen.insert(found.path.clone()) {
                 continue;
             }
             let result = if self.args.dry_run { self.tell(client, &found) } else { self.remove(client, &found.path) };
             match result {
                 Ok((done, failed)) => self.tally.add(done, failed),
-                Err(failure) if self.args.force && failure.is_not_found() => {}
+                // A pattern saw it, and it went with what was above it.
+                Err(failure) if (self.args.force || found.is_match) && failure.is_not_found() => {}
                 Err(failure) => self.tally.fail(failure)?,
             }
             gone = Some(found.path);

@@ -4,7 +4,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{human_size, is_terminal, shown, stdout, warn, write_json},
+    output::{escaped, human_size, is_terminal, stdout, warn, write_json},
     remote::{Found, Given},
     row::kind_name,
     tally::Tally,
@@ -18,8 +18,8 @@ use std::io::{BufWriter, Write};
 #[command(
     disable_help_flag = true,
     after_help = "\
-The sum of the sizes of files, not what they take on the server's disk; hidden ones count. Exact in a pipe, rounded on a \
-terminal; size and path are separated by a tab.
+The sum of the sizes of files, not what they take on the server's disk; hidden ones count. Exact in a pipe, where a tab \
+stands between size and path; rounded on a terminal.
 
 Examples:
   remofile du -s /photos                  one line: all that is below
@@ -62,7 +62,13 @@ pub(crate) fn run(cli: &Cli, args: &DuArgs) -> Result<(), Failure> {
         match one.all(&mut client, false) {
             Ok(all) => {
                 tally.expect(all.len());
+                // What is below a directory is in its sum already.
+                let mut above: Option<Path> = None;
                 for found in all {
+                    if above.as_ref().is_some_and(|above| found.path.is_at_or_below(above)) {
+                        continue;
+                    }
+                    above = Some(found.path.clone());
                     let result = sums.of(&mut client, found);
                     tally.note(result)?;
                 }
@@ -150,8 +156,11 @@ impl<W: Write> Sums<'_, W> {
             });
             return Ok(write_json(&mut self.out, line)?);
         }
-        let is_rounded = self.args.human_readable || is_terminal();
-        let size = if is_rounded { human_size(sum.bytes) } else { sum.bytes.to_string() };
-        Ok(writeln!(self.out, "{size}\t{}", shown(&sum.path))?)
+        let size =
+            if self.args.human_readable || is_terminal() { human_size(sum.bytes) } else { sum.bytes.to_string() };
+        if is_terminal() {
+            return Ok(writeln!(self.out, "{size:>10}  {}", escaped(&sum.path))?);
+        }
+        Ok(writeln!(self.out, "{size}\t{}", sum.path)?)
     }
 }

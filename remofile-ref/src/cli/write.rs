@@ -11,7 +11,7 @@ use crate::client::{ClientError, RemoteFile};
 use clap::Args;
 use remofile_proto::Precondition;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 /// How much is read at once.
 const BLOCK: usize = 1 << 16;
@@ -99,18 +99,21 @@ pub(crate) fn run(cli: &Cli, args: &WriteArgs) -> Result<(), Failure> {
 
 /// Gives how many bytes there were; they are durable then.
 fn pour(file: &mut RemoteFile<'_>, offset: u64, args: &WriteArgs) -> Result<u64, Failure> {
-    let mut stdin = io::stdin().lock();
     let mut block = vec![0; BLOCK];
     let mut off = offset;
     let end = args.length.map_or(u64::MAX, |length| offset.saturating_add(length));
     while off < end {
         await_input(file)?;
         let wanted = usize::try_from(end - off).map_or(BLOCK, |rest| rest.min(BLOCK));
-        let count = match stdin.read(&mut block[..wanted]) {
+        // Not through a buffer, which would take more than is wanted from whoever reads behind.
+        let count = match rustix::io::read(io::stdin(), &mut block[..wanted]) {
             Ok(0) => break,
             Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(cannot_read(error)),
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(errno) => {
+                let object = "standard input".to_owned();
+                return Err(Failure::Local { what: "read", object, source: errno.into() });
+            }
         };
         let mut written = 0;
         while written < count {
@@ -140,8 +143,4 @@ fn await_input(file: &mut RemoteFile<'_>) -> Result<(), Failure> {
             Ok(_) | Err(_) => return Ok(()),
         }
     }
-}
-
-fn cannot_read(error: io::Error) -> Failure {
-    Failure::Client(ClientError::Local { path: "standard input".into(), source: error })
 }

@@ -90,6 +90,8 @@ impl Handler {
     pub fn handle<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
         let must_wait = self.service.owes_reply() || !self.waiting.is_empty();
         if must_wait && matches!(envelope::receive(frames, self.header_limit).message, Message::Request(_)) {
+            // Its turn comes later; where another message comes from is no news of it.
+            self.service.comes_from(None);
             return self.keep(frames);
         }
         self.handle_now(frames)

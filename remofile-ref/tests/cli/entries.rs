@@ -1,7 +1,8 @@
 //! `directory`, `file`, `remove`, `move` and `copy`.
 
-use crate::place::{Place, lines};
+use crate::place::{Place, lines, through};
 use crate::process::{Server, content, run};
+use crate::relay::{Cuts, Relay, seed};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -217,7 +218,7 @@ fn several_sources_need_a_directory() {
     }
     server.run(&["directory", "/d"]);
     server.run(&["copy", "/a", "/b", "/d"]);
-    server.run(&["move", "/?", "/d", "--overwrite"]);
+    server.run(&["move", "/[a-c]", "/d", "--overwrite"]);
     assert_eq!(lines(&server.run(&["list", "-r"])), ["d", "d/a", "d/b", "d/c"]);
 }
 
@@ -287,4 +288,18 @@ fn nothing_goes_into_itself() {
     for args in [&["move", "/a", "/a/b"][..], &["copy", "-r", "/a", "/a/b"], &["move", "/a", "/a"]] {
         run(&mut server.client(args)).fails(1).says("at or below the source");
     }
+}
+
+#[test]
+fn trees_are_copied_and_removed_over_a_connection_that_breaks() {
+    let (place, server) = served();
+    make_tree(&place.served().join("tree"));
+    let relay = Relay::start(server.address(), Cuts { seed: seed(), at_most: 4, bytes: 60_000, ..Cuts::NONE });
+    run(&mut through(&relay, &["copy", "-r", "/tree", "/copied"])).success();
+    assert!(held(&place.served().join("copied")) == held(&place.served().join("tree")), "the copy differs");
+    assert!(relay.cuts() > 0, "nothing was cut");
+    let relay = Relay::start(server.address(), Cuts { seed: seed(), at_most: 4, bytes: 60_000, ..Cuts::NONE });
+    run(&mut through(&relay, &["remove", "-r", "/tree", "/copied"])).success();
+    assert!(relay.cuts() > 0, "nothing was cut");
+    assert_eq!(lines(&server.run(&["list", "-a"])), [""; 0]);
 }

@@ -138,13 +138,16 @@ impl Machine {
         Self { home, ports, exported: BTreeMap::new(), background: Vec::new() }
     }
 
-    /// A command line of a document as it is run here: both of its streams are what is printed.
+    /// A command line of a document as it is run here: both of its streams are what is printed. But for servers: theirs is
+    /// the block, and the log beside it is of another place and time each time.
     fn shell(&self, line: &str) -> Command {
+        let streams = if is_server(line) { "exec 2>/dev/null" } else { "exec 2>&1" };
         let mut command = Command::new("sh");
         let path = format!("{}:{}", text(&self.home.path().join("bin")), std::env::var("PATH").unwrap_or_default());
-        command.arg("-c").arg(format!("exec 2>&1\n{}", self.here(line))).current_dir(self.home.path());
+        command.arg("-c").arg(format!("{streams}\n{}", self.here(line))).current_dir(self.home.path());
         command.env_clear().env("PATH", path).env("HOME", self.home.path()).env("TMPDIR", self.home.path());
         command.env("XDG_RUNTIME_DIR", self.home.path().join("run")).env("LC_ALL", "C").env("TZ", "UTC");
+        command.env("XDG_STATE_HOME", self.home.path().join("state"));
         command.envs(&self.exported).stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }
@@ -159,7 +162,7 @@ impl Machine {
     /// Runs a command and gives what it prints; one that serves is left running once it has printed so many lines.
     fn run(&mut self, command: &str, expected: usize) -> Vec<String> {
         let mut child = self.shell(command).spawn().unwrap();
-        let serves = command.starts_with("remofile run ");
+        let serves = is_server(command);
         let reader = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let printed: Vec<String> = if serves { reader.take(expected).collect() } else { reader.collect() };
         if serves {
@@ -186,6 +189,10 @@ impl Machine {
     }
 }
 
+fn is_server(command: &str) -> bool {
+    command.starts_with("remofile run ")
+}
+
 /// A port outside of what the system gives to outgoing connections, so that none takes it before it is used.
 fn free_port() -> u16 {
     let from = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
@@ -209,7 +216,7 @@ fn alike(line: &str) -> String {
         (r"\b\d{5,}\b", "NUMBER"),
     ];
     let line = VARYING.iter().fold(line.trim_end().to_owned(), |line, (pattern, name)| {
-        Regex::new(pattern).unwrap().replace_all(&line, *name).into_owned()
+        Regex::new(&format!("(?-u){pattern}")).unwrap().replace_all(&line, *name).into_owned()
     });
     // Columns are as wide as what stands in them.
     Regex::new(r" +").unwrap().replace_all(&line, " ").into_owned()

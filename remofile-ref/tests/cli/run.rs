@@ -250,7 +250,7 @@ fn secrets_and_logs_do_not_lie_in_what_is_served() {
 #[test]
 fn sizes_and_leases_that_make_no_sense_are_wrong_usage() {
     let place = Place::new();
-    for flags in [&["--max-size", "big"][..], &["--max-size", "-1"], &["--lease", "0"], &["--lease", "x"]] {
+    for flags in [&["--max-size", "big"][..], &["--max-size", "1x"], &["--lease", "0"], &["--lease", "x"]] {
         refuses(&mut serve(&place, &[&["0"], flags].concat()), 2).says(flags[0]);
     }
     refuses(serve(&place, &["0"]).env("REMOFILE_TOKEN", "short"), 2).says("token").says("generate-token");
@@ -261,7 +261,10 @@ fn a_file_larger_than_the_limit_is_refused() {
     let place = Place::new();
     let server = Server::start_with(&place.served(), &["--max-size", "1.5M"]);
     server.run(&["upload", &place.file("fits", 1_572_864), "/"]);
-    run(&mut server.client(&["upload", &place.file("large", 1_572_865), "/"])).fails(10).says("1572864");
+    run(&mut server.client(&["upload", &place.file("large", 1_572_865), "/"]))
+        .fails(10)
+        .says("/large")
+        .says("above the limit");
 }
 
 // How it ends.

@@ -6,6 +6,7 @@ use crate::cli::{
     output::{escaped, is_terminal, terminal_width, write_columns},
     row::{details, entry_json, label, style_of},
 };
+use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use remofile_proto::ListedEntry;
 use std::io::{self, Write};
@@ -19,6 +20,8 @@ pub(super) struct Lines<'a, W: Write> {
     look: Look,
     end: char,
     for_people: bool,
+    /// Bytes go out as they are: nobody takes styles out again.
+    has_colors: bool,
     /// Names that wait for their columns.
     block: Vec<(String, Style)>,
 }
@@ -43,7 +46,8 @@ impl<'a, W: Write> Lines<'a, W> {
             _ => Look::Names,
         };
         let end = if args.null && !cli.output.json { '\0' } else { '\n' };
-        Self { out, look, end, for_people, block: Vec::new() }
+        let has_colors = !args.null && AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+        Self { out, look, end, for_people, has_colors, block: Vec::new() }
     }
 
     pub(super) fn row(&mut self, row: &Row) -> io::Result<()> {
@@ -57,10 +61,11 @@ impl<'a, W: Write> Lines<'a, W> {
         if self.look == Look::Long {
             write!(self.out, "{} ", details(entry, self.for_people))?;
         }
+        let style = if self.has_colors { style_of(entry.kind) } else { Style::new() };
         if !self.for_people {
-            return write!(self.out, "{name}{end}");
+            return write!(self.out, "{style}{name}{style:#}{end}");
         }
-        let (name, style) = (label(name, entry.kind), style_of(entry.kind));
+        let name = label(name, entry.kind);
         if self.look == Look::Columns {
             self.block.push((name, style));
             return if self.block.len() >= BLOCK { self.finish() } else { Ok(()) };
@@ -76,7 +81,8 @@ impl<'a, W: Write> Lines<'a, W> {
 
     /// A directory and all below it, drawn.
     pub(super) fn tree(&mut self, top: &str, entries: &[ListedEntry]) -> io::Result<()> {
-        tree::draw(self.out, top, entries, self.for_people)
+        let look = (self.for_people, self.has_colors);
+        tree::draw(self.out, top, entries, look)
     }
 
     /// Writes what waits for its columns.

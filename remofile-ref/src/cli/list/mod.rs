@@ -7,7 +7,7 @@ use super::{
     args::Cli,
     connection::connect,
     failure::Failure,
-    output::{is_terminal, stdout, warn},
+    output::{is_terminal, warn},
     remote::{Found, Given},
     tally::Tally,
 };
@@ -17,7 +17,7 @@ use lines::Lines;
 use remofile_proto::{Entry, Kind, Path};
 use std::{
     cmp::Ordering,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
 };
 
 #[derive(Debug, Args)]
@@ -91,7 +91,7 @@ struct Row {
 pub(crate) fn run(cli: &Cli, args: &ListArgs) -> Result<(), Failure> {
     let given = Given::parse_all(&args.paths)?;
     let mut client = connect(cli)?;
-    let mut out = BufWriter::with_capacity(1 << 16, stdout());
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut listing = Listing { cli, args, given: given.len(), is_first: true, lines: Lines::new(cli, args, &mut out) };
     let mut tally = Tally::of(given.len());
     for one in &given {
@@ -121,6 +121,10 @@ impl<W: Write> Listing<'_, W> {
         let mut rows = Vec::new();
         let is_streamed = !self.is_sorted();
         given.each(client, self.args.all, |found| {
+            // What is below a directory that is listed with all below it is listed there.
+            if goes_below && open.last().is_some_and(|above: &Found| found.path.is_at_or_below(&above.path)) {
+                return Ok(());
+            }
             let is_dir = found.entry.as_ref().is_some_and(|entry| entry.kind == Kind::Dir);
             match &found.entry {
                 // What a pattern matches is listed itself.

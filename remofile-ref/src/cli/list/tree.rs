@@ -1,18 +1,21 @@
 //! A directory and all below it, drawn as a tree.
 
 use crate::cli::row::{label, style_of};
+use anstyle::Style;
 use remofile_proto::{Kind, ListedEntry};
 use std::io::{self, Write};
 
-/// Draws `entries`, which are those of a tree listing in its order, below `top`.
-pub(super) fn draw(out: &mut impl Write, top: &str, entries: &[ListedEntry], for_people: bool) -> io::Result<()> {
+/// Draws `entries`, which are those of a tree listing in its order, below `top`; for people or not, in colours or not.
+pub(super) fn draw(
+    out: &mut impl Write,
+    top: &str,
+    entries: &[ListedEntry],
+    (for_people, has_colors): (bool, bool),
+) -> io::Result<()> {
     let written = |out: &mut dyn Write, name: &str, kind: Kind| {
-        if for_people {
-            let style = style_of(kind);
-            writeln!(out, "{style}{}{style:#}", label(name, kind))
-        } else {
-            writeln!(out, "{name}")
-        }
+        let style = if has_colors { style_of(kind) } else { Style::new() };
+        let name = if for_people { label(name, kind) } else { name.to_owned() };
+        writeln!(out, "{style}{name}{style:#}")
     };
     written(out, top, Kind::Dir)?;
     let is_last = last_of_their_directories(entries);
@@ -62,7 +65,7 @@ mod tests {
         let entries: Vec<_> =
             names.iter().map(|name| ListedEntry { name: (*name).to_owned(), entry: entry.clone() }).collect();
         let mut out = Vec::new();
-        draw(&mut out, "/", &entries, false).unwrap();
+        draw(&mut out, "/", &entries, (false, false)).unwrap();
         String::from_utf8(out).unwrap()
     }
 

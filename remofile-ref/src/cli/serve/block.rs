@@ -28,7 +28,10 @@ pub(super) struct Block<'a> {
 impl Block<'_> {
     /// Prints it as shell commands and comments, or as one JSON object.
     pub(super) fn print(&self, out: &mut impl Write, json: bool) -> io::Result<()> {
-        if json { self.print_json(out) } else { self.print_shell(out) }?;
+        let mut block = Vec::new();
+        if json { self.print_json(&mut block) } else { self.print_shell(&mut block) }?;
+        // In one piece: who has read the end of it may go.
+        out.write_all(&block)?;
         out.flush()
     }
 
