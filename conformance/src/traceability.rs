@@ -63,6 +63,7 @@ mod tests {
         ("PATH-9", POSIX),
         ("TARGET-2", POSIX),
         ("TARGET-3", POSIX),
+        ("LIST-13", "it takes a directory that the server may not read, and nothing is that to a server run by root"),
     ];
     const POSIX: &str = "a rule for names that fold or are those of Windows, and the zoo has neither";
     const UNSERVED: &str =

@@ -286,11 +286,11 @@ impl Reader<'_> {
     /// Steps over an array or map that is nested too deep, however deep it goes.
     fn skip(&mut self, head: &Head) -> Option<()> {
         let is_leaf = head.argument == Some(0);
-        let is_forgiven = (is_leaf && (self.forgives)(Rule::OneTooDeep)) || (self.forgives)(Rule::Depth);
-        if !is_forgiven {
+        let forgiven = (is_leaf && (self.forgives)(Rule::OneTooDeep)) || (self.forgives)(Rule::Depth);
+        if !forgiven {
             return None;
         }
-        let count = |head: &Head| head.argument?.checked_mul(if head.major == 5 { 2 } else { 1 });
+        let count = |head: &Head| Some(head.argument? * if head.major == 5 { 2 } else { 1 });
         let mut left = count(head)?;
         while left > 0 {
             left -= 1;

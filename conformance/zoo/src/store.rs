@@ -12,7 +12,6 @@ mod uploads;
 mod writing;
 
 use crate::{
-    faults,
     limits::Limits,
     reply::{Answer, Refusal},
     switches::Switches,
@@ -92,7 +91,6 @@ impl Store {
             "commit" => self.commit(arguments, job.session),
             "abort" => self.abort(arguments, job.session),
             "uploads" => self.uploads(arguments, job.session),
-            "flush" if self.switches.has(&faults::durability::NO_FLUSH) => Err(Code::BadOp.into()),
             "flush" => self.flush(),
             _ => Err(Code::BadOp.into()),
         }
