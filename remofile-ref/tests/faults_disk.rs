@@ -171,7 +171,7 @@ fn a_disk_that_turns_read_only_denies_changes_and_is_read_on() {
     // A new server says why it does not start, and one that changes nothing does.
     drop(server);
     let start = run(remofile().arg("run").arg(place.served()).arg("0").env("REMOFILE_TOKEN", TOKEN));
-    start.fails(1).says("Read-only file system");
+    start.fails(1).says("read-only file system");
     let server = Server::start_with(&place.served(), &["--read-only"]);
     assert!(server.run(&["list"]).stdout.contains("file"));
 }

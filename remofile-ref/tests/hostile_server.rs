@@ -250,7 +250,7 @@ fn a_tree_without_end_is_downloaded_in_little_memory() {
     while has_reached.recv_timeout(DEADLINE).unwrap() < 100_000 {}
     let peak = resident_peak(download.0.id());
     assert!(download.0.try_wait().unwrap().is_none(), "it ended");
-    assert!(peak.is_none_or(|peak| peak < LITTLE / 3), "{peak:?} bytes resident");
+    assert!(peak.is_none_or(|peak| peak < LITTLE / 2), "{peak:?} bytes resident");
 }
 
 #[test]
@@ -283,6 +283,8 @@ fn names_from_a_pattern_lead_nowhere_else() {
     for name in ["..", "../evil", "/evil", "a/b", "evil\0"] {
         let server = FakeServer::answering(move |operation| match operation {
             Operation::Stat { path } if path.is_root() => answered(Answer::Entry(entry(Kind::Dir, 0))),
+            // A path that is there as it is written is no pattern.
+            Operation::Stat { path } if path.as_str() == "/*" => Err(Refusal::new(Code::NotFound)),
             Operation::Stat { .. } => answered(Answer::Entry(entry(Kind::File, 4))),
             Operation::List { .. } => listing(vec![listed(name, Kind::File)], false),
             Operation::Read { len, .. } => read(*len, 4),
