@@ -75,7 +75,7 @@ fn control_c_on_a_terminal_ends_an_upload_and_leaves_no_bar() {
     let place = Place::new();
     let server = Server::start(&place.served());
     let source = place.file("source", SIZE);
-    let command = server.client(&["upload", "--bwlimit", "2M", &source, "/"]);
+    let command = server.client(&["upload", "--bwlimit", "500K", &source, "/"]);
     let Some(mut session) = Session::start(&command) else { return skip("there is no setsid") };
     session.await_text(" of 16.0 MiB");
     await_staged_bytes(&place.served(), 1 << 20);
@@ -98,7 +98,7 @@ fn an_interrupted_download_is_continued_by_the_same_command() {
     fs::write(place.served().join("source"), content(SIZE, 1)).unwrap();
     let server = Server::start(&place.served());
     let target = place.text("target");
-    let args = ["download", "--bwlimit", "2M", "--progress", "json", "/source", &target];
+    let args = ["download", "--bwlimit", "500K", "--progress", "json", "/source", &target];
     let child = server.client(&args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let part = || {
         let names = fs::read_dir(place.beside("")).unwrap().map(|entry| entry.unwrap().path());
@@ -130,7 +130,7 @@ fn a_tree_goes_on_where_it_was_interrupted() {
     for index in 0..200 {
         fs::write(place.beside("tree").join(format!("{index:03}")), content(40_000, index)).unwrap();
     }
-    let args = ["upload", "-r", "--bwlimit", "2M", "--progress", "lines", &place.text("tree"), "/"];
+    let args = ["upload", "-r", "--bwlimit", "500K", "--progress", "lines", &place.text("tree"), "/"];
     let child = server.client(&args).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = std::time::Instant::now() + crate::process::DEADLINE;
     while !place.served().join("tree/020").exists() {
