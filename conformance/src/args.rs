@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// Find out how good the suite is: on servers with faults, on sound ones, and on itself
     #[command(name = "selftest", after_help = SELFTEST_EXAMPLES)]
     SelfTest(SelfTest),
-    /// Serve as the servers of `selftest` do: [OPTIONS] DIR PORT TOKEN
+    /// Serve as the servers of `selftest` do: `[OPTIONS] DIR PORT TOKEN`
     #[command(disable_help_flag = true)]
     Zoo {
         /// --fault NAME, --odd NAME, --list-faults, --list-oddities and others, then DIR PORT TOKEN

@@ -147,9 +147,10 @@ impl Channel {
         usize::try_from(self.welcome.chunk.min(limits::CHUNK_MAX)).unwrap_or(limits::HEADER)
     }
 
-    /// Whether another payload of a whole chunk may be under way.
+    /// Whether another payload of a whole chunk may be under way. Answers that nobody has taken yet come first: they
+    /// hold memory, and tell how far it is.
     pub(super) fn has_room(&self) -> bool {
-        self.stream.can_submit() && self.flow.has_room(self.chunk() as u64)
+        self.completions.is_empty() && self.stream.can_submit() && self.flow.has_room(self.chunk() as u64)
     }
 
     /// How many bytes of payload may be under way, either way.

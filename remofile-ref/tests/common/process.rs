@@ -220,6 +220,8 @@ pub fn remofile() -> Command {
     }
     // No configuration file of whoever runs the tests.
     command.env("XDG_CONFIG_HOME", "/nonexistent");
+    // Continuous integration is taken to want colours.
+    command.env_remove("CI");
     command
 }
 
