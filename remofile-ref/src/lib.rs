@@ -12,6 +12,7 @@
 pub mod cli;
 #[cfg(feature = "transport")]
 pub mod client;
+mod confinement;
 mod effect;
 #[cfg(feature = "transport")]
 #[doc = include_str!("../EMBEDDING.md")]
@@ -36,6 +37,7 @@ pub use client::{
     RemoteListing, Replace, SkipReason, TransferItem, TransferOptions, TransferStatus, Transferred, TreeProgress,
     TreeRemoved, TreeTransferred, local_parts,
 };
+pub use confinement::Confinement;
 pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
 pub use remofile_proto::{Path, PathError, Precondition, Token, TokenError};

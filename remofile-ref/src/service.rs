@@ -17,6 +17,7 @@ use journal::Journal;
 use remofile_proto::envelope::{self, Message, Request};
 use remofile_proto::{Code, Operation, Refusal, SessionId};
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 /// How long a request or poll is held before it is answered PENDING [SEQ-10], [SEQ-13].
@@ -57,6 +58,7 @@ pub struct Service<S, A> {
 }
 
 /// An operation that takes more than one slice.
+#[derive(Debug)]
 struct Work {
     session: SessionId,
     operation: Operation,
@@ -236,6 +238,15 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
             self.storage.cancel();
             self.owed.extend(held.map(|(prefix, _)| addressed(prefix, pending.abandoned())));
         }
+    }
+}
+
+impl<S: fmt::Debug, A> fmt::Debug for Service<S, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session, storage, work, owed, .. } = self;
+        let mut told = f.debug_struct("Service");
+        told.field("session", session).field("storage", storage).field("work", work).field("owed", owed);
+        told.finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A server without a socket: messages in, replies out, and long operations in slices between them.
 
 use crate::{
+    Confinement,
     service::{Frames, Reaction, Service},
     store::Store,
     transport::Bounds,
@@ -9,7 +10,7 @@ use remofile_proto::{
     SessionId,
     envelope::{self, Message},
 };
-use std::{collections::VecDeque, fmt, time::Instant};
+use std::{collections::VecDeque, fmt, io, path::PathBuf, time::Instant};
 
 /// Whether hello's `auth` fits the token.
 pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
@@ -140,6 +141,19 @@ impl Handler {
         let reply = self.service.run_slice(self.started.elapsed());
         self.service.work_ended(self.started.elapsed());
         reply
+    }
+
+    /// Has the kernel (Landlock) keep the calling thread, which is to be the one that calls [`Handler::handle`] and
+    /// [`Handler::run_slice`], and all that it starts from now on, in the served directory, for good. In the directories
+    /// of `removable` files may still be removed.
+    ///
+    /// A second wall around the jail that every request is in anyway; to be called once everything else is open that
+    /// the thread is to use, such as its log file.
+    ///
+    /// # Errors
+    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is as it was.
+    pub fn confine_thread(&self, removable: &[PathBuf]) -> io::Result<Confinement> {
+        self.service.storage().confine_thread(removable)
     }
 
     /// Whether [`Handler::run_slice`] has something to do: a poll for messages is not to wait then.

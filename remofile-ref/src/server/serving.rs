@@ -2,11 +2,13 @@
 
 use super::{Handler, ServeError, StopHandle, stop::Stop};
 use crate::{
+    Confinement,
     service::{Frames, Reaction},
     transport::{Endpoint, MAX_FRAMES, Message, ServerSocket, Socket, TransportError},
 };
 use std::{
-    fmt,
+    fmt, io,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -105,6 +107,15 @@ impl BoundServer {
         self.server.stop_handle()
     }
 
+    /// As [`Handler::confine_thread`]: to be called in the thread that is to call [`BoundServer::run`]. Threads of libzmq
+    /// run already, and are not confined; they open no files.
+    ///
+    /// # Errors
+    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is as it was.
+    pub fn confine_thread(&self, removable: &[PathBuf]) -> io::Result<Confinement> {
+        self.server.confine_thread(removable)
+    }
+
     /// Serves as [`BoundServer::run`] does, and calls `beat` again and again, `every` so often and now and then more often:
     /// for a watchdog, which is to notice that the loop stands still.
     ///
@@ -129,6 +140,14 @@ impl SocketServer {
         let watch = |source| TransportError::System { what: "watch for the stop", source };
         socket.wake_by(stop.descriptor().map_err(watch)?);
         Ok(Self { socket, handler, stop, since_slice: 0, handed_over: false })
+    }
+
+    /// As [`Handler::confine_thread`], for the thread that is to call [`SocketServer::run`] or [`SocketServer::turn`].
+    ///
+    /// # Errors
+    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is as it was.
+    pub fn confine_thread(&self, removable: &[PathBuf]) -> io::Result<Confinement> {
+        self.handler.confine_thread(removable)
     }
 
     /// What stops it, from any thread.

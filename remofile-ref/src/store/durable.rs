@@ -1,12 +1,12 @@
 //! FLUSH and the barriers before a rename: waiting for stable storage without standing still.
 
+use super::calls::{elsewhere, fcntl_dupfd_cloexec, syncfs};
 use super::errno::failed;
 use super::job::{Job, Step};
 use super::{SLICE, Store};
 use crate::effect::Success;
 use remofile_proto::{Answer, Code, Refusal};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::syncfs;
 use rustix::io::Errno;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(super) struct Barrier(Receiver<Result<(), Errno>>);
 impl Barrier {
     /// Starts `sync` on a duplicate of `file`.
     pub(super) fn start(file: impl AsFd, sync: fn(OwnedFd) -> Result<(), Errno>) -> Result<Self, Errno> {
-        let file = rustix::io::fcntl_dupfd_cloexec(file, 0)?;
+        let (file, sync) = (fcntl_dupfd_cloexec(file, 0)?, elsewhere(sync));
         let (sender, receiver) = sync_channel(1);
         let thread = std::thread::Builder::new().name("barrier".to_owned());
         // Nobody may be waiting any more: then the result of a commit is of no interest.
@@ -39,7 +39,7 @@ impl Barrier {
 
 /// What is known about stable storage.
 ///
-/// **After a failed sync no FLUSH of this process answers OK again** [DUR-4]: the kernel reports a page
+/// **After a failed sync no FLUSH of this process answers OK again** [DUR-4], nor does a MOVE that has to sync: the kernel reports a page
 /// that it could not write once, marks it clean, and says yes from then on. The operator has to look at
 /// the disk and start the server anew.
 #[derive(Debug)]
@@ -61,11 +61,22 @@ impl Durability {
         self.dirty = true;
     }
 
+    /// To be called when the sync of a file that stays has failed.
+    pub(super) fn note_loss(&mut self) {
+        self.lost = true;
+    }
+
+    /// [DUR-4]: what a sync says after one that failed is not to be believed.
+    pub(super) fn refuse_if_lost(&self) -> Result<(), Refusal> {
+        match self.lost {
+            true => Err(Refusal::because(Code::Internal, "content did not reach stable storage")),
+            false => Ok(()),
+        }
+    }
+
     fn advance(&mut self, root: impl AsFd) -> Result<bool, Refusal> {
         loop {
-            if self.lost {
-                return Err(Refusal::because(Code::Internal, "content did not reach stable storage"));
-            }
+            self.refuse_if_lost()?;
             match &self.running {
                 Some(barrier) => match barrier.wait(SLICE) {
                     None => return Ok(false),

@@ -1,6 +1,7 @@
 //! The operations that are done at once: one entry, one or two places, no state.
 
 use super::Store;
+use super::calls::{fstat, ftruncate, futimens, mkdirat, pread, unlinkat, utimensat};
 use super::errno::{failed, failed_at_size};
 use super::jail::Place;
 use super::staging::write_all_at;
@@ -9,8 +10,8 @@ use super::target::{Complete, Moved, code_of_root, install, judge, rename};
 use crate::effect::Success;
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Path, Precondition, ReadResult, Refusal};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, ftruncate, futimens, mkdirat, unlinkat, utimensat};
-use rustix::io::{Errno, pread};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 impl Store {
     pub(super) fn stat(&self, path: &Path) -> Result<Entry, Refusal> {
@@ -118,7 +119,7 @@ impl Store {
     }
 
     pub(super) fn rename(
-        &self,
+        &mut self,
         from: &Path,
         to: &Path,
         pre: &Precondition,
@@ -131,7 +132,7 @@ impl Store {
         let status = source.status()?;
         status.matches(etag)?;
         let target: Place<'_> = self.jail.place(to, code_of_root(pre))?;
-        rename(&Moved { place: &source, status }, &target, pre)
+        rename(&Moved { place: &source, status }, &target, pre, &mut self.durability)
     }
 
     /// Opens a file that is about to be changed in place.

@@ -4,11 +4,12 @@
 //! openat2 and refuses links, `..` and mount points on the way; the last component is then only used
 //! relative to that descriptor, by calls that do not follow it.
 
+use super::calls::{fstat, ioctl_getflags, openat2, statat};
 use super::errno::failed;
 use super::status::{Identity, Status};
 use remofile_proto::{Code, Path, Refusal};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, fstat, ioctl_getflags, openat2, statat};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// How often a resolution that raced with a rename is tried.

@@ -1,5 +1,6 @@
 //! Operations that take more than a slice of time: HASH, COPY, and what they share with BEGIN.
 
+use super::calls::{copy_file_range, fdatasync, fstat, ioctl_ficlone, pread};
 use super::durable::Barrier;
 use super::errno::failed;
 use super::status::Status;
@@ -8,8 +9,8 @@ use super::{SLICE, Store};
 use crate::effect::{Outcome, Success};
 use remofile_proto::{Answer, Code, Digest, Etag, HashResult, Path, Precondition, Refusal};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{OFlags, copy_file_range, fdatasync, fstat, ioctl_ficlone};
-use rustix::io::{Errno, pread};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use std::time::Instant;
 
 /// Bytes done in a slice before anybody else is asked again.

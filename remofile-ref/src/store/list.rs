@@ -3,6 +3,7 @@
 //! The order is that of the relative paths as bytes with `/` as 00 [LIST-2]. No name has a byte below
 //! 20, so that is the order of a walk: siblings by their bytes, and behind a directory all that is in it.
 
+use super::calls::statat;
 use super::errno::failed;
 use super::jail::{Jail, reserved};
 use super::job::{Job, Step};
@@ -14,7 +15,7 @@ use crate::effect::Success;
 use remofile_proto::reply::PAGE_OVERHEAD;
 use remofile_proto::{Answer, Code, Kind, ListedEntry, Listing, Path, Refusal};
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, statat};
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 //! What is absent: sockets, sessions, sequence numbers, bytes of messages. **No name of a request ever
 //! reaches the kernel but below the descriptor of the served directory**: see `jail.rs`.
 
+mod calls;
 mod durable;
 mod errno;
 mod file;
@@ -12,17 +13,21 @@ mod list;
 mod names;
 mod staging;
 mod status;
+#[cfg(test)]
+mod sweep;
 mod target;
 mod upload;
 
+use crate::confinement::{Confinement, confine_thread};
 use crate::effect::{Outcome, Performed, Storage, Success};
+use calls::openat;
 use durable::{Durability, Flush};
 use jail::Jail;
 use job::{Copy, Hash, Job, Step};
 use list::{List, Walk};
 use remofile_proto::{Answer, Code, Operation, Path, Refusal, RootId, UploadId};
 use rustix::fd::AsFd;
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use staging::Staging;
 use std::collections::BTreeMap;
@@ -176,6 +181,18 @@ impl Store {
     #[must_use]
     pub fn read_only(&self) -> bool {
         self.options.read_only
+    }
+
+    /// Has the kernel (Landlock) keep the calling thread, and all threads and processes that it starts from now on, in
+    /// the served directory: whatever this program does wrong, no file elsewhere is opened, made or removed by them. Files
+    /// that are open stay so. In the directories of `removable` files may still be removed, a pid file for example.
+    ///
+    /// For good: there is no way out. The thread that works on requests is the one to confine, and it alone.
+    ///
+    /// # Errors
+    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is as it was.
+    pub fn confine_thread(&self, removable: &[PathBuf]) -> io::Result<Confinement> {
+        confine_thread(self.jail.root(), self.options.read_only, removable)
     }
 
     fn open_staging(&mut self) -> Result<(), StoreError> {

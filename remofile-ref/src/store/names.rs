@@ -1,5 +1,6 @@
 //! The names in one directory, sorted, in bounded memory.
 
+use super::calls::read_entry;
 use rustix::fd::AsFd;
 use rustix::fs::{RawDir, SeekFrom, seek};
 use rustix::io::Errno;
@@ -55,7 +56,7 @@ impl Reading {
     pub(super) fn advance(&mut self, directory: impl AsFd, until: Instant) -> Result<bool, Errno> {
         let mut entries = RawDir::new(directory, self.buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
-            let entry = entry?;
+            let entry = read_entry(entry)?;
             let name = entry.file_name().to_bytes();
             let is_wanted = name > self.after.as_slice() && self.bound.as_deref().is_none_or(|bound| name <= bound);
             if is_wanted && name != b"." && name != b".." {

@@ -1,14 +1,14 @@
 //! The staging directory `/.remofile`: its lock, the root id, and what lies there unfinished.
 
 use super::StoreError;
+use super::calls::{
+    fchmod, flock, fstat, fsync, mkdirat, openat, pread, pwrite, read_entry, renameat, statat, statx, unlinkat,
+};
 use super::status::{Identity, Status};
 use remofile_proto::RootId;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{
-    AtFlags, FlockOperation, Mode, OFlags, StatxFlags, fchmod, flock, fstat, fsync, mkdirat, openat, renameat, statat,
-    statx, unlinkat,
-};
-use rustix::io::{Errno, pread};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, StatxFlags};
+use rustix::io::Errno;
 use std::fmt::Write as _;
 
 pub(super) const DIRECTORY: &str = ".remofile";
@@ -59,7 +59,7 @@ impl Staging {
     pub(super) fn peek(root: BorrowedFd<'_>) -> Option<(Identity, Option<RootId>)> {
         let directory = openat(root, DIRECTORY, directory_flags(), Mode::empty()).ok()?;
         let identity = Status::from(fstat(&directory).ok()?).identity;
-        let root_id = read_root_id(root, directory.as_fd());
+        let root_id = read_root_id(root, directory.as_fd()).ok().flatten();
         Some((identity, root_id))
     }
 
@@ -130,7 +130,7 @@ impl Staging {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::new(listed)? {
             // What is not UTF-8 was not made here.
-            if let Ok(name) = entry?.file_name().to_str() {
+            if let Ok(name) = read_entry(entry)?.file_name().to_str() {
                 names.push(name.to_owned());
             }
         }
@@ -159,7 +159,9 @@ impl Staging {
     }
 
     fn root_id(&mut self, root: BorrowedFd<'_>) -> Result<RootId, StoreError> {
-        if let Some(id) = read_root_id(root, self.directory.as_fd()) {
+        // What cannot be read now may be whole: another id would part clients from what they have staged.
+        let kept = read_root_id(root, self.directory.as_fd());
+        if let Some(id) = kept.map_err(|errno| StoreError::staging("reading the root id", errno))? {
             return Ok(id);
         }
         let mut bytes = [0; RootId::LEN];
@@ -190,7 +192,7 @@ impl AsFd for Staging {
 /// Writes everything at an offset; short writes are continued.
 pub(super) fn write_all_at(file: impl AsFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        match rustix::io::pwrite(file.as_fd(), bytes, offset) {
+        match pwrite(file.as_fd(), bytes, offset) {
             Ok(0) => return Err(Errno::IO),
             Ok(written) => {
                 bytes = &bytes[written..];
@@ -218,11 +220,19 @@ fn lock(directory: BorrowedFd<'_>) -> Result<OwnedFd, StoreError> {
     }
 }
 
-fn read_root_id(root: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Option<RootId> {
-    let content = read_small(directory, ROOT_ID, 256).ok()?;
-    let content = std::str::from_utf8(&content).ok()?;
-    let (id, kept) = content.strip_suffix('\n')?.split_once('\n')?;
-    (kept == birthmark(root, directory).ok()?).then(|| parse_hex(id).map(RootId::new))?
+/// Nothing where there is none, or one of another tree.
+fn read_root_id(root: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Result<Option<RootId>, Errno> {
+    let content = match read_small(directory, ROOT_ID, 256) {
+        Ok(content) => content,
+        Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let birthmark = birthmark(root, directory)?;
+    let parsed = || {
+        let (id, kept) = std::str::from_utf8(&content).ok()?.strip_suffix('\n')?.split_once('\n')?;
+        (kept == birthmark).then(|| parse_hex(id).map(RootId::new))?
+    };
+    Ok(parsed())
 }
 
 /// What a copy of the tree cannot have: inodes, and the moment that the staging directory was made.
@@ -238,7 +248,8 @@ fn birthmark(root: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Result<String, 
         Ok(born) if StatxFlags::from_bits_retain(born.stx_mask).contains(StatxFlags::BTIME) => {
             write!(mark, " born {}.{:09}", born.stx_btime.tv_sec, born.stx_btime.tv_nsec)
         }
-        _ => write!(mark, " device {}", status.device),
+        Ok(_) | Err(Errno::NOSYS | Errno::PERM) => write!(mark, " device {}", status.device),
+        Err(errno) => return Err(errno),
     };
     written.map_err(|_| Errno::NOMEM)?;
     Ok(mark)

@@ -1,14 +1,13 @@
 //! The target rules, and the atomic rename that ends every operation that makes a name.
 
+use super::calls::{fchmod, fdatasync, fstat, futimens, linkat, read_entry, renameat, renameat_with, statat, unlinkat};
+use super::durable::Durability;
 use super::errno::failed;
 use super::jail::{Place, resolve};
 use super::status::{Status, modified_at, modified_now};
 use remofile_proto::{Code, Entry, Kind, Path, Precondition, Refusal};
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{
-    AtFlags, Mode, OFlags, RawDir, RenameFlags, fchmod, fdatasync, fstat, futimens, linkat, renameat, renameat_with,
-    statat, unlinkat,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, RenameFlags};
 use rustix::io::Errno;
 
 /// How often a target that changes under our hands is judged anew.
@@ -111,7 +110,12 @@ pub(super) fn install(complete: &Complete<'_>, to: &Place<'_>, pre: &Preconditio
 }
 
 /// MOVE: the target rules, the rename, and nothing left under the old name ([MOVE-3]).
-pub(super) fn rename(moved: &Moved<'_>, to: &Place<'_>, pre: &Precondition) -> Result<Entry, Refusal> {
+pub(super) fn rename(
+    moved: &Moved<'_>,
+    to: &Place<'_>,
+    pre: &Precondition,
+    durability: &mut Durability,
+) -> Result<Entry, Refusal> {
     let from = moved.place;
     let is_directory = moved.status.kind == Kind::Dir;
     for _ in 0..ATTEMPTS {
@@ -124,7 +128,7 @@ pub(super) fn rename(moved: &Moved<'_>, to: &Place<'_>, pre: &Precondition) -> R
             }
             Verdict::Replace(_) => {
                 if moved.status.kind == Kind::File {
-                    stabilise(from)?;
+                    stabilise(from, durability)?;
                 }
                 renameat(&from.directory, from.name, &to.directory, to.name)
             }
@@ -164,12 +168,17 @@ pub(super) fn unstable(errno: Errno) -> Refusal {
     Refusal::because(Code::Internal, "the content did not reach stable storage")
 }
 
-fn stabilise(from: &Place<'_>) -> Result<(), Refusal> {
+/// A file that was there before: that its sync failed cannot be undone by discarding it, and has to be kept in mind.
+fn stabilise(from: &Place<'_>, durability: &mut Durability) -> Result<(), Refusal> {
+    durability.refuse_if_lost()?;
     let (file, _) = match from.open_file(OFlags::RDONLY) {
         Err(refusal) if refusal.code == Code::Denied => from.open_file(OFlags::WRONLY)?,
         opened => opened?,
     };
-    fdatasync(file).map_err(unstable)
+    fdatasync(file).map_err(|errno| {
+        durability.note_loss();
+        unstable(errno)
+    })
 }
 
 /// Renames where nothing may be replaced ([TARGET-9]).
@@ -198,7 +207,7 @@ fn is_spelled(place: &Place<'_>) -> Result<bool, Refusal> {
     let mut buffer = Vec::with_capacity(32 * 1024);
     let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {
-        let entry = entry.map_err(&reading)?;
+        let entry = read_entry(entry).map_err(&reading)?;
         if entry.file_name().to_bytes() == place.name.as_bytes() {
             return Ok(true);
         }

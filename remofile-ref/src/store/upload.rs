@@ -3,6 +3,7 @@
 //! **Nothing is committed that was not hashed as it was written, or read back since.** An upload that a
 //! failure left in doubt is discarded.
 
+use super::calls::{fdatasync, fstat, fstatvfs, ftruncate, futimens};
 use super::durable::Barrier;
 use super::errno::failed;
 use super::job::{Hashing, Job, SYNCED_AT_ONCE, Step, digest};
@@ -16,7 +17,6 @@ use remofile_proto::{
     Answer, Code, Detail, Digest, Entry, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
 };
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{fdatasync, fstat, fstatvfs, ftruncate, futimens};
 use rustix::io::Errno;
 use std::ops::Bound;
 use std::time::{Duration, Instant};

@@ -9,6 +9,7 @@
 //! Message bodies are handed to libzmq without a copy: make a [`Message`] from a `Vec` whose capacity is its length.
 
 mod client;
+mod door;
 mod endpoint;
 mod frames;
 mod link;
@@ -41,6 +42,9 @@ const HEARTBEAT_INTERVAL_MS: i32 = 5_000;
 
 /// How long the answer to a heartbeat may take.
 const HEARTBEAT_TIMEOUT_MS: i32 = 15_000;
+
+/// How many descriptors a process that serves may have.
+const DESCRIPTORS: u64 = 4_096;
 
 /// Checks that the linked libzmq has CURVE and is 4.3.5 or later.
 ///
@@ -85,8 +89,7 @@ impl Bounds {
 
 /// Raises the limit of open descriptors as far as the system lets this process, and gives the new one.
 ///
-/// A server calls it at its start: every connection takes a descriptor, and libzmq's I/O thread is kept busy by a
-/// connection that waits and cannot be accepted for want of one.
+/// A server that has many connections besides calls it at its start: every connection takes a descriptor.
 ///
 /// # Errors
 /// What the system says; the limit is as it was.
@@ -95,6 +98,21 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit)?;
     Ok(limit.current.unwrap_or(u64::MAX))
+}
+
+/// Lets this process have 4,096 descriptors, or as many as the system lets it have: more than one client needs, few
+/// enough that strangers who take them all take little memory.
+///
+/// A process that does nothing but serve calls it at its start.
+///
+/// # Errors
+/// What the system says; the limit is as it was.
+pub fn settle_descriptor_limit() -> io::Result<u64> {
+    let mut limit = getrlimit(Resource::Nofile);
+    let settled = limit.maximum.map_or(DESCRIPTORS, |maximum| maximum.min(DESCRIPTORS));
+    limit.current = Some(settled);
+    setrlimit(Resource::Nofile, limit)?;
+    Ok(settled)
 }
 
 /// Why a socket could not be opened, or is of no use any more.

@@ -1,5 +1,6 @@
 //! Socket monitors: what libzmq tells of the connections behind a socket.
 
+use super::frames::{self, Received};
 use super::{Context, Message, TransportError, cannot};
 use std::sync::atomic::{AtomicU64, Ordering};
 use zmq::{PAIR, Socket, SocketEvent};
@@ -31,6 +32,22 @@ pub(super) fn silence(socket: &Socket) {
     if let Err(error) = socket.monitor(&unique_endpoint(), 0) {
         tracing::debug!(%error, "a monitor could not be ended");
     }
+}
+
+/// The descriptor of the socket that listens since just now, if libzmq tells it within a second.
+pub(super) fn listener_of(reader: &Socket) -> Result<Option<u32>, TransportError> {
+    while reader.poll(zmq::POLLIN, 1_000).map_err(cannot("wait for the monitor"))? > 0 {
+        let Received::Message(event) = frames::receive(reader).map_err(cannot("read the monitor"))? else { break };
+        if is_listening(&event) {
+            return Ok(event_of(&event).map(|(_, listener)| listener));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether an event tells that a socket listens.
+pub(super) fn is_listening(event: &[Message]) -> bool {
+    event_of(event).is_some_and(|(number, _)| number == SocketEvent::LISTENING.to_raw())
 }
 
 /// The number of an event and its value; `None` for what is no event.

@@ -1,5 +1,6 @@
 //! The server's socket: bound with CURVE behind its ZAP handler, read with a deadline, written without waiting.
 
+use super::door::Door;
 use super::frames::{self, Received};
 use super::rate::LogRate;
 use super::zap::{self, Gate, Judge};
@@ -52,6 +53,8 @@ enum Origin {
 struct Watched {
     socket: Socket,
     monitor: Socket,
+    /// Absent where it is not TCP that it listens on.
+    door: Option<Door>,
 }
 
 impl ServerSocket {
@@ -236,16 +239,34 @@ impl ServerSocket {
             .and_then(|()| secure(&socket, security))
             .map_err(cannot("set a socket option"))?;
         // What a stranger's handshake breaks is seen here; what the ZAP handler refuses is seen there.
-        let failures = [SocketEvent::HANDSHAKE_FAILED_NO_DETAIL, SocketEvent::HANDSHAKE_FAILED_PROTOCOL];
-        let monitor = monitor::watch(context, &socket, &failures)?;
-        let server = Self::over(Origin::Bound(Watched { socket, monitor }), kind, gate);
+        let watched =
+            [SocketEvent::HANDSHAKE_FAILED_NO_DETAIL, SocketEvent::HANDSHAKE_FAILED_PROTOCOL, SocketEvent::LISTENING];
+        let monitor = monitor::watch(context, &socket, &watched)?;
+        let mut server = Self::over(Origin::Bound(Watched { socket, monitor, door: None }), kind, gate);
         let socket = server.socket();
         endpoint.bind_with(|address| socket.set_ipv6(is_ipv6(address)).and_then(|()| socket.bind(address)))?;
+        if let Endpoint::Tcp { .. } = endpoint {
+            server.keep_door()?;
+        }
         Ok(server)
     }
 
     fn over(origin: Origin, kind: SocketType, gate: Option<Gate>) -> Self {
         Self { origin, kind, gate, wake: None, strangers: LogRate::default(), until_look: MESSAGES_PER_LOOK }
+    }
+
+    /// Where the system does not let the listening socket be watched, only the log says so.
+    fn keep_door(&mut self) -> Result<(), TransportError> {
+        let Origin::Bound(Watched { monitor, door, .. }) = &mut self.origin else { return Ok(()) };
+        let listener = monitor::listener_of(monitor)?;
+        *door = match listener.map(Door::watch).transpose() {
+            Ok(door) => door,
+            Err(error) => {
+                tracing::warn!(%error, "strangers who use up all descriptors will keep a core busy");
+                None
+            }
+        };
+        Ok(())
     }
 
     fn monitor(&self) -> Option<&Socket> {
@@ -275,8 +296,10 @@ impl ServerSocket {
     fn look_at_strangers(&mut self) -> Result<(), TransportError> {
         self.until_look = MESSAGES_PER_LOOK;
         let Origin::Bound(Watched { monitor, .. }) = &self.origin else { return Ok(()) };
-        while let Received::Message(_) = frames::receive(monitor).map_err(cannot("read the monitor"))? {
-            self.strangers.count();
+        while let Received::Message(event) = frames::receive(monitor).map_err(cannot("read the monitor"))? {
+            if !monitor::is_listening(&event) {
+                self.strangers.count();
+            }
         }
         if let Some(count) = self.strangers.report(Instant::now()) {
             tracing::warn!(count, "handshakes failed: wrong token or key, or no Remofile clients");
@@ -287,6 +310,8 @@ impl ServerSocket {
 
 impl Drop for Watched {
     fn drop(&mut self) {
+        // Its descriptor is of libzmq's listening socket, which is to be free when this is closed.
+        drop(self.door.take());
         monitor::silence(&self.socket);
     }
 }

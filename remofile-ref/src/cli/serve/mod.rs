@@ -19,9 +19,10 @@ use super::{
     output::{escaped, warn},
 };
 use crate::{
+    Confinement,
     keys::generate_token,
-    server::FileServer,
-    transport::{Endpoint, ServerPattern, raise_descriptor_limit},
+    server::{BoundServer, FileServer},
+    transport::{Endpoint, ServerPattern, settle_descriptor_limit},
 };
 use block::Block;
 use clap::{Args, ValueHint};
@@ -150,7 +151,7 @@ impl<'a> Prepared<'a> {
         }
         signals::stop_by_signal(&server.stop_handle(), log)
             .map_err(|error| Failure::Serve { what: "cannot handle signals".to_owned(), source: Box::new(error) })?;
-        if let Err(error) = raise_descriptor_limit() {
+        if let Err(error) = settle_descriptor_limit() {
             tracing::warn!(%error, "the limit of open descriptors stays as it is");
         }
         let endpoint = Endpoint::Tcp { host: self.bind.to_string(), port: args.port };
@@ -180,6 +181,7 @@ impl<'a> Prepared<'a> {
                 source: Box::new(error),
             })?;
         }
+        confine(&bound, pid_file.as_ref());
         notify::notify(&format!(
             "READY=1\nMAINPID={}\nSTATUS=serving {} on {}",
             std::process::id(),
@@ -305,6 +307,19 @@ fn bind_address(text: &str) -> Result<IpAddr, Failure> {
                 "write an IP address of this machine, 0.0.0.0 for all of IPv4, :: for all",
             )
         }),
+    }
+}
+
+/// Nothing is opened outside the served directory from here on; the pid file is removed at the end.
+fn confine(bound: &BoundServer, pid_file: Option<&PidFile>) {
+    let beside = pid_file.and_then(|file| file.path().parent()).map(|parent| match parent.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => parent.to_owned(),
+    });
+    match bound.confine_thread(beside.as_slice()) {
+        Ok(Confinement::Full) => tracing::info!("confined to the served directory by the kernel"),
+        Ok(confinement) => tracing::info!(?confinement, "the kernel confines less than it could: see SECURITY.md"),
+        Err(error) => tracing::warn!(%error, "not confined to the served directory by the kernel"),
     }
 }
 

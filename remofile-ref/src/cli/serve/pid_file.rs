@@ -49,6 +49,11 @@ pub(super) enum Taken {
 }
 
 impl PidFile {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes this process's id; a number that a dead server left is replaced.
     pub(super) fn take(path: &Path) -> Result<Self, Taken> {
         let deadline = Instant::now() + SETTLING;
