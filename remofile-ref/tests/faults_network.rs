@@ -10,6 +10,8 @@ mod process;
 mod relay;
 #[path = "common/skip.rs"]
 mod skip;
+#[path = "common/strangers.rs"]
+mod strangers;
 
 use peer::{Peer, header, path, random_session, text, token};
 use process::{DEADLINE, Running, Server, content, make_file, remofile, resident_peak, run};
@@ -18,6 +20,7 @@ use remofile::transport::{LinkEvent, raise_descriptor_limit};
 use remofile::{ClientOptions, FileClient, FileServer};
 use remofile_proto::cbor::Item;
 use remofile_proto::{Code, Operation, Precondition, encode_request};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use skip::skip;
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -27,11 +30,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use strangers::Strangers;
 
 const CHUNK: usize = 256 << 10;
 
 /// More than this is too much for a server under attack.
 const RESIDENT: u64 = 128 << 20;
+
+/// What is promised of a server under any attack.
+const RESIDENT_EVER: u64 = 256 << 20;
 
 /// Another token than the server's.
 const OTHER_TOKEN: &str = "9mZ7sWq4HnXe6RbKcV3tYp";
@@ -184,6 +191,131 @@ fn a_reader_that_takes_nothing_costs_little_memory() {
     assert_little_memory(&server);
     let mut next = Peer::connect(&server.endpoint);
     assert_eq!(next.hello(Some(greedy.session)).code, Code::Ok);
+}
+
+/// Somebody who holds the session, and is served whatever others do.
+struct Holder {
+    client: FileClient,
+    made: u32,
+}
+
+impl Holder {
+    fn new(server: &Server) -> Self {
+        let endpoint = server.endpoint.parse().unwrap();
+        Self { client: FileClient::connect(&endpoint, &token(), ClientOptions::new()).unwrap(), made: 0 }
+    }
+
+    /// Files go up and come back.
+    fn is_served(&mut self, server: &Server) {
+        for _ in 0..10 {
+            self.made += 1;
+            let at = path(&format!("/{}", self.made));
+            let bytes = content(CHUNK, u64::from(self.made));
+            self.client.put(&at, bytes.clone(), Precondition::Absent, None).unwrap();
+            assert!(self.client.read(&at, 0, CHUNK as u64, None).unwrap().0 == bytes, "{at}: the content differs");
+        }
+        match resident_peak(server.pid()) {
+            Some(peak) => assert!(peak < RESIDENT_EVER, "{peak} bytes resident"),
+            None => skip("/proc does not tell the resident size"),
+        }
+    }
+}
+
+/// A connection that says the greeting of CURVE, and then announces a frame of 8 GiB and sends what it can of it.
+fn announce_8_gib(server: &Server) -> TcpStream {
+    let mut connection = TcpStream::connect(server.address()).unwrap();
+    connection.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let mut said = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3, 1];
+    said.extend(b"CURVE");
+    said.resize(64, 0);
+    said.push(0x06);
+    said.extend((8_u64 << 30).to_be_bytes());
+    connection.write_all(&said).unwrap();
+    let megabyte = vec![0x55; 1 << 20];
+    // Until the server hangs up, or takes no more.
+    while connection.write(&megabyte).is_ok_and(|count| count > 0) {}
+    connection
+}
+
+#[test]
+fn the_holder_is_served_in_little_memory_while_strangers_announce_frames_of_8_gib() {
+    let served = tempfile::tempdir().unwrap();
+    let server = Server::start(served.path());
+    let mut holder = Holder::new(&server);
+    let _connections: Vec<TcpStream> = (0..32).map(|_| announce_8_gib(&server)).collect();
+    holder.is_served(&server);
+}
+
+#[test]
+fn the_holder_is_served_in_little_memory_while_others_flood_beyond_the_window() {
+    let served = tempfile::tempdir().unwrap();
+    let server = Server::start(served.path());
+    let mut holder = Holder::new(&server);
+    let stop = Arc::new(AtomicBool::new(false));
+    // Who has the token, but not the session, sends chunks in the name of one that never was, and reads no answer.
+    let flooding: Vec<_> = (0..4)
+        .map(|_| {
+            let (stop, endpoint) = (Arc::clone(&stop), server.endpoint.clone());
+            thread::spawn(move || {
+                let mut flood = Peer::connect(&endpoint);
+                let (chunk, session) = (vec![7; CHUNK], random_session());
+                let operation = Operation::Put { path: path("/flood"), pre: Precondition::Any, mtime_ns: None };
+                for seq in 1.. {
+                    if stop.load(Ordering::Relaxed)
+                        || !flood.send_if_room(&[&encode_request(session, seq, &operation), &chunk])
+                    {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    holder.is_served(&server);
+    stop.store(true, Ordering::Relaxed);
+    flooding.into_iter().for_each(|flood| flood.join().unwrap());
+    holder.is_served(&server);
+}
+
+#[test]
+fn the_holder_is_served_in_little_memory_among_a_thousand_idle_and_a_hundred_slow_connections() {
+    match raise_descriptor_limit() {
+        Ok(limit) if limit > 2_400 => {}
+        limit => return skip(&format!("there are too few descriptors: {limit:?}")),
+    }
+    let served = tempfile::tempdir().unwrap();
+    let server = Server::start(served.path());
+    let mut holder = Holder::new(&server);
+    let _idle: Vec<TcpStream> = (0..1_000).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    let mut slow: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    for byte in [0xff, 0, 0, 0] {
+        // Those that were hung up on meanwhile are of no more interest.
+        slow.retain_mut(|connection| connection.write_all(&[byte]).is_ok());
+        holder.is_served(&server);
+    }
+}
+
+#[test]
+fn the_holder_is_served_in_little_memory_while_strangers_hold_every_descriptor_that_they_get() {
+    const LIMIT: u64 = 600;
+    let served = tempfile::tempdir().unwrap();
+    let server = Server::start(served.path());
+    let mut holder = Holder::new(&server);
+    let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap());
+    if let Err(errno) = prlimit(pid, Resource::Nofile, Rlimit { current: Some(LIMIT), maximum: Some(LIMIT) }) {
+        return skip(&format!("prlimit: {errno}"));
+    }
+    let _strangers = Strangers::crowd(server.address().port(), 700);
+    let open = || fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count() as u64;
+    // A quarter is not for strangers, who come and go: half are theirs for sure.
+    let deadline = Instant::now() + DEADLINE;
+    while open() < LIMIT / 2 {
+        assert!(Instant::now() < deadline, "the strangers get {} descriptors", open());
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    for _ in 0..5 {
+        holder.is_served(&server);
+        assert!(open() < LIMIT, "every descriptor is taken");
+    }
 }
 
 #[test]

@@ -2,48 +2,36 @@
 #![cfg(feature = "transport")]
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+#[path = "common/strangers.rs"]
+mod strangers;
+
 use remofile::transport::{
     Bounds, ClientOptions, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message,
     ServerPattern, ServerSecurity, ServerSocket, Wake,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
+use strangers::Strangers;
 
 /// No step of a test takes longer, however busy the machine.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Descriptors that are left to the process.
-const SPARE: u64 = 30;
+/// Descriptors that are left to the process; a quarter of the limit is kept for others than strangers.
+const SPARE: u64 = 60;
+
+/// How long it is watched whether a core is kept busy.
+const WATCHED: Duration = Duration::from_secs(3);
 
 /// How many descriptors are open; `None` when there is none left to look with.
 fn descriptors() -> Option<u64> {
     std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64)
 }
 
-/// A process that holds more connections than the server has descriptors for.
-struct Strangers(Child);
-
-impl Strangers {
-    fn crowd(endpoint: &Endpoint) -> Self {
-        let Endpoint::Tcp { host, port } = endpoint else { panic!("not TCP") };
-        let script = format!(
-            "ulimit -Sn 200; for i in {{1..90}}; do exec {{fd}}<>/dev/tcp/{host}/{port}; done; echo there; exec sleep 60"
-        );
-        let mut child = Command::new("bash").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        assert_eq!(said, "there\n");
-        Self(child)
-    }
-}
-
-impl Drop for Strangers {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// What all threads of this process have used.
+fn processor_time() -> Duration {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(used.tv_sec.unsigned_abs(), u32::try_from(used.tv_nsec).unwrap())
 }
 
 fn await_handshake(client: &mut ClientSocket) {
@@ -80,15 +68,25 @@ fn a_client_is_served_while_strangers_use_up_the_descriptors_and_others_are_when
     let before = limit.current;
     limit.current = Some(descriptors().unwrap() + SPARE);
     setrlimit(Resource::Nofile, limit).unwrap();
-    let strangers = Strangers::crowd(&endpoint);
+    let Endpoint::Tcp { port, .. } = &endpoint else { panic!("not TCP") };
+    let strangers = Strangers::crowd(*port, 200);
+    let kept = limit.current.unwrap() / 4;
     let deadline = Instant::now() + DEADLINE;
-    while descriptors().is_some_and(|open| open + 2 < limit.current.unwrap()) {
+    while descriptors().is_some_and(|open| open + kept + 2 < limit.current.unwrap()) {
         assert!(Instant::now() < deadline, "the strangers do not use the descriptors up");
         std::thread::yield_now();
     }
     for _ in 0..100 {
         round_trip(&mut server, &mut client);
     }
+    // Somebody who waits at the door keeps nothing busy.
+    let (busy, started) = (processor_time(), Instant::now());
+    while started.elapsed() < WATCHED {
+        assert!(server.recv(WATCHED.saturating_sub(started.elapsed())).unwrap().is_none());
+    }
+    let busy = processor_time() - busy;
+    assert!(busy < started.elapsed() / 3, "{busy:?} of {:?} were spent on strangers", started.elapsed());
+    round_trip(&mut server, &mut client);
 
     drop(strangers);
     limit.current = before;

@@ -47,7 +47,16 @@ pub fn served() -> Served {
 }
 
 pub fn served_with(options: StoreOptions) -> Served {
-    let around = tempfile::tempdir().unwrap();
+    served_around(tempfile::tempdir().unwrap(), options)
+}
+
+/// On no disk, where there is such a place: for what is done very often.
+pub fn served_in_memory() -> Served {
+    let around = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    served_around(around, StoreOptions::default())
+}
+
+fn served_around(around: tempfile::TempDir, options: StoreOptions) -> Served {
     std::fs::create_dir(around.path().join("root")).unwrap();
     let store = Store::open(&around.path().join("root"), options.clone()).unwrap();
     Served { store, mount: None, around, options }
@@ -291,6 +300,17 @@ impl Mount {
             run(std::process::Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image))?;
         }
         Self::with(&["-t", "ext4", "-o", "loop,noauto_da_alloc", image.to_str()?], at)
+    }
+
+    /// An xfs in a file.
+    pub fn xfs(at: &std::path::Path, image: &std::path::Path) -> Option<Self> {
+        if !image.exists() {
+            // The smallest that mkfs makes.
+            std::fs::File::create(image).unwrap().set_len(300 << 20).unwrap();
+            run(std::process::Command::new("mkfs.xfs").args(["-q", "-f"]).arg(image))?;
+        }
+        // Copies of one image have one id, which would be refused.
+        Self::with(&["-t", "xfs", "-o", "loop,nouuid", image.to_str()?], at)
     }
 
     fn with(arguments: &[&str], at: &std::path::Path) -> Option<Self> {

@@ -126,6 +126,19 @@ impl Peer {
         }
     }
 
+    /// Sends the frames behind a delimiter; false where there is no room for long.
+    pub fn send_if_room(&mut self, body: &[&[u8]]) -> bool {
+        let mut frames: Vec<Message> = [&b""[..]].iter().chain(body).copied().map(Message::from).collect();
+        for _ in 0..20 {
+            match self.socket.send(frames).unwrap() {
+                Sent::Full(given_back) => frames = given_back,
+                _ => return true,
+            }
+            self.socket.wait_for_room(Duration::from_millis(100)).unwrap();
+        }
+        false
+    }
+
     pub fn receive(&mut self) -> Told {
         self.receive_within(DEADLINE).expect("a reply comes")
     }

@@ -1,0 +1,47 @@
+//! Strangers who crowd a port of this machine.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs, reason = "each test binary uses a part of it")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// A process that makes so many connections on which nothing is said.
+pub struct Strangers(Child);
+
+impl Strangers {
+    pub fn crowd(port: u16, count: usize) -> Self {
+        // They knock all the time: as soon as one is hung up on, another one comes.
+        let script = format!(
+            "import resource, select, socket\n\
+             most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n\
+             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))\n\
+             poll, knocking = select.poll(), {{}}\n\
+             def knock():\n\
+             \x20   one = socket.socket()\n\
+             \x20   one.setblocking(False)\n\
+             \x20   one.connect_ex(('127.0.0.1', {port}))\n\
+             \x20   knocking[one.fileno()] = one\n\
+             \x20   poll.register(one, select.POLLIN)\n\
+             for _ in range({count}): knock()\n\
+             print('there', flush=True)\n\
+             while True:\n\
+             \x20   for fd, _ in poll.poll():\n\
+             \x20       one = knocking[fd]\n\
+             \x20       try: said = one.recv(100)\n\
+             \x20       except OSError: said = b''\n\
+             \x20       if not said:\n\
+             \x20           poll.unregister(fd); del knocking[fd]; one.close(); knock()\n"
+        );
+        let mut child = Command::new("python3").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said, "there\n");
+        Self(child)
+    }
+}
+
+impl Drop for Strangers {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
