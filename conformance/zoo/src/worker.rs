@@ -93,6 +93,7 @@ impl Worker {
 
 fn work(mut store: Store, jobs: &Receiver<Job>, answers: &Sender<(Arc<Progress>, Reply)>, told: &Socket) {
     for job in jobs {
+        thread::sleep(store.slowness());
         let answer: Answer = store.execute(&job);
         let reply = answer.unwrap_or_else(Reply::from);
         if answers.send((job.progress, reply)).is_err() || told.send("", 0).is_err() {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     arguments::Arguments,
-    faults,
+    faults, oddities,
     paths::Path,
     reply::{Answer, Fields, Refusal, Reply, bytes, field, integer, text},
     switches::Switches,
@@ -123,7 +123,8 @@ impl Store {
         let anew = known == Some(true) && has(&faults::uploads::BEGIN_STARTS_ANEW);
         let onward = known == Some(false) && has(&faults::uploads::ANOTHER_PATH_GOES_ON);
         let goes_on = (known == Some(true) && !anew) || onward;
-        if !goes_on && args.size > Some(self.free_space()?) {
+        let is_full = |store: &Self| Ok::<_, Refusal>(args.size > Some(store.free_space()?));
+        if !goes_on && !self.switches.is_odd(&oddities::FULL_OF_UPLOADS) && is_full(self)? {
             if has(&faults::uploads::REFUSED_DISCARDS) {
                 self.discard_others_of(&args.path, id)?;
             }
@@ -151,7 +152,7 @@ impl Store {
             && self.switches.has(&faults::uploads::STAGED_IN_SIGHT)
         {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            openat(&place.directory, place.name, flags, Mode::from_raw_mode(0o666))?;
+            openat(&place.directory, place.name(), flags, Mode::from_raw_mode(0o666))?;
         }
         if !self.has_others_of(&args.path, id) || !self.switches.has(&faults::uploads::OTHERS_STAY) {
             self.discard_others_of(&args.path, id)?;
@@ -279,7 +280,7 @@ impl Store {
             &times(match args.mtime_ns {
                 Some(_) if self.switches.has(&faults::uploads::COMMIT_IGNORES_TIME) => None,
                 None if self.switches.has(&faults::uploads::COMMIT_KEEPS_TIME) => Some(staged_at),
-                given => given,
+                given => given.map(|ns| self.nearest(ns)),
             }),
         )?;
         let stays = self.switches.has(&faults::uploads::COMMIT_STAYS);
@@ -310,7 +311,7 @@ impl Store {
                 let path = upload.path.clone();
                 if let Ok(place) = self.place(&path) {
                     // Nothing may be there.
-                    let _ = unlinkat(&place.directory, place.name, AtFlags::empty());
+                    let _ = unlinkat(&place.directory, place.name(), AtFlags::empty());
                 }
             }
             _ => {}
@@ -336,7 +337,7 @@ impl Store {
         if listed.len() > 1 && has(&faults::uploads::UPLOADS_BY_AGE) {
             listed.sort_by_key(|(_, upload)| std::cmp::Reverse(upload.used));
         }
-        let mut room = usize::try_from(self.limits.chunk).unwrap_or(usize::MAX) - OVERHEAD;
+        let (mut room, most) = (usize::try_from(self.limits.chunk).unwrap_or(usize::MAX) - OVERHEAD, self.page_limit());
         let (mut page, mut more) = (Vec::new(), false);
         for (id, upload) in listed {
             let age = SystemTime::now().duration_since(upload.used).unwrap_or_default();
@@ -351,7 +352,7 @@ impl Store {
             fields.extend(size.map(|size| field("size", integer(size))));
             let upload = Item::Map(fields);
             let len = upload.encode().map_or(usize::MAX, |encoded| encoded.len());
-            if len > room {
+            if len > room || page.len() as u64 >= most {
                 more = true;
                 break;
             }
@@ -402,6 +403,10 @@ impl Store {
         let surplus = (others.len() + 1).saturating_sub(if fewer { 16 } else { self.limits.uploads });
         if surplus > 0 && self.switches.has(&faults::uploads::LIMIT_IS_NO_SPACE) {
             return Err(Code::NoSpace.into());
+        }
+        if surplus > 0 && self.switches.is_odd(&oddities::FULL_OF_UPLOADS) {
+            self.staging()?.discard(&name_of(id))?;
+            return Err(Code::Limit.into());
         }
         if surplus > 0 && self.switches.has(&faults::uploads::NEWEST_GOES) {
             others.reverse();
