@@ -187,15 +187,26 @@ impl Chosen {
         }
     }
 
-    fn sound_attempt(&self, stand: Stand) -> Attempt {
-        Attempt { stand, seed: self.seed, silent_after: SOUND_SILENT_AFTER, ..Attempt::default() }
+    fn sound_attempt(&self, stand: Stand, every: &[&Case]) -> Attempt {
+        let one_of = if self.full { 1 } else { stand.variant.one_of() };
+        let cases = if one_of > 1 { sample(every, stand, self.seed, one_of) } else { Vec::new() };
+        Attempt { stand, cases, seed: self.seed, silent_after: SOUND_SILENT_AFTER, ..Attempt::default() }
     }
 
     /// The whole suite once more on the plain server, in another order.
-    fn repetition(&self) -> Attempt {
+    fn repetition(&self, every: &[&Case]) -> Attempt {
         let seed = self.seed.wrapping_add(1);
-        Attempt { shuffle: true, seed, ..self.sound_attempt(Stand::default()) }
+        Attempt { shuffle: true, seed, ..self.sound_attempt(Stand::default(), every) }
     }
+}
+
+/// One of so many cases, others for each server and each seed, and the one that is run first.
+fn sample(every: &[&Case], stand: Stand, seed: u64, one_of: usize) -> Vec<String> {
+    let is_drawn = |id: &str| {
+        let [one, other, ..] = *blake3::hash(format!("{stand} {seed} {id}").as_bytes()).as_bytes();
+        usize::from(u16::from_le_bytes([one, other])).is_multiple_of(one_of)
+    };
+    every.iter().filter(|case| case.id == SANITY || is_drawn(&case.id)).map(|case| case.id.clone()).collect()
 }
 
 /// The items that fit one of the patterns; all without a pattern.
@@ -246,8 +257,8 @@ fn try_all(
     tell: &mut dyn FnMut(usize, usize, &str),
 ) {
     // The longest first.
-    let mut attempts: Vec<Attempt> = chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand)).collect();
-    attempts.extend(chosen.whole.then(|| chosen.repetition()));
+    let mut attempts: Vec<Attempt> = chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand, every)).collect();
+    attempts.extend(chosen.whole.then(|| chosen.repetition(every)));
     let sound = attempts.len();
     attempts.extend(chosen.plans.iter().flatten().cloned());
     let planned = attempts.len();

@@ -46,6 +46,16 @@ impl Variant {
         Self::REGULAR.into_iter().chain(odd).collect()
     }
 
+    /// Of how many cases one is tried on it where not all are.
+    pub(super) fn one_of(self) -> usize {
+        match self {
+            Variant::Odd(name) => {
+                remofile_zoo::oddities().find(|oddity| oddity.name == name).map_or(1, |oddity| oddity.one_of)
+            }
+            _ => 1,
+        }
+    }
+
     /// The variant of that name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|variant| variant.to_string() == name)
