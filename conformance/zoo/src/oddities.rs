@@ -5,25 +5,36 @@
 pub struct Oddity {
     /// Its name on the command line, in words joined by hyphens.
     pub name: &'static str,
-    /// Of so many cases a self-test tries one on it, unless it is to try everything: more than 1 where it takes its time.
+    /// Of so many cases a self-test tries one on it, unless it is to try everything.
     pub one_of: usize,
     /// What is odd about it, in a sentence.
     pub story: &'static str,
 }
 
-/// Declares oddities: `WINDOW_OF_ONE = "window-of-one", "It takes one request at a time.";`, and for one that takes its
-/// time `…, one of 8, "…";`.
+/// Of how many cases a self-test tries one on a server that is odd and no slower than others.
+const USUAL: usize = 6;
+
+/// Declares oddities: `WINDOW_OF_ONE = "window-of-one", "It has a window of one request.";`, and for one that takes its time
+/// `…, one of 20, "…";`.
 macro_rules! oddities {
+    (@one_of) => { USUAL };
+    (@one_of $one_of:literal) => { $one_of };
     ($($constant:ident = $name:literal $(, one of $one_of:literal)?, $story:literal;)*) => {
         $(
             #[doc = $story]
-            pub(crate) const $constant: Oddity = Oddity { name: $name, one_of: 1 $(* $one_of)?, story: $story };
+            pub(crate) const $constant: Oddity = Oddity { name: $name, one_of: oddities!(@one_of $($one_of)?), story: $story };
         )*
         const ALL: &[&Oddity] = &[$(&$constant),*];
     };
 }
 
 oddities! {
+    FOLDING = "folding-names",
+        "It finds names in whatever case, and keeps each as it was first written.";
+    WINDOWS = "windows-names",
+        "It is on Windows: it finds names in whatever case, and some are reserved.";
+    PERMISSIONS = "keeps-to-permissions",
+        "It reads no directory that its owner may not read, though the system would let it.";
     WINDOW_OF_ONE = "window-of-one",
         "It has a window of one request.";
     SMALLEST_LIMITS = "smallest-limits",
@@ -48,11 +59,11 @@ oddities! {
         "It refuses without a word.";
     LONG_ROUTES = "long-routes-are-ignored",
         "It ignores messages of more than 32 frames.";
-    PENDING_FIRST = "pending-first", one of 20,
+    PENDING_FIRST = "pending-first", one of 40,
         "It answers PENDING first to every numbered request, and has the reply a moment later.";
-    SLOW_DISK = "slow-disk", one of 20,
+    SLOW_DISK = "slow-disk", one of 40,
         "Its disk takes 30 ms for everything, and it says PENDING at once.";
-    NOW_AND_THEN = "pending-now-and-then", one of 2,
+    NOW_AND_THEN = "pending-now-and-then",
         "It answers PENDING first to every 50th numbered request.";
     LATE_PENDING = "late-pending",
         "It says PENDING after 900 ms, and not how far it is.";
@@ -74,12 +85,6 @@ oddities! {
         "Its file system keeps times in tenths of a second, and its etags tell no more.";
     LONG_RACY = "racy-for-long",
         "It trusts the file system's time stamps after half a second.";
-    FOLDING = "folding-names",
-        "It finds names in whatever case, and keeps each as it was first written.";
-    WINDOWS = "windows-names",
-        "It is on Windows: it finds names in whatever case, and some are reserved.";
-    PERMISSIONS = "keeps-to-permissions",
-        "It reads no directory that its owner may not read, though the system would let it.";
     FULL_OF_UPLOADS = "full-of-uploads",
         "It answers LIMIT to one upload too many, and begins one of any size.";
     TRICKLE = "bytes-trickle",
@@ -91,4 +96,69 @@ oddities! {
 /// Every oddity.
 pub fn oddities() -> impl Iterator<Item = &'static Oddity> {
     ALL.iter().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    #[test]
+    fn no_two_oddities_or_faults_have_one_name() {
+        let mut seen: BTreeSet<&str> = crate::faults().map(|fault| fault.name).collect();
+        let twice: Vec<_> = oddities().filter(|oddity| !seen.insert(oddity.name)).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
+    #[test]
+    fn names_are_words_joined_by_hyphens() {
+        for oddity in oddities() {
+            let plain = |word: &str| {
+                !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            };
+            assert!(oddity.name.split('-').all(plain), "{}", oddity.name);
+        }
+    }
+
+    #[test]
+    fn every_oddity_has_a_story_of_one_sentence() {
+        for oddity in oddities() {
+            assert!(oddity.story.len() > 10 && oddity.story.ends_with('.') && oddity.one_of > 0, "{}", oddity.name);
+        }
+    }
+
+    #[test]
+    fn every_oddity_is_planted() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let planted: String =
+            rust_files(&source).iter().map(|file| fs::read_to_string(file).unwrap()).collect::<String>();
+        let declared = fs::read_to_string(source.join("oddities.rs")).unwrap();
+        let constants: Vec<&str> = declared
+            .lines()
+            .filter_map(|line| line.strip_prefix("    ")?.split_once(" = \""))
+            .map(|(constant, _)| constant)
+            .filter(|constant| constant.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
+            .collect();
+        assert_eq!(constants.len(), oddities().count(), "a declaration is written in another form: {constants:?}");
+        for constant in constants {
+            assert!(
+                planted.contains(&format!("is_odd(&oddities::{constant})"))
+                    || planted.contains(&format!("is(&oddities::{constant})")),
+                "{constant} stands nowhere"
+            );
+        }
+    }
+
+    fn rust_files(directory: &Path) -> Vec<PathBuf> {
+        let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        paths
+            .flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] })
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+            .collect()
+    }
 }
