@@ -79,7 +79,7 @@ oddities! {
         "It lists as many entries on a page as it likes, from one to four.";
     LONG_ETAGS = "etags-of-64-bytes",
         "Its etags have 64 bytes.";
-    ANY_ETAGS = "etags-of-any-length",
+    ANY_ETAGS = "etags-of-many-lengths",
         "Its etags have five to 36 bytes, each as many as it happens to have.";
     COARSE_TIMES = "coarse-times",
         "Its file system keeps times in tenths of a second, and its etags tell no more.";
