@@ -165,12 +165,26 @@ impl Server {
     /// Step 4 of the order.
     fn unnumbered(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<(), zmq::Error> {
         let result = match request.op {
-            "hello" => self.arguments(request).and_then(|args| self.hello(request.session, &args)),
+            "hello" => {
+                let result = self.arguments(request).and_then(|args| self.hello(request.session, &args));
+                let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
+                if is_holders && result.is_err() && self.switches.has(&faults::session::REFUSED_HELLOS_RENEW) {
+                    self.sessions.heard(request.session);
+                }
+                result
+            }
             "ping" | "bye" => {
                 if !self.switches.has(&faults::session::PING_RENEWS_NOTHING) {
                     self.sessions.heard(request.session);
                 }
-                self.arguments(request).and_then(|_| match request.op {
+                let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
+                let checked = match self.arguments(request) {
+                    Err(_) if !is_holders && self.switches.has(&faults::codes::PINGS_OF_STRANGERS) => {
+                        Err(Code::NoSession.into())
+                    }
+                    checked => checked,
+                };
+                checked.and_then(|_| match request.op {
                     "ping" => self.sessions.ping(request.session).map(Reply::ok),
                     _ => self.bye(request.session),
                 })

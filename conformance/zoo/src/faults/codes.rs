@@ -33,6 +33,8 @@ faults! {
         "It looks at the number before it looks at the session.";
     ARGS_BEFORE_SESSION = "arguments-before-session", ["CODE-5", "SES-19"],
         "It checks the arguments before it looks at session and number.";
+    PINGS_OF_STRANGERS = "pings-of-strangers-are-not-checked", ["CODE-5"],
+        "It tells who asks by ping or bye that there is no such session, and does not look at the arguments.";
     ARGS_BEFORE_SEQ = "arguments-before-sequence", ["CODE-5", "SEQ-5"],
         "It checks the arguments before it looks at the number.";
     LARGE_BEFORE_ARGS = "too-large-before-arguments", ["CODE-5", "CBOR-13"],
