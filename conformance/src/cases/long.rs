@@ -306,7 +306,7 @@ pub(super) fn await_end_unpolled(t: &mut Trial, seq: u64) -> Checked {
 pub(super) fn follow(t: &mut Trial, seq: u64, first: Reply) -> Checked<Reply> {
     let mut reply = first;
     let mut before = 0;
-    let deadline = Instant::now() + BLOCKED;
+    let deadline = Instant::now() + BLOCKED.min(t.environment.patience.get().answer * 10);
     while reply.code == PENDING {
         t.check(Instant::now() < deadline, format!("request {seq} does not end however often it is polled"))?;
         let number = |key: &str| reply.result.member(key).and_then(crate::cbor::Value::uint);
