@@ -5,19 +5,88 @@
 pub struct Oddity {
     /// Its name on the command line, in words joined by hyphens.
     pub name: &'static str,
+    /// Of so many cases a self-test tries one on it, unless it is to try everything: more than 1 where it takes its time.
+    pub one_of: usize,
     /// What is odd about it, in a sentence.
     pub story: &'static str,
 }
 
-/// Declares oddities: `WINDOW_ONE = "window-one", "It takes one request at a time.";`
+/// Declares oddities: `WINDOW_OF_ONE = "window-of-one", "It takes one request at a time.";`, and for one that takes its
+/// time `…, one of 8, "…";`.
 macro_rules! oddities {
-    ($($constant:ident = $name:literal, $story:literal;)*) => {
-        $(#[doc = $story] pub(crate) const $constant: Oddity = Oddity { name: $name, story: $story };)*
+    ($($constant:ident = $name:literal $(, one of $one_of:literal)?, $story:literal;)*) => {
+        $(
+            #[doc = $story]
+            pub(crate) const $constant: Oddity = Oddity { name: $name, one_of: 1 $(* $one_of)?, story: $story };
+        )*
         const ALL: &[&Oddity] = &[$(&$constant),*];
     };
 }
 
-oddities! {}
+oddities! {
+    WINDOW_OF_ONE = "window-of-one",
+        "It has a window of one request.";
+    SMALLEST_LIMITS = "smallest-limits",
+        "It has the smallest window, chunk and header that there may be, and remembers 1,024 ended ids.";
+    LARGEST_LIMITS = "largest-limits",
+        "It has the largest window, chunk and header that there may be, and keeps 1,024 staged uploads.";
+    SHORT_LEASE = "lease-of-three-seconds",
+        "Its own lease, which is the longest that it grants, is three seconds.";
+    LONG_LEASE = "lease-of-a-week",
+        "Its own lease is a week.";
+    NO_ROOT = "no-root",
+        "It cannot keep an id of its directory, and leaves root out of hello.";
+    LATE_HELLO = "late-hello", one of 20,
+        "It answers hello after 300 ms.";
+    CAPABILITIES = "unknown-capabilities",
+        "It has capabilities that nobody knows, in no order.";
+    UNKNOWN_KEYS = "unknown-keys",
+        "It has further keys in every result that may have any, and in entries.";
+    OTHER_TEXTS = "other-texts",
+        "It has something else to say with every refusal, at length and in another language.";
+    NO_TEXTS = "no-texts",
+        "It refuses without a word.";
+    LONG_ROUTES = "long-routes-are-ignored",
+        "It ignores messages of more than 32 frames.";
+    PENDING_FIRST = "pending-first", one of 20,
+        "It answers PENDING first to every numbered request, and has the reply a moment later.";
+    SLOW_DISK = "slow-disk", one of 20,
+        "Its disk takes 30 ms for everything, and it says PENDING at once.";
+    NOW_AND_THEN = "pending-now-and-then", one of 2,
+        "It answers PENDING first to every 50th numbered request.";
+    LATE_PENDING = "late-pending",
+        "It says PENDING after 900 ms, and not how far it is.";
+    NEVER_PENDING = "never-pending",
+        "It never answers PENDING, however long something takes.";
+    OLDER_POLLS = "older-polls-are-pending",
+        "It answers an older poll as soon as a newer one comes.";
+    READS_AGAIN = "reads-again",
+        "It executes read, list and uploads again instead of remembering their replies.";
+    PAGES_OF_ONE = "pages-of-one",
+        "It lists one entry on a page, and one upload.";
+    PAGES_OF_FEW = "pages-of-few",
+        "It lists as many entries on a page as it likes, from one to four.";
+    LONG_ETAGS = "etags-of-64-bytes",
+        "Its etags have 64 bytes.";
+    ANY_ETAGS = "etags-of-any-length",
+        "Its etags have five to 36 bytes, each as many as it happens to have.";
+    COARSE_TIMES = "coarse-times",
+        "Its file system keeps times in fifths of a second, and its etags tell no more.";
+    LONG_RACY = "racy-for-long",
+        "It trusts the file system's time stamps after half a second.";
+    FOLDING = "folding-names",
+        "It finds names in whatever case, and keeps each as it was first written.";
+    WINDOWS = "windows-names",
+        "It is on Windows: it finds names in whatever case, and some are reserved.";
+    PERMISSIONS = "keeps-to-permissions",
+        "It reads no directory that its owner may not read, though the system would let it.";
+    FULL_OF_UPLOADS = "full-of-uploads",
+        "It answers LIMIT to one upload too many, and begins one of any size.";
+    TRICKLE = "bytes-trickle",
+        "Its bytes come and go in small pieces with pauses in between.";
+    CUTS = "connections-are-cut",
+        "It closes its connections again and again, at any place of any message.";
+}
 
 /// Every oddity.
 pub fn oddities() -> impl Iterator<Item = &'static Oddity> {

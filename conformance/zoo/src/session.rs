@@ -4,6 +4,7 @@ use crate::{
     arguments::Arguments,
     faults,
     limits::Limits,
+    oddities,
     reply::{Fields, Refusal, bytes, field, integer, text},
     sequence::Numbers,
     switches::Switches,
@@ -258,10 +259,16 @@ impl Sessions {
         let has = |fault| self.switches.has(fault);
         let boot = if has(&faults::hello::SHORT_BOOT) { &boot[..8] } else { &boot[..] };
         let boot = if has(&faults::hello::BOOT_STAYS) { b"drawn once 16 by" } else { boot };
-        let names = if has(&faults::hello::NAMES_OF_THE_SYSTEM) { "linux" } else { "posix" };
+        let names = if self.switches.is_odd(&oddities::WINDOWS) { "windows" } else { "posix" };
+        let names = if has(&faults::hello::NAMES_OF_THE_SYSTEM) { "linux" } else { names };
         let window = if has(&faults::hello::LARGE_WINDOW) { 4_096 } else { self.limits.window as u64 };
         let chunk = if has(&faults::hello::SMALL_CHUNK) { 32_768 } else { self.limits.chunk };
-        let caps = if has(&faults::hello::OWN_CAPABILITY) { vec![text("batch")] } else { Vec::new() };
+        let caps: &[&str] = match &self.switches {
+            switches if switches.has(&faults::hello::OWN_CAPABILITY) => &["batch"],
+            switches if switches.is_odd(&oddities::CAPABILITIES) => &["x-zstd", "x-a", "x-Ünheard of, and long"],
+            _ => &[],
+        };
+        let caps = caps.iter().map(|cap| text(cap)).collect();
         let caps = if has(&faults::hello::CAPS_IS_A_TEXT) { text("") } else { Item::Array(caps) };
         let mut result = vec![
             field("window", integer(window)),
@@ -269,13 +276,14 @@ impl Sessions {
             field("lease_ms", integer(lease_ms)),
             field("boot", bytes(boot)),
             field("names", text(names)),
-            field("folds", Item::Bool(false)),
+            field("folds", Item::Bool(self.switches.folds())),
             field("ro", Item::Bool(*read_only || has(&faults::hello::RO_IS_TOLD))),
             field("caps", caps),
         ];
         if !has(&faults::hello::NO_HEADER) {
             result.push(field("header", integer(self.limits.header as u64)));
         }
+        let root = root.filter(|_| !self.switches.is_odd(&oddities::NO_ROOT));
         let root = root.map(|root| if has(&faults::hello::LONG_ROOT) { root.repeat(2) } else { root.to_vec() });
         result.extend(root.map(|root| field("root", bytes(&root))));
         result

@@ -59,4 +59,8 @@ faults! {
         "It counts in every page what it leaves out of all.";
     SKIPPED_INSIDE = "skipped-counts-what-is-inside", ["LIST-12"],
         "It counts a directory that it leaves out with all that is in it.";
+    UNREADABLE_IS_DENIED = "an-unreadable-directory-ends-a-listing", ["LIST-13"],
+        "It says DENIED of a whole tree for one directory in it that it may not read.";
+    UNREADABLE_IS_NOT_COUNTED = "an-unreadable-directory-looks-empty", ["LIST-13", "LIST-12"],
+        "It lists a directory that it may not read, and takes it for an empty one.";
 }

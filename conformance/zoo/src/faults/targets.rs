@@ -65,4 +65,18 @@ faults! {
         "It compares the etag when the file is cut.";
     MOVED_FIRST = "a-refused-put-removes", ["REFUSE-1", "TARGET-7"],
         "It removes the file that was to be replaced before it finds that it is another one.";
+    CLASH_IS_REPLACED = "another-spelling-is-replaced", ["TARGET-3", "PATH-8"],
+        "It replaces what it finds under a name, however that is spelled.";
+    CLASH_EXISTS = "another-spelling-exists", ["TARGET-3"],
+        "It says EXISTS of whatever it finds under a name.";
+    CLASH_BEHIND_ABSENT = "absence-is-looked-at-before-the-spelling", ["TARGET-3", "TARGET-1"],
+        "It looks at pre first, and at the spelling of what may be replaced.";
+    RESPELLED_CLASHES = "a-new-spelling-is-a-clash", ["TARGET-2"],
+        "It finds the name taken to which a file is to be respelled: by the file itself.";
+    RESPELLED_STAYS = "a-new-spelling-is-the-old-one", ["TARGET-2"],
+        "It sees that the target is the source, and that there is nothing to do.";
+    RESPELLED_IS_REMOVED = "a-new-spelling-is-a-hard-link", ["TARGET-2", "MOVE-1"],
+        "It takes two spellings for two links of one file, and removes the one.";
+    RESPELLED_FILES_ALONE = "directories-are-not-respelled", ["TARGET-2"],
+        "It says of a directory that is to be respelled that a directory is there.";
 }

@@ -34,7 +34,7 @@ impl Store {
         if listed.len() > 1 && has(&faults::uploads::UPLOADS_BY_AGE) {
             listed.sort_by_key(|(_, upload)| std::cmp::Reverse(upload.used));
         }
-        let mut room = usize::try_from(self.limits.chunk).unwrap_or(usize::MAX) - OVERHEAD;
+        let (mut room, most) = (usize::try_from(self.limits.chunk).unwrap_or(usize::MAX) - OVERHEAD, self.page_limit());
         let (mut page, mut more) = (Vec::new(), false);
         for (id, upload) in listed {
             let age = SystemTime::now().duration_since(upload.used).unwrap_or_default();
@@ -49,7 +49,8 @@ impl Store {
             fields.extend(size.map(|size| field("size", integer(size))));
             let upload = Item::Map(fields);
             let len = upload.encode().map_or(usize::MAX, |encoded| encoded.len());
-            if len > room && !has(&faults::uploads::LONG_PAGES) {
+            let is_full = len > room || page.len() as u64 >= most;
+            if is_full && !has(&faults::uploads::LONG_PAGES) {
                 more = true;
                 break;
             }

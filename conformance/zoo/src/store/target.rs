@@ -30,6 +30,16 @@ impl Store {
         if is_broken_link && self.switches.has(&faults::targets::BROKEN_LINKS) {
             there = None;
         }
+        // [TARGET-3]
+        if there.is_some() && target.is_respelled() {
+            let replaced = *pre != Pre::Absent && self.switches.has(&faults::targets::CLASH_IS_REPLACED);
+            let code = match &self.switches {
+                switches if switches.has(&faults::targets::CLASH_EXISTS) => Code::Exists,
+                switches if *pre == Pre::Absent && switches.has(&faults::targets::CLASH_BEHIND_ABSENT) => Code::Exists,
+                _ => Code::NameClash,
+            };
+            return if replaced { Ok(there) } else { Err(code.into()) };
+        }
         match self.misjudge(there.as_ref(), pre, moved, self.judge(there.as_ref(), pre, moved)) {
             Some(code) => Err(code.into()),
             None => Ok(there),
@@ -130,10 +140,10 @@ impl Store {
     ) -> Result<(), Refusal> {
         let there = self.check_target(target, pre, moved)?;
         if there.is_some() && self.switches.has(&faults::targets::REMOVED_FIRST) {
-            unlinkat(&target.directory, target.name, AtFlags::empty())?;
+            unlinkat(&target.directory, target.name(), AtFlags::empty())?;
         }
         let replaces = *pre != Pre::Absent || there.is_some();
         let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        Ok(renameat_with(from.0, from.1, &target.directory, target.name, flags)?)
+        Ok(renameat_with(from.0, from.1, &target.directory, target.name(), flags)?)
     }
 }

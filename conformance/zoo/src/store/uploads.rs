@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     arguments::Arguments,
-    faults,
+    faults, oddities,
     paths::Path,
     reply::{Answer, Fields, Refusal, Reply, bytes, field, integer},
     switches::Switches,
@@ -129,7 +129,8 @@ impl Store {
                 || (resized && has(&faults::uploads::ANOTHER_SIZE_STARTS_ANEW)));
         let onward = known == Some(false) && has(&faults::uploads::ANOTHER_PATH_GOES_ON);
         let goes_on = (known == Some(true) && !anew) || onward;
-        if !goes_on && args.size > Some(self.free_space()?) {
+        let is_full = |store: &Self| Ok::<_, Refusal>(args.size > Some(store.free_space()?));
+        if !goes_on && !self.switches.is_odd(&oddities::FULL_OF_UPLOADS) && is_full(self)? {
             if has(&faults::uploads::REFUSED_DISCARDS) {
                 self.discard_others_of(&args.path, id)?;
             }
@@ -157,7 +158,7 @@ impl Store {
             && self.switches.has(&faults::uploads::STAGED_IN_SIGHT)
         {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            openat(&place.directory, place.name, flags, Mode::from_raw_mode(0o666))?;
+            openat(&place.directory, place.name(), flags, Mode::from_raw_mode(0o666))?;
         }
         if !self.has_others_of(&args.path, id) || !self.switches.has(&faults::uploads::OTHERS_STAY) {
             self.discard_others_of(&args.path, id)?;
@@ -288,7 +289,7 @@ impl Store {
             &times(match args.mtime_ns {
                 Some(_) if self.switches.has(&faults::uploads::COMMIT_IGNORES_TIME) => None,
                 None if self.switches.has(&faults::uploads::COMMIT_KEEPS_TIME) => Some(staged_at),
-                given => given,
+                given => given.map(|ns| self.nearest(ns)),
             }),
         )?;
         let stays = self.switches.has(&faults::uploads::COMMIT_STAYS);
@@ -319,7 +320,7 @@ impl Store {
                 let path = upload.path.clone();
                 if let Ok(place) = self.place(&path) {
                     // Nothing may be there.
-                    let _ = unlinkat(&place.directory, place.name, AtFlags::empty());
+                    let _ = unlinkat(&place.directory, place.name(), AtFlags::empty());
                 }
             }
             _ => {}
@@ -374,6 +375,10 @@ impl Store {
         let surplus = (others.len() + 1).saturating_sub(if fewer { 16 } else { self.limits.uploads });
         if surplus > 0 && self.switches.has(&faults::uploads::LIMIT_IS_NO_SPACE) {
             return Err(Code::NoSpace.into());
+        }
+        if surplus > 0 && self.switches.is_odd(&oddities::FULL_OF_UPLOADS) {
+            self.staging()?.discard(&name_of(id))?;
+            return Err(Code::Limit.into());
         }
         if surplus > 0 && self.switches.has(&faults::uploads::NEWEST_GOES) {
             others.reverse();

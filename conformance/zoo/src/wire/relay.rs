@@ -1,0 +1,114 @@
+//! What stands between clients and the socket where connections are odd: it hands their bytes on, in its own manner.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+/// How bytes are handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// In small pieces.
+    Trickle,
+    /// Until the connection is closed, between any two frames.
+    Cut,
+}
+
+/// Bytes that both ends send before their first frame.
+const GREETING: usize = 64;
+/// The flags of a frame: its length has eight bytes; it is a command, as those of the handshake are.
+const LONG: u8 = 2;
+const COMMAND: u8 = 4;
+
+/// The least frames of messages that pass before a connection is closed, and how far their numbers go beyond: every place
+/// of a message has its turn, and each connection gets something done.
+const LEAST: u64 = 16;
+const SPREAD: u64 = 61;
+
+/// The largest piece of a trickle in bytes, and the pause behind each.
+const PIECE: u64 = 8_192;
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// Listens at a port, 0 for a free one, for clients of the socket at `behind`; gives the address.
+pub(super) fn start(port: u16, behind: &str, manner: Manner) -> io::Result<String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    let address = listener.local_addr()?;
+    let behind = behind.trim_start_matches("tcp://").to_owned();
+    thread::Builder::new().name("relay".to_owned()).spawn(move || {
+        for (number, client) in (0..).zip(listener.incoming()) {
+            // A connection that fails is one that ends early.
+            let _ = client.and_then(|client| connect(&client, &behind, manner, number));
+        }
+    })?;
+    Ok(format!("tcp://{address}"))
+}
+
+/// Hands on both ways, each in a thread of its own, until either side is through.
+fn connect(client: &TcpStream, behind: &str, manner: Manner, number: u64) -> io::Result<()> {
+    let server = TcpStream::connect(behind)?;
+    let left = Arc::new(AtomicU64::new(LEAST + number.wrapping_mul(23) % SPREAD));
+    for (from, to) in [(client, &server), (&server, client)] {
+        to.set_nodelay(true)?;
+        let (mut from, mut to, left) = (from.try_clone()?, to.try_clone()?, Arc::clone(&left));
+        thread::Builder::new().spawn(move || {
+            // However it ends, this is the end of the connection.
+            let _ = match manner {
+                Manner::Trickle => trickle(&mut from, &mut to),
+                Manner::Cut => pass_frames(&mut from, &mut to, &left),
+            };
+            let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+        })?;
+    }
+    Ok(())
+}
+
+fn trickle(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+    let mut buffer = vec![0; usize::try_from(PIECE).unwrap_or(usize::MAX)];
+    for turn in 1_u64.. {
+        // Anything from one byte on, and far from the sizes of frames.
+        let size = usize::try_from(turn.wrapping_mul(2_654_435_761) % PIECE).unwrap_or(0) + 1;
+        let came = from.read(&mut buffer[..size.min(PIECE as usize)])?;
+        if came == 0 {
+            break;
+        }
+        to.write_all(&buffer[..came])?;
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// Passes frame by frame until none is `left` of those that both ways have together.
+fn pass_frames(from: &mut impl Read, to: &mut impl Write, left: &AtomicU64) -> io::Result<()> {
+    pass(from, to, GREETING as u64)?;
+    loop {
+        let mut head = [0; 9];
+        from.read_exact(&mut head[..2])?;
+        let long = head[0] & LONG != 0;
+        let (len, size) = if long {
+            from.read_exact(&mut head[2..])?;
+            (u64::from_be_bytes(std::array::from_fn(|at| head[at + 1])), 9)
+        } else {
+            (head[1].into(), 2)
+        };
+        let is_message = head[0] & COMMAND == 0;
+        if is_message && left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+            return Ok(());
+        }
+        to.write_all(&head[..size])?;
+        pass(from, to, len)?;
+    }
+}
+
+/// Passes so many bytes.
+fn pass(from: &mut impl Read, to: &mut impl Write, len: u64) -> io::Result<()> {
+    match io::copy(&mut from.take(len), to)? {
+        passed if passed == len => Ok(()),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
