@@ -35,7 +35,7 @@ pub(crate) struct Environment {
 impl Environment {
     /// Another connection to the server.
     pub(crate) fn link(&self, pattern: Pattern) -> Checked<Link> {
-        Link::open(&self.context, &self.target.borrow(), pattern)
+        Link::open_to_repair(&self.context, &self.target.borrow(), pattern)
             .map_err(|error| Stop::Harness(format!("no socket could be opened: {error}")))
     }
 

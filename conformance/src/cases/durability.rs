@@ -130,7 +130,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.given(begin(up, &path).arg("size", 77_u64))?;
                 t.given(append(up, 0, "before and "))?;
                 restart(t, Server::restart)?;
-                let page = t.expect_ok(uploads())?.items("uploads")?;
+                let page = t.uploads(&uploads())?;
                 let Some(listed) = page.iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)) else {
                     return failed("`uploads` does not list an upload from before the restart");
                 };
@@ -198,7 +198,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.let_pass(Duration::from_millis(200))?;
                 restart(t, Server::restart)?;
                 let least = since.elapsed().as_millis() - 50;
-                let page = t.given(uploads())?.items("uploads")?;
+                let page = t.uploads(&uploads())?;
                 let Some(listed) = page.iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)) else {
                     return failed("`uploads` does not list an upload from before the restart");
                 };

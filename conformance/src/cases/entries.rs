@@ -60,7 +60,7 @@ fn kinds() -> Vec<Case> {
                 given_all(t, steps)?;
                 for tree in [false, true] {
                     let request = list(t.directory()).arg("tree", tree);
-                    let entries = t.expect_ok(request)?.items("entries")?;
+                    let entries = t.entries(&request)?;
                     t.equal("the number of entries", entries.len(), if tree { 4 } else { 3 })?;
                     for entry in entries {
                         let path = t.path(entry.text("name")?);

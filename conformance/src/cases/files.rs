@@ -2,7 +2,6 @@
 
 use crate::{
     cbor::Value,
-    code::SEQ,
     peer::Codes,
     reply::{Entry, Reply},
     request::{Request, begin, copy, hash, list, mkdir, put, read, remove, rename, stat, touch, truncate, write},
@@ -52,15 +51,7 @@ pub(super) fn all(t: &mut Trial, requests: Vec<Request>) -> Checked<Vec<Reply>> 
         for request in batch {
             sent.push(t.send(request)?);
         }
-        for seq in sent {
-            let mut reply = t.final_reply(seq)?;
-            // What stood behind a PENDING is answered SEQ and sent again in its turn [SEQ-12].
-            if reply.code == SEQ {
-                t.resend(seq)?;
-                reply = t.final_reply(seq)?;
-            }
-            replies.push(reply);
-        }
+        replies.extend(t.finals(&sent)?);
     }
     Ok(replies)
 }
@@ -97,7 +88,7 @@ pub(super) fn refuse_all(t: &mut Trial, requests: Vec<Request>, codes: impl Code
 /// The names in the case's directory.
 pub(super) fn listed(t: &mut Trial) -> Checked<Vec<String>> {
     let request = list(t.directory());
-    t.expect_ok(request)?.names()
+    t.names(&request)
 }
 
 /// An entry without `racy`, which goes away by itself.

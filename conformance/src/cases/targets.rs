@@ -295,7 +295,7 @@ fn folding() -> Vec<Case> {
                 let (lower, upper) = (t.file("spelling", OLD)?, t.path("SPELLING"));
                 t.expect_ok(rename(&lower, &upper))?;
                 let directory = t.directory().to_owned();
-                let names = t.given(crate::request::list(&directory))?.names()?;
+                let names = t.names(&crate::request::list(&directory))?;
                 t.equal("the names", names, ["SPELLING"])
             }),
     );

@@ -71,7 +71,7 @@ oddities! {
     ANY_ETAGS = "etags-of-any-length",
         "Its etags have five to 36 bytes, each as many as it happens to have.";
     COARSE_TIMES = "coarse-times",
-        "Its file system keeps times in fifths of a second, and its etags tell no more.";
+        "Its file system keeps times in tenths of a second, and its etags tell no more.";
     LONG_RACY = "racy-for-long",
         "It trusts the file system's time stamps after half a second.";
     FOLDING = "folding-names",

@@ -120,9 +120,7 @@ fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1).min(16);
     for requests in requests[2..].chunks(window) {
         let sent = requests.iter().map(|request| t.send(request)).collect::<Checked<Vec<_>>>()?;
-        for seq in sent {
-            t.expect_reply(seq, OK)?;
-        }
+        t.expect_replies(&sent, OK)?;
     }
     Ok(ups)
 }

@@ -15,7 +15,7 @@ const RACY: Duration = Duration::from_millis(50);
 const SECOND: i64 = 1_000_000_000;
 
 /// What a coarse file system counts time in.
-const TICK: i64 = SECOND / 5;
+const TICK: i64 = SECOND / 10;
 
 impl Store {
     pub(super) fn entry(&self, stat: &Stat) -> Item {

@@ -20,14 +20,22 @@ pub(super) enum Manner {
     Cut,
 }
 
+/// Which way frames go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Up,
+    /// Whether a frame that goes this way is the last, and not one that goes up.
+    Down { last: bool },
+}
+
 /// Bytes that both ends send before their first frame.
 const GREETING: usize = 64;
 /// The flags of a frame: its length has eight bytes; it is a command, as those of the handshake are.
 const LONG: u8 = 2;
 const COMMAND: u8 = 4;
 
-/// The least frames of messages that pass before a connection is closed, and how far their numbers go beyond: every place
-/// of a message has its turn, and each connection gets something done.
+/// The least frames of messages that come back before a connection is closed, and how far their numbers go beyond: every
+/// place of a message has its turn, and each connection gets something done.
 const LEAST: u64 = 16;
 const SPREAD: u64 = 61;
 
@@ -53,14 +61,16 @@ pub(super) fn start(port: u16, behind: &str, manner: Manner) -> io::Result<Strin
 fn connect(client: &TcpStream, behind: &str, manner: Manner, number: u64) -> io::Result<()> {
     let server = TcpStream::connect(behind)?;
     let left = Arc::new(AtomicU64::new(LEAST + number.wrapping_mul(23) % SPREAD));
-    for (from, to) in [(client, &server), (&server, client)] {
+    // Of two connections one loses a reply, and the other a request.
+    let (up, down) = (Way::Up, Way::Down { last: number % 2 == 0 });
+    for (from, to, way) in [(client, &server, up), (&server, client, down)] {
         to.set_nodelay(true)?;
         let (mut from, mut to, left) = (from.try_clone()?, to.try_clone()?, Arc::clone(&left));
         thread::Builder::new().spawn(move || {
             // However it ends, this is the end of the connection.
             let _ = match manner {
                 Manner::Trickle => trickle(&mut from, &mut to),
-                Manner::Cut => pass_frames(&mut from, &mut to, &left),
+                Manner::Cut => pass_frames(&mut from, &mut to, way, &left),
             };
             let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
         })?;
@@ -83,8 +93,8 @@ fn trickle(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Passes frame by frame until none is `left` of those that both ways have together.
-fn pass_frames(from: &mut impl Read, to: &mut impl Write, left: &AtomicU64) -> io::Result<()> {
+/// Passes frame by frame until none is `left` of those that come back, and as its way says.
+fn pass_frames(from: &mut impl Read, to: &mut impl Write, way: Way, left: &AtomicU64) -> io::Result<()> {
     pass(from, to, GREETING as u64)?;
     loop {
         let mut head = [0; 9];
@@ -97,7 +107,12 @@ fn pass_frames(from: &mut impl Read, to: &mut impl Write, left: &AtomicU64) -> i
             (head[1].into(), 2)
         };
         let is_message = head[0] & COMMAND == 0;
-        if is_message && left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+        let is_over = is_message
+            && match way {
+                Way::Up => left.load(Relaxed) == 0,
+                Way::Down { last } => left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() && last,
+            };
+        if is_over {
             return Ok(());
         }
         to.write_all(&head[..size])?;
