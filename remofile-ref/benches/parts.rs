@@ -81,8 +81,7 @@ fn puts(c: &mut Criterion) {
     group.bench_function("new", |b| {
         b.iter(|| {
             files += 1;
-            let put =
-                Operation::Put { path: path(&format!("/{files}")), pre: Precondition::Absent, mtime_ns: Some(1) };
+            let put = Operation::Put { path: path(&format!("/{files}")), pre: Precondition::Absent, mtime_ns: Some(1) };
             bench.exchange(&put, &content);
         });
     });
