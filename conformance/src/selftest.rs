@@ -26,7 +26,7 @@ use crate::{
     verdict::Verdict,
 };
 use bench::{Attempt, Bench, Tried};
-use classes::{Class, Row, cites, classify};
+use classes::{Cell, Class, Row, cell_of, cites, classify};
 use remofile_zoo::Fault;
 use stand::{Stand, Variant};
 use std::{
@@ -37,6 +37,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use tables::Tables;
+use witnesses::Kill;
 
 /// The fault that nothing can miss: where it lives, the run is void.
 const CONTROL: &str = "nothing-is-answered-right";
@@ -78,6 +79,7 @@ pub(crate) fn perform(
     let mut spoilt = Vec::new();
     if void.is_none() {
         try_all(&bench, &chosen, &every, &mut seen, tell);
+        try_witnesses_again(&bench, &chosen, &tables, &mut seen);
         if (chosen.whole || arguments.harness) && !interrupted.load(Ordering::Relaxed) {
             let errors;
             (spoilt, errors) = harness::spoil(&bench, chosen.workers, arguments.seed);
@@ -116,6 +118,8 @@ struct Chosen {
     sound: Vec<Stand>,
     /// With `full`: the cases that each fault is tried with.
     cases: Vec<String>,
+    /// All cases, in their order.
+    every: Vec<String>,
     full: bool,
     /// Whether it is everything.
     whole: bool,
@@ -144,6 +148,7 @@ impl Chosen {
             faults: if named && arguments.fault.is_empty() { Vec::new() } else { faults },
             sound: if named && arguments.odd.is_empty() { Vec::new() } else { sound },
             cases,
+            every: every.iter().map(|case| case.id.clone()).collect(),
             full: arguments.full,
             whole: !named && arguments.case.is_empty() && !arguments.unwitnessed,
             workers: arguments.jobs.unwrap_or(cores * RUNS_A_CORE),
@@ -187,8 +192,15 @@ impl Chosen {
         }
     }
 
+    /// The whole suite, or of an oddity that takes its time a part of it, another one with each seed.
     fn sound_attempt(&self, stand: Stand) -> Attempt {
-        Attempt { stand, seed: self.seed, silent_after: SOUND_SILENT_AFTER, ..Attempt::default() }
+        let one_of = if self.full { 1 } else { stand.variant.one_of() };
+        let first = usize::try_from(self.seed).unwrap_or(0) % one_of;
+        let cases = match one_of {
+            1 => Vec::new(),
+            _ => self.every.iter().skip(first).step_by(one_of).cloned().collect(),
+        };
+        Attempt { stand, cases, seed: self.seed, silent_after: SOUND_SILENT_AFTER, ..Attempt::default() }
     }
 
     /// The whole suite once more on the plain server, in another order.
@@ -318,6 +330,39 @@ fn try_variants(bench: &Bench<'_>, chosen: &Chosen, every: &[&Case], seen: &mut 
                 killed.cells.entry(id).or_insert(cell);
             }
             seen.rows[at] = killed;
+        }
+    }
+}
+
+/// How often a witness that failed to be one is tried again: some wait for a moment that a busy machine may not give.
+const AGAIN: u64 = 2;
+
+/// Tries cases once more on the fault that they are said to kill, and did not.
+fn try_witnesses_again(bench: &Bench<'_>, chosen: &Chosen, tables: &Tables, seen: &mut Seen) {
+    let mut missed = Vec::new();
+    for (at, row) in seen.rows.iter().enumerate() {
+        for (case, kill) in tables.witnesses.of_fault(row.fault.name) {
+            let is_killer = row.cells.get(case).is_some_and(|cell| cell.kills() && cell.variant == kill.variant);
+            // Of a part nothing is known of those that were not run.
+            if !is_killer && row.cells.contains_key(case) {
+                missed.push((at, case.to_owned(), kill.clone()));
+            }
+        }
+    }
+    let try_one = |(at, case, kill): &(usize, String, Kill)| {
+        (1..=AGAIN).find_map(|turn| {
+            let cases = kill.through.iter().chain([case]).cloned().collect();
+            let attempt = chosen.attempt(kill.variant, chosen.faults[*at], cases);
+            match bench.attempt(&Attempt { seed: chosen.seed.wrapping_add(turn), ..attempt }) {
+                Tried::Ran(ran) => cell_of(&ran, case, kill.variant).filter(Cell::kills),
+                _ => None,
+            }
+        })
+    };
+    let found = pool::each(&missed, chosen.workers, try_one, &mut |_, _| ());
+    for ((at, case, _), cell) in missed.into_iter().zip(found) {
+        if let Some(cell) = cell {
+            seen.rows[at].cells.insert(case, cell);
         }
     }
 }

@@ -46,6 +46,12 @@ impl Variant {
         Self::REGULAR.into_iter().chain(odd).collect()
     }
 
+    /// Of so many cases one is tried on it, unless everything is.
+    pub(super) fn one_of(self) -> usize {
+        let oddity = remofile_zoo::oddities().find(|oddity| self == Variant::Odd(oddity.name));
+        oddity.map_or(1, |oddity| oddity.one_of.max(1))
+    }
+
     /// The variant of that name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|variant| variant.to_string() == name)
