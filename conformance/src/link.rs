@@ -53,6 +53,8 @@ struct Watch {
     context: Context,
     target: Target,
     monitor: Socket,
+    /// Where the monitor is.
+    at: String,
 }
 
 /// What a link has come to.
@@ -108,7 +110,7 @@ impl Link {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let at = format!("inproc://cuts-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let keys = target.credentials();
-        let link = Self::open_watched(context, &target.endpoint, keys.as_ref(), pattern, |socket| {
+        let mut link = Self::open_watched(context, &target.endpoint, keys.as_ref(), pattern, |socket| {
             socket.monitor(&at, i32::from(SocketEvent::DISCONNECTED.to_raw()))
         })?;
         let monitor = context.socket(SocketType::PAIR)?;
@@ -116,8 +118,8 @@ impl Link {
         // At a limit libzmq's own thread would wait for the reader.
         monitor.set_rcvhwm(0)?;
         monitor.connect(&at)?;
-        let watch = Watch { context: context.clone(), target: target.clone(), monitor };
-        Ok(Self { watch: Some(watch), ..link })
+        link.watch = Some(Watch { context: context.clone(), target: target.clone(), monitor, at });
+        Ok(link)
     }
 
     /// Another link like this one. What was on the way over this one, or waits to be sent, is lost.
@@ -258,6 +260,16 @@ impl Link {
         let mut prefix = frames;
         let behind = prefix.split_off(delimiter + 1);
         Some((prefix, behind))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            // libzmq's own thread would wait for ever for somebody to take the event of the end. Where it cannot be told
+            // to say nothing from now on, the socket is of no use any more.
+            let _ = self.socket.monitor(&format!("{}-ended", watch.at), 0);
+        }
     }
 }
 

@@ -79,7 +79,10 @@ pub(crate) fn perform(
     let mut spoilt = Vec::new();
     if void.is_none() {
         try_all(&bench, &chosen, &every, &mut seen, tell);
-        try_witnesses_again(&bench, &chosen, &tables, &mut seen);
+        if !interrupted.load(Ordering::Relaxed) {
+            try_variants(&bench, &chosen, &every, &mut seen);
+            try_witnesses_again(&bench, &chosen, &tables, &mut seen);
+        }
         if (chosen.whole || arguments.harness) && !interrupted.load(Ordering::Relaxed) {
             let errors;
             (spoilt, errors) = harness::spoil(&bench, chosen.workers, arguments.seed);
@@ -118,8 +121,6 @@ struct Chosen {
     sound: Vec<Stand>,
     /// With `full`: the cases that each fault is tried with.
     cases: Vec<String>,
-    /// All cases, in their order.
-    every: Vec<String>,
     full: bool,
     /// Whether it is everything.
     whole: bool,
@@ -148,7 +149,6 @@ impl Chosen {
             faults: if named && arguments.fault.is_empty() { Vec::new() } else { faults },
             sound: if named && arguments.odd.is_empty() { Vec::new() } else { sound },
             cases,
-            every: every.iter().map(|case| case.id.clone()).collect(),
             full: arguments.full,
             whole: !named && arguments.case.is_empty() && !arguments.unwitnessed,
             workers: arguments.jobs.unwrap_or(cores * RUNS_A_CORE),
@@ -194,23 +194,26 @@ impl Chosen {
 
     /// The whole suite; of an oddity that was not asked for by its name a part of it, so that all of them together are
     /// tried with each case many times.
-    fn sound_attempt(&self, stand: Stand) -> Attempt {
+    fn sound_attempt(&self, stand: Stand, every: &[&Case]) -> Attempt {
         let one_of = if self.full || !self.whole { 1 } else { stand.variant.one_of() };
-        let all = Variant::all();
-        let turn = all.iter().position(|variant| *variant == stand.variant).unwrap_or(0);
-        let first = turn.wrapping_add(usize::try_from(self.seed).unwrap_or(0)) % one_of;
-        let cases = match one_of {
-            1 => Vec::new(),
-            _ => self.every.iter().skip(first).step_by(one_of).cloned().collect(),
-        };
+        let cases = if one_of > 1 { sample(every, stand, self.seed, one_of) } else { Vec::new() };
         Attempt { stand, cases, seed: self.seed, silent_after: SOUND_SILENT_AFTER, ..Attempt::default() }
     }
 
     /// The whole suite once more on the plain server, in another order.
-    fn repetition(&self) -> Attempt {
+    fn repetition(&self, every: &[&Case]) -> Attempt {
         let seed = self.seed.wrapping_add(1);
-        Attempt { shuffle: true, seed, ..self.sound_attempt(Stand::default()) }
+        Attempt { shuffle: true, seed, ..self.sound_attempt(Stand::default(), every) }
     }
+}
+
+/// One of so many cases, others for each server and each seed, and the one that is run first.
+fn sample(every: &[&Case], stand: Stand, seed: u64, one_of: usize) -> Vec<String> {
+    let is_drawn = |id: &str| {
+        let [one, other, ..] = *blake3::hash(format!("{stand} {seed} {id}").as_bytes()).as_bytes();
+        usize::from(u16::from_le_bytes([one, other])).is_multiple_of(one_of)
+    };
+    every.iter().filter(|case| case.id == SANITY || is_drawn(&case.id)).map(|case| case.id.clone()).collect()
 }
 
 /// The items that fit one of the patterns; all without a pattern.
@@ -261,8 +264,8 @@ fn try_all(
     tell: &mut dyn FnMut(usize, usize, &str),
 ) {
     // The longest first.
-    let mut attempts: Vec<Attempt> = chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand)).collect();
-    attempts.extend(chosen.whole.then(|| chosen.repetition()));
+    let mut attempts: Vec<Attempt> = chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand, every)).collect();
+    attempts.extend(chosen.whole.then(|| chosen.repetition(every)));
     let sound = attempts.len();
     attempts.extend(chosen.plans.iter().flatten().cloned());
     let planned = attempts.len();
@@ -300,7 +303,6 @@ fn try_all(
         }
         seen.rows.push(row);
     }
-    try_variants(bench, chosen, every, seen);
 }
 
 /// Tries the faults that live where the server serves in another way: there cases apply that did not before.

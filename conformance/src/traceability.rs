@@ -60,12 +60,7 @@ mod tests {
         ("KEY-6", UNSERVED),
         ("CURVE-1", UNSERVED),
         ("CURVE-5", UNSERVED),
-        ("PATH-9", POSIX),
-        ("TARGET-2", POSIX),
-        ("TARGET-3", POSIX),
-        ("LIST-13", "it takes a directory that the server may not read, and nothing is that to a server run by root"),
     ];
-    const POSIX: &str = "a rule for names that fold or are those of Windows, and the zoo has neither";
     const UNSERVED: &str =
         "a server with other keys, or without CURVE, opens no session: every run ends with that, before the first case";
 

@@ -1,5 +1,6 @@
 //! Section 5.3: the socket, with CURVE and the ZAP handler that admits one key.
 
+mod fallback;
 mod relay;
 
 use crate::{command::Options, faults, limits::Limits, oddities, switches::Switches};
@@ -54,6 +55,7 @@ impl Wire {
             switches if switches.is_odd(&oddities::CUTS) => Some(relay::Manner::Cut),
             _ => None,
         };
+        let falls_back = !options.insecure && switches.has(&faults::keys::FALLS_BACK);
         let bound = || {
             let zap = if options.insecure { None } else { Some(handler(context)?) };
             let socket = context.socket(kind)?;
@@ -63,13 +65,17 @@ impl Wire {
                 socket.set_curve_secretkey(pair.secret())?;
                 socket.set_zap_domain("remofile")?;
             }
-            socket.bind(&format!("tcp://127.0.0.1:{}", if manner.is_some() { 0 } else { options.port }))?;
+            let port = if manner.is_some() || falls_back { 0 } else { options.port };
+            socket.bind(&format!("tcp://127.0.0.1:{port}"))?;
             let endpoint = socket.get_last_endpoint()?.unwrap_or_default();
             Ok((socket, zap, endpoint))
         };
         let (socket, zap, mut endpoint) = bound().map_err(|error: zmq::Error| format!("cannot serve: {error}"))?;
         if let Some(manner) = manner {
             endpoint = relay::start(options.port, &endpoint, manner).map_err(|error| format!("cannot relay: {error}"))?;
+        }
+        if falls_back {
+            endpoint = fallback::start(context, options.port, &endpoint, own, keys.client.clone())?;
         }
         let (admitted, is_rep, switches) = (*keys.client.public(), options.rep, switches.clone());
         Ok(Self { socket, zap, admitted, own, is_rep, switches, endpoint })

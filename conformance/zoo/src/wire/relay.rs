@@ -14,6 +14,8 @@ use std::{
 /// How bytes are handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
+    /// As they come.
+    Plain,
     /// In small pieces.
     Trickle,
     /// Until the connection is closed, between any two frames.
@@ -29,7 +31,7 @@ enum Way {
 }
 
 /// Bytes that both ends send before their first frame.
-const GREETING: usize = 64;
+pub(super) const GREETING: usize = 64;
 /// The flags of a frame: its length has eight bytes; it is a command, as those of the handshake are.
 const LONG: u8 = 2;
 const COMMAND: u8 = 4;
@@ -60,15 +62,25 @@ pub(super) fn start(port: u16, behind: &str, manner: Manner) -> io::Result<Strin
 /// Hands on both ways, each in a thread of its own, until either side is through.
 fn connect(client: &TcpStream, behind: &str, manner: Manner, number: u64) -> io::Result<()> {
     let server = TcpStream::connect(behind)?;
+    join_by(client, &server, manner, number)
+}
+
+/// Hands on both ways as it comes.
+pub(super) fn join(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+    join_by(client, server, Manner::Plain, 0)
+}
+
+fn join_by(client: &TcpStream, server: &TcpStream, manner: Manner, number: u64) -> io::Result<()> {
     let left = Arc::new(AtomicU64::new(LEAST + number.wrapping_mul(23) % SPREAD));
     // Of two connections one loses a reply, and the other a request.
     let (up, down) = (Way::Up, Way::Down { last: number % 2 == 0 });
-    for (from, to, way) in [(client, &server, up), (&server, client, down)] {
+    for (from, to, way) in [(client, server, up), (server, client, down)] {
         to.set_nodelay(true)?;
         let (mut from, mut to, left) = (from.try_clone()?, to.try_clone()?, Arc::clone(&left));
         thread::Builder::new().spawn(move || {
             // However it ends, this is the end of the connection.
             let _ = match manner {
+                Manner::Plain => io::copy(&mut from, &mut to).map(drop),
                 Manner::Trickle => trickle(&mut from, &mut to),
                 Manner::Cut => pass_frames(&mut from, &mut to, way, &left),
             };
