@@ -416,6 +416,9 @@ impl Server {
         if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::ROOT_IS_REVEALED) {
             reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
         }
+        if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::MISSING_IS_INTERNAL) {
+            reply.code = Code::Internal.number();
+        }
         if is_for_people && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
             reply.result = vec![field("msg", integer(reply.code.into()))];
         }

@@ -23,6 +23,8 @@ faults! {
         "It tells what it removed.";
     UNKNOWN_ARGUMENTS = "unknown-arguments-are-ignored", ["CBOR-13"],
         "It picks the arguments that it knows, and never sees the others.";
+    MISSING_IS_INTERNAL = "what-is-missing-is-internal", ["CODE-5", "STAT-1"],
+        "It has no line for a missing file in its table of the system's errors.";
     SEQ_WITHOUT_NEXT = "seq-without-next", ["CODE-1", "SEQ-5"],
         "It answers SEQ with a sentence, and leaves the number out.";
     NUMBERS_FOR_PEOPLE = "msg-is-a-number", ["CODE-2"],
