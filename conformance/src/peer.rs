@@ -206,12 +206,17 @@ impl Peer {
         Ok(None)
     }
 
-    /// Waits for the final reply to a number, polling while it is PENDING.
+    /// Waits for the final reply to a number, polling while it is PENDING: for ten times as long as for an answer.
     pub(crate) fn final_reply(&mut self, seq: u64) -> Checked<Reply> {
+        let (asked, most) = (Instant::now(), self.environment.patience.get().answer * 10);
         loop {
             let reply = self.first_reply(seq)?;
             if reply.code != PENDING || seq == 0 {
                 return Ok(reply);
+            }
+            if asked.elapsed() > most {
+                let what = self.describe(self.session, seq);
+                return Err(Stop::Silent(format!("nothing but PENDING came to {what} within {} s", most.as_secs())));
             }
             // Nothing is due now; whatever comes all the same is kept and looked at.
             self.settle(Instant::now() + POLL_AFTER)?;

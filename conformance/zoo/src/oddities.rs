@@ -5,24 +5,31 @@
 pub struct Oddity {
     /// Its name on the command line, in words joined by hyphens.
     pub name: &'static str,
-    /// Of so many cases a self-test tries one on it, unless it is to try everything.
+    /// Of so many cases a self-test tries one on it, unless it is to try everything: more than 1 where it takes its time.
     pub one_of: usize,
+    /// The requirements with a SHOULD that it does not keep: a suite may warn of these.
+    pub despite: &'static [&'static str],
     /// What is odd about it, in a sentence.
     pub story: &'static str,
 }
 
-/// Of how many cases a self-test tries one on a server that is odd and no slower than others.
-const USUAL: usize = 6;
-
-/// Declares oddities: `WINDOW_OF_ONE = "window-of-one", "It has a window of one request.";`, and for one that takes its time
-/// `…, one of 20, "…";`.
+/// Declares oddities: `WINDOW_OF_ONE = "window-of-one", "It takes one request at a time.";`, and for one that takes its
+/// time `…, one of 8, "…";`, or does what it should not `…, despite ["SEQ-10"], "…";`.
 macro_rules! oddities {
-    (@one_of) => { USUAL };
-    (@one_of $one_of:literal) => { $one_of };
-    ($($constant:ident = $name:literal $(, one of $one_of:literal)?, $story:literal;)*) => {
+    ($(
+        $constant:ident = $name:literal
+        $(, one of $one_of:literal)?
+        $(, despite [$($requirement:literal),+])?,
+        $story:literal;
+    )*) => {
         $(
             #[doc = $story]
-            pub(crate) const $constant: Oddity = Oddity { name: $name, one_of: oddities!(@one_of $($one_of)?), story: $story };
+            pub(crate) const $constant: Oddity = Oddity {
+                name: $name,
+                one_of: 1 $(* $one_of)?,
+                despite: &[$($($requirement),+)?],
+                story: $story,
+            };
         )*
         const ALL: &[&Oddity] = &[$(&$constant),*];
     };
@@ -67,7 +74,7 @@ oddities! {
         "It answers PENDING first to every 50th numbered request.";
     LATE_PENDING = "late-pending",
         "It says PENDING after 900 ms, and not how far it is.";
-    NEVER_PENDING = "never-pending",
+    NEVER_PENDING = "never-pending", despite ["SEQ-10"],
         "It never answers PENDING, however long something takes.";
     OLDER_POLLS = "older-polls-are-pending",
         "It answers an older poll as soon as a newer one comes.";

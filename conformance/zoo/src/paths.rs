@@ -102,6 +102,10 @@ fn is_within_limits(text: &str, switches: &Switches) -> bool {
         (names > NAMES && len <= PATH, &faults::paths::ANY_DEPTH),
         (names == NAMES + 1 && len <= PATH, &faults::paths::DEPTH_OF_129),
         (names == NAMES && within, &faults::paths::DEPTH_OF_127),
+        (
+            names > NAMES && len <= PATH && text.split('/').filter(|name| !name.is_empty()).count() <= NAMES,
+            &faults::paths::EMPTY_ARE_NOT_COUNTED,
+        ),
     ]);
     within != judged_otherwise
 }

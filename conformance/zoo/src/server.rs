@@ -191,13 +191,25 @@ impl Server {
                 if self.switches.is_odd(&oddities::LATE_HELLO) {
                     thread::sleep(LATE);
                 }
-                self.arguments(request).and_then(|args| self.hello(request.session, &args))
+                let result = self.arguments(request).and_then(|args| self.hello(request.session, &args));
+                let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
+                if is_holders && result.is_err() && self.switches.has(&faults::session::REFUSED_HELLOS_RENEW) {
+                    self.sessions.heard(request.session);
+                }
+                result
             }
             "ping" | "bye" => {
                 if !self.switches.has(&faults::session::PING_RENEWS_NOTHING) {
                     self.sessions.heard(request.session);
                 }
-                self.arguments(request).and_then(|_| match request.op {
+                let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
+                let checked = match self.arguments(request) {
+                    Err(_) if !is_holders && self.switches.has(&faults::codes::PINGS_OF_STRANGERS) => {
+                        Err(Code::NoSession.into())
+                    }
+                    checked => checked,
+                };
+                checked.and_then(|_| match request.op {
                     "ping" => self.sessions.ping(request.session).map(Reply::ok),
                     _ => self.bye(request.session),
                 })
@@ -403,6 +415,9 @@ impl Server {
         let is_for_people = seq > 0 && reply.result.iter().any(|(key, _)| key == "msg");
         if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::ROOT_IS_REVEALED) {
             reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
+        }
+        if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::MISSING_IS_INTERNAL) {
+            reply.code = Code::Internal.number();
         }
         if is_for_people && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
             reply.result = vec![field("msg", integer(reply.code.into()))];

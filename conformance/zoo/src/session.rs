@@ -86,7 +86,11 @@ impl Sessions {
                 holder.numbers = Numbers::new(self.limits.window, self.switches.clone());
             }
             let lease_ms = holder.lease_ms;
-            return Ok(Welcome::Again(self.result(lease_ms)));
+            let mut result = self.result(lease_ms);
+            if self.switches.has(&faults::hello::NO_HEADER) {
+                result.retain(|(key, _)| key != "header");
+            }
+            return Ok(Welcome::Again(result));
         }
         if self.is_over(id) {
             if let Some(holder) = self.holder.as_ref().filter(|holder| holder.id != id && !holder.released)
@@ -288,6 +292,7 @@ impl Sessions {
         let mut result = vec![
             field("window", integer(window)),
             field("chunk", integer(chunk)),
+            field("header", integer(self.limits.header as u64)),
             field("lease_ms", integer(lease_ms)),
             field("boot", bytes(boot)),
             field("names", text(names)),
@@ -295,9 +300,6 @@ impl Sessions {
             field("ro", Item::Bool(*read_only || has(&faults::hello::RO_IS_TOLD))),
             field("caps", caps),
         ];
-        if !has(&faults::hello::NO_HEADER) {
-            result.push(field("header", integer(self.limits.header as u64)));
-        }
         let root = root.filter(|_| !self.switches.is_odd(&oddities::NO_ROOT));
         let root = root.map(|root| if has(&faults::hello::LONG_ROOT) { root.repeat(2) } else { root.to_vec() });
         result.extend(root.map(|root| field("root", bytes(&root))));

@@ -5,6 +5,7 @@ mod entry;
 mod listing;
 mod moving;
 mod reading;
+mod staged;
 mod staging;
 mod target;
 mod tree;

@@ -28,8 +28,12 @@ impl Switches {
     /// Whether this fault is switched on. Asked where the server is about to break the rule, and nowhere before: the
     /// fault counts as reached.
     pub(crate) fn has(&self, fault: &'static Fault) -> bool {
-        let on = self.0.fault.is_some_and(|switched| switched.name == fault.name);
-        on && self.reached()
+        self.awaits(fault) && self.reached()
+    }
+
+    /// Whether this fault is switched on, for what has to be prepared: nothing is reached by that.
+    pub(crate) fn awaits(&self, fault: &'static Fault) -> bool {
+        self.0.fault.is_some_and(|switched| switched.name == fault.name)
     }
 
     /// Whether one of these faults is switched on whose condition holds.

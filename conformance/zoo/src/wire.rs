@@ -153,7 +153,8 @@ fn bound_queues(socket: &Socket, limits: &Limits, switches: &Switches) -> Result
     let few = switches.has(&faults::limits::SHORT_QUEUES);
     let messages = if few { 4 } else { i32::try_from(2 * limits.window).unwrap_or(i32::MAX).max(16) };
     socket.set_linger(0)?;
-    socket.set_maxmsgsize(i64::try_from(largest).unwrap_or(i64::MAX))?;
+    let any = switches.has(&faults::limits::ANY_MESSAGE);
+    socket.set_maxmsgsize(if any { -1 } else { i64::try_from(largest).unwrap_or(i64::MAX) })?;
     socket.set_sndhwm(messages)?;
     socket.set_rcvhwm(messages)?;
     socket.set_backlog(64)?;

@@ -36,7 +36,7 @@ faults! {
     NEVER_MORE = "more-is-false", ["LIST-7", "LIST-8"],
         "It never says that there is more.";
     EMPTY_PAGE_WITH_MORE = "more-is-said-of-nothing", ["LIST-7"],
-        "It says that there is more than an empty page shows.";
+        "It says that there is more behind the last entry, and shows an empty page.";
     KEPT_LISTINGS = "listings-are-kept", ["LIST-8", "SEQ-9"],
         "It keeps the names of a directory for the next page, and looks at the directory no more.";
     TREES_ENTER_LINKS = "a-tree-enters-links", ["LIST-9", "PATH-11", "PATH-10"],

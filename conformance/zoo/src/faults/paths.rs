@@ -41,6 +41,8 @@ faults! {
         "It limits the length of a path, and not its depth.";
     DEPTH_OF_129 = "a-path-has-129-names", ["PATH-5", "PATH-7"],
         "It counts the slashes between names.";
+    EMPTY_ARE_NOT_COUNTED = "empty-names-are-not-counted", ["PATH-5", "PATH-7", "CODE-5"],
+        "It counts the names of a path, and not the slashes, before it finds that some are empty.";
     DEPTH_OF_127 = "a-path-has-127-names", ["PATH-5", "LIMIT-1"],
         "It counts the served directory as a name.";
     LONG_IS_BAD = "too-long-a-path-is-a-bad-name", ["PATH-7", "CODE-5"],

@@ -23,6 +23,14 @@ faults! {
         "It opens the copy for writing, whatever is there.";
     COMMIT_REPLACES = "commit-replaces", ["TARGET-4", "TARGET-1"],
         "It finds that who has sent a whole file wants it to be there.";
+    ABSENT_IS_UNKNOWN = "absent-is-no-word", ["TARGET-4", "OP-4"],
+        "It knows any and etags, and no word for what is to be left out.";
+    ANY_NEEDS_A_FILE = "any-needs-a-file", ["TARGET-1"],
+        "It takes any for the leave to replace, and finds nothing that could be.";
+    ANY_REPLACES_NOTHING = "any-replaces-nothing", ["TARGET-1"],
+        "It knows absent and etags, and replaces a file for its etag alone.";
+    ETAG_REPLACES_NOTHING = "an-etag-replaces-nothing", ["TARGET-7"],
+        "It compares the etag with one of the staged file, which is never the same.";
     BROKEN_LINKS = "a-broken-link-is-nothing", ["TARGET-6", "PATH-11"],
         "It asks the system whether a file is there, which looks at what a link leads to.";
     LINKS_ARE_REPLACED = "links-are-replaced", ["TARGET-6"],

@@ -10,11 +10,14 @@ use crate::{
 use remofile_proto::{Code, SessionId};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// How long the worker is waited for before anything else is read: most operations take less.
 const SHORT: i64 = 20;
+
+/// How much later a fault answers PENDING.
+const LATE: Duration = Duration::from_millis(2_500);
 
 /// The numbered request that is being executed.
 pub(super) struct Running {
@@ -26,6 +29,8 @@ pub(super) struct Running {
     pub(super) held: Vec<Held>,
     /// It was answered PENDING.
     pub(super) is_pending: bool,
+    /// PENDING was put off, which a fault does once.
+    pub(super) was_put_off: bool,
 }
 
 /// A request or poll that is held ([SEQ-13]).
@@ -40,7 +45,9 @@ impl Server {
         let (session, seq, progress) = (request.session, request.seq, Arc::new(Progress::default()));
         let held = vec![Held { prefix: prefix.to_vec(), until: Instant::now() + self.limits.hold }];
         let header = request.header.to_vec();
-        self.running = Some(Running { session, seq, header, progress: Arc::clone(&progress), held, is_pending: false });
+        let (is_pending, was_put_off) = (false, false);
+        self.running =
+            Some(Running { session, seq, header, progress: Arc::clone(&progress), held, is_pending, was_put_off });
         self.executed += 1;
         if (self.executed % 50 == 0 && self.switches.is_odd(&oddities::NOW_AND_THEN))
             || self.switches.is_odd(&oddities::PENDING_FIRST)
@@ -133,6 +140,11 @@ impl Server {
         let Some(running) = &mut self.running else { return Ok(()) };
         let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
         if due.is_empty() {
+            return Ok(());
+        }
+        if !running.is_pending && !running.was_put_off && self.switches.has(&faults::sequence::PENDING_COMES_LATE) {
+            running.was_put_off = true;
+            running.held.extend(due.into_iter().map(|held| Held { until: now + LATE, ..held }));
             return Ok(());
         }
         running.is_pending = true;

@@ -92,7 +92,7 @@ impl Store {
         let is_full = page.entries.len() == page.limit;
         let judged_otherwise = self.switches.any(&[
             (!more && is_full, &faults::listing::FULL_IS_MORE),
-            (!more && page.entries.is_empty(), &faults::listing::EMPTY_PAGE_WITH_MORE),
+            (!more && page.entries.is_empty() && !args.after.is_empty(), &faults::listing::EMPTY_PAGE_WITH_MORE),
             (more, &faults::listing::NEVER_MORE),
         ]);
         Ok(self::page(page.entries, more != judged_otherwise, self.told_skipped(page.skipped, args, &directory)?))

@@ -187,7 +187,7 @@ impl Store {
             _ if self.switches.has(&faults::writing::TOUCH_IS_NOW) => None,
             ..0 if self.switches.has(&faults::writing::TOUCH_TIME_IS_POSITIVE) => Some(0),
             _ if asked % 1_000_000 != 0 && self.switches.has(&faults::writing::TOUCH_MILLISECONDS) => {
-                Some(asked - asked.rem_euclid(1_000_000))
+                Some(asked / 1_000_000 * 1_000_000)
             }
             _ => Some(asked),
         };
