@@ -49,7 +49,7 @@ impl Server {
         self.running =
             Some(Running { session, seq, header, progress: Arc::clone(&progress), held, is_pending, was_put_off });
         self.executed += 1;
-        if (self.executed % 50 == 0 && self.switches.is_odd(&oddities::NOW_AND_THEN))
+        if (self.executed.is_multiple_of(50) && self.switches.is_odd(&oddities::NOW_AND_THEN))
             || self.switches.is_odd(&oddities::PENDING_FIRST)
         {
             self.say_pending(Instant::now() + self.limits.hold)?;

@@ -44,7 +44,7 @@ const LEAST: u64 = 16;
 const SPREAD: u64 = 61;
 
 /// The largest piece of a trickle in bytes, and the pause behind each.
-const PIECE: u64 = 8_192;
+const PIECE: usize = 8_192;
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// Listens at a port, 0 for a free one, for clients of the socket at `behind`; gives the address.
@@ -75,7 +75,7 @@ pub(super) fn join(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
 fn join_by(client: &TcpStream, server: &TcpStream, manner: Manner, number: u64) -> io::Result<()> {
     let left = Arc::new(AtomicU64::new(LEAST + number.wrapping_mul(23) % SPREAD));
     // Of two connections one loses a reply, and the other a request.
-    let (up, down) = (Way::Up, Way::Down { last: number % 2 == 0 });
+    let (up, down) = (Way::Up, Way::Down { last: number.is_multiple_of(2) });
     for (from, to, way) in [(client, server, up), (server, client, down)] {
         to.set_nodelay(true)?;
         let (mut from, mut to, left) = (from.try_clone()?, to.try_clone()?, Arc::clone(&left));
@@ -93,11 +93,11 @@ fn join_by(client: &TcpStream, server: &TcpStream, manner: Manner, number: u64) 
 }
 
 fn trickle(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
-    let mut buffer = vec![0; usize::try_from(PIECE).unwrap_or(usize::MAX)];
-    for turn in 1_u64.. {
+    let mut buffer = vec![0; PIECE];
+    for turn in 1_usize.. {
         // Anything from one byte on, and far from the sizes of frames.
-        let size = usize::try_from(turn.wrapping_mul(2_654_435_761) % PIECE).unwrap_or(0) + 1;
-        let came = from.read(&mut buffer[..size.min(PIECE as usize)])?;
+        let size = turn.wrapping_mul(5_003) % PIECE + 1;
+        let came = from.read(&mut buffer[..size])?;
         if came == 0 {
             break;
         }
