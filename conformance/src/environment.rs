@@ -8,6 +8,7 @@ use crate::{
 use std::{
     cell::{Cell, RefCell},
     path::PathBuf,
+    time::Duration,
 };
 
 /// What all cases of a run share.
@@ -25,15 +26,16 @@ pub(crate) struct Environment {
     pub(crate) seed: u64,
     /// The id that last opened a session: what is to be taken over if it was not released.
     pub(crate) last_session: Cell<Option<[u8; 16]>>,
-    /// How many bytes `hash` works at long enough to be answered PENDING; 0 where it never is, none before that was
-    /// tried.
-    pub(crate) long_hash: Cell<Option<u64>>,
+    /// What a long `hash` is answered, once that was tried.
+    pub(crate) long_hash: Cell<Option<LongHash>>,
+    /// Whether a file stayed `racy` for as long as anybody waits: nobody waits a second time.
+    pub(crate) stays_racy: Cell<bool>,
 }
 
 impl Environment {
     /// Another connection to the server.
     pub(crate) fn link(&self, pattern: Pattern) -> Checked<Link> {
-        Link::open(&self.context, &self.target.borrow(), pattern)
+        Link::open_to_repair(&self.context, &self.target.borrow(), pattern)
             .map_err(|error| Stop::Harness(format!("no socket could be opened: {error}")))
     }
 
@@ -42,6 +44,15 @@ impl Environment {
         // "/" and the like are in every path.
         self.root.as_ref().map(|root| root.display().to_string()).filter(|root| root.len() > 4)
     }
+}
+
+/// What becomes of a `hash` that takes long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LongHash {
+    /// So many bytes are enough to be answered PENDING.
+    Pending(u64),
+    /// It is answered when it is done, and nothing came in all that time.
+    Silent(Duration),
 }
 
 /// 16 bytes from the operating system.

@@ -2,8 +2,11 @@
 
 use crate::sabotage::{self, Sabotage};
 use remofile_proto::{Keys, SessionId, Token};
-use std::time::{Duration, Instant};
-use zmq::{Context, POLLIN, Socket, SocketType};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+use zmq::{Context, POLLIN, Socket, SocketEvent, SocketType};
 
 /// Frames as they stand in a message.
 pub(crate) type Frames = Vec<Vec<u8>>;
@@ -41,6 +44,27 @@ pub(crate) enum Pattern {
 pub(crate) struct Link {
     socket: Socket,
     pattern: Pattern,
+    /// Where it is to be known when the connection is cut.
+    watch: Option<Watch>,
+}
+
+/// What tells of the end of a connection, and what another one takes.
+struct Watch {
+    context: Context,
+    target: Target,
+    monitor: Socket,
+    /// Where the monitor is.
+    at: String,
+}
+
+/// What a link has come to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    Message(Frames),
+    /// None came until the deadline.
+    Nothing,
+    /// The connection was cut, and what came before has been received.
+    Cut,
 }
 
 /// The keys at this end.
@@ -81,6 +105,31 @@ impl Link {
         Self::open_with(context, &target.endpoint, target.credentials().as_ref(), pattern)
     }
 
+    /// As [`Link::open`], and [`Link::receive_or_cut`] tells when the connection is cut.
+    pub(crate) fn open_to_repair(context: &Context, target: &Target, pattern: Pattern) -> Result<Self, zmq::Error> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let at = format!("inproc://cuts-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let keys = target.credentials();
+        let mut link = Self::open_watched(context, &target.endpoint, keys.as_ref(), pattern, |socket| {
+            socket.monitor(&at, i32::from(SocketEvent::DISCONNECTED.to_raw()))
+        })?;
+        let monitor = context.socket(SocketType::PAIR)?;
+        monitor.set_linger(0)?;
+        // At a limit libzmq's own thread would wait for the reader.
+        monitor.set_rcvhwm(0)?;
+        monitor.connect(&at)?;
+        link.watch = Some(Watch { context: context.clone(), target: target.clone(), monitor, at });
+        Ok(link)
+    }
+
+    /// Another link like this one. What was on the way over this one, or waits to be sent, is lost.
+    pub(crate) fn replacement(&self) -> Result<Self, zmq::Error> {
+        match &self.watch {
+            Some(watch) => Self::open_to_repair(&watch.context, &watch.target, self.pattern),
+            None => Err(zmq::Error::ENOTSUP),
+        }
+    }
+
     /// Connects with any keys, or none.
     pub(crate) fn open_with(
         context: &Context,
@@ -118,7 +167,7 @@ impl Link {
         }
         watch(&socket)?;
         socket.connect(endpoint)?;
-        Ok(Self { socket, pattern })
+        Ok(Self { socket, pattern, watch: None })
     }
 
     /// The kind of socket.
@@ -150,22 +199,56 @@ impl Link {
     /// The next message, with all its frames; `None` when none came until the deadline.
     pub(crate) fn receive(&self, deadline: Instant) -> Result<Option<Frames>, zmq::Error> {
         loop {
+            match self.receive_or_cut(deadline)? {
+                Received::Message(frames) => return Ok(Some(frames)),
+                Received::Nothing => return Ok(None),
+                Received::Cut => {}
+            }
+        }
+    }
+
+    /// The next message, or the end of the connection, whatever comes first.
+    pub(crate) fn receive_or_cut(&self, deadline: Instant) -> Result<Received, zmq::Error> {
+        let mut cut = false;
+        loop {
             match self.socket.recv_multipart(zmq::DONTWAIT) {
-                Ok(frames) => return Ok(Some(frames)),
+                Ok(frames) => return Ok(Received::Message(frames)),
                 Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => {}
+                // To a REQ that has sent nothing since the last answer nothing can come.
+                Err(zmq::Error::EFSM) if self.pattern != Pattern::Dealer => {}
                 Err(error) => return Err(error),
+            }
+            if cut {
+                return Ok(Received::Cut);
+            }
+            // What came before the cut is looked for once more.
+            cut = self.is_cut();
+            if cut {
+                continue;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() && !sabotage::is(Sabotage::DeadlineNeverEnds) {
-                return Ok(None);
+                return Ok(Received::Nothing);
             }
             // Rounded up, so that the last millisecond is waited for and not spun through.
             let wait = i64::try_from(left.as_millis()).unwrap_or(i64::MAX - 1) + 1;
-            match self.socket.poll(POLLIN, wait) {
+            let mut items = vec![self.socket.as_poll_item(POLLIN)];
+            items.extend(self.watch.as_ref().map(|watch| watch.monitor.as_poll_item(POLLIN)));
+            match zmq::poll(&mut items, wait) {
                 Ok(_) | Err(zmq::Error::EINTR) => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether the connection has been cut since this was asked.
+    pub(crate) fn is_cut(&self) -> bool {
+        let Some(watch) = &self.watch else { return false };
+        let mut cut = false;
+        while watch.monitor.recv_multipart(zmq::DONTWAIT).is_ok() {
+            cut = true;
+        }
+        cut
     }
 
     /// Splits a message of this link at its delimiter; `None` where it has none.
@@ -177,6 +260,16 @@ impl Link {
         let mut prefix = frames;
         let behind = prefix.split_off(delimiter + 1);
         Some((prefix, behind))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            // libzmq's own thread would wait for ever for somebody to take the event of the end. Where it cannot be told
+            // to say nothing from now on, the socket is of no use any more.
+            let _ = self.socket.monitor(&format!("{}-ended", watch.at), 0);
+        }
     }
 }
 

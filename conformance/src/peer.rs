@@ -1,7 +1,11 @@
 //! A client as the cases drive it: it numbers, sends, awaits, and looks at every reply.
 
+mod codes;
+mod in_order;
+mod repair;
 mod session;
 
+pub(crate) use codes::Codes;
 pub(crate) use session::Welcome;
 
 use crate::{
@@ -9,7 +13,7 @@ use crate::{
     code::{Code, PENDING},
     environment::Environment,
     journal::{Direction, Shared},
-    link::{Frames, Link, Pattern},
+    link::{Frames, Link, Pattern, Received},
     lint::{self, Expected, Finding},
     reply::Reply,
     request::Request,
@@ -45,6 +49,11 @@ pub(crate) struct Peer {
     inbox: VecDeque<Reply>,
     /// Messages of one empty frame, as only a REP socket sends them [ENV-19].
     hollow: u32,
+    /// Connections that were cut since a message came.
+    cuts: u32,
+    /// A PENDING has come in this case, or a connection was given up: what stood behind may have been refused.
+    was_pending: bool,
+    was_cut: bool,
 }
 
 /// A request that was sent, and how often it may still be answered.
@@ -71,6 +80,9 @@ impl Peer {
             awaited: Vec::new(),
             inbox: VecDeque::new(),
             hollow: 0,
+            cuts: 0,
+            was_pending: false,
+            was_cut: false,
         })
     }
 
@@ -86,11 +98,13 @@ impl Peer {
         self.awaited.iter_mut().for_each(|sent| sent.frames.clear());
         self.inbox.clear();
         self.route.clear();
+        (self.was_pending, self.was_cut) = (false, false);
     }
 
     /// Goes on over another socket, of any target and kind; whatever was on the way over the old one is lost.
     pub(crate) fn set_link(&mut self, link: Link) {
         self.link = link;
+        self.was_cut = true;
         self.awaited.clear();
         self.inbox.clear();
     }
@@ -192,12 +206,17 @@ impl Peer {
         Ok(None)
     }
 
-    /// Waits for the final reply to a number, polling while it is PENDING.
+    /// Waits for the final reply to a number, polling while it is PENDING: for ten times as long as for an answer.
     pub(crate) fn final_reply(&mut self, seq: u64) -> Checked<Reply> {
+        let (asked, most) = (Instant::now(), self.environment.patience.get().answer * 10);
         loop {
             let reply = self.first_reply(seq)?;
             if reply.code != PENDING || seq == 0 {
                 return Ok(reply);
+            }
+            if asked.elapsed() > most {
+                let what = self.describe(self.session, seq);
+                return Err(Stop::Silent(format!("nothing but PENDING came to {what} within {} s", most.as_secs())));
             }
             // Nothing is due now; whatever comes all the same is kept and looked at.
             self.settle(Instant::now() + POLL_AFTER)?;
@@ -241,12 +260,16 @@ impl Peer {
     /// Waits for the final reply to what was sent, which has to be one of these.
     pub(crate) fn expect_reply(&mut self, seq: u64, codes: impl Codes) -> Checked<Reply> {
         let reply = self.final_reply(seq)?;
-        let wanted = codes.codes();
+        self.expect_code(&reply, codes.codes())?;
+        Ok(reply)
+    }
+
+    fn expect_code(&self, reply: &Reply, wanted: &[Code]) -> Checked {
         if wanted.contains(&reply.code) || sabotage::is(Sabotage::CodeNotCompared) {
-            return Ok(reply);
+            return Ok(());
         }
         let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
-        let what = self.describe(reply.session, seq);
+        let what = self.describe(reply.session, reply.seq);
         failed(format!("{what} was answered {}, not {} (result {})", reply.code, wanted.join(" or "), reply.result))
     }
 
@@ -280,8 +303,16 @@ impl Peer {
 
     fn next_reply(&mut self, deadline: Instant) -> Checked<Option<Reply>> {
         loop {
-            let received = self.link.receive(deadline).map_err(|error| Stop::Harness(format!("receive: {error}")))?;
-            let Some(message) = received else { return Ok(None) };
+            let received = self.link.receive_or_cut(deadline);
+            let message = match received.map_err(|error| Stop::Harness(format!("receive: {error}")))? {
+                Received::Message(message) => message,
+                Received::Nothing => return Ok(None),
+                Received::Cut => {
+                    self.repair()?;
+                    continue;
+                }
+            };
+            self.cuts = 0;
             let whole = message.clone();
             let Some((prefix, frames)) = self.link.split(message) else {
                 self.journal.borrow_mut().record(&self.name, Direction::Received, &whole);
@@ -350,6 +381,7 @@ impl Peer {
         if let Some(what) = endless {
             return failed(format!("a page came that leads nowhere: {what}"));
         }
+        self.was_pending |= shape.code == PENDING;
         let payload = frames.get(1).cloned();
         Ok(Reply {
             op,
@@ -409,30 +441,6 @@ fn unsent(error: zmq::Error) -> Stop {
     match error {
         zmq::Error::EAGAIN => Stop::Silent("the server takes no more messages".into()),
         other => Stop::Harness(format!("send: {other}")),
-    }
-}
-
-/// One code or several.
-pub(crate) trait Codes {
-    /// The codes that are allowed.
-    fn codes(&self) -> &[Code];
-}
-
-impl Codes for Code {
-    fn codes(&self) -> &[Code] {
-        std::slice::from_ref(self)
-    }
-}
-
-impl<const N: usize> Codes for [Code; N] {
-    fn codes(&self) -> &[Code] {
-        self
-    }
-}
-
-impl Codes for &[Code] {
-    fn codes(&self) -> &[Code] {
-        self
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
     verdict::Verdict,
 };
 use bench::{Attempt, Bench, Tried};
-use classes::{Class, Row, cites, classify};
+use classes::{Cell, Class, Row, cell_of, cites, classify};
 use remofile_zoo::Fault;
 use stand::{Stand, Variant};
 use std::{
@@ -37,6 +37,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use tables::Tables;
+use witnesses::Kill;
 
 /// The fault that nothing can miss: where it lives, the run is void.
 const CONTROL: &str = "nothing-is-answered-right";
@@ -78,6 +79,10 @@ pub(crate) fn perform(
     let mut spoilt = Vec::new();
     if void.is_none() {
         try_all(&bench, &chosen, &every, &mut seen, tell);
+        if !interrupted.load(Ordering::Relaxed) {
+            try_variants(&bench, &chosen, &every, &mut seen);
+            try_witnesses_again(&bench, &chosen, &tables, &mut seen);
+        }
         if (chosen.whole || arguments.harness) && !interrupted.load(Ordering::Relaxed) {
             let errors;
             (spoilt, errors) = harness::spoil(&bench, chosen.workers, arguments.seed);
@@ -187,15 +192,28 @@ impl Chosen {
         }
     }
 
-    fn sound_attempt(&self, stand: Stand) -> Attempt {
-        Attempt { stand, seed: self.seed, silent_after: SOUND_SILENT_AFTER, ..Attempt::default() }
+    /// The whole suite; of an oddity that was not asked for by its name a part of it, so that all of them together are
+    /// tried with each case many times.
+    fn sound_attempt(&self, stand: Stand, every: &[&Case]) -> Attempt {
+        let one_of = if self.full || !self.whole { 1 } else { stand.variant.one_of() };
+        let cases = if one_of > 1 { sample(every, stand, self.seed, one_of) } else { Vec::new() };
+        Attempt { stand, cases, seed: self.seed, silent_after: SOUND_SILENT_AFTER, ..Attempt::default() }
     }
 
     /// The whole suite once more on the plain server, in another order.
-    fn repetition(&self) -> Attempt {
+    fn repetition(&self, every: &[&Case]) -> Attempt {
         let seed = self.seed.wrapping_add(1);
-        Attempt { shuffle: true, seed, ..self.sound_attempt(Stand::default()) }
+        Attempt { shuffle: true, seed, ..self.sound_attempt(Stand::default(), every) }
     }
+}
+
+/// One of so many cases, others for each server and each seed, and the one that is run first.
+fn sample(every: &[&Case], stand: Stand, seed: u64, one_of: usize) -> Vec<String> {
+    let is_drawn = |id: &str| {
+        let [one, other, ..] = *blake3::hash(format!("{stand} {seed} {id}").as_bytes()).as_bytes();
+        usize::from(u16::from_le_bytes([one, other])).is_multiple_of(one_of)
+    };
+    every.iter().filter(|case| case.id == SANITY || is_drawn(&case.id)).map(|case| case.id.clone()).collect()
 }
 
 /// The items that fit one of the patterns; all without a pattern.
@@ -246,8 +264,9 @@ fn try_all(
     tell: &mut dyn FnMut(usize, usize, &str),
 ) {
     // The longest first.
-    let mut attempts: Vec<Attempt> = chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand)).collect();
-    attempts.extend(chosen.whole.then(|| chosen.repetition()));
+    let mut attempts: Vec<Attempt> =
+        chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand, every)).collect();
+    attempts.extend(chosen.whole.then(|| chosen.repetition(every)));
     let sound = attempts.len();
     attempts.extend(chosen.plans.iter().flatten().cloned());
     let planned = attempts.len();
@@ -285,7 +304,6 @@ fn try_all(
         }
         seen.rows.push(row);
     }
-    try_variants(bench, chosen, every, seen);
 }
 
 /// Tries the faults that live where the server serves in another way: there cases apply that did not before.
@@ -318,6 +336,39 @@ fn try_variants(bench: &Bench<'_>, chosen: &Chosen, every: &[&Case], seen: &mut 
                 killed.cells.entry(id).or_insert(cell);
             }
             seen.rows[at] = killed;
+        }
+    }
+}
+
+/// How often a witness that failed to be one is tried again: some wait for a moment that a busy machine may not give.
+const AGAIN: u64 = 2;
+
+/// Tries cases once more on the fault that they are said to kill, and did not.
+fn try_witnesses_again(bench: &Bench<'_>, chosen: &Chosen, tables: &Tables, seen: &mut Seen) {
+    let mut missed = Vec::new();
+    for (at, row) in seen.rows.iter().enumerate() {
+        for (case, kill) in tables.witnesses.of_fault(row.fault.name) {
+            let is_killer = row.cells.get(case).is_some_and(|cell| cell.kills() && cell.variant == kill.variant);
+            // Of a part nothing is known of those that were not run.
+            if !is_killer && row.cells.contains_key(case) {
+                missed.push((at, case.to_owned(), kill.clone()));
+            }
+        }
+    }
+    let try_one = |(at, case, kill): &(usize, String, Kill)| {
+        (1..=AGAIN).find_map(|turn| {
+            let cases = kill.through.iter().chain([case]).cloned().collect();
+            let attempt = chosen.attempt(kill.variant, chosen.faults[*at], cases);
+            match bench.attempt(&Attempt { seed: chosen.seed.wrapping_add(turn), ..attempt }) {
+                Tried::Ran(ran) => cell_of(&ran, case, kill.variant).filter(Cell::kills),
+                _ => None,
+            }
+        })
+    };
+    let found = pool::each(&missed, chosen.workers, try_one, &mut |_, _| ());
+    for ((at, case, _), cell) in missed.into_iter().zip(found) {
+        if let Some(cell) = cell {
+            seen.rows[at].cells.insert(case, cell);
         }
     }
 }

@@ -129,43 +129,59 @@ impl Trial {
 
     /// What is in the case's directory, and staged for it.
     pub(crate) fn snapshot(&mut self) -> Checked<Snapshot> {
-        let mut entries = Vec::new();
-        let mut after = String::new();
-        let directory = self.directory.clone();
+        let request = request::list(&self.directory).arg("tree", true);
+        let entries =
+            self.entries(&request).map_err(|stop| stop.into_prerequisite("`list` of the case's directory"))?;
+        let entries = entries.into_iter().map(|entry| lasting(entry.value)).collect();
+        Ok(Snapshot { entries, uploads: self.staged()? })
+    }
+
+    /// Everything that a `list` gives, page by page: how much is on each is up to the server [LIST-6].
+    pub(crate) fn entries(&mut self, request: &Request) -> Checked<Vec<Entry>> {
+        let mut entries: Vec<Entry> = Vec::new();
         loop {
-            let page = self.given(request::list(&directory).arg("tree", true).arg("after", after.as_str()))?;
-            for entry in page.items("entries")? {
-                after = entry.text("name")?.to_owned();
-                entries.push(lasting(entry.value));
-            }
+            let page = match entries.last() {
+                None => request.clone(),
+                Some(last) => request.clone().arg("after", last.text("name")?),
+            };
+            let page = self.expect_ok(page)?;
+            entries.extend(page.items("entries")?);
             if !page.bool("more")? {
-                break;
+                return Ok(entries);
             }
         }
-        Ok(Snapshot { entries, uploads: self.staged()? })
+    }
+
+    /// The names of what a `list` gives, page by page.
+    pub(crate) fn names(&mut self, request: &Request) -> Checked<Vec<String>> {
+        self.entries(request)?.iter().map(|entry| Ok(entry.text("name")?.to_owned())).collect()
     }
 
     /// The uploads that are staged for paths in the case's directory: id and bytes.
     pub(crate) fn staged(&mut self) -> Checked<Vec<(Vec<u8>, u64)>> {
+        let uploads = self.uploads(&request::uploads()).map_err(|stop| stop.into_prerequisite("`uploads`"))?;
         let mut staged = Vec::new();
-        let mut after: Option<Vec<u8>> = None;
+        for upload in uploads {
+            if upload.text("path")?.starts_with(&self.directory) {
+                staged.push((upload.bytes("up")?.to_vec(), upload.uint("off")?));
+            }
+        }
+        Ok(staged)
+    }
+
+    /// Everything that `uploads` gives, page by page.
+    pub(crate) fn uploads(&mut self, request: &Request) -> Checked<Vec<Entry>> {
+        let mut uploads: Vec<Entry> = Vec::new();
         loop {
-            let mut request = request::uploads();
-            if let Some(after) = &after {
-                request = request.arg("after", after.as_slice());
+            let page = match uploads.last() {
+                None => request.clone(),
+                Some(last) => request.clone().arg("after", last.bytes("up")?),
+            };
+            let page = self.expect_ok(page)?;
+            uploads.extend(page.items("uploads")?);
+            if !page.bool("more")? {
+                return Ok(uploads);
             }
-            let page = self.given(request)?;
-            let mut last = None;
-            for upload in page.items("uploads")? {
-                last = Some(upload.bytes("up")?.to_vec());
-                if upload.text("path")?.starts_with(&self.directory) {
-                    staged.push((upload.bytes("up")?.to_vec(), upload.uint("off")?));
-                }
-            }
-            if !page.bool("more")? || last.is_none() {
-                return Ok(staged);
-            }
-            after = last;
         }
     }
 

@@ -8,10 +8,12 @@ use crate::{
     peer::Welcome,
     request::{abort, append, begin, commit, flush, ping, put, remove, truncate, uploads, write},
     server::{Second, Server},
-    stop::{Checked, failed},
+    stop::{Checked, failed, not_applicable},
     trial::Trial,
 };
 use std::{
+    fs,
+    path::Path,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -128,7 +130,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.given(begin(up, &path).arg("size", 77_u64))?;
                 t.given(append(up, 0, "before and "))?;
                 restart(t, Server::restart)?;
-                let page = t.expect_ok(uploads())?.items("uploads")?;
+                let page = t.uploads(&uploads())?;
                 let Some(listed) = page.iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)) else {
                     return failed("`uploads` does not list an upload from before the restart");
                 };
@@ -140,6 +142,26 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(append(up, 11, "after"))?;
                 t.expect_ok(commit(up, b"before and after"))?;
                 t.expect_content(&path, b"before and after")
+            }),
+        must("what-is-staged-is-hashed-again-after-a-restart", &["UP-4", "BEGIN-1"])
+            .needs(&[Need::Spawn])
+            .sends("`begin` and `append`; the server is killed, one byte of its staged file is changed on the disk, and it is started again; `begin`")
+            .passes("The hash of what the file has now.")
+            .run(|t| {
+                let (up, path) = (t.id(), t.path("f"));
+                let mut content = t.bytes(4, 4_096);
+                t.given(begin(up, &path))?;
+                t.given(append(up, 0, content.clone()))?;
+                restart(t, |server| {
+                    server.kill()?;
+                    change_on_disk(&server.root().unwrap_or_default(), &content)?;
+                    server.start()
+                })?;
+                content[2_048] ^= 1;
+                let reply = t.expect_ok(begin(up, &path))?;
+                let off = usize::try_from(reply.uint("off")?).unwrap_or(usize::MAX);
+                t.check(off <= content.len(), format!("{off} bytes are staged of {}", content.len()))?;
+                t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(&content[..off]).as_bytes())
             }),
         must("uploads-that-are-gone-stay-gone-over-a-restart", &["ABORT-1", "COMMIT-3", "BEGIN-3", "BEGIN-2", "UP-2"])
             .needs(&[Need::Restart])
@@ -176,7 +198,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.let_pass(Duration::from_millis(200))?;
                 restart(t, Server::restart)?;
                 let least = since.elapsed().as_millis() - 50;
-                let page = t.given(uploads())?.items("uploads")?;
+                let page = t.uploads(&uploads())?;
                 let Some(listed) = page.iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)) else {
                     return failed("`uploads` does not list an upload from before the restart");
                 };
@@ -208,16 +230,36 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Ends the server and starts it again, and opens a new session.
-fn restart(t: &mut Trial, how: fn(&mut Server) -> Checked) -> Checked<Welcome> {
+fn restart(t: &mut Trial, how: impl FnOnce(&mut Server) -> Checked) -> Checked<Welcome> {
     restart_without_hello(t, how)?;
     t.open()
 }
 
-fn restart_without_hello(t: &mut Trial, how: fn(&mut Server) -> Checked) -> Checked {
+fn restart_without_hello(t: &mut Trial, how: impl FnOnce(&mut Server) -> Checked) -> Checked {
     let environment = Rc::clone(&t.environment);
     how(&mut environment.server.borrow_mut())?;
     environment.last_session.set(None);
     t.reconnect()
+}
+
+/// Changes the byte in the middle of the file that has this content, wherever below `root` a server stages it.
+fn change_on_disk(root: &Path, content: &[u8]) -> Checked {
+    let not_found = || not_applicable("no file below the served directory has the bytes that are staged");
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        let Ok(entries) = fs::read_dir(&directory) else { continue };
+        for entry in entries.flatten() {
+            let is = |kind: fn(&fs::FileType) -> bool| entry.file_type().is_ok_and(|found| kind(&found));
+            if is(fs::FileType::is_dir) {
+                directories.push(entry.path());
+            } else if is(fs::FileType::is_file) && fs::read(entry.path()).is_ok_and(|found| found == content) {
+                let mut changed = content.to_vec();
+                changed[content.len() / 2] ^= 1;
+                return fs::write(entry.path(), changed).or_else(|_| not_found());
+            }
+        }
+    }
+    not_found()
 }
 
 /// The check that `begin` goes on with exactly these bytes.

@@ -1,6 +1,6 @@
 //! Section 9: entries and etags.
 
-use super::files::{expect_stat, given_all, lasting, settled};
+use super::files::{RACY_FOR, expect_stat, given_all, lasting, settled, settles};
 use crate::{
     case::{Case, Need, must},
     request::{
@@ -60,7 +60,7 @@ fn kinds() -> Vec<Case> {
                 given_all(t, steps)?;
                 for tree in [false, true] {
                     let request = list(t.directory()).arg("tree", tree);
-                    let entries = t.expect_ok(request)?.items("entries")?;
+                    let entries = t.entries(&request)?;
                     t.equal("the number of entries", entries.len(), if tree { 4 } else { 3 })?;
                     for entry in entries {
                         let path = t.path(entry.text("name")?);
@@ -251,7 +251,8 @@ fn etags() -> Vec<Case> {
             .passes("`racy` is left out within 5 s: nothing has changed the file.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
-                settled(t, &path).map(drop)
+                let settles = settles(t, &path)?.is_some();
+                t.check(settles, format!("{path} is still racy after {RACY_FOR:?}, and nothing has changed it"))
             }),
         must("an-etag-comes-back-behind-a-racy-entry-alone", &["ENTRY-6", "ENTRY-3"])
             .sends("200 `write`s of the same size, each of other content, as fast as the window lets")

@@ -159,9 +159,7 @@ fn windows() -> Vec<Case> {
                 let window = t.server()?.window;
                 for _ in 0..2 {
                     let sent: Vec<u64> = (0..window).map(|_| t.send(&stat("/"))).collect::<Result<_, _>>()?;
-                    for seq in sent {
-                        t.expect_reply(seq, OK)?;
-                    }
+                    t.expect_replies(&sent, OK)?;
                 }
                 Ok(())
             }),
@@ -175,8 +173,7 @@ fn windows() -> Vec<Case> {
                 let count = window.min((4 * 1_048_576 / chunk) as u64);
                 let sent: Vec<u64> =
                     (0..count).map(|_| t.send(&read(&path, 0, chunk as u64))).collect::<Result<_, _>>()?;
-                for seq in sent {
-                    let reply = t.expect_reply(seq, OK)?;
+                for reply in t.expect_replies(&sent, OK)? {
                     t.equal_bytes("the payload", reply.payload.as_deref().unwrap_or_default(), &content)?;
                 }
                 Ok(())
@@ -233,9 +230,7 @@ fn long_listing(t: &mut Trial) -> Checked {
     for some in names.chunks(window) {
         let requests: Vec<Request> = some.iter().map(|name| put(&t.path(name), *b"")).collect();
         let sent: Vec<u64> = requests.iter().map(|request| t.send(request)).collect::<Result<_, _>>()?;
-        for seq in sent {
-            t.expect_reply(seq, OK).map_err(|stop| stop.into_prerequisite("a step that the check builds upon"))?;
-        }
+        t.expect_replies(&sent, OK).map_err(|stop| stop.into_prerequisite("a step that the check builds upon"))?;
     }
     wanted.extend(names);
     let mut listed = BTreeSet::new();

@@ -13,7 +13,7 @@ use crate::{
 
 /// The names of a small tree in the order of listings, `/` counting as 00; those with a `/` behind them are directories.
 const TREE: [&str; 15] =
-    ["B", "a/", "a/b/", "a/b/c", "a/x", "a b", "a!", "a-b/", "a-b/y", "a.b", "aa", "b/", "z", "é", "日"];
+    ["C", "a/", "a/b/", "a/b/c", "a/x", "a b", "a!", "a-b/", "a-b/y", "a.b", "aa", "b/", "z", "é", "日"];
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = orders();
@@ -77,7 +77,7 @@ fn orders() -> Vec<Case> {
             .passes("Every name once, in the order of its bytes.")
             .run(|t| {
                 // U+FF5E comes behind U+10000 where characters are compared as UTF-16.
-                let names = ["!", "-", "0", "10", "9", "A", "Z", "_", "a", "b", "é", "\u{ff5e}", "\u{10000}"];
+                let names = ["!", "-", "0", "10", "9", "A", "Z", "_", "b", "c", "é", "\u{ff5e}", "\u{10000}"];
                 let puts = names.iter().rev().map(|name| put(&t.path(name), "")).collect();
                 given_all(t, puts)?;
                 let request = listing(t, false);
@@ -218,7 +218,7 @@ fn changes() -> Vec<Case> {
     const STAY: [&str; 12] = ["d/c", "d/f", "d/i", "d/l", "e/c", "e/f", "e/i", "e/l", "p", "s", "v", "y"];
     vec![
         must("what-stays-is-listed-once-whatever-comes-and-goes", &["LIST-8", "LIST-3"])
-            .sends("`list` page by page; before each page the last name is removed and others are made before and behind it")
+            .sends("`list` page by page; before each of the first dozen the last name is removed and others are made before and behind it")
             .passes("What was there throughout comes exactly once and in order.")
             .run(|t| {
                 let directories = ["d", "e"].map(|name| mkdir(&t.path(name)));
@@ -229,6 +229,10 @@ fn changes() -> Vec<Case> {
                 let (request, mut turn) = (listing(t, true).arg("limit", 2_u64), 0);
                 let listed = page_by_page(t, &request, |t, names| {
                     turn += 1;
+                    // A server may list fewer on a page than are made for each.
+                    if turn > 12 {
+                        return Ok(());
+                    }
                     let last = names.last().filter(|last| goers.contains(&last.as_str()));
                     if let Some(last) = last {
                         let path = t.path(last);
@@ -277,7 +281,7 @@ fn changes() -> Vec<Case> {
                     t.given(step)?;
                     for tree in [false, true] {
                         let request = listing(t, tree);
-                        let entries = t.expect_ok(request)?.items("entries")?;
+                        let entries = t.entries(&request)?;
                         let got: Vec<_> = entries.iter().map(|entry| Ok((entry.text("name")?, entry.size()?))).collect::<Checked<_>>()?;
                         t.equal("the names and sizes", got, wanted)?;
                     }

@@ -2,7 +2,7 @@
 
 use super::{
     long::{await_end_unpolled, start_finite},
-    sequence::{expect_remembered, finals, in_one_go},
+    sequence::{expect_remembered, in_one_go},
     session::greet,
 };
 use crate::{
@@ -193,7 +193,7 @@ fn lost_connections() -> Vec<Case> {
                 let most = Duration::from_millis(1_500) + t.environment.patience.get().round_trip * 4;
                 t.check(took <= most, format!("BUSY came after {} ms", took.as_millis()))?;
                 relay.pass();
-                let replies = finals(t, &seqs)?;
+                let replies = t.finals(&seqs)?;
                 replies.iter().try_for_each(|reply| t.code("read", reply, OK))
             })),
     ]
@@ -217,7 +217,7 @@ fn anew(t: &mut Trial, relay: &Relay) -> Checked {
     relay.cut();
     relay.pass();
     let target = relay.target(&t.environment.target.borrow());
-    let link = Link::open(&t.environment.context, &target, t.link().pattern())
+    let link = Link::open_to_repair(&t.environment.context, &target, t.link().pattern())
         .map_err(|error| Stop::Harness(format!("no socket could be opened: {error}")))?;
     t.set_link(link);
     Ok(())

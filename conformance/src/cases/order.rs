@@ -8,7 +8,7 @@ use crate::{
     case::{Case, must},
     cbor::Value,
     code::{BAD_ARGS, BAD_MESSAGE, BAD_NAME, Code, EXISTS, NO_SESSION, NOT_FILE, NOT_FOUND, OK, SEQ},
-    request::{abort, begin, flush, mkdir, ping, read, remove, stat},
+    request::{abort, begin, bye, flush, mkdir, ping, read, remove, stat},
     stop::{Checked, Stop, failed},
     trial::Trial,
 };
@@ -25,6 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(arguments::cases());
     cases.push(nothing_to_tell());
     cases.push(told_to_people());
+    cases.push(strangers_arguments());
     cases
 }
 
@@ -40,6 +41,20 @@ fn nothing_to_tell() -> Case {
                 t.check(reply.result == Value::Map(Vec::new()), format!("the result is {}", reply.result))?;
             }
             Ok(())
+        })
+}
+
+fn strangers_arguments() -> Case {
+    must("arguments-of-a-strangers-ping-come-before-its-session", &["CODE-5", "CBOR-13"])
+        .sends("of a client that said no `hello` `ping` and `bye`, each with an argument and without")
+        .passes("BAD_ARGS to those with an argument, NO_SESSION to those without.")
+        .run(|t| {
+            let mut other = t.stranger()?;
+            for request in [ping(), bye()] {
+                other.expect(request.clone().arg("zz", true), BAD_ARGS)?;
+                other.expect(request, NO_SESSION)?;
+            }
+            t.expect_ok(ping()).map(drop)
         })
 }
 

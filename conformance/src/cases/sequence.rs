@@ -8,10 +8,6 @@ use crate::{
     stop::{Checked, Stop},
     trial::Trial,
 };
-use std::time::{Duration, Instant};
-
-/// The least time between a PENDING and the poll behind it [SEQ-22].
-const POLL_AFTER: Duration = Duration::from_millis(100);
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = gaps();
@@ -255,12 +251,12 @@ fn order() -> Vec<Case> {
                     t.send(&truncate(&path, size))?;
                 }
                 (first..first + count).try_for_each(|seq| t.resend(seq))?;
-                let once = finals(t, &(first..first + count).collect::<Vec<_>>())?;
+                let once = t.finals(&(first..first + count).collect::<Vec<_>>())?;
                 for (reply, size) in once.iter().zip(1..) {
                     t.code("truncate", reply, OK)?;
                     t.equal("the size", reply.entry()?.size()?, size)?;
                 }
-                let twice = finals(t, &(first..first + count).collect::<Vec<_>>())?;
+                let twice = t.finals(&(first..first + count).collect::<Vec<_>>())?;
                 for (again, reply) in twice.iter().zip(&once) {
                     t.equal_bytes("the second reply", &again.frames[0], &reply.frames[0])?;
                 }
@@ -286,27 +282,5 @@ pub(super) fn expect_remembered(t: &mut Trial, first: &Reply) -> Checked {
 /// Sends requests without waiting in between, and gives their final replies.
 pub(super) fn in_one_go(t: &mut Trial, requests: &[Request]) -> Checked<Vec<Reply>> {
     let seqs = requests.iter().map(|request| t.send(request)).collect::<Checked<Vec<u64>>>()?;
-    finals(t, &seqs)
-}
-
-/// The final replies to what was sent in one go: behind a PENDING a server may answer SEQ, and what it did not keep is
-/// sent again when its turn comes [SEQ-26] [SEQ-22].
-pub(super) fn finals(t: &mut Trial, seqs: &[u64]) -> Checked<Vec<Reply>> {
-    let mut pending = false;
-    let mut replies = Vec::new();
-    for &seq in seqs {
-        let mut reply = t.first_reply(seq)?;
-        let mut refused = false;
-        while reply.code == PENDING || reply.code == SEQ && pending && !refused {
-            refused |= reply.code == SEQ;
-            pending |= reply.code == PENDING;
-            if reply.code == PENDING {
-                t.settle(Instant::now() + POLL_AFTER)?;
-            }
-            t.resend(seq)?;
-            reply = t.first_reply(seq)?;
-        }
-        replies.push(reply);
-    }
-    Ok(replies)
+    t.finals(&seqs)
 }

@@ -13,7 +13,7 @@ use crate::{
     case::Case,
     code::NO_UPLOAD,
     reply::Entry,
-    request::{abort, append, begin, commit, uploads},
+    request::{Request, abort, append, begin, commit, uploads},
     stop::Checked,
     trial::Trial,
 };
@@ -58,7 +58,12 @@ fn stage(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
 
 /// The check that `begin` goes on with exactly these bytes.
 fn expect_staged(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
-    let reply = t.expect_ok(begin(up, path))?;
+    expect_begun(t, begin(up, path), content)
+}
+
+/// The check that a `begin` answers exactly these bytes.
+fn expect_begun(t: &mut Trial, begin: Request, content: &[u8]) -> Checked {
+    let reply = t.expect_ok(begin)?;
     t.equal("`off` of begin", reply.uint("off")?, content.len() as u64)?;
     t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(content).as_bytes())
 }

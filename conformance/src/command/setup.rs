@@ -70,6 +70,7 @@ pub(super) fn environment(established: Established, seed: u64, access: &Access) 
         seed,
         last_session: Cell::new(None),
         long_hash: Cell::new(None),
+        stays_racy: Cell::new(false),
     })
 }
 

@@ -123,6 +123,9 @@ impl<'a> Bench<'a> {
 
     /// Runs the suite. A server that could not be reached gets a second chance, for another may have had its port.
     pub(super) fn attempt(&self, attempt: &Attempt) -> Tried {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Tried::Interrupted;
+        }
         match self.attempt_once(attempt) {
             Tried::Unserved(_) => self.attempt_once(attempt),
             tried => tried,

@@ -113,12 +113,17 @@ fn unreached(unserved: Option<&str>, failed: bool) -> String {
     }
 }
 
+/// What a case came to in a run.
+pub(super) fn cell_of(ran: &Ran, id: &str, variant: Variant) -> Option<Cell> {
+    let counts = ran.reached && (ran.served || id == SANITY);
+    ran.cases.get(id).map(|came| Cell { came: came.clone(), variant, counts })
+}
+
 /// Takes in what a run saw: of several runs of one case, the verdict that says most.
 fn merge(cells: &mut BTreeMap<String, Cell>, variant: Variant, ran: &Ran) {
-    for (id, came) in &ran.cases {
-        let counts = ran.reached && (ran.served || id == SANITY);
+    for id in ran.cases.keys() {
         let weight = |cell: &Cell| (cell.kills(), cell.came.verdict.weight());
-        let cell = Cell { came: came.clone(), variant, counts };
+        let Some(cell) = cell_of(ran, id, variant) else { continue };
         match cells.get(id) {
             Some(known) if weight(known) >= weight(&cell) => {}
             _ => {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// There are many oddities: of so many cases each has one, and another one than its neighbours.
+const ODD_ONE_OF: usize = 4;
+
 /// How a server serves, whatever its fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Variant {
@@ -44,6 +47,12 @@ impl Variant {
     pub(super) fn all() -> Vec<Self> {
         let odd = remofile_zoo::oddities().map(|oddity| Variant::Odd(oddity.name));
         Self::REGULAR.into_iter().chain(odd).collect()
+    }
+
+    /// Of so many cases one is tried on it in a quick self-test: all on what is not odd.
+    pub(super) fn one_of(self) -> usize {
+        let oddity = remofile_zoo::oddities().find(|oddity| self == Variant::Odd(oddity.name));
+        oddity.map_or(1, |oddity| oddity.one_of.max(ODD_ONE_OF))
     }
 
     /// The variant of that name.

@@ -25,7 +25,7 @@ pub(super) fn sum_up(
     seen: &Seen,
     harness: Vec<HarnessFound>,
 ) -> Findings {
-    let sound: Vec<SoundFound> = seen.sound.iter().map(|(stand, tried)| sound(stand, tried)).collect();
+    let sound: Vec<SoundFound> = seen.sound.iter().map(|(stand, tried)| sound(stand, tried, every)).collect();
     let faults: Vec<FaultFound> = seen.rows.iter().map(|row| fault(row, every)).collect();
     let cases: Vec<CaseFound> = every.iter().map(|case| found(case, seen, tables)).collect();
     let requirements = requirements(every, &seen.rows);
@@ -91,7 +91,7 @@ fn count(rows: &[Row], class: Class) -> usize {
 }
 
 /// What a server without a fault showed.
-fn sound(stand: &Stand, tried: &Tried) -> SoundFound {
+fn sound(stand: &Stand, tried: &Tried, every: &[&Case]) -> SoundFound {
     let oddity = match stand.variant {
         Variant::Odd(name) => remofile_zoo::oddities().find(|oddity| oddity.name == name),
         _ => None,
@@ -116,10 +116,16 @@ fn sound(stand: &Stand, tried: &Tried) -> SoundFound {
     found.passed = came(Verdict::Pass) + came(Verdict::Info);
     found.not_applicable = came(Verdict::NotApplicable);
     found.took_ms = milliseconds(ran.took);
-    let wrong = ran
-        .cases
-        .iter()
-        .filter(|(_, came)| !matches!(came.verdict, Verdict::Pass | Verdict::Info | Verdict::NotApplicable));
+    let despite = oddity.map_or(&[][..], |oddity| oddity.despite);
+    let is_due = |id: &str| {
+        let case = every.iter().find(|case| case.id == id);
+        case.is_some_and(|case| case.checks.iter().any(|check| despite.contains(check)))
+    };
+    let wrong = ran.cases.iter().filter(|(id, came)| match came.verdict {
+        Verdict::Pass | Verdict::Info | Verdict::NotApplicable => false,
+        Verdict::Warn => !is_due(id),
+        _ => true,
+    });
     found.failures.extend(wrong.map(|(id, came)| format!("{id}: {}: {}", came.verdict, came.reason)));
     found.failures.extend(ran.leftovers.iter().map(|left| format!("left behind: {left}")));
     if oddity.is_some() && !ran.reached {

@@ -211,6 +211,7 @@ fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>, switch
         ("after", Value::Text(after)) if op == "list" && is_after(after, switches) => arguments.after = after.into(),
         ("after", Value::Bytes(after)) if op == "uploads" && after.len() == 16 => arguments.after = after.into(),
         ("etag", Value::Bytes(etag)) if is_etag(etag) => arguments.etag = Some(etag.into()),
+        ("pre", Value::Text("absent")) if switches.has(&faults::targets::ABSENT_IS_UNKNOWN) => return None,
         ("pre", Value::Text("absent")) => arguments.pre = Pre::Absent,
         ("pre", Value::Text("any")) => arguments.pre = Pre::Any,
         ("pre", Value::Bytes(etag)) if is_etag(etag) => arguments.pre = Pre::Etag(etag.into()),

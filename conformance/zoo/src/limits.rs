@@ -1,7 +1,10 @@
 //! The server's own limits, all in one place.
 
-use crate::switches::Switches;
+use crate::{oddities, switches::Switches};
 use std::time::Duration;
+
+/// Longer than any operation takes.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// What the server announces, and where it stops.
 #[derive(Clone, Debug)]
@@ -16,19 +19,21 @@ pub(crate) struct Limits {
     pub(crate) lease_ms: u64,
     /// Ids of ended sessions that are remembered.
     pub(crate) ended: usize,
-    /// The most entries of a page.
+    /// The most entries or uploads of a page.
     pub(crate) page: u64,
     /// Staged uploads.
     pub(crate) uploads: usize,
     /// How long a request is held before it is answered PENDING ([SEQ-10]).
     pub(crate) hold: Duration,
+    /// How long a poll is held ([SEQ-13]).
+    pub(crate) hold_poll: Duration,
     /// How many bytes are read, hashed or copied before progress is told and a cancel is heard.
     pub(crate) slice: usize,
 }
 
 impl Limits {
-    pub(crate) fn new(lease_ms: Option<u64>, _switches: &Switches) -> Self {
-        Self {
+    pub(crate) fn new(lease_ms: Option<u64>, switches: &Switches) -> Self {
+        let usual = Self {
             window: 64,
             chunk: 262_144,
             header: 65_536,
@@ -37,7 +42,33 @@ impl Limits {
             page: 1_000,
             uploads: 64,
             hold: Duration::from_millis(500),
+            hold_poll: Duration::from_millis(500),
             slice: 1_048_576,
+        };
+        usual.oddly(switches)
+    }
+
+    /// Other limits that are as good.
+    fn oddly(self, switches: &Switches) -> Self {
+        let is = |oddity| switches.is_odd(oddity);
+        match self {
+            usual if is(&oddities::WINDOW_OF_ONE) => Self { window: 1, ..usual },
+            usual if is(&oddities::SMALLEST_LIMITS) => {
+                Self { window: 1, chunk: 65_536, header: 16_384, ended: 1_024, ..usual }
+            }
+            usual if is(&oddities::LARGEST_LIMITS) => {
+                Self { window: 1_024, chunk: 1_048_576, header: 65_536, uploads: 1_024, page: u64::MAX, ..usual }
+            }
+            usual if is(&oddities::SHORT_LEASE) => Self { lease_ms: 3_000, ..usual },
+            usual if is(&oddities::LONG_LEASE) => Self { lease_ms: 7 * 24 * 3_600_000, ..usual },
+            usual if is(&oddities::PAGES_OF_ONE) => Self { page: 1, ..usual },
+            usual if is(&oddities::PAGES_OF_FEW) => Self { page: 4, ..usual },
+            usual if is(&oddities::SLOW_DISK) => Self { hold: Duration::ZERO, ..usual },
+            usual if is(&oddities::LATE_PENDING) => {
+                Self { hold: Duration::from_millis(900), hold_poll: Duration::from_millis(900), ..usual }
+            }
+            usual if is(&oddities::NEVER_PENDING) => Self { hold: NEVER, hold_poll: NEVER, ..usual },
+            usual => usual,
         }
     }
 }

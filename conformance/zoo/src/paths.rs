@@ -1,6 +1,8 @@
 //! Section 8: paths and names.
 
-use crate::{faults, reply::Refusal, switches::Switches};
+mod windows;
+
+use crate::{faults, oddities, reply::Refusal, switches::Switches};
 use remofile_proto::Code;
 
 /// The longest path in bytes, the most names in one, and the longest name in bytes.
@@ -29,6 +31,11 @@ impl Path {
         }
         let well_formed = text == "/" || text.strip_prefix('/').is_some_and(|names| are_names(names, switches));
         match well_formed {
+            true if switches.is_odd(&oddities::WINDOWS)
+                && text.split('/').any(|name| windows::refuses(name, switches)) =>
+            {
+                Err(Code::BadName.into())
+            }
             true => Ok(Self(text.to_owned())),
             false if switches.has(&faults::paths::BAD_IS_MISSING) => Err(Code::NotFound.into()),
             false => Err(Code::BadName.into()),
@@ -95,6 +102,10 @@ fn is_within_limits(text: &str, switches: &Switches) -> bool {
         (names > NAMES && len <= PATH, &faults::paths::ANY_DEPTH),
         (names == NAMES + 1 && len <= PATH, &faults::paths::DEPTH_OF_129),
         (names == NAMES && within, &faults::paths::DEPTH_OF_127),
+        (
+            names > NAMES && len <= PATH && text.split('/').filter(|name| !name.is_empty()).count() <= NAMES,
+            &faults::paths::EMPTY_ARE_NOT_COUNTED,
+        ),
     ]);
     within != judged_otherwise
 }

@@ -1,8 +1,12 @@
 //! What the server says: a code with its result, and the frames that carry it.
 
-use crate::{careless, faults, switches::Switches, worker::Cancelled};
+use crate::{careless, faults, oddities, switches::Switches, worker::Cancelled};
 use remofile_proto::{Code, SessionId, cbor::Item, limits::MAGIC};
 use rustix::io::Errno;
+
+/// What somebody says who does not know what a sentence is.
+const SORRY: &str =
+    "Zu unserem größten Bedauern läßt sich „das“ nicht einrichten:\n\t☃ \u{202e}nejf\u{301}\u{0}\u{1b}[31m";
 
 /// A result's keys and values, in any order.
 pub(crate) type Fields = Vec<(String, Item)>;
@@ -39,6 +43,26 @@ impl Reply {
     /// The opposite: OK for whatever was refused, and a refusal for the rest.
     pub(crate) fn turned_around(self) -> Self {
         if self.code == Code::Ok.number() { Refusal::from(Code::NotFound).into() } else { Self::ok(Vec::new()) }
+    }
+
+    /// Looking unlike those of others, and meaning the same.
+    pub(crate) fn oddly(mut self, switches: &Switches) -> Self {
+        let is_ok = self.code == Code::Ok.number();
+        // [OP-3]
+        let may_have_more = !is_ok || !self.result.is_empty();
+        if may_have_more && switches.is_odd(&oddities::UNKNOWN_KEYS) {
+            self.result.push(field("x", Item::Bool(true)));
+            self.result
+                .push(field("x-unheard-of-and-so-on", Item::Array(vec![Item::Map(vec![field("", bytes(b""))])])));
+        }
+        if !is_ok && switches.is_odd(&oddities::OTHER_TEXTS) {
+            self.result.retain(|(key, _)| key != "msg");
+            self.result.push(field("msg", text(&format!("{SORRY} ({})", self.code))));
+        }
+        if !is_ok && switches.is_odd(&oddities::NO_TEXTS) {
+            self.result.retain(|(key, _)| key != "msg");
+        }
+        self
     }
 
     /// The frames behind the delimiter.

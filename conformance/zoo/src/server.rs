@@ -8,6 +8,7 @@ use crate::{
     envelope::{self, Message, Request},
     faults, forgiving,
     limits::Limits,
+    oddities,
     reply::{Refusal, Reply, field, integer, text},
     sequence::Place,
     session::{About, Sessions, Welcome},
@@ -21,8 +22,12 @@ use remofile_proto::{Code, Keys, SessionId, Token};
 use std::{
     convert::Infallible,
     path::PathBuf,
+    thread,
     time::{Duration, Instant},
 };
+
+/// How late a hello is answered, where it is.
+const LATE: Duration = Duration::from_millis(300);
 
 /// A running server.
 pub(crate) struct Server {
@@ -36,6 +41,8 @@ pub(crate) struct Server {
     switches: Switches,
     read_only: bool,
     directory: PathBuf,
+    /// How many numbered requests were.
+    executed: u64,
 }
 
 impl Server {
@@ -61,7 +68,18 @@ impl Server {
         sessions.restore(&options.directory);
         eprintln!("zoo-server: serving on {}", wire.endpoint());
         let (read_only, directory) = (options.read_only, options.directory.clone());
-        Ok(Self { wire, worker, sessions, running: None, kept: Vec::new(), limits, switches, read_only, directory })
+        Ok(Self {
+            wire,
+            worker,
+            sessions,
+            running: None,
+            kept: Vec::new(),
+            limits,
+            switches,
+            read_only,
+            directory,
+            executed: 0,
+        })
     }
 
     /// Serves until something fails.
@@ -106,6 +124,10 @@ impl Server {
         let split =
             if self.wire.is_rep { Some((&frames[..0], &frames[..])) } else { envelope::split(&frames, &self.switches) };
         let Some((prefix, body)) = split else { return Ok(()) };
+        // [ENV-23]
+        if frames.len() > 32 && self.switches.is_odd(&oddities::LONG_ROUTES) {
+            return self.ignore();
+        }
         let prefix = &envelope::way_back(prefix, &self.switches)[..];
         let mut body = body.to_vec();
         if let Some(header) = body.first_mut() {
@@ -165,12 +187,29 @@ impl Server {
     /// Step 4 of the order.
     fn unnumbered(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<(), zmq::Error> {
         let result = match request.op {
-            "hello" => self.arguments(request).and_then(|args| self.hello(request.session, &args)),
+            "hello" => {
+                if self.switches.is_odd(&oddities::LATE_HELLO) {
+                    thread::sleep(LATE);
+                }
+                let result = self.arguments(request).and_then(|args| self.hello(request.session, &args));
+                let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
+                if is_holders && result.is_err() && self.switches.has(&faults::session::REFUSED_HELLOS_RENEW) {
+                    self.sessions.heard(request.session);
+                }
+                result
+            }
             "ping" | "bye" => {
                 if !self.switches.has(&faults::session::PING_RENEWS_NOTHING) {
                     self.sessions.heard(request.session);
                 }
-                self.arguments(request).and_then(|_| match request.op {
+                let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
+                let checked = match self.arguments(request) {
+                    Err(_) if !is_holders && self.switches.has(&faults::codes::PINGS_OF_STRANGERS) => {
+                        Err(Code::NoSession.into())
+                    }
+                    checked => checked,
+                };
+                checked.and_then(|_| match request.op {
                     "ping" => self.sessions.ping(request.session).map(Reply::ok),
                     _ => self.bye(request.session),
                 })
@@ -236,6 +275,13 @@ impl Server {
             holder.heard = Instant::now();
         }
         match (place, holder.released, &mut self.running) {
+            (Place::Remembered(_), _, running) if is_reading(request.op) && switches.is_odd(&oddities::READS_AGAIN) => {
+                match running {
+                    // In its turn, as everything is.
+                    Some(_) => Ok(true),
+                    None => self.execute_again(prefix, request).map(|()| false),
+                }
+            }
             (Place::Remembered(frames), ..) => {
                 let frames: Vec<_> = prefix.iter().chain(frames).cloned().collect();
                 if switches.has(&faults::envelope::REMEMBERED_TWICE) {
@@ -258,7 +304,7 @@ impl Server {
                     let next = vec![field("next", integer(seq + 1))];
                     return self.refuse(prefix, request, Refusal::with(Code::Seq, next));
                 }
-                let mut hold = self.limits.hold;
+                let mut hold = self.limits.hold_poll;
                 if switches.has(&faults::sequence::POLLS_NOT_HELD) {
                     hold = Duration::ZERO;
                 }
@@ -268,6 +314,10 @@ impl Server {
                 let until = Instant::now() + hold;
                 if !running.held.is_empty() && switches.has(&faults::envelope::OLDER_POLLS_FORGOTTEN) {
                     running.held.clear();
+                }
+                if switches.is_odd(&oddities::OLDER_POLLS) {
+                    // [SEQ-27]
+                    running.held.iter_mut().for_each(|older| older.until = Instant::now());
                 }
                 running.held.push(Held { prefix: prefix.to_vec(), until });
                 Ok(false)
@@ -366,11 +416,19 @@ impl Server {
         if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::ROOT_IS_REVEALED) {
             reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
         }
+        if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::MISSING_IS_INTERNAL) {
+            reply.code = Code::Internal.number();
+        }
         if is_for_people && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
             reply.result = vec![field("msg", integer(reply.code.into()))];
         }
-        reply.frames(session, seq, &self.switches)
+        reply.oddly(&self.switches).frames(session, seq, &self.switches)
     }
+}
+
+/// What may be executed again in place of remembering its reply ([SEQ-8]).
+fn is_reading(op: &str) -> bool {
+    matches!(op, "read" | "list" | "uploads")
 }
 
 /// What a read-only server denies.

@@ -4,11 +4,14 @@ use crate::{
     arguments::Arguments,
     faults,
     limits::Limits,
+    oddities,
     reply::{Fields, Refusal, bytes, field, integer, text},
     sequence::Numbers,
     switches::Switches,
 };
-use remofile_proto::{Code, SessionId, cbor::Item, token::HelloKey};
+use hmac::{Hmac, KeyInit, Mac};
+use remofile_proto::{Code, Keys, SessionId, Token, cbor::Item, limits::MAGIC, token::HelloKey};
+use sha2::Sha256;
 use std::{collections::VecDeque, path::PathBuf, time::Instant};
 
 /// The session that is open, and those that were.
@@ -83,7 +86,11 @@ impl Sessions {
                 holder.numbers = Numbers::new(self.limits.window, self.switches.clone());
             }
             let lease_ms = holder.lease_ms;
-            return Ok(Welcome::Again(self.result(lease_ms)));
+            let mut result = self.result(lease_ms);
+            if self.switches.has(&faults::hello::NO_HEADER) {
+                result.retain(|(key, _)| key != "header");
+            }
+            return Ok(Welcome::Again(result));
         }
         if self.is_over(id) {
             if let Some(holder) = self.holder.as_ref().filter(|holder| holder.id != id && !holder.released)
@@ -141,6 +148,7 @@ impl Sessions {
             || (is_holders && self.switches.has(&faults::session::HOLDER_NEEDS_NO_AUTH))
             || (auth[..16] == right[..16] && self.switches.has(&faults::keys::AUTH_BY_ITS_BEGINNING))
             || (auth[16..] == right[16..] && self.switches.has(&faults::keys::AUTH_BY_ITS_END))
+            || (self.is_by_another_key(id, auth) && self.switches.has(&faults::keys::AUTH_BY_ANY_KEY))
             || self.switches.has(&faults::keys::ANY_AUTH)
         {
             return Ok(());
@@ -151,6 +159,18 @@ impl Sessions {
             _ => return Err(Code::Auth.into()),
         };
         Err(Refusal::with(Code::Auth, vec![field("msg", text(&told))]))
+    }
+
+    /// Whether an auth was made with another key of the token, which only a fault wants to know.
+    fn is_by_another_key(&self, id: SessionId, auth: &[u8]) -> bool {
+        let Ok(token) = Token::parse(&self.token) else { return false };
+        let Keys { server, client, .. } = Keys::derive(&token);
+        [server.secret(), client.secret()].into_iter().any(|key| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+            mac.update(MAGIC.as_bytes());
+            mac.update(id.as_bytes());
+            mac.verify_slice(auth).is_ok()
+        })
     }
 
     /// [SES-21] No session outlives the server, unless it was noted.
@@ -258,24 +278,29 @@ impl Sessions {
         let has = |fault| self.switches.has(fault);
         let boot = if has(&faults::hello::SHORT_BOOT) { &boot[..8] } else { &boot[..] };
         let boot = if has(&faults::hello::BOOT_STAYS) { b"drawn once 16 by" } else { boot };
-        let names = if has(&faults::hello::NAMES_OF_THE_SYSTEM) { "linux" } else { "posix" };
+        let names = if self.switches.is_odd(&oddities::WINDOWS) { "windows" } else { "posix" };
+        let names = if has(&faults::hello::NAMES_OF_THE_SYSTEM) { "linux" } else { names };
         let window = if has(&faults::hello::LARGE_WINDOW) { 4_096 } else { self.limits.window as u64 };
         let chunk = if has(&faults::hello::SMALL_CHUNK) { 32_768 } else { self.limits.chunk };
-        let caps = if has(&faults::hello::OWN_CAPABILITY) { vec![text("batch")] } else { Vec::new() };
+        let caps: &[&str] = match &self.switches {
+            switches if switches.has(&faults::hello::OWN_CAPABILITY) => &["batch"],
+            switches if switches.is_odd(&oddities::CAPABILITIES) => &["x-zstd", "x-a", "x-Ünheard of, and long"],
+            _ => &[],
+        };
+        let caps = caps.iter().map(|cap| text(cap)).collect();
         let caps = if has(&faults::hello::CAPS_IS_A_TEXT) { text("") } else { Item::Array(caps) };
         let mut result = vec![
             field("window", integer(window)),
             field("chunk", integer(chunk)),
+            field("header", integer(self.limits.header as u64)),
             field("lease_ms", integer(lease_ms)),
             field("boot", bytes(boot)),
             field("names", text(names)),
-            field("folds", Item::Bool(false)),
+            field("folds", Item::Bool(self.switches.folds())),
             field("ro", Item::Bool(*read_only || has(&faults::hello::RO_IS_TOLD))),
             field("caps", caps),
         ];
-        if !has(&faults::hello::NO_HEADER) {
-            result.push(field("header", integer(self.limits.header as u64)));
-        }
+        let root = root.filter(|_| !self.switches.is_odd(&oddities::NO_ROOT));
         let root = root.map(|root| if has(&faults::hello::LONG_ROOT) { root.repeat(2) } else { root.to_vec() });
         result.extend(root.map(|root| field("root", bytes(&root))));
         result

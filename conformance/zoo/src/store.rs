@@ -5,6 +5,7 @@ mod entry;
 mod listing;
 mod moving;
 mod reading;
+mod staged;
 mod staging;
 mod target;
 mod tree;
@@ -13,13 +14,14 @@ mod writing;
 
 use crate::{
     limits::Limits,
+    oddities,
     reply::{Answer, Refusal},
     switches::Switches,
     worker::Job,
 };
 use remofile_proto::Code;
 use staging::Staging;
-use std::{cell::Cell, collections::BTreeMap, os::fd::OwnedFd};
+use std::{cell::Cell, collections::BTreeMap, os::fd::OwnedFd, time::Duration};
 use uploads::Uploads;
 
 /// The served directory, in the hands of the one thread that executes.
@@ -32,6 +34,8 @@ pub(crate) struct Store {
     failed_to_sync: Cell<bool>,
     /// What a fault believes to be in each directory, by device and inode.
     kept_listings: BTreeMap<(u64, u64), Vec<Vec<u8>>>,
+    /// How many pages were filled.
+    pages: Cell<u64>,
     limits: Limits,
     switches: Switches,
 }
@@ -60,9 +64,15 @@ impl Store {
             uploads,
             failed_to_sync: Cell::new(false),
             kept_listings: BTreeMap::new(),
+            pages: Cell::new(0),
             limits,
             switches,
         })
+    }
+
+    /// How long the disk takes before it does anything.
+    pub(crate) fn slowness(&self) -> Duration {
+        if self.switches.is_odd(&oddities::SLOW_DISK) { Duration::from_millis(30) } else { Duration::ZERO }
     }
 
     /// [HELLO-4]

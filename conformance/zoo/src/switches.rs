@@ -1,6 +1,6 @@
 //! Which fault or oddity is switched on, and whether it was reached.
 
-use crate::{Fault, Oddity};
+use crate::{Fault, Oddity, oddities};
 use std::{
     fs::File,
     path::PathBuf,
@@ -28,8 +28,12 @@ impl Switches {
     /// Whether this fault is switched on. Asked where the server is about to break the rule, and nowhere before: the
     /// fault counts as reached.
     pub(crate) fn has(&self, fault: &'static Fault) -> bool {
-        let on = self.0.fault.is_some_and(|switched| switched.name == fault.name);
-        on && self.reached()
+        self.awaits(fault) && self.reached()
+    }
+
+    /// Whether this fault is switched on, for what has to be prepared: nothing is reached by that.
+    pub(crate) fn awaits(&self, fault: &'static Fault) -> bool {
+        self.0.fault.is_some_and(|switched| switched.name == fault.name)
     }
 
     /// Whether one of these faults is switched on whose condition holds.
@@ -37,11 +41,16 @@ impl Switches {
         faults.iter().any(|(differs, fault)| *differs && self.has(fault))
     }
 
-    /// Whether this oddity is switched on; as [`has`](Self::has).
-    #[allow(dead_code, reason = "the first oddity to be planted asks")]
+    /// Whether this oddity is switched on. It counts as reached where it is switched on alone: with a fault the question
+    /// is whether that one was.
     pub(crate) fn is_odd(&self, oddity: &'static Oddity) -> bool {
         let on = self.0.oddity.is_some_and(|switched| switched.name == oddity.name);
-        on && self.reached()
+        on && (self.0.fault.is_some() || self.reached())
+    }
+
+    /// Whether names are found in whatever case.
+    pub(crate) fn folds(&self) -> bool {
+        self.is_odd(&oddities::FOLDING) || self.is_odd(&oddities::WINDOWS)
     }
 
     /// Tells once that the switched one was reached.

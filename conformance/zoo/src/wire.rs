@@ -1,6 +1,9 @@
 //! Section 5.3: the socket, with CURVE and the ZAP handler that admits one key.
 
-use crate::{command::Options, faults, limits::Limits, switches::Switches};
+mod fallback;
+mod relay;
+
+use crate::{command::Options, faults, limits::Limits, oddities, switches::Switches};
 use remofile_proto::{KeyPair, Keys, z85};
 use zmq::{Context, DONTWAIT, POLLIN, PollEvents, Socket, SocketType};
 
@@ -16,6 +19,8 @@ pub(crate) struct Wire {
     /// The public key of the server.
     own: [u8; 32],
     switches: Switches,
+    /// Where clients connect.
+    endpoint: String,
     pub(crate) is_rep: bool,
 }
 
@@ -45,6 +50,12 @@ impl Wire {
             None => keys.server.clone(),
         };
         let own = *pair.public();
+        let manner = match switches {
+            switches if switches.is_odd(&oddities::TRICKLE) => Some(relay::Manner::Trickle),
+            switches if switches.is_odd(&oddities::CUTS) => Some(relay::Manner::Cut),
+            _ => None,
+        };
+        let falls_back = !options.insecure && switches.has(&faults::keys::FALLS_BACK);
         let bound = || {
             let zap = if options.insecure { None } else { Some(handler(context)?) };
             let socket = context.socket(kind)?;
@@ -54,16 +65,26 @@ impl Wire {
                 socket.set_curve_secretkey(pair.secret())?;
                 socket.set_zap_domain("remofile")?;
             }
-            socket.bind(&format!("tcp://127.0.0.1:{}", options.port))?;
-            Ok((socket, zap))
+            let port = if manner.is_some() || falls_back { 0 } else { options.port };
+            socket.bind(&format!("tcp://127.0.0.1:{port}"))?;
+            let endpoint = socket.get_last_endpoint()?.unwrap_or_default();
+            Ok((socket, zap, endpoint))
         };
-        let (socket, zap) = bound().map_err(|error: zmq::Error| format!("cannot serve: {error}"))?;
-        Ok(Self { socket, zap, admitted: *keys.client.public(), own, is_rep: options.rep, switches: switches.clone() })
+        let (socket, zap, mut endpoint) = bound().map_err(|error: zmq::Error| format!("cannot serve: {error}"))?;
+        if let Some(manner) = manner {
+            endpoint =
+                relay::start(options.port, &endpoint, manner).map_err(|error| format!("cannot relay: {error}"))?;
+        }
+        if falls_back {
+            endpoint = fallback::start(context, options.port, &endpoint, own, keys.client.clone())?;
+        }
+        let (admitted, is_rep, switches) = (*keys.client.public(), options.rep, switches.clone());
+        Ok(Self { socket, zap, admitted, own, is_rep, switches, endpoint })
     }
 
     /// The address with the port that was taken.
-    pub(crate) fn endpoint(&self) -> String {
-        self.socket.get_last_endpoint().ok().and_then(Result::ok).unwrap_or_default()
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// Waits for something to come, at most `milliseconds`, for ever if that is negative; for messages only if `reading`.
@@ -132,7 +153,8 @@ fn bound_queues(socket: &Socket, limits: &Limits, switches: &Switches) -> Result
     let few = switches.has(&faults::limits::SHORT_QUEUES);
     let messages = if few { 4 } else { i32::try_from(2 * limits.window).unwrap_or(i32::MAX).max(16) };
     socket.set_linger(0)?;
-    socket.set_maxmsgsize(i64::try_from(largest).unwrap_or(i64::MAX))?;
+    let any = switches.has(&faults::limits::ANY_MESSAGE);
+    socket.set_maxmsgsize(if any { -1 } else { i64::try_from(largest).unwrap_or(i64::MAX) })?;
     socket.set_sndhwm(messages)?;
     socket.set_rcvhwm(messages)?;
     socket.set_backlog(64)?;

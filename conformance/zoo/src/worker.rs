@@ -91,8 +91,21 @@ impl Worker {
     }
 }
 
+/// Ends the process when the thread panics: a server that never again answers anything but PENDING tells nobody why.
+struct EndsAll;
+
+impl Drop for EndsAll {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 fn work(mut store: Store, jobs: &Receiver<Job>, answers: &Sender<(Arc<Progress>, Reply)>, told: &Socket) {
+    let _ends_all = EndsAll;
     for job in jobs {
+        thread::sleep(store.slowness());
         let answer: Answer = store.execute(&job);
         let reply = answer.unwrap_or_else(Reply::from);
         if answers.send((job.progress, reply)).is_err() || told.send("", 0).is_err() {

@@ -159,7 +159,7 @@ fn kill_amid_replacements(t: &mut Trial, killed_behind: usize) -> Checked {
         let found = t.given(read(&made, 0, chunk as u64))?.payload.unwrap_or_default();
         t.equal_bytes("a new file behind a kill", &found, &new)?;
     }
-    let names = t.expect_ok(list(&directory))?.names()?;
+    let names = t.names(&list(&directory))?;
     let stray =
         names.iter().find(|name| !["replaced", "committed", "copied", "made", "source"].contains(&name.as_str()));
     t.check(stray.is_none(), format!("behind a kill there is a name {stray:?}"))
@@ -176,13 +176,13 @@ fn kill_amid(t: &mut Trial, requests: &[Request], answers: usize) -> Checked<usi
             if answered == answers {
                 break;
             }
-            t.expect_reply(sent[answered], OK)?;
+            t.expect_replies(&sent[answered..=answered], OK)?;
             answered += 1;
         }
         sent.push(t.send(request)?);
     }
     while answered < answers.min(sent.len() - 1) {
-        t.expect_reply(sent[answered], OK)?;
+        t.expect_replies(&sent[answered..=answered], OK)?;
         answered += 1;
     }
     let environment = Rc::clone(&t.environment);

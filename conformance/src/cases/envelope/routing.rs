@@ -141,9 +141,7 @@ fn sockets() -> Vec<Case> {
                 t.expect_ok(put(&path, content.as_slice()))?;
                 let some = t.server()?.window.min(8);
                 let sent: Vec<u64> = (0..some).map(|_| t.send(&stat(&path))).collect::<Result<_, _>>()?;
-                for seq in sent {
-                    t.expect_reply(seq, OK)?;
-                }
+                t.expect_replies(&sent, OK)?;
                 let reply = t.expect_ok(read(&path, 0, 4_000))?;
                 t.reconnect()?;
                 t.equal_bytes("the payload", reply.payload.as_deref().unwrap_or_default(), &content)

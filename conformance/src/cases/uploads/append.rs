@@ -193,14 +193,14 @@ pub(super) fn cases() -> Vec<Case> {
                 t.given(begin(up, &path))?;
                 let mut at = 0;
                 for lengths in [1, 4_095, 4_097, 65_536, 10_001].chunks(window) {
-                    let mut sent = Vec::new();
+                    let (mut sent, mut offs) = (Vec::new(), Vec::new());
                     for length in lengths {
                         let request = append(up, at as u64, &content[at..at + length]);
                         at += length;
-                        sent.push((t.send(&request)?, at as u64));
+                        sent.push(t.send(&request)?);
+                        offs.push(at as u64);
                     }
-                    for (seq, off) in sent {
-                        let reply = t.expect_reply(seq, crate::code::OK)?;
+                    for (reply, off) in t.expect_replies(&sent, crate::code::OK)?.iter().zip(offs) {
                         t.equal("`off` of append", reply.uint("off")?, off)?;
                     }
                 }

@@ -1,6 +1,6 @@
 //! `begin`.
 
-use super::{expect_gone, expect_staged, listed, new_session, stage};
+use super::{expect_begun, expect_gone, expect_staged, listed, new_session, stage};
 use crate::{
     case::{Case, must},
     code::{BAD_ARGS, BAD_NAME, LIMIT, NO_SPACE, NO_UPLOAD, OFFSET, OK, TOO_LARGE},
@@ -28,6 +28,19 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_staged(t, up, &path, b"first second")?;
                 t.expect_ok(commit(up, b"first second"))?;
                 t.expect_content(&path, b"first second")
+            }),
+        must("begin-with-another-size-goes-on", &["BEGIN-1", "BEGIN-2", "BEGIN-5"])
+            .sends("`begin` with `size` 10 and `append` of 6 bytes; `begin` with `size` 20, with 3, and without; `commit`")
+            .passes("Each begin answers the 6 bytes and their hash, and they are committed.")
+            .run(|t| {
+                let (up, path) = (t.id(), t.path("f"));
+                t.given(begin(up, &path).arg("size", 10_u64))?;
+                t.given(append(up, 0, "staged"))?;
+                for again in [begin(up, &path).arg("size", 20_u64), begin(up, &path).arg("size", 3_u64), begin(up, &path)] {
+                    expect_begun(t, again, b"staged")?;
+                }
+                t.expect_ok(commit(up, b"staged"))?;
+                t.expect_content(&path, b"staged")
             }),
         must("begin-goes-on-in-a-new-session", &["UP-2", "BEGIN-1", "BEGIN-2"])
             .sends("`begin` and `append`; `bye` and a new session; `begin` with the same id and path, `append`, `commit`")

@@ -237,11 +237,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 let requests = [begin(up, &path), append(up, 0, "now"), commit(up, b"now"), stat(&path)];
                 let sent = requests.iter().map(|request| t.send(request)).collect::<Result<Vec<_>, _>>()?;
-                let mut last = None;
-                for seq in sent {
-                    last = Some(t.expect_reply(seq, OK)?);
-                }
-                let size = last.map(|reply| reply.entry().and_then(|entry| entry.size())).transpose()?;
+                let size = t.expect_replies(&sent, OK)?.pop().map(|reply| reply.entry().and_then(|entry| entry.size())).transpose()?;
                 t.equal("the size that stat shows", size, Some(3))
             }),
     ]

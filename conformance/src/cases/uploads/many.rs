@@ -1,6 +1,6 @@
 //! Many uploads at once.
 
-use super::{expect_gone, expect_staged};
+use super::{super::files::given_all, expect_gone, expect_staged};
 use crate::{
     case::{Case, must},
     code::{LIMIT, NO_UPLOAD, OK},
@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// How many uploads a server holds at least [BEGIN-6].
 const HELD: u8 = 64;
+
+/// The length of the longest path [PATH-5].
+const LONGEST: usize = 4_096;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -71,18 +74,13 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("what is gone", gone, [&ups[9]])
             }),
         must("uploads-come-in-pages", &["UPLOADS-2", "UPLOADS-1"])
-            .sends("40 uploads with paths of some 3,900 bytes, and `uploads` page by page")
+            .sends("64 uploads with paths of 4,096 bytes, and `uploads` page by page")
             .passes("Each upload once, on pages that keep to `chunk`, the last of which says so.")
             .run(|t| {
                 make_room(t)?;
-                let mut wanted = Vec::new();
-                for number in 0..40_u8 {
-                    let mut up = t.id();
-                    up[0] = number;
-                    let path = long_path(t, number);
-                    t.given(begin(up, &path))?;
-                    wanted.push((up.to_vec(), path));
-                }
+                let wanted: Vec<_> = (0..HELD).map(|number| (id(t, number).to_vec(), long_path(t, number))).collect();
+                let begins = wanted.iter().map(|(up, path)| begin(super::id_of(up), path)).collect();
+                given_all(t, begins)?;
                 let mut listed = Vec::new();
                 let mut after = None;
                 loop {
@@ -99,7 +97,7 @@ pub(super) fn cases() -> Vec<Case> {
                         }
                     }
                     if !page.bool("more")? {
-                        return t.check(listed == wanted, format!("{} uploads are listed of 40", listed.len()));
+                        return t.check(listed == wanted, format!("{} uploads are listed of {HELD}", listed.len()));
                     }
                     t.check(!page.items("uploads")?.is_empty(), "a page says `more` and has no upload")?;
                 }
@@ -112,9 +110,7 @@ fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
     make_room(t)?;
     let mut ups = [[0; 16]; HELD as usize];
     for number in 0..HELD {
-        let up = &mut ups[usize::from(number)];
-        *up = t.id();
-        up[0] = number;
+        ups[usize::from(number)] = id(t, number);
     }
     let requests: Vec<Request> = (0..HELD).map(|number| begin(ups[usize::from(number)], &path_of(t, number))).collect();
     for request in requests.iter().take(2) {
@@ -124,9 +120,7 @@ fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1).min(16);
     for requests in requests[2..].chunks(window) {
         let sent = requests.iter().map(|request| t.send(request)).collect::<Checked<Vec<_>>>()?;
-        for seq in sent {
-            t.expect_reply(seq, OK)?;
-        }
+        t.expect_replies(&sent, OK)?;
     }
     Ok(ups)
 }
@@ -158,8 +152,21 @@ fn path_of(t: &Trial, number: u8) -> String {
     t.path(&format!("f{number}"))
 }
 
-/// A path near the limit of 4,096 bytes.
+/// An id that stands at the place of a number.
+fn id(t: &mut Trial, number: u8) -> [u8; 16] {
+    let mut up = t.id();
+    up[0] = number;
+    up
+}
+
+/// A path of 4,096 bytes.
 fn long_path(t: &Trial, number: u8) -> String {
-    let names = (4_000 - t.directory().len()) / 201;
-    t.path(&format!("{}/{number}", vec!["n".repeat(200); names].join("/")))
+    let mut path = t.path(&format!("{number:02}"));
+    while path.len() < LONGEST {
+        // A slash and no name behind it would be left.
+        let left = LONGEST - path.len() - 1;
+        let name = if left == 201 { 199 } else { left.min(200) };
+        path += &format!("/{}", "n".repeat(name));
+    }
+    path
 }

@@ -80,7 +80,7 @@ pub(super) fn cases() -> Vec<Case> {
                     (between, false, true),
                     (second, false, false),
                 ] {
-                    let page = t.expect_ok(uploads().arg("after", after))?.items("uploads")?;
+                    let page = t.uploads(&uploads().arg("after", after))?;
                     let has = |up: [u8; 16]| page.iter().any(|upload| upload.bytes("up").is_ok_and(|found| found == up));
                     t.equal("whether the first is listed", has(first), has_first)?;
                     t.equal("whether the second is listed", has(second), has_second)?;

@@ -23,6 +23,8 @@ faults! {
         "It tells what it removed.";
     UNKNOWN_ARGUMENTS = "unknown-arguments-are-ignored", ["CBOR-13"],
         "It picks the arguments that it knows, and never sees the others.";
+    MISSING_IS_INTERNAL = "what-is-missing-is-internal", ["CODE-5", "STAT-1"],
+        "It has no line for a missing file in its table of the system's errors.";
     SEQ_WITHOUT_NEXT = "seq-without-next", ["CODE-1", "SEQ-5"],
         "It answers SEQ with a sentence, and leaves the number out.";
     NUMBERS_FOR_PEOPLE = "msg-is-a-number", ["CODE-2"],
@@ -33,6 +35,8 @@ faults! {
         "It looks at the number before it looks at the session.";
     ARGS_BEFORE_SESSION = "arguments-before-session", ["CODE-5", "SES-19"],
         "It checks the arguments before it looks at session and number.";
+    PINGS_OF_STRANGERS = "pings-of-strangers-are-not-checked", ["CODE-5"],
+        "It tells who asks by ping or bye that there is no such session, and does not look at the arguments.";
     ARGS_BEFORE_SEQ = "arguments-before-sequence", ["CODE-5", "SEQ-5"],
         "It checks the arguments before it looks at the number.";
     LARGE_BEFORE_ARGS = "too-large-before-arguments", ["CODE-5", "CBOR-13"],

@@ -11,8 +11,8 @@ faults! {
         "It counts the characters of the name, and not its bytes.";
     AUTH_OF_ANY_LENGTH = "auth-of-any-length", ["HELLO-1"],
         "It answers AUTH to an auth of another length, since that cannot be right.";
-    NO_HEADER = "hello-leaves-header-out", ["HELLO-2"],
-        "It announces what it limited itself, and the header was limited by its library.";
+    NO_HEADER = "hello-leaves-header-out", ["HELLO-2", "SES-4"],
+        "It answers a hello that comes again with less: who sends it has been told the header's limit.";
     SMALL_CHUNK = "hello-announces-a-small-chunk", ["HELLO-2"],
         "It announces a chunk of 32 KiB.";
     LARGE_WINDOW = "hello-announces-a-large-window", ["HELLO-2"],

@@ -21,4 +21,8 @@ faults! {
         "It admits whoever shows one of the keys of the token.";
     NEIGHBOURS_ARE_ADMITTED = "neighbours-are-admitted", ["CURVE-8", "CURVE-2"],
         "It admits whoever comes from the same machine.";
+    FALLS_BACK = "who-knows-no-curve-is-served", ["CURVE-5", "CURVE-1", "CURVE-2"],
+        "It serves clients that do without CURVE too, for the sake of those whose library lacks it.";
+    AUTH_BY_ANY_KEY = "any-key-of-the-token-authenticates", ["KEY-5", "KEY-7"],
+        "It derives three keys, and takes an auth that is made with another of them.";
 }

@@ -36,7 +36,7 @@ faults! {
     NEVER_MORE = "more-is-false", ["LIST-7", "LIST-8"],
         "It never says that there is more.";
     EMPTY_PAGE_WITH_MORE = "more-is-said-of-nothing", ["LIST-7"],
-        "It says that there is more than an empty page shows.";
+        "It says that there is more behind the last entry, and shows an empty page.";
     KEPT_LISTINGS = "listings-are-kept", ["LIST-8", "SEQ-9"],
         "It keeps the names of a directory for the next page, and looks at the directory no more.";
     TREES_ENTER_LINKS = "a-tree-enters-links", ["LIST-9", "PATH-11", "PATH-10"],
@@ -59,4 +59,8 @@ faults! {
         "It counts in every page what it leaves out of all.";
     SKIPPED_INSIDE = "skipped-counts-what-is-inside", ["LIST-12"],
         "It counts a directory that it leaves out with all that is in it.";
+    UNREADABLE_IS_DENIED = "an-unreadable-directory-ends-a-listing", ["LIST-13"],
+        "It says DENIED of a whole tree for one directory in it that it may not read.";
+    UNREADABLE_IS_NOT_COUNTED = "an-unreadable-directory-looks-empty", ["LIST-13", "LIST-12"],
+        "It lists a directory that it may not read, and takes it for an empty one.";
 }

@@ -41,6 +41,8 @@ faults! {
         "It limits the length of a path, and not its depth.";
     DEPTH_OF_129 = "a-path-has-129-names", ["PATH-5", "PATH-7"],
         "It counts the slashes between names.";
+    EMPTY_ARE_NOT_COUNTED = "empty-names-are-not-counted", ["PATH-5", "PATH-7", "CODE-5"],
+        "It counts the names of a path, and not the slashes, before it finds that some are empty.";
     DEPTH_OF_127 = "a-path-has-127-names", ["PATH-5", "LIMIT-1"],
         "It counts the served directory as a name.";
     LONG_IS_BAD = "too-long-a-path-is-a-bad-name", ["PATH-7", "CODE-5"],
@@ -77,4 +79,26 @@ faults! {
         "It answers a link on the way like a link at the end.";
     PARENTS_ARE_MADE = "put-makes-parents", ["PATH-13", "REFUSE-1"],
         "It makes what directories are missing on the way to a new file.";
+    MARKS_ARE_LETTERS = "marks-are-left-to-windows", ["PATH-9"],
+        "It hands < > : | and the like to the system, which takes some of them for what they mean.";
+    COLONS_ALONE = "colons-alone-are-refused", ["PATH-9"],
+        "It has heard of streams, and refuses colons, and no other mark.";
+    ENDS_ARE_KEPT = "ends-of-names-are-left-to-windows", ["PATH-9"],
+        "It takes names that end with a dot or a space, which the system drops.";
+    SHORT_NAMES_ARE_NAMES = "short-names-are-names", ["PATH-9"],
+        "It has not heard that a file may be found by the short form of its name.";
+    SHORT_NAMES_WITH_ENDINGS = "short-names-have-no-endings", ["PATH-9"],
+        "It looks for a tilde and digits at the end of the whole name.";
+    DEVICES_ARE_NAMES = "devices-are-names", ["PATH-9"],
+        "It takes CON for a name, and the system takes it for the console.";
+    DEVICES_WITH_ENDINGS = "devices-have-no-endings", ["PATH-9"],
+        "It refuses NUL, and takes NUL.txt for a file.";
+    DEVICES_IN_CAPITALS = "devices-are-in-capitals", ["PATH-9"],
+        "It compares names with those of devices byte for byte.";
+    DEVICES_FROM_ONE = "devices-are-numbered-from-one", ["PATH-9"],
+        "It refuses COM1 to COM9, and no COM0.";
+    LIKE_DEVICES = "any-letter-numbers-a-device", ["PATH-9", "LIMIT-1"],
+        "It takes three letters and a fourth for a device and its number, whatever the fourth is.";
+    NO_TILDES = "tildes-are-refused", ["PATH-9", "LIMIT-1"],
+        "It refuses every tilde, to be on the safe side.";
 }

@@ -37,6 +37,8 @@ faults! {
         "It counts what it could not read as a request.";
     KEPT_BACKWARDS = "kept-requests-run-backwards", ["SEQ-9", "SEQ-26"],
         "It keeps what comes meanwhile on a stack.";
+    PENDING_COMES_LATE = "pending-comes-late", ["SEQ-10"],
+        "It tells that it works on a request when that has taken three seconds.";
     PENDING_CONSUMES = "pending-consumes", ["SEQ-11", "SEQ-12"],
         "It remembers PENDING as the reply, and raises the number.";
     POLLS_OF_ANOTHER = "polls-are-known-by-their-number", ["SEQ-12"],

@@ -55,6 +55,8 @@ faults! {
         "It starts the lease anew behind the search for a remembered reply.";
     BUSY_RENEWS = "hello-of-others-renews", ["SES-13"],
         "It notes the time of each hello, also of one that is told BUSY.";
+    REFUSED_HELLOS_RENEW = "a-refused-hello-renews", ["SES-13"],
+        "It notes the time of a hello with the holder's id before it checks it.";
     BAD_MESSAGE_RENEWS = "bad-message-renews", ["SES-13"],
         "It notes the time of whatever carries the session.";
     STRANGERS_RENEW = "strangers-renew", ["SES-14"],

@@ -23,6 +23,14 @@ faults! {
         "It opens the copy for writing, whatever is there.";
     COMMIT_REPLACES = "commit-replaces", ["TARGET-4", "TARGET-1"],
         "It finds that who has sent a whole file wants it to be there.";
+    ABSENT_IS_UNKNOWN = "absent-is-no-word", ["TARGET-4", "OP-4"],
+        "It knows any and etags, and no word for what is to be left out.";
+    ANY_NEEDS_A_FILE = "any-needs-a-file", ["TARGET-1"],
+        "It takes any for the leave to replace, and finds nothing that could be.";
+    ANY_REPLACES_NOTHING = "any-replaces-nothing", ["TARGET-1"],
+        "It knows absent and etags, and replaces a file for its etag alone.";
+    ETAG_REPLACES_NOTHING = "an-etag-replaces-nothing", ["TARGET-7"],
+        "It compares the etag with one of the staged file, which is never the same.";
     BROKEN_LINKS = "a-broken-link-is-nothing", ["TARGET-6", "PATH-11"],
         "It asks the system whether a file is there, which looks at what a link leads to.";
     LINKS_ARE_REPLACED = "links-are-replaced", ["TARGET-6"],
@@ -65,4 +73,18 @@ faults! {
         "It compares the etag when the file is cut.";
     MOVED_FIRST = "a-refused-put-removes", ["REFUSE-1", "TARGET-7"],
         "It removes the file that was to be replaced before it finds that it is another one.";
+    CLASH_IS_REPLACED = "another-spelling-is-replaced", ["TARGET-3", "PATH-8"],
+        "It replaces what it finds under a name, however that is spelled.";
+    CLASH_EXISTS = "another-spelling-exists", ["TARGET-3"],
+        "It says EXISTS of whatever it finds under a name.";
+    CLASH_BEHIND_ABSENT = "absence-is-looked-at-before-the-spelling", ["TARGET-3", "TARGET-1"],
+        "It looks at pre first, and at the spelling of what may be replaced.";
+    RESPELLED_CLASHES = "a-new-spelling-is-a-clash", ["TARGET-2"],
+        "It finds the name taken to which a file is to be respelled: by the file itself.";
+    RESPELLED_STAYS = "a-new-spelling-is-the-old-one", ["TARGET-2"],
+        "It sees that the target is the source, and that there is nothing to do.";
+    RESPELLED_IS_REMOVED = "a-new-spelling-is-a-hard-link", ["TARGET-2", "MOVE-1"],
+        "It takes two spellings for two links of one file, and removes the one.";
+    RESPELLED_FILES_ALONE = "directories-are-not-respelled", ["TARGET-2"],
+        "It says of a directory that is to be respelled that a directory is there.";
 }

@@ -9,6 +9,8 @@ faults! {
         "It answers every begin as if it were the first.";
     BEGIN_STARTS_ANEW = "begin-starts-anew", ["BEGIN-2"],
         "It empties what is staged whenever an upload is begun.";
+    ANOTHER_SIZE_STARTS_ANEW = "another-size-starts-anew", ["BEGIN-1", "BEGIN-2"],
+        "It takes an upload whose announced size has changed for one of another file, and empties it.";
     ANOTHER_PATH_GOES_ON = "another-path-goes-on", ["BEGIN-2"],
         "It knows an upload by its id, and lets its bytes go to another path.";
     OTHERS_STAY = "other-uploads-of-the-path-stay", ["BEGIN-3"],
@@ -101,6 +103,10 @@ faults! {
         "It tells the number of staged bytes where begin announced no size.";
     UPLOADS_ALWAYS_MORE = "uploads-always-has-more", ["UPLOADS-2"],
         "It says that there is more, and leaves it to the next page to be empty.";
+    LONG_PAGES = "pages-of-uploads-are-of-any-length", ["UPLOADS-2", "LIMIT-2"],
+        "It sends all uploads in one page, as there are never many.";
+    UPLOADS_NEVER_MORE = "more-uploads-are-not-told", ["UPLOADS-2"],
+        "It ends a page of uploads where the chunk does, and says nothing of the rest.";
     STAGED_IN_SIGHT = "uploads-are-in-sight", ["UP-1"],
         "It makes the target when an upload is begun, to keep its name.";
     UPLOADS_END = "uploads-end-with-their-session", ["UP-2", "UP-3"],
@@ -109,6 +115,8 @@ faults! {
         "It clears up at its start what an earlier run left.";
     NOT_READ_BACK = "staged-bytes-are-not-hashed-again", ["UP-4"],
         "It asks for the length of a staged file after a restart, and goes on with a hash of nothing.";
+    HASH_IS_NOTED = "the-hash-is-noted", ["UP-4", "BEGIN-1"],
+        "It notes what it has hashed with each chunk, and believes that after a restart.";
     NO_LOCK = "the-directory-is-not-locked", ["UP-9"],
         "It does not ask whether another server serves the directory.";
 }

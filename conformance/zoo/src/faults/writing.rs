@@ -63,4 +63,6 @@ faults! {
         "It takes the time of a touch for an unsigned number.";
     TOUCH_MILLISECONDS = "touch-rounds-to-milliseconds", ["TOUCH-1"],
         "It hands the time on in milliseconds.";
+    MKDIR_CLASH_EXISTS = "mkdir-of-another-spelling-exists", ["MKDIR-2"],
+        "It leaves it to the system to find that a name is taken, which does not say under which spelling.";
 }

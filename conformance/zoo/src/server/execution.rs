@@ -3,18 +3,21 @@
 use super::Server;
 use crate::{
     envelope::Request,
-    faults,
+    faults, oddities,
     reply::{Refusal, Reply, field, integer},
     worker::{Job, Progress},
 };
 use remofile_proto::{Code, SessionId};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// How long the worker is waited for before anything else is read: most operations take less.
 const SHORT: i64 = 20;
+
+/// How much later a fault answers PENDING.
+const LATE: Duration = Duration::from_millis(2_500);
 
 /// The numbered request that is being executed.
 pub(super) struct Running {
@@ -26,6 +29,8 @@ pub(super) struct Running {
     pub(super) held: Vec<Held>,
     /// It was answered PENDING.
     pub(super) is_pending: bool,
+    /// PENDING was put off, which a fault does once.
+    pub(super) was_put_off: bool,
 }
 
 /// A request or poll that is held ([SEQ-13]).
@@ -40,7 +45,15 @@ impl Server {
         let (session, seq, progress) = (request.session, request.seq, Arc::new(Progress::default()));
         let held = vec![Held { prefix: prefix.to_vec(), until: Instant::now() + self.limits.hold }];
         let header = request.header.to_vec();
-        self.running = Some(Running { session, seq, header, progress: Arc::clone(&progress), held, is_pending: false });
+        let (is_pending, was_put_off) = (false, false);
+        self.running =
+            Some(Running { session, seq, header, progress: Arc::clone(&progress), held, is_pending, was_put_off });
+        self.executed += 1;
+        if (self.executed.is_multiple_of(50) && self.switches.is_odd(&oddities::NOW_AND_THEN))
+            || self.switches.is_odd(&oddities::PENDING_FIRST)
+        {
+            self.say_pending(Instant::now() + self.limits.hold)?;
+        }
         let job = self.arguments(request).map(|arguments| Job {
             session,
             op: request.op.to_owned(),
@@ -57,6 +70,31 @@ impl Server {
                 if self.wire.wait(&self.worker.done, false, SHORT)?.done { self.finish() } else { Ok(()) }
             }
         }
+    }
+
+    /// Has a remembered number executed once more, and waits for the end ([SEQ-8]).
+    pub(super) fn execute_again(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<(), zmq::Error> {
+        let (session, progress) = (request.session, Arc::new(Progress::default()));
+        let job = self.arguments(request).map(|arguments| Job {
+            session,
+            op: request.op.to_owned(),
+            arguments,
+            payload: Vec::new(),
+            progress: Arc::clone(&progress),
+        });
+        let reply = match job.map(|job| self.worker.execute(job)) {
+            Err(refusal) => refusal.into(),
+            Ok(Err(_)) => Refusal::from(Code::Internal).into(),
+            Ok(Ok(())) => loop {
+                self.wire.wait(&self.worker.done, false, -1)?;
+                match self.worker.answer() {
+                    Some((of, reply)) if Arc::ptr_eq(&of, &progress) => break reply,
+                    // What was cancelled is heard by nobody.
+                    _ => {}
+                }
+            },
+        };
+        self.reply(prefix, session, request.seq, reply)
     }
 
     /// What the worker has to say.
@@ -94,16 +132,26 @@ impl Server {
 
     /// [SEQ-10] Whoever was held for long enough is told how far it is.
     pub(super) fn answer_pending(&mut self) -> Result<(), zmq::Error> {
+        self.say_pending(Instant::now())
+    }
+
+    /// Tells whoever is to be held no longer than until then.
+    fn say_pending(&mut self, now: Instant) -> Result<(), zmq::Error> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        let now = Instant::now();
         let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
         if due.is_empty() {
+            return Ok(());
+        }
+        if !running.is_pending && !running.was_put_off && self.switches.has(&faults::sequence::PENDING_COMES_LATE) {
+            running.was_put_off = true;
+            running.held.extend(due.into_iter().map(|held| Held { until: now + LATE, ..held }));
             return Ok(());
         }
         running.is_pending = true;
         let (done, total) = (running.progress.done.load(Relaxed), running.progress.total.load(Relaxed));
         let result = match total {
             0 => Vec::new(),
+            _ if self.switches.is_odd(&oddities::LATE_PENDING) => Vec::new(),
             _ => vec![field("done", integer(done)), field("total", integer(total))],
         };
         let (session, seq) = (running.session, running.seq);

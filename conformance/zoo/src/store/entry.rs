@@ -2,7 +2,7 @@
 
 use super::{Store, tree::kind};
 use crate::{
-    faults,
+    faults, oddities,
     reply::{Fields, bytes, field, integer, text},
 };
 use remofile_proto::cbor::Item;
@@ -14,6 +14,9 @@ const RACY: Duration = Duration::from_millis(50);
 
 const SECOND: i64 = 1_000_000_000;
 
+/// What a coarse file system counts time in.
+const TICK: i64 = SECOND / 10;
+
 impl Store {
     pub(super) fn entry(&self, stat: &Stat) -> Item {
         Item::Map(self.entry_fields(stat))
@@ -21,6 +24,15 @@ impl Store {
 
     /// [ENTRY-1], [ENTRY-2]
     pub(super) fn entry_fields(&self, stat: &Stat) -> Fields {
+        let mut fields = self.fields_of_kind(stat);
+        if self.switches.is_odd(&oddities::UNKNOWN_KEYS) {
+            fields.push(field("mode", integer(u64::from(stat.st_mode))));
+            fields.push(field("x-links", Item::Array(vec![Item::Bool(true), text("and so on")])));
+        }
+        fields
+    }
+
+    fn fields_of_kind(&self, stat: &Stat) -> Fields {
         let mtime = || field("mtime_ns", Item::Int(self.mtime_ns(stat)));
         let has = |fault| self.switches.has(fault);
         match kind(stat) {
@@ -33,7 +45,7 @@ impl Store {
                 if has(&faults::entries::DIRECTORY_SIZES) {
                     fields.push(field("size", integer(size(stat))));
                 }
-                if is_racy(stat) && has(&faults::entries::RACY_DIRECTORIES) {
+                if self.is_racy(stat) && has(&faults::entries::RACY_DIRECTORIES) {
                     fields.push(field("racy", Item::Bool(true)));
                 }
                 fields
@@ -53,7 +65,7 @@ impl Store {
             field("mtime_ns", Item::Int(self.mtime_ns(stat))),
             field("etag", bytes(&self.etag(stat))),
         ];
-        let racy = is_racy(stat);
+        let racy = self.is_racy(stat);
         let judged_otherwise =
             self.switches.any(&[(racy, &faults::entries::NEVER_RACY), (!racy, &faults::entries::ALWAYS_RACY)]);
         let told = racy != judged_otherwise;
@@ -85,19 +97,49 @@ impl Store {
         };
         for (seconds, fraction) in &changed[..times] {
             let fraction = if has(&faults::entries::ETAG_IN_SECONDS) { 0 } else { *fraction };
-            let time = nanoseconds(*seconds, fraction);
+            let time = self.kept(nanoseconds(*seconds, fraction));
             let coarse = if has(&faults::entries::NEVER_RACY) { time.div_euclid(SECOND / 10) } else { time };
             hash.update(&coarse.to_be_bytes());
         }
         if has(&faults::entries::ETAG_OF_THE_RUN) {
             hash.update(&std::process::id().to_be_bytes());
         }
-        hash.finalize().as_bytes()[..16].to_vec()
+        let mut etag = [0; 64];
+        hash.finalize_xof().fill(&mut etag);
+        let len = match &self.switches {
+            switches if switches.is_odd(&oddities::LONG_ETAGS) => etag.len(),
+            switches if switches.is_odd(&oddities::ANY_ETAGS) => 5 + usize::from(etag[0] % 32),
+            _ => 16,
+        };
+        etag[..len].to_vec()
+    }
+
+    /// A time as the file system keeps it.
+    fn kept(&self, ns: i64) -> i64 {
+        if self.switches.is_odd(&oddities::COARSE_TIMES) { ns.saturating_sub(ns.rem_euclid(TICK)) } else { ns }
+    }
+
+    /// [ENTRY-6]
+    fn is_racy(&self, stat: &Stat) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let changed = nanoseconds(stat.st_ctime, stat.st_ctime_nsec);
+        let changed = Duration::from_nanos(u64::try_from(changed).unwrap_or(0));
+        let for_long = match &self.switches {
+            switches if switches.is_odd(&oddities::LONG_RACY) => Duration::from_millis(500),
+            switches if switches.is_odd(&oddities::COARSE_TIMES) => RACY + Duration::from_nanos(TICK.unsigned_abs()),
+            _ => RACY,
+        };
+        now < changed + for_long
+    }
+
+    /// The time nearest to this one that the file system can keep ([TOUCH-1]).
+    pub(super) fn nearest(&self, ns: i64) -> i64 {
+        if self.switches.is_odd(&oddities::COARSE_TIMES) { self.kept(ns.saturating_add(TICK / 2)) } else { ns }
     }
 
     fn mtime_ns(&self, stat: &Stat) -> i64 {
         let atime_ns = nanoseconds(stat.st_atime, stat.st_atime_nsec);
-        let mtime_ns = nanoseconds_of_mtime(stat);
+        let mtime_ns = self.kept(nanoseconds_of_mtime(stat));
         if atime_ns != mtime_ns && self.switches.has(&faults::entries::MTIME_IS_ATIME) {
             return atime_ns;
         }
@@ -118,14 +160,6 @@ pub(super) fn times(mtime_ns: Option<i64>) -> Timestamps {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let given = |ns: i64| Timespec { tv_sec: ns.div_euclid(SECOND), tv_nsec: ns.rem_euclid(SECOND) };
     Timestamps { last_access: now, last_modification: mtime_ns.map_or(now, given) }
-}
-
-/// [ENTRY-6]
-fn is_racy(stat: &Stat) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let changed = nanoseconds(stat.st_ctime, stat.st_ctime_nsec);
-    let changed = Duration::from_nanos(u64::try_from(changed).unwrap_or(0));
-    now < changed + RACY
 }
 
 /// The nearest that the protocol can say.

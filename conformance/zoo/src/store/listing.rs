@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     arguments::Arguments,
-    faults,
+    faults, oddities,
     paths::{self, Path, STAGING},
     reply::{Answer, Fields, Refusal, Reply, bytes, field, integer, text},
     switches::Switches,
@@ -47,7 +47,7 @@ impl Store {
             FileType::Directory => {}
             FileType::RegularFile if self.switches.has(&faults::listing::FILES_LIST_THEMSELVES) => {
                 let mut entry = self.entry_fields(&there);
-                entry.push(field("name", text(place.name)));
+                entry.push(field("name", text(place.name())));
                 return Ok(page(vec![Item::Map(entry)], false, 0));
             }
             FileType::RegularFile if self.switches.has(&faults::targets::FILES_ARE_NO_FILES) => {
@@ -59,7 +59,7 @@ impl Store {
             FileType::Symlink if self.switches.has(&faults::listing::LINKS_ARE_LISTED_THROUGH) => {}
             _ => return Err(Code::NotDir.into()),
         }
-        let own = self.limits.page;
+        let own = self.page_limit();
         let ignored = args.limit < Some(own) && self.switches.has(&faults::listing::LIMIT_IGNORED);
         let asked = args.limit.filter(|limit| *limit > 0 && !ignored);
         let mut limit = asked.unwrap_or(own).min(own);
@@ -78,10 +78,10 @@ impl Store {
             progress,
             seen: 0,
         };
-        let directory = match open(&place.directory, place.name) {
+        let directory = match self.open_to_list(&place.directory, place.name()) {
             // The order refuses a link, but for a fault.
             Err(Errno::NOTDIR | Errno::LOOP) if kind(&there) == FileType::Symlink => {
-                open_through(&place.directory, place.name)?
+                open_through(&place.directory, place.name())?
             }
             opened => opened?,
         };
@@ -92,10 +92,29 @@ impl Store {
         let is_full = page.entries.len() == page.limit;
         let judged_otherwise = self.switches.any(&[
             (!more && is_full, &faults::listing::FULL_IS_MORE),
-            (!more && page.entries.is_empty(), &faults::listing::EMPTY_PAGE_WITH_MORE),
+            (!more && page.entries.is_empty() && !args.after.is_empty(), &faults::listing::EMPTY_PAGE_WITH_MORE),
             (more, &faults::listing::NEVER_MORE),
         ]);
         Ok(self::page(page.entries, more != judged_otherwise, self.told_skipped(page.skipped, args, &directory)?))
+    }
+
+    /// Opens a directory to see what is in it, unless it is not to be read.
+    fn open_to_list(&self, directory: &OwnedFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+        let opened = open(directory, name)?;
+        if self.switches.is_odd(&oddities::PERMISSIONS) && fstat(&opened)?.st_mode & 0o400 == 0 {
+            return Err(Errno::ACCESS);
+        }
+        Ok(opened)
+    }
+
+    /// How much the server likes to have on its next page.
+    pub(super) fn page_limit(&self) -> u64 {
+        if !self.switches.is_odd(&oddities::PAGES_OF_FEW) {
+            return self.limits.page;
+        }
+        let turn = self.pages.get();
+        self.pages.set(turn.wrapping_add(1));
+        1 + turn % self.limits.page
     }
 
     /// The name that a page begins behind ([LIST-3], [LIST-4]).
@@ -109,7 +128,7 @@ impl Store {
             return Err(Code::BadArgs.into());
         }
         let named =
-            open(&place.directory, place.name).map(|directory| statat(directory, after, AtFlags::SYMLINK_NOFOLLOW));
+            open(&place.directory, place.name()).map(|directory| statat(directory, after, AtFlags::SYMLINK_NOFOLLOW));
         let is_gone = !after.is_empty() && !matches!(named, Ok(Ok(_)));
         if is_gone && self.switches.has(&faults::listing::AFTER_HAS_TO_BE_THERE) {
             return Ok(Vec::new());
@@ -180,7 +199,7 @@ impl Store {
                 continue;
             }
             if page.tree && is_directory {
-                match open(directory, &name) {
+                match self.open_to_list(directory, &name) {
                     Ok(below) => {
                         let prefix = [&relative[..], b"/"].concat();
                         if self.fill(page, &below, &prefix)?.is_break() {
@@ -188,6 +207,11 @@ impl Store {
                         }
                     }
                     // [LIST-13]
+                    Err(Errno::ACCESS | Errno::PERM) if self.switches.has(&faults::listing::UNREADABLE_IS_DENIED) => {
+                        return Err(Code::Denied.into());
+                    }
+                    Err(Errno::ACCESS | Errno::PERM)
+                        if self.switches.has(&faults::listing::UNREADABLE_IS_NOT_COUNTED) => {}
                     Err(Errno::ACCESS | Errno::PERM) => page.skipped += u64::from(is_behind),
                     Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
                     Err(errno) => return Err(errno.into()),

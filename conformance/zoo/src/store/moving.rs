@@ -15,7 +15,7 @@ use crate::{
 };
 use remofile_proto::Code;
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, Stat, chmod, fstat, futimens, linkat, mkdirat, unlinkat},
+    fs::{AtFlags, FileType, Mode, OFlags, Stat, chmod, fstat, futimens, linkat, mkdirat, renameat, unlinkat},
     io::Errno,
 };
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt};
@@ -44,7 +44,7 @@ impl Store {
             self.clear(&place)?;
         }
         let flags = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
-        let removed = unlinkat(&place.directory, place.name, flags);
+        let removed = unlinkat(&place.directory, place.name(), flags);
         if removed.is_ok() && self.switches.has(&faults::codes::RESULT_OF_NOTHING) {
             return Ok(Reply::ok(vec![field("path", text(args.path.as_str()))]));
         }
@@ -56,7 +56,7 @@ impl Store {
 
     /// Faults: removes what is in a directory first, or what of it is not listed.
     fn clear(&self, place: &Place<'_>) -> Result<(), Refusal> {
-        let directory = super::listing::open(&place.directory, place.name)?;
+        let directory = super::listing::open(&place.directory, place.name())?;
         let names = super::listing::names(&directory)?;
         let shown = |name: &Vec<u8>| std::str::from_utf8(name).is_ok_and(is_name);
         let clears = self.switches.any(&[
@@ -95,6 +95,9 @@ impl Store {
             _ => {}
         }
         let to = self.place(&args.to)?;
+        if self.is_same_place(&from, &to)? {
+            return self.respell(&from, &to, &source);
+        }
         let moved = Some(kind(&source));
         let is_file = moved == Some(FileType::RegularFile);
         let pre = self.pre(args, &to, &faults::targets::MOVE_REPLACES)?;
@@ -108,12 +111,12 @@ impl Store {
             Some(_) if is_file => {
                 // [DUR-1]
                 self.sync(&from.find()?.open(OFlags::RDONLY)?)?;
-                self.give_name((&from.directory, from.name), &to, &pre, moved)?;
+                self.give_name((&from.directory, from.name()), &to, &pre, moved)?;
             }
             None if is_file && self.switches.has(&faults::moving::MOVE_COPIES) => {
-                linkat(&from.directory, from.name, &to.directory, to.name, AtFlags::empty())?;
+                linkat(&from.directory, from.name(), &to.directory, to.name(), AtFlags::empty())?;
             }
-            _ => self.give_name((&from.directory, from.name), &to, &pre, moved)?,
+            _ => self.give_name((&from.directory, from.name()), &to, &pre, moved)?,
         }
         if is_file && self.switches.has(&faults::moving::MOVE_IS_NEW) {
             to.find()?.set_mtime(None)?;
@@ -124,6 +127,31 @@ impl Store {
             chmod(to.find()?.by_handle(), Mode::from_raw_mode(replaced.st_mode & 0o777))?;
         }
         Ok(Reply::entry(self.entry(&to.need()?)))
+    }
+
+    /// [TARGET-2] The target is the source itself: it gets its name in the new spelling.
+    fn respell(&self, from: &Place<'_>, to: &Place<'_>, source: &Stat) -> Answer {
+        let is_directory = kind(source) == FileType::Directory;
+        match &self.switches {
+            switches if switches.has(&faults::targets::RESPELLED_CLASHES) => return Err(Code::NameClash.into()),
+            switches if is_directory && switches.has(&faults::targets::RESPELLED_FILES_ALONE) => {
+                return Err(Code::NotFile.into());
+            }
+            switches if switches.has(&faults::targets::RESPELLED_STAYS) => {}
+            switches if !is_directory && switches.has(&faults::targets::RESPELLED_IS_REMOVED) => {
+                remove_name(from)?;
+                return Ok(Reply::entry(self.entry(source)));
+            }
+            _ => renameat(&from.directory, from.name(), &to.directory, to.asked)?,
+        }
+        let there = to.look_at(to.asked)?.or(to.look()?).ok_or(Code::NotFound)?;
+        Ok(Reply::entry(self.entry(&there)))
+    }
+
+    /// Whether two paths lead to one name: where names fold they may be spelled in two ways.
+    fn is_same_place(&self, from: &Place<'_>, to: &Place<'_>) -> Result<bool, Refusal> {
+        let one_directory = || Ok::<_, Errno>(is_same(&fstat(&from.directory)?, &fstat(&to.directory)?));
+        Ok(from.name() == to.name() && self.switches.folds() && one_directory()?)
     }
 
     pub(super) fn copy(&mut self, args: &Arguments, progress: &Progress) -> Answer {
@@ -139,7 +167,7 @@ impl Store {
             && self.switches.has(&faults::moving::COPY_OF_DIRECTORIES)
         {
             let to = self.place(&args.to)?;
-            mkdirat(&to.directory, to.name, Mode::from_raw_mode(0o777))?;
+            mkdirat(&to.directory, to.name(), Mode::from_raw_mode(0o777))?;
             return Ok(Reply::entry(self.entry(&to.need()?)));
         }
         let found = self.file(&args.from)?;
@@ -149,7 +177,7 @@ impl Store {
         let pre = self.pre(args, &to, &faults::targets::COPY_REPLACES)?;
         let replaced = self.check_target(&to, &pre, None)?;
         if replaced.is_none() && self.switches.has(&faults::moving::COPY_LINKS) {
-            linkat(&from.directory, from.name, &to.directory, to.name, AtFlags::empty())?;
+            linkat(&from.directory, from.name(), &to.directory, to.name(), AtFlags::empty())?;
             return Ok(Reply::entry(self.entry(&to.need()?)));
         }
         let source = found.open(OFlags::RDONLY)?;
@@ -201,7 +229,7 @@ impl Store {
 
 /// [MOVE-3] Renaming one link of a file onto another does nothing.
 fn remove_name(place: &Place<'_>) -> Result<(), Refusal> {
-    Ok(unlinkat(&place.directory, place.name, AtFlags::empty())?)
+    Ok(unlinkat(&place.directory, place.name(), AtFlags::empty())?)
 }
 
 fn is_same(one: &Stat, other: &Stat) -> bool {

@@ -62,6 +62,11 @@ impl Staging {
         Ok(create(&self.directory, name, OFlags::TRUNC)?.into())
     }
 
+    /// Opens one of the files, and makes it where it is not there.
+    pub(super) fn any_file(&self, name: &str) -> Result<File, Errno> {
+        Ok(create(&self.directory, name, OFlags::empty())?.into())
+    }
+
     /// Opens one of the files.
     pub(super) fn file(&self, name: &str) -> Result<File, Errno> {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -30,6 +30,16 @@ impl Store {
         if is_broken_link && self.switches.has(&faults::targets::BROKEN_LINKS) {
             there = None;
         }
+        // [TARGET-3]
+        if there.is_some() && target.is_respelled() {
+            let replaced = *pre != Pre::Absent && self.switches.has(&faults::targets::CLASH_IS_REPLACED);
+            let code = match &self.switches {
+                switches if switches.has(&faults::targets::CLASH_EXISTS) => Code::Exists,
+                switches if *pre == Pre::Absent && switches.has(&faults::targets::CLASH_BEHIND_ABSENT) => Code::Exists,
+                _ => Code::NameClash,
+            };
+            return if replaced { Ok(there) } else { Err(code.into()) };
+        }
         match self.misjudge(there.as_ref(), pre, moved, self.judge(there.as_ref(), pre, moved)) {
             Some(code) => Err(code.into()),
             None => Ok(there),
@@ -60,8 +70,9 @@ impl Store {
         let is_directory = there == Some(FileType::Directory);
         let is_moved = moved == Some(FileType::Directory);
         let is_etag = matches!(pre, Pre::Etag(_));
+        let (is_any, is_right) = (*pre == Pre::Any, right.is_none());
         let is = |code| right == Some(code);
-        let otherwise: [(bool, &'static Fault, Option<Code>); 11] = [
+        let otherwise: [(bool, &'static Fault, Option<Code>); 14] = [
             (is_etag && (is(NotFile) || is(UnsupportedKind)), &faults::targets::ETAG_BEFORE_KIND, Some(Changed)),
             (is(Exists) && is_directory, &faults::targets::KIND_BEFORE_ABSENT, Some(NotFile)),
             (is(NotFile) && is_directory && is_moved, &faults::targets::EMPTY_REPLACED, None),
@@ -73,6 +84,9 @@ impl Store {
             (is(Changed) && there.is_none(), &faults::targets::ETAG_MAKES, None),
             (is(Changed) && there.is_none(), &faults::targets::ETAG_OF_NOTHING, Some(NotFound)),
             (is(Changed) && there.is_some(), &faults::targets::EXISTS_FOR_ETAG, Some(Exists)),
+            (is_right && is_any && there.is_none(), &faults::targets::ANY_NEEDS_A_FILE, Some(NotFound)),
+            (is_right && is_any && there.is_some(), &faults::targets::ANY_REPLACES_NOTHING, Some(Exists)),
+            (is_right && is_etag && there.is_some(), &faults::targets::ETAG_REPLACES_NOTHING, Some(Changed)),
         ];
         let found = otherwise.iter().find(|(differs, fault, _)| *differs && self.switches.has(fault));
         found.map_or(right, |(_, _, code)| *code)
@@ -130,10 +144,10 @@ impl Store {
     ) -> Result<(), Refusal> {
         let there = self.check_target(target, pre, moved)?;
         if there.is_some() && self.switches.has(&faults::targets::REMOVED_FIRST) {
-            unlinkat(&target.directory, target.name, AtFlags::empty())?;
+            unlinkat(&target.directory, target.name(), AtFlags::empty())?;
         }
         let replaces = *pre != Pre::Absent || there.is_some();
         let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        Ok(renameat_with(from.0, from.1, &target.directory, target.name, flags)?)
+        Ok(renameat_with(from.0, from.1, &target.directory, target.name(), flags)?)
     }
 }

@@ -1,7 +1,7 @@
 //! The jail ([PATH-10] to [PATH-12]): every name is opened in the directory before it, and no link is followed.
 
 use super::Store;
-use crate::{faults, paths::Path, reply::Refusal};
+use crate::{faults, oddities, paths::Path, reply::Refusal};
 use remofile_proto::Code;
 use rustix::{
     fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat},
@@ -15,8 +15,10 @@ use std::{
 /// A name in a directory that was found without leaving the served one.
 pub(super) struct Place<'p> {
     pub(super) directory: OwnedFd,
-    /// `.` for the served directory itself.
-    pub(super) name: &'p str,
+    /// As the path spells it; `.` for the served directory itself.
+    pub(super) asked: &'p str,
+    /// As it is stored, where that is another spelling.
+    stored: Option<String>,
 }
 
 /// Something that was found and looked at, and neither read nor written yet.
@@ -35,6 +37,8 @@ impl Store {
     pub(super) fn directory(&self, names: &[&str]) -> Result<OwnedFd, Refusal> {
         let mut directory = fs::openat(&self.root, ".", HANDLE | OFlags::DIRECTORY, Mode::empty())?;
         for name in names {
+            let stored = self.stored(&directory, name)?;
+            let name = &stored.as_deref().unwrap_or(name);
             let opened = fs::openat(&directory, *name, HANDLE | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
             let is_link = || is_link(&directory, name);
             directory = match opened {
@@ -52,14 +56,29 @@ impl Store {
                 }
                 other => other?,
             };
+            if self.switches.is_odd(&oddities::PERMISSIONS) && fs::fstat(&directory)?.st_mode & 0o100 == 0 {
+                return Err(Code::Denied.into());
+            }
         }
         Ok(directory)
     }
 
     /// The place of a path: [PATH-13] for all names before the last.
     pub(super) fn place<'p>(&self, path: &'p Path) -> Result<Place<'p>, Refusal> {
-        let (parents, name) = path.split();
-        Ok(Place { directory: self.directory(&parents)?, name })
+        let (parents, asked) = path.split();
+        let directory = self.directory(&parents)?;
+        let stored = self.stored(&directory, asked)?;
+        Ok(Place { directory, asked, stored })
+    }
+
+    /// The other spelling under which a name is stored, where names fold ([PATH-15]).
+    fn stored(&self, directory: &OwnedFd, name: &str) -> Result<Option<String>, Refusal> {
+        if !self.switches.folds() || fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            return Ok(None);
+        }
+        let listed = super::listing::open(directory, ".")?;
+        let mut names = super::listing::names(&listed)?.into_iter().filter_map(|name| String::from_utf8(name).ok());
+        Ok(names.find(|other| other.to_lowercase() == name.to_lowercase()))
     }
 
     /// The regular file at a path ([KIND-1]).
@@ -81,9 +100,24 @@ impl Store {
 }
 
 impl Place<'_> {
+    /// The name as it is stored.
+    pub(super) fn name(&self) -> &str {
+        self.stored.as_deref().unwrap_or(self.asked)
+    }
+
+    /// Whether what is there has another spelling than was asked for.
+    pub(super) fn is_respelled(&self) -> bool {
+        self.stored.is_some()
+    }
+
     /// What is there.
     pub(super) fn look(&self) -> Result<Option<Stat>, Errno> {
-        match fs::statat(&self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW) {
+        self.look_at(self.name())
+    }
+
+    /// What is there under that spelling.
+    pub(super) fn look_at(&self, name: &str) -> Result<Option<Stat>, Errno> {
+        match fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno),
@@ -106,7 +140,7 @@ impl Place<'_> {
     }
 
     fn find_by(&self, flags: OFlags) -> Result<Found, Refusal> {
-        let handle = fs::openat(&self.directory, self.name, HANDLE | flags, Mode::empty())?;
+        let handle = fs::openat(&self.directory, self.name(), HANDLE | flags, Mode::empty())?;
         let stat = fs::fstat(&handle)?;
         Ok(Found { handle, stat })
     }

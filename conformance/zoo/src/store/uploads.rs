@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     arguments::Arguments,
-    faults,
+    faults, oddities,
     paths::Path,
-    reply::{Answer, Fields, Refusal, Reply, bytes, field, integer, text},
+    reply::{Answer, Fields, Refusal, Reply, bytes, field, integer},
     switches::Switches,
     worker::Progress,
 };
-use remofile_proto::{Code, SessionId, UploadId, cbor::Item};
+use remofile_proto::{Code, SessionId, UploadId};
 use rustix::{
     fs::{AtFlags, Dir, Mode, OFlags, fstat, fstatvfs, ftruncate, futimens, openat, unlinkat},
     io::Errno,
@@ -25,21 +25,19 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// What the header of a page has beside its uploads, in bytes at most.
-const OVERHEAD: usize = 100;
-
 /// What is staged.
 #[derive(Default)]
-pub(super) struct Uploads(BTreeMap<UploadId, Upload>);
+pub(super) struct Uploads(pub(super) BTreeMap<UploadId, Upload>);
 
-struct Upload {
-    path: Path,
-    size: Option<u64>,
-    used: SystemTime,
+/// An upload, and its note.
+pub(super) struct Upload {
+    pub(super) path: Path,
+    pub(super) size: Option<u64>,
+    pub(super) used: SystemTime,
     /// Nothing was at its path when it was begun, which matters to a fault alone.
     was_free: bool,
     /// The session that may append and commit ([APPEND-2]).
-    begun_in: Option<SessionId>,
+    pub(super) begun_in: Option<SessionId>,
     /// Absent until the staged file was read back ([UP-4]).
     staged: Option<Staged>,
 }
@@ -101,6 +99,11 @@ impl Uploads {
 }
 
 impl Upload {
+    /// Whether there are bytes of it.
+    fn is_staged(&self) -> bool {
+        self.staged.as_ref().is_some_and(|staged| staged.len > 0)
+    }
+
     /// The upload that a note tells of: its path, and behind a line break its size.
     fn noted(staging: &Staging, name: &str) -> Result<Option<Self>, Errno> {
         let Some(note) = staging.read_note(&note_of(name))? else { return Ok(None) };
@@ -120,10 +123,14 @@ impl Store {
         let known = self.uploads.0.get(&id).map(|upload| upload.path == args.path);
         let switches = self.switches.clone();
         let has = |fault| switches.has(fault);
-        let anew = known == Some(true) && has(&faults::uploads::BEGIN_STARTS_ANEW);
+        let resized = self.uploads.0.get(&id).is_some_and(|upload| upload.size != args.size && upload.is_staged());
+        let anew = known == Some(true)
+            && (has(&faults::uploads::BEGIN_STARTS_ANEW)
+                || (resized && has(&faults::uploads::ANOTHER_SIZE_STARTS_ANEW)));
         let onward = known == Some(false) && has(&faults::uploads::ANOTHER_PATH_GOES_ON);
         let goes_on = (known == Some(true) && !anew) || onward;
-        if !goes_on && args.size > Some(self.free_space()?) {
+        let is_full = |store: &Self| Ok::<_, Refusal>(args.size > Some(store.free_space()?));
+        if !goes_on && !self.switches.is_odd(&oddities::FULL_OF_UPLOADS) && is_full(self)? {
             if has(&faults::uploads::REFUSED_DISCARDS) {
                 self.discard_others_of(&args.path, id)?;
             }
@@ -151,7 +158,7 @@ impl Store {
             && self.switches.has(&faults::uploads::STAGED_IN_SIGHT)
         {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            openat(&place.directory, place.name, flags, Mode::from_raw_mode(0o666))?;
+            openat(&place.directory, place.name(), flags, Mode::from_raw_mode(0o666))?;
         }
         if !self.has_others_of(&args.path, id) || !self.switches.has(&faults::uploads::OTHERS_STAY) {
             self.discard_others_of(&args.path, id)?;
@@ -223,6 +230,9 @@ impl Store {
             }
             staged.hash.update(payload);
             staged.len += payload.len() as u64;
+            if switches.awaits(&faults::uploads::HASH_IS_NOTED) {
+                write_at(&staging.any_file(&hashed(&name))?, payload, args.off + 1)?;
+            }
         }
         if ![&faults::uploads::AGE_OF_BEGIN, &faults::uploads::FIRST_BEGUN_GOES].into_iter().any(has) {
             staging.mark_used(&note_of(&name))?;
@@ -279,7 +289,7 @@ impl Store {
             &times(match args.mtime_ns {
                 Some(_) if self.switches.has(&faults::uploads::COMMIT_IGNORES_TIME) => None,
                 None if self.switches.has(&faults::uploads::COMMIT_KEEPS_TIME) => Some(staged_at),
-                given => given,
+                given => given.map(|ns| self.nearest(ns)),
             }),
         )?;
         let stays = self.switches.has(&faults::uploads::COMMIT_STAYS);
@@ -310,56 +320,13 @@ impl Store {
                 let path = upload.path.clone();
                 if let Ok(place) = self.place(&path) {
                     // Nothing may be there.
-                    let _ = unlinkat(&place.directory, place.name, AtFlags::empty());
+                    let _ = unlinkat(&place.directory, place.name(), AtFlags::empty());
                 }
             }
             _ => {}
         }
         self.discard(args.up)?;
         Ok(Reply::ok(Vec::new()))
-    }
-
-    /// [UPLOADS-1], [UPLOADS-2]
-    pub(super) fn uploads(&mut self, args: &Arguments, session: SessionId) -> Answer {
-        let switches = self.switches.clone();
-        let has = |fault| switches.has(fault);
-        let is_listed = |id: &UploadId, upload: &Upload| {
-            let behind = id.as_bytes()[..] > args.after[..];
-            let judged_otherwise = self.switches.any(&[
-                (id.as_bytes()[..] == args.after[..], &faults::uploads::UPLOADS_AFTER_INCLUDED),
-                (!behind, &faults::uploads::UPLOADS_AFTER_IGNORED),
-                (behind && upload.begun_in != Some(session), &faults::uploads::OWN_UPLOADS),
-            ]);
-            behind != judged_otherwise
-        };
-        let mut listed: Vec<_> = self.uploads.0.iter().filter(|(id, upload)| is_listed(id, upload)).collect();
-        if listed.len() > 1 && has(&faults::uploads::UPLOADS_BY_AGE) {
-            listed.sort_by_key(|(_, upload)| std::cmp::Reverse(upload.used));
-        }
-        let mut room = usize::try_from(self.limits.chunk).unwrap_or(usize::MAX) - OVERHEAD;
-        let (mut page, mut more) = (Vec::new(), false);
-        for (id, upload) in listed {
-            let age = SystemTime::now().duration_since(upload.used).unwrap_or_default();
-            let len = length(&self.staging()?.file(&name_of(*id))?)?;
-            let mut fields = vec![
-                field("up", bytes(id.as_bytes())),
-                field("path", text(upload.path.as_str())),
-                field("off", integer(len)),
-                field("age_ms", integer(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))),
-            ];
-            let size = upload.size.or_else(|| has(&faults::uploads::SIZE_IS_OFF).then_some(len));
-            fields.extend(size.map(|size| field("size", integer(size))));
-            let upload = Item::Map(fields);
-            let len = upload.encode().map_or(usize::MAX, |encoded| encoded.len());
-            if len > room {
-                more = true;
-                break;
-            }
-            room -= len;
-            page.push(upload);
-        }
-        let told = more || has(&faults::uploads::UPLOADS_ALWAYS_MORE);
-        Ok(Reply::ok(vec![field("uploads", Item::Array(page)), field("more", Item::Bool(told))]))
     }
 
     /// How many bytes can still be staged ([BEGIN-5]).
@@ -376,8 +343,14 @@ impl Store {
         if let Some(staged) = known.filter(|staged| staged.len == len) {
             return Ok(staged.clone());
         }
+        // What was hashed as it came stands for its hash, which cannot be gone on with.
+        let noted = self.staging()?.file(&hashed(&name_of(id)));
+        let (file, from) = match noted {
+            Ok(noted) if self.switches.has(&faults::uploads::HASH_IS_NOTED) => (noted, 1),
+            _ => (file, 0),
+        };
         let mut hash = blake3::Hasher::new();
-        let len = self.each_slice(&file, 0, len, progress, |slice| {
+        let len = self.each_slice(&file, from, len, progress, |slice| {
             hash.update(slice);
             Ok(())
         })?;
@@ -402,6 +375,10 @@ impl Store {
         let surplus = (others.len() + 1).saturating_sub(if fewer { 16 } else { self.limits.uploads });
         if surplus > 0 && self.switches.has(&faults::uploads::LIMIT_IS_NO_SPACE) {
             return Err(Code::NoSpace.into());
+        }
+        if surplus > 0 && self.switches.is_odd(&oddities::FULL_OF_UPLOADS) {
+            self.staging()?.discard(&name_of(id))?;
+            return Err(Code::Limit.into());
         }
         if surplus > 0 && self.switches.has(&faults::uploads::NEWEST_GOES) {
             others.reverse();
@@ -433,12 +410,18 @@ impl Store {
     }
 }
 
-fn name_of(id: UploadId) -> String {
+/// The name of an upload's staged file.
+pub(super) fn name_of(id: UploadId) -> String {
     to_hex(id.as_bytes())
 }
 
 fn note_of(name: &str) -> String {
     format!("{name}.note")
+}
+
+/// Where a fault keeps the bytes that it has hashed, behind a byte of its own.
+fn hashed(name: &str) -> String {
+    format!("{name}.hashed")
 }
 
 /// Paths have no line breaks ([PATH-3]).

@@ -34,9 +34,13 @@ impl Store {
         if is_directory && self.switches.has(&faults::writing::MKDIR_AGAIN) {
             return Ok(Reply::entry(self.entry(&place.need()?)));
         }
+        // [MKDIR-2]
+        if place.is_respelled() && !self.switches.has(&faults::writing::MKDIR_CLASH_EXISTS) {
+            return Err(Code::NameClash.into());
+        }
         // [TARGET-10]
         let mode = if self.switches.has(&faults::targets::PRIVATE_DIRECTORIES) { 0o700 } else { 0o777 };
-        mkdirat(&place.directory, place.name, Mode::from_raw_mode(mode))?;
+        mkdirat(&place.directory, place.name(), Mode::from_raw_mode(mode))?;
         Ok(Reply::entry(self.entry(&place.need()?)))
     }
 
@@ -70,7 +74,7 @@ impl Store {
                 found.open(OFlags::WRONLY).and_then(|file| write_at(&file, payload, 0))?;
             }
             if refusal.code == Code::Changed && self.switches.has(&faults::targets::MOVED_FIRST) {
-                unlinkat(&place.directory, place.name, AtFlags::empty())?;
+                unlinkat(&place.directory, place.name(), AtFlags::empty())?;
             }
             Err(refusal)
         })?;
@@ -88,14 +92,14 @@ impl Store {
             write_at(&temporary.file, &tail, payload.len() as u64)?;
         }
         // [PUT-2]
-        futimens(&temporary.file, &times(self.time_of_put(args.mtime_ns, there.as_ref())))?;
+        futimens(&temporary.file, &times(self.time_of_put(args.mtime_ns, there.as_ref()).map(|ns| self.nearest(ns))))?;
         Ok(Reply::entry(self.publish(temporary.name, &temporary.file, &place, &pre, false)?))
     }
 
     /// A fault: makes a file where everybody sees it grow.
     fn put_in_place(&self, place: &Place<'_>, args: &Arguments, payload: &[u8]) -> Answer {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = openat(&place.directory, place.name, flags, Mode::from_raw_mode(0o666))?.into();
+        let file = openat(&place.directory, place.name(), flags, Mode::from_raw_mode(0o666))?.into();
         for (at, part) in payload.chunks(4_096).enumerate() {
             write_at(&file, part, 4_096 * at as u64)?;
         }
@@ -183,11 +187,11 @@ impl Store {
             _ if self.switches.has(&faults::writing::TOUCH_IS_NOW) => None,
             ..0 if self.switches.has(&faults::writing::TOUCH_TIME_IS_POSITIVE) => Some(0),
             _ if asked % 1_000_000 != 0 && self.switches.has(&faults::writing::TOUCH_MILLISECONDS) => {
-                Some(asked - asked.rem_euclid(1_000_000))
+                Some(asked / 1_000_000 * 1_000_000)
             }
             _ => Some(asked),
         };
-        found.set_mtime(set)?;
+        found.set_mtime(set.map(|ns| self.nearest(ns)))?;
         self.changed(&found)
     }
 
@@ -205,7 +209,7 @@ impl Store {
         let place = self.place(&args.path)?;
         if place.look()?.is_none() && self.switches.has(creates) {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            openat(&place.directory, place.name, flags, Mode::from_raw_mode(0o666))?;
+            openat(&place.directory, place.name(), flags, Mode::from_raw_mode(0o666))?;
         }
         Ok(())
     }
