@@ -216,7 +216,7 @@ impl Peer {
             }
             if asked.elapsed() > most {
                 let what = self.describe(self.session, seq);
-                return Err(Stop::Silent(format!("nothing but PENDING came to {what} within {} s", most.as_secs())));
+                return Err(Stop::Silent(format!("nothing but PENDING came to {what} in {} s", most.as_secs())));
             }
             // Nothing is due now; whatever comes all the same is kept and looked at.
             self.settle(Instant::now() + POLL_AFTER)?;

@@ -264,7 +264,8 @@ fn try_all(
     tell: &mut dyn FnMut(usize, usize, &str),
 ) {
     // The longest first.
-    let mut attempts: Vec<Attempt> = chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand, every)).collect();
+    let mut attempts: Vec<Attempt> =
+        chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand, every)).collect();
     attempts.extend(chosen.whole.then(|| chosen.repetition(every)));
     let sound = attempts.len();
     attempts.extend(chosen.plans.iter().flatten().cloned());

@@ -55,12 +55,8 @@ mod tests {
     }
 
     /// What no server of the zoo breaks, and why.
-    const UNBROKEN: &[(&str, &str)] = &[
-        ("KEY-5", UNSERVED),
-        ("KEY-6", UNSERVED),
-        ("CURVE-1", UNSERVED),
-        ("CURVE-5", UNSERVED),
-    ];
+    const UNBROKEN: &[(&str, &str)] =
+        &[("KEY-5", UNSERVED), ("KEY-6", UNSERVED), ("CURVE-1", UNSERVED), ("CURVE-5", UNSERVED)];
     const UNSERVED: &str =
         "a server with other keys, or without CURVE, opens no session: every run ends with that, before the first case";
 

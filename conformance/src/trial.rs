@@ -130,7 +130,8 @@ impl Trial {
     /// What is in the case's directory, and staged for it.
     pub(crate) fn snapshot(&mut self) -> Checked<Snapshot> {
         let request = request::list(&self.directory).arg("tree", true);
-        let entries = self.entries(&request).map_err(|stop| stop.into_prerequisite("`list` of the case's directory"))?;
+        let entries =
+            self.entries(&request).map_err(|stop| stop.into_prerequisite("`list` of the case's directory"))?;
         let entries = entries.into_iter().map(|entry| lasting(entry.value)).collect();
         Ok(Snapshot { entries, uploads: self.staged()? })
     }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     case::{Case, Need, must, should},
-    environment::LongHash,
     code::{BUSY, Code, NO_SESSION, NO_SPACE, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED, TOO_LARGE},
+    environment::LongHash,
     peer::Peer,
     reply::Reply,
     request::{Request, bye, hash, mkdir, ping, stat, truncate},

@@ -31,7 +31,9 @@ impl Path {
         }
         let well_formed = text == "/" || text.strip_prefix('/').is_some_and(|names| are_names(names, switches));
         match well_formed {
-            true if switches.is_odd(&oddities::WINDOWS) && text.split('/').any(|name| windows::refuses(name, switches)) => {
+            true if switches.is_odd(&oddities::WINDOWS)
+                && text.split('/').any(|name| windows::refuses(name, switches)) =>
+            {
                 Err(Code::BadName.into())
             }
             true => Ok(Self(text.to_owned())),

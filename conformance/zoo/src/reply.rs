@@ -5,7 +5,8 @@ use remofile_proto::{Code, SessionId, cbor::Item, limits::MAGIC};
 use rustix::io::Errno;
 
 /// What somebody says who does not know what a sentence is.
-const SORRY: &str = "Zu unserem größten Bedauern läßt sich „das“ nicht einrichten:\n\t☃ \u{202e}nejf\u{301}\u{0}\u{1b}[31m";
+const SORRY: &str =
+    "Zu unserem größten Bedauern läßt sich „das“ nicht einrichten:\n\t☃ \u{202e}nejf\u{301}\u{0}\u{1b}[31m";
 
 /// A result's keys and values, in any order.
 pub(crate) type Fields = Vec<(String, Item)>;
@@ -51,7 +52,8 @@ impl Reply {
         let may_have_more = !is_ok || !self.result.is_empty();
         if may_have_more && switches.is_odd(&oddities::UNKNOWN_KEYS) {
             self.result.push(field("x", Item::Bool(true)));
-            self.result.push(field("x-unheard-of-and-so-on", Item::Array(vec![Item::Map(vec![field("", bytes(b""))])])));
+            self.result
+                .push(field("x-unheard-of-and-so-on", Item::Array(vec![Item::Map(vec![field("", bytes(b""))])])));
         }
         if !is_ok && switches.is_odd(&oddities::OTHER_TEXTS) {
             self.result.retain(|(key, _)| key != "msg");

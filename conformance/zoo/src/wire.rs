@@ -72,7 +72,8 @@ impl Wire {
         };
         let (socket, zap, mut endpoint) = bound().map_err(|error: zmq::Error| format!("cannot serve: {error}"))?;
         if let Some(manner) = manner {
-            endpoint = relay::start(options.port, &endpoint, manner).map_err(|error| format!("cannot relay: {error}"))?;
+            endpoint =
+                relay::start(options.port, &endpoint, manner).map_err(|error| format!("cannot relay: {error}"))?;
         }
         if falls_back {
             endpoint = fallback::start(context, options.port, &endpoint, own, keys.client.clone())?;

@@ -12,7 +12,8 @@ pub(super) fn refuses(name: &str, switches: &Switches) -> bool {
     let shortened = is_shortened(stem);
     let device = is_device(stem);
     let refused = marked || trimmed || shortened || device;
-    let alone = |reason: bool| reason && [marked, trimmed, shortened, device].into_iter().filter(|one| *one).count() == 1;
+    let alone =
+        |reason: bool| reason && [marked, trimmed, shortened, device].into_iter().filter(|one| *one).count() == 1;
     let judged_otherwise = switches.any(&[
         (alone(marked), &faults::paths::MARKS_ARE_LETTERS),
         (alone(marked) && !name.contains(':'), &faults::paths::COLONS_ALONE),

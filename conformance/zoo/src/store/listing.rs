@@ -210,7 +210,8 @@ impl Store {
                     Err(Errno::ACCESS | Errno::PERM) if self.switches.has(&faults::listing::UNREADABLE_IS_DENIED) => {
                         return Err(Code::Denied.into());
                     }
-                    Err(Errno::ACCESS | Errno::PERM) if self.switches.has(&faults::listing::UNREADABLE_IS_NOT_COUNTED) => {}
+                    Err(Errno::ACCESS | Errno::PERM)
+                        if self.switches.has(&faults::listing::UNREADABLE_IS_NOT_COUNTED) => {}
                     Err(Errno::ACCESS | Errno::PERM) => page.skipped += u64::from(is_behind),
                     Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
                     Err(errno) => return Err(errno.into()),

@@ -50,7 +50,9 @@ fn listen(port: u16, secured: &str, insecure: &str) -> io::Result<String> {
         for client in listener.incoming().flatten() {
             let (secured, insecure) = (secured.clone(), insecure.clone());
             // A connection that fails is one that ends early.
-            thread::spawn(move || greet(client, &secured, &insecure).and_then(|(client, server)| relay::join(&client, &server)));
+            thread::spawn(move || {
+                greet(client, &secured, &insecure).and_then(|(client, server)| relay::join(&client, &server))
+            });
         }
     });
     Ok(format!("tcp://{address}"))

@@ -27,7 +27,9 @@ pub(super) enum Manner {
 enum Way {
     Up,
     /// Whether a frame that goes this way is the last, and not one that goes up.
-    Down { last: bool },
+    Down {
+        last: bool,
+    },
 }
 
 /// Bytes that both ends send before their first frame.
