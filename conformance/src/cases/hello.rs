@@ -10,12 +10,23 @@ use crate::{
     stop::{Checked, failed},
     trial::Trial,
 };
+use hmac::{Hmac, KeyInit, Mac};
+use remofile_proto::Keys;
+use sha2::Sha256;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = arguments::cases();
     cases.extend(authentication());
     cases.extend(results());
     cases
+}
+
+/// What hello's `auth` would be with any key [KEY-7].
+fn auth_by(key: &[u8], session: [u8; 16]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+    mac.update(b"rmf1");
+    mac.update(&session);
+    mac.finalize().into_bytes().into()
 }
 
 fn authentication() -> Vec<Case> {
@@ -47,6 +58,22 @@ fn authentication() -> Vec<Case> {
                 let mut token = t.environment.target.borrow().token.reveal().as_bytes().to_vec();
                 token.resize(32, 0);
                 for auth in [vec![0; 32], vec![0xff; 32], token] {
+                    t.expect(hello.clone().arg("auth", auth), AUTH)?;
+                }
+                t.expect_ok(stat("/")).map(drop)
+            }),
+        must("an-auth-by-another-key-of-the-token-is-refused", &["KEY-5", "KEY-7", "SES-3"])
+            .without_directory()
+            .sends("`hello` with an `auth` made with the server's and with the client's CURVE key, secret and public, and with the token itself")
+            .passes("AUTH to each; OK to the one that is made with the key of its own.")
+            .run(|t| {
+                let hello = t.hello_request();
+                t.control(hello.clone())?;
+                let token = t.environment.target.borrow().token.clone();
+                let Keys { server, client, .. } = Keys::derive(&token);
+                let keys = [server.secret(), server.public(), client.secret(), client.public()].map(|key| &key[..]);
+                for key in keys.into_iter().chain([token.reveal().as_bytes()]) {
+                    let auth = auth_by(key, t.session);
                     t.expect(hello.clone().arg("auth", auth), AUTH)?;
                 }
                 t.expect_ok(stat("/")).map(drop)

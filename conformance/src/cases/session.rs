@@ -341,6 +341,10 @@ fn replace_over_and_over(t: &mut Trial, count: usize) -> Checked<Vec<[u8; 16]>> 
         }
         for session in sent {
             let reply = t.reply_of(session, 0)?;
+            // Sent again behind a cut, it may find that those behind it have been executed already.
+            if reply.code == NO_SESSION && t.was_cut() && session != t.session {
+                continue;
+            }
             t.code("hello with `take` naming the holder", &reply, OK)?;
             t.opened(&reply)?;
         }

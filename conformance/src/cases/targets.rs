@@ -287,16 +287,21 @@ fn moved_directories() -> Vec<Case> {
 fn folding() -> Vec<Case> {
     let mut cases: Vec<Case> = MAKERS.into_iter().map(clash).collect();
     cases.push(
-        must("a-name-is-moved-to-another-spelling-of-itself", &["TARGET-2"])
+        must("a-name-is-moved-to-another-spelling-of-itself", &["TARGET-2", "MOVE-1"])
             .needs(&[Need::Folds])
-            .sends("`move` of a file to its own name in capitals")
-            .passes("OK, and the listing has the new spelling alone.")
+            .sends("`move` of a file to its own name in capitals, with each pre, and of a directory")
+            .passes("OK, and the listing has the new spellings alone; the file has its content.")
             .run(|t| {
                 let (lower, upper) = (t.file("spelling", OLD)?, t.path("SPELLING"));
                 t.expect_ok(rename(&lower, &upper))?;
+                t.expect_ok(rename(&upper, &lower).arg("pre", "any"))?;
+                t.expect_ok(rename(&lower, &upper))?;
+                t.expect_content(&upper, OLD)?;
+                let (small, large) = (t.subdirectory("inside")?, t.path("INSIDE"));
+                t.expect_ok(rename(&small, &large))?;
                 let directory = t.directory().to_owned();
                 let names = t.names(&crate::request::list(&directory))?;
-                t.equal("the names", names, ["SPELLING"])
+                t.equal("the names", names, ["INSIDE", "SPELLING"])
             }),
     );
     cases
@@ -305,13 +310,14 @@ fn folding() -> Vec<Case> {
 fn clash(op: &'static str) -> Case {
     must(&format!("{op}-onto-another-spelling-is-a-clash"), &["TARGET-3", "TARGET-1"])
         .needs(&[Need::Folds])
-        .sends(format!("`{op}` with pre any to a name that is there in lower case, in capitals"))
+        .sends(format!("`{op}` with pre any, and without pre, to a name that is there in lower case, in capitals"))
         .passes("NAME_CLASH, and OK to the spelling that is there.")
         .run(move |t| {
             let lower = t.file("spelling", OLD)?;
             let upper = t.path("SPELLING");
             let request = maker(t, op, &upper)?.arg("pre", "any");
             t.expect_refused(request.clone(), NAME_CLASH)?;
+            t.expect_refused(request.clone().without("pre"), NAME_CLASH)?;
             let twin = if op == "commit" { maker(t, op, &lower)? } else { request.arg(target_key(op), lower.as_str()) };
             t.control(twin.arg("pre", "any"))?;
             t.expect_ok(stat(&lower)).map(drop)

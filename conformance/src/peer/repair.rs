@@ -10,6 +10,11 @@ use crate::{
 const CUTS: u32 = 10;
 
 impl Peer {
+    /// Whether something that was sent in this case may have been lost, or come twice, with a connection.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.was_cut
+    }
+
     /// Goes on over another connection, and sends again whatever is unanswered, in its order [SEQ-21]: the server has
     /// received it or has not, executed it or has not, and its numbers make one of that [SEQ-3].
     pub(super) fn repair(&mut self) -> Checked {

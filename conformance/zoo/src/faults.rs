@@ -134,8 +134,8 @@ mod tests {
     /// The server's source without its spaces, every path to a fault beginning with `faults::`.
     fn planted() -> String {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let files =
-            [rust_files(&source), rust_files(&source.join("server")), rust_files(&source.join("store"))].concat();
+        let below = ["paths", "server", "store", "wire"].map(|name| rust_files(&source.join(name)));
+        let files = [rust_files(&source), below.concat()].concat();
         let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
         text.split_whitespace().collect::<String>().replace("crate::faults::", "faults::").replace(",)", ")")
     }

@@ -15,6 +15,11 @@
 //! ```
 //!
 //! `has` comes last: it tells that the fault was reached, which is true only where the server now does the wrong thing.
+//!
+//! # Planting an oddity
+//!
+//! An oddity is declared in `oddities.rs`, and planted where the specification leaves a choice, with `is_odd` in place of
+//! `has`. It may go together with a fault: some rules, such as those for names that fold, hold for odd servers alone.
 #![allow(
     clippy::nonminimal_bool,
     reason = "the condition of a fault stands beside that of its rule, and is not folded into it"

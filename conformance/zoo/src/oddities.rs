@@ -36,6 +36,12 @@ macro_rules! oddities {
 }
 
 oddities! {
+    FOLDING = "folding-names",
+        "It finds names in whatever case, and keeps each as it was first written.";
+    WINDOWS = "windows-names",
+        "It is on Windows: it finds names in whatever case, and some are reserved.";
+    PERMISSIONS = "keeps-to-permissions",
+        "It reads no directory that its owner may not read, though the system would let it.";
     WINDOW_OF_ONE = "window-of-one",
         "It has a window of one request.";
     SMALLEST_LIMITS = "smallest-limits",
@@ -60,11 +66,11 @@ oddities! {
         "It refuses without a word.";
     LONG_ROUTES = "long-routes-are-ignored",
         "It ignores messages of more than 32 frames.";
-    PENDING_FIRST = "pending-first", one of 20,
+    PENDING_FIRST = "pending-first", one of 40,
         "It answers PENDING first to every numbered request, and has the reply a moment later.";
-    SLOW_DISK = "slow-disk", one of 20,
+    SLOW_DISK = "slow-disk", one of 40,
         "Its disk takes 30 ms for everything, and it says PENDING at once.";
-    NOW_AND_THEN = "pending-now-and-then", one of 2,
+    NOW_AND_THEN = "pending-now-and-then",
         "It answers PENDING first to every 50th numbered request.";
     LATE_PENDING = "late-pending",
         "It says PENDING after 900 ms, and not how far it is.";
@@ -80,18 +86,12 @@ oddities! {
         "It lists as many entries on a page as it likes, from one to four.";
     LONG_ETAGS = "etags-of-64-bytes",
         "Its etags have 64 bytes.";
-    ANY_ETAGS = "etags-of-any-length",
+    ANY_ETAGS = "etags-of-many-lengths",
         "Its etags have five to 36 bytes, each as many as it happens to have.";
     COARSE_TIMES = "coarse-times",
         "Its file system keeps times in tenths of a second, and its etags tell no more.";
     LONG_RACY = "racy-for-long",
         "It trusts the file system's time stamps after half a second.";
-    FOLDING = "folding-names",
-        "It finds names in whatever case, and keeps each as it was first written.";
-    WINDOWS = "windows-names",
-        "It is on Windows: it finds names in whatever case, and some are reserved.";
-    PERMISSIONS = "keeps-to-permissions",
-        "It reads no directory that its owner may not read, though the system would let it.";
     FULL_OF_UPLOADS = "full-of-uploads",
         "It answers LIMIT to one upload too many, and begins one of any size.";
     TRICKLE = "bytes-trickle",
@@ -103,4 +103,69 @@ oddities! {
 /// Every oddity.
 pub fn oddities() -> impl Iterator<Item = &'static Oddity> {
     ALL.iter().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    #[test]
+    fn no_two_oddities_or_faults_have_one_name() {
+        let mut seen: BTreeSet<&str> = crate::faults().map(|fault| fault.name).collect();
+        let twice: Vec<_> = oddities().filter(|oddity| !seen.insert(oddity.name)).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
+    #[test]
+    fn names_are_words_joined_by_hyphens() {
+        for oddity in oddities() {
+            let plain = |word: &str| {
+                !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            };
+            assert!(oddity.name.split('-').all(plain), "{}", oddity.name);
+        }
+    }
+
+    #[test]
+    fn every_oddity_has_a_story_of_one_sentence() {
+        for oddity in oddities() {
+            assert!(oddity.story.len() > 10 && oddity.story.ends_with('.') && oddity.one_of > 0, "{}", oddity.name);
+        }
+    }
+
+    #[test]
+    fn every_oddity_is_planted() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let planted: String =
+            rust_files(&source).iter().map(|file| fs::read_to_string(file).unwrap()).collect::<String>();
+        let declared = fs::read_to_string(source.join("oddities.rs")).unwrap();
+        let constants: Vec<&str> = declared
+            .lines()
+            .filter_map(|line| line.strip_prefix("    ")?.split_once(" = \""))
+            .map(|(constant, _)| constant)
+            .filter(|constant| constant.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
+            .collect();
+        assert_eq!(constants.len(), oddities().count(), "a declaration is written in another form: {constants:?}");
+        for constant in constants {
+            assert!(
+                planted.contains(&format!("is_odd(&oddities::{constant})"))
+                    || planted.contains(&format!("is(&oddities::{constant})")),
+                "{constant} stands nowhere"
+            );
+        }
+    }
+
+    fn rust_files(directory: &Path) -> Vec<PathBuf> {
+        let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        paths
+            .flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] })
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+            .collect()
+    }
 }

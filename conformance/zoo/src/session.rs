@@ -9,7 +9,9 @@ use crate::{
     sequence::Numbers,
     switches::Switches,
 };
-use remofile_proto::{Code, SessionId, cbor::Item, token::HelloKey};
+use hmac::{Hmac, KeyInit, Mac};
+use remofile_proto::{Code, Keys, SessionId, Token, cbor::Item, limits::MAGIC, token::HelloKey};
+use sha2::Sha256;
 use std::{collections::VecDeque, path::PathBuf, time::Instant};
 
 /// The session that is open, and those that were.
@@ -146,6 +148,7 @@ impl Sessions {
             || (is_holders && self.switches.has(&faults::session::HOLDER_NEEDS_NO_AUTH))
             || (auth[..16] == right[..16] && self.switches.has(&faults::keys::AUTH_BY_ITS_BEGINNING))
             || (auth[16..] == right[16..] && self.switches.has(&faults::keys::AUTH_BY_ITS_END))
+            || (self.is_by_another_key(id, auth) && self.switches.has(&faults::keys::AUTH_BY_ANY_KEY))
             || self.switches.has(&faults::keys::ANY_AUTH)
         {
             return Ok(());
@@ -156,6 +159,18 @@ impl Sessions {
             _ => return Err(Code::Auth.into()),
         };
         Err(Refusal::with(Code::Auth, vec![field("msg", text(&told))]))
+    }
+
+    /// Whether an auth was made with another key of the token, which only a fault wants to know.
+    fn is_by_another_key(&self, id: SessionId, auth: &[u8]) -> bool {
+        let Ok(token) = Token::parse(&self.token) else { return false };
+        let Keys { server, client, .. } = Keys::derive(&token);
+        [server.secret(), client.secret()].into_iter().any(|key| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+            mac.update(MAGIC.as_bytes());
+            mac.update(id.as_bytes());
+            mac.verify_slice(auth).is_ok()
+        })
     }
 
     /// [SES-21] No session outlives the server, unless it was noted.

@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
             &[
                 (" ", "C"),
                 ("A", "C"),
-                ("BB", "a"),
+                ("CC", "a"),
                 ("a ", "a b"),
                 ("a c", "a!"),
                 ("a0", "aa"),

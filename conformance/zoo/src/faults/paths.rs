@@ -97,8 +97,8 @@ faults! {
         "It compares names with those of devices byte for byte.";
     DEVICES_FROM_ONE = "devices-are-numbered-from-one", ["PATH-9"],
         "It refuses COM1 to COM9, and no COM0.";
-    LIKE_DEVICES = "what-begins-like-a-device-is-one", ["PATH-9", "LIMIT-1"],
-        "It compares the first three letters of a name with those of devices.";
+    LIKE_DEVICES = "any-letter-numbers-a-device", ["PATH-9", "LIMIT-1"],
+        "It takes three letters and a fourth for a device and its number, whatever the fourth is.";
     NO_TILDES = "tildes-are-refused", ["PATH-9", "LIMIT-1"],
         "It refuses every tilde, to be on the safe side.";
 }

@@ -24,7 +24,7 @@ pub(super) fn refuses(name: &str, switches: &Switches) -> bool {
         (alone(device) && stem != name, &faults::paths::DEVICES_WITH_ENDINGS),
         (alone(device) && stem != stem.to_ascii_uppercase(), &faults::paths::DEVICES_IN_CAPITALS),
         (alone(device) && stem.ends_with('0'), &faults::paths::DEVICES_FROM_ONE),
-        (!refused && stem.get(..3).is_some_and(is_device), &faults::paths::LIKE_DEVICES),
+        (!refused && stem.len() == 4 && stem.get(..3).is_some_and(is_device), &faults::paths::LIKE_DEVICES),
         (!refused && name.contains('~'), &faults::paths::NO_TILDES),
     ]);
     refused != judged_otherwise

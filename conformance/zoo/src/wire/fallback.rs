@@ -6,11 +6,15 @@ use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     thread,
+    time::Duration,
 };
 use zmq::{Context, SocketType};
 
 /// The greeting of a ZMTP 3.1 peer up to its mechanism, which is how long libzmq waits before it says which one it has.
 const SIGNATURE: [u8; 12] = [0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1];
+
+/// How long a client may take to say which mechanism it wants.
+const SAYS_WITHIN: Duration = Duration::from_millis(100);
 
 /// Listens at a port, 0 for a free one, for clients of the socket at `secured`, with CURVE or without; gives the address.
 pub(super) fn start(
@@ -58,14 +62,24 @@ fn listen(port: u16, secured: &str, insecure: &str) -> io::Result<String> {
     Ok(format!("tcp://{address}"))
 }
 
-/// Looks which mechanism a client wants, and connects it with the socket that has it.
+/// Looks which mechanism a client wants, and connects it with the socket that has it: with CURVE, if it does not say.
 fn greet(mut client: TcpStream, secured: &str, insecure: &str) -> io::Result<(TcpStream, TcpStream)> {
-    let mut greeting = [0; relay::GREETING];
+    let (mut greeting, mut came) = ([0; relay::GREETING], 0);
     client.write_all(&SIGNATURE)?;
-    client.read_exact(&mut greeting)?;
+    client.set_read_timeout(Some(SAYS_WITHIN))?;
+    while came < greeting.len() {
+        match client.read(&mut greeting[came..]) {
+            Ok(0) | Err(_) => break,
+            Ok(more) => came += more,
+        }
+    }
+    client.set_read_timeout(None)?;
     let mut server = TcpStream::connect(if greeting[12..].starts_with(b"NULL") { insecure } else { secured })?;
-    server.write_all(&greeting)?;
-    server.read_exact(&mut greeting)?;
-    client.write_all(&greeting[SIGNATURE.len()..])?;
+    server.write_all(&greeting[..came])?;
+    let mut answer = [0; SIGNATURE.len()];
+    // Half a greeting is answered by half of one.
+    if came >= SIGNATURE.len() {
+        server.read_exact(&mut answer)?;
+    }
     Ok((client, server))
 }
