@@ -218,7 +218,7 @@ fn changes() -> Vec<Case> {
     const STAY: [&str; 12] = ["d/c", "d/f", "d/i", "d/l", "e/c", "e/f", "e/i", "e/l", "p", "s", "v", "y"];
     vec![
         must("what-stays-is-listed-once-whatever-comes-and-goes", &["LIST-8", "LIST-3"])
-            .sends("`list` page by page; before each page the last name is removed and others are made before and behind it")
+            .sends("`list` page by page; before each of the first dozen the last name is removed and others are made before and behind it")
             .passes("What was there throughout comes exactly once and in order.")
             .run(|t| {
                 let directories = ["d", "e"].map(|name| mkdir(&t.path(name)));
@@ -229,6 +229,10 @@ fn changes() -> Vec<Case> {
                 let (request, mut turn) = (listing(t, true).arg("limit", 2_u64), 0);
                 let listed = page_by_page(t, &request, |t, names| {
                     turn += 1;
+                    // A server may list fewer on a page than are made for each.
+                    if turn > 12 {
+                        return Ok(());
+                    }
                     let last = names.last().filter(|last| goers.contains(&last.as_str()));
                     if let Some(last) = last {
                         let path = t.path(last);
