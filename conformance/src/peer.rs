@@ -215,10 +215,9 @@ impl Peer {
                 return Ok(reply);
             }
             if asked.elapsed() > most {
-                let what = self.describe(self.session, seq);
-                return Err(Stop::Silent(format!("nothing but PENDING came to {what} within {} s", most.as_secs())));
+                return Err(Stop::Silent(format!("request {seq} is PENDING for more than {} s", most.as_secs())));
             }
-            // Nothing is due now; whatever comes all the same is kept and looked at.
+            // Nothing is due now; whatever comes is kept.
             self.settle(Instant::now() + POLL_AFTER)?;
             self.resend(seq)?;
         }

@@ -77,7 +77,7 @@ impl Writer<'_> {
             entries.sort_by_key(|(key, _)| *key);
         }
         let is_indefinite = has_key(&entries, "entry") && self.switches.has(&faults::encoding::WRITES_INDEFINITE);
-        let of_bytes = has_key(&entries, "hash") && self.switches.has(&faults::encoding::WRITES_BYTES_FOR_KEYS);
+        let of_bytes = has_key(&entries, "entry") && self.switches.has(&faults::encoding::WRITES_BYTES_FOR_KEYS);
         if is_indefinite {
             self.bytes.push(0xbf)
         } else {

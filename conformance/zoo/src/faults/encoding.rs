@@ -60,7 +60,7 @@ faults! {
     WRITES_LATIN = "texts-of-one-byte-a-letter", ["CBOR-5", "SES-7"],
         "It writes the name of a client in the encoding of its system.";
     WRITES_BYTES_FOR_KEYS = "keys-are-byte-strings", ["CBOR-6"],
-        "It writes the keys of results with a hash as byte strings, as some languages do by themselves.";
+        "It writes the keys of results with an entry as byte strings, as some languages do by themselves.";
     WRITES_ALPHABETICALLY = "keys-in-alphabetical-order", ["CBOR-7", "ENTRY-1"],
         "It sorts keys by the alphabet, and not by their encodings.";
     WRITES_A_LINE_FEED = "a-line-feed-behind-not-found", ["CBOR-9"],
