@@ -3,7 +3,7 @@
 use super::{
     cat, complete, completion, demo, entries, hash, info, keys, list, man,
     output::{Color, Progress},
-    partials, ping, remove, rename, serve, stat, transfer, usage, write,
+    partials, ping, remove, rename, serve, stat, sync, transfer, usage, write,
 };
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -107,6 +107,8 @@ pub(crate) enum Command {
     /// Download files and directories from the served directory
     #[command(visible_alias = "get")]
     Download(transfer::DownloadArgs),
+    /// Keep a local directory and one of the server alike, in both directions or one
+    Sync(sync::SyncArgs),
     /// Make a directory: NAME in DIR, or PATH
     #[command(visible_aliases = ["folder", "mkdir"])]
     Directory(entries::DirectoryArgs),

@@ -19,6 +19,7 @@ use std::time::Duration;
 pub(crate) const DEFAULT_PORT: u16 = 6768;
 
 /// A server, and how to prove oneself to it.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     pub(crate) token: Token,

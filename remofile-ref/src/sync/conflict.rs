@@ -134,7 +134,13 @@ mod tests {
 
     #[test]
     fn other_names_are_none_of_copies() {
-        for name in ["a.conflict-", "a.conflict-20251123T013422Z", "a.conflict-20251323T013422Z-h.txt", ".conflict-20251123T013422Z-h", "a.conflict-20251123T013422Z-h~1.txt"] {
+        for name in [
+            "a.conflict-",
+            "a.conflict-20251123T013422Z",
+            "a.conflict-20251323T013422Z-h.txt",
+            ".conflict-20251123T013422Z-h",
+            "a.conflict-20251123T013422Z-h~1.txt",
+        ] {
             assert_eq!(ConflictName::parse(name), None, "{name}");
         }
     }

@@ -166,6 +166,21 @@ impl LocalTrash {
         Ok(())
     }
 
+    /// Gives a file another name below the root, and replaces nothing; durable when it returns.
+    ///
+    /// # Errors
+    /// [`ClientError::Local`], of kind `AlreadyExists` where something has that name.
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), ClientError> {
+        let ((source, name), (target, new_name)) = (split(from), split(to));
+        let renamed = || {
+            let (source, target) = (self.directory(source)?, self.directory(target)?);
+            rename(&source, name, &target, new_name)?;
+            rustix::fs::fsync(&target)?;
+            rustix::fs::fsync(&source)
+        };
+        renamed().map_err(|errno| self.failed(to, errno))
+    }
+
     /// Removes for good what has been in it for `older_than` at `now`.
     ///
     /// # Errors
