@@ -18,6 +18,8 @@ mod scan;
 mod sides;
 mod stamp;
 mod survey;
+#[cfg(test)]
+mod tests;
 pub mod trash;
 
 pub use action::{Action, Change, Expected, LocalVersion, Side};
