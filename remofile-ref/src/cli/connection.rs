@@ -1,7 +1,7 @@
 //! From flags, environment and configuration to an open session.
 
 use super::{
-    args::{Cli, ConnectionArgs},
+    args::{Cli, ConnectionArgs, Take},
     cancel::cancel,
     failure::Failure,
     output::{escaped, human_duration, note, warn},
@@ -86,7 +86,7 @@ impl Target {
         if let Some(key) = sources.server_key()? {
             options = options.server_key(key);
         }
-        Ok(Self { endpoint, token, options, wait: sources.wait()?, take: flags.take })
+        Ok(Self { endpoint, token, options, wait: sources.wait()?, take: flags.take == Some(Take::Session) })
     }
 }
 

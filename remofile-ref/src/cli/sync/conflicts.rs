@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cli::{
-        args::Cli,
+        args::{Cli, Take},
         connection::Target,
         failure::{Failure, exit},
         output::{escaped, stdout, tell, write_json},
@@ -16,7 +16,7 @@ use crate::{
     },
     sync::{Change, ConflictName, Stamp, SyncReport, trash::LocalTrash},
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::{collections::BTreeMap, fs, io, io::Write as _, time::SystemTime};
 
 #[derive(Debug, Args)]
@@ -43,19 +43,6 @@ pub(super) struct ResolveArgs {
     dry_run: bool,
     #[command(flatten)]
     filter: FilterArgs,
-}
-
-/// Which version of a file is to be the one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Take {
-    /// The one in the conflict copy
-    Local,
-    /// The one that has kept the name
-    Remote,
-    /// The one that was modified last
-    Newer,
-    /// Both, as files of their own
-    Both,
 }
 
 /// A file, and the conflict copies of it, the oldest first.
@@ -90,6 +77,9 @@ pub(super) fn status(cli: &Cli, pair: &Pair, filter: &FilterArgs) -> Result<(), 
 }
 
 pub(super) fn resolve(cli: &Cli, args: &ResolveArgs) -> Result<(), Failure> {
+    if args.take == Take::Session {
+        return Err(Failure::usage_with("'session' is no version", "--take local, remote, newer or both"));
+    }
     let (pair, selection) = (Pair::of(&args.pair)?, Selection::new(&args.globs)?);
     let flags = Flags { dry_run: args.dry_run, filter: args.filter.clone(), ..Flags::default() };
     let mut transfer = Transfer::watched(cli, Target::find(cli)?.connect()?);
@@ -165,7 +155,7 @@ impl Conflict {
                 let rename = |copy: &String| Step::Rename(copy.clone(), own_name(copy));
                 return Ok(self.copies.iter().map(rename).collect());
             }
-            Take::Remote => None,
+            Take::Remote | Take::Session => None,
             Take::Local => newest,
             Take::Newer => {
                 let mut winner = (original, None);
