@@ -68,14 +68,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) wait: Option<f64>,
     /// Take the session over from whoever holds it
-    #[arg(
-        long,
-        global = true,
-        num_args = 0,
-        default_missing_value = "session",
-        value_enum,
-        hide_possible_values = true
-    )]
+    #[arg(long, global = true, num_args = 0, default_missing_value = "session", value_enum)]
     pub(crate) take: Option<Take>,
     /// No encryption and no protection: for experiments on one machine
     #[arg(long, global = true, hide_short_help = true)]

@@ -15,8 +15,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// What is left as it is on both sides, and why.
     pub problems: Vec<Problem>,
-    /// Conflict copies that earlier runs have left on either side, by their paths; those of this run are in
-    /// [`Change::KeepBoth`](super::Change::KeepBoth).
+    /// Conflict copies that earlier runs have left on either side and this one does not take away, by their paths; those
+    /// of this run are in [`Change::KeepBoth`](super::Change::KeepBoth).
     pub conflict_copies: Vec<String>,
 }
 

@@ -64,13 +64,13 @@ enum SyncCommand {
 Examples:
   remofile sync local site /www
   remofile sync local --delete site /www")]
-    Local(OneWayArgs),
+    Local(NamedArgs),
     /// Make the local directory what the remote one is, as --pull does
     #[command(after_help = "\
 Examples:
   remofile sync remote mirror /data
   remofile sync remote --delete mirror /data")]
-    Remote(OneWayArgs),
+    Remote(NamedArgs),
     /// Tell what a run would do, in numbers, and which conflicts are left
     #[command(after_help = "\
 Examples:
@@ -83,10 +83,19 @@ Examples:
     Trash(TrashArgs),
 }
 
+/// Two directories behind a word that can be the first of them itself.
 #[derive(Debug, Args)]
-struct OneWayArgs {
-    #[command(flatten)]
-    pair: PairArgs,
+struct NamedArgs {
+    /// The directory on this machine
+    #[arg(value_name = "LOCAL", value_hint = ValueHint::DirPath)]
+    local: String,
+    /// The directory on the server
+    #[arg(value_name = "REMOTE")]
+    remote: Option<String>,
+    #[arg(long, conflicts_with = "pull", hide = true)]
+    push: bool,
+    #[arg(long, hide = true)]
+    pull: bool,
     #[command(flatten)]
     flags: Flags,
 }
@@ -150,6 +159,47 @@ enum Mode {
     Pull,
 }
 
+impl Mode {
+    fn of(push: bool, pull: bool) -> Result<Self, Failure> {
+        match (push, pull) {
+            (true, true) => Err(Failure::usage("--push and --pull cannot be used with each other")),
+            (true, false) => Ok(Mode::Push),
+            (false, true) => Ok(Mode::Pull),
+            (false, false) => Ok(Mode::Both),
+        }
+    }
+}
+
+impl NamedArgs {
+    /// With two directories the word before them says which way; with one alone the word is the local directory.
+    fn parts(&self, word: &str, mode: Mode, above: &SyncArgs) -> Result<(Pair, Mode, Flags), Failure> {
+        let flags = above.flags.clone().and(&self.flags);
+        let (push, pull) = (above.push || self.push, above.pull || self.pull);
+        match &self.remote {
+            None => Ok((Pair::new(word.as_ref(), &self.local)?, Mode::of(push, pull)?, flags)),
+            Some(_) if push || pull => Err(Failure::usage_with(
+                format!("`sync {word}` says already which way"),
+                format!("a directory that is called {word} is ./{word}"),
+            )),
+            Some(remote) => Ok((Pair::new(self.local.as_ref(), remote)?, mode, flags)),
+        }
+    }
+}
+
+impl Flags {
+    /// These, and others that stand elsewhere on the line.
+    fn and(mut self, other: &Self) -> Self {
+        self.delete |= other.delete;
+        self.allow_delete |= other.allow_delete;
+        self.dry_run |= other.dry_run;
+        self.watch |= other.watch;
+        self.filter.exclude.extend_from_slice(&other.filter.exclude);
+        self.filter.exclude_from.extend_from_slice(&other.filter.exclude_from);
+        self.bwlimit = other.bwlimit.or(self.bwlimit);
+        self
+    }
+}
+
 /// A local and a remote directory that belong together.
 #[derive(Clone, Debug)]
 struct Pair {
@@ -170,20 +220,16 @@ impl Pair {
 pub(crate) fn run(cli: &Cli, args: &SyncArgs) -> Result<(), Failure> {
     let (pair, mode, flags) = match (&args.command, &args.local, &args.remote) {
         (None, Some(local), Some(remote)) => {
-            let mode = match (args.push, args.pull) {
-                (true, _) => Mode::Push,
-                (_, true) => Mode::Pull,
-                _ => Mode::Both,
-            };
-            (Pair::new(local, remote)?, mode, &args.flags)
+            (Pair::new(local, remote)?, Mode::of(args.push, args.pull)?, args.flags.clone())
         }
         (Some(command), None, None) => {
-            if args.push || args.pull || args.flags != Flags::default() {
+            let is_way = matches!(command, SyncCommand::Local(_) | SyncCommand::Remote(_));
+            if !is_way && (args.push || args.pull || args.flags != Flags::default()) {
                 return Err(Failure::usage("these flags belong behind the command below `sync`, if it has them"));
             }
             match command {
-                SyncCommand::Local(args) => (Pair::of(&args.pair)?, Mode::Push, &args.flags),
-                SyncCommand::Remote(args) => (Pair::of(&args.pair)?, Mode::Pull, &args.flags),
+                SyncCommand::Local(named) => named.parts("local", Mode::Push, args)?,
+                SyncCommand::Remote(named) => named.parts("remote", Mode::Pull, args)?,
                 SyncCommand::Status(args) => return conflicts::status(cli, &Pair::of(&args.pair)?, &args.filter),
                 SyncCommand::Resolve(args) => return conflicts::resolve(cli, args),
                 SyncCommand::Trash(args) => return trash::run(cli, args),
@@ -203,5 +249,5 @@ pub(crate) fn run(cli: &Cli, args: &SyncArgs) -> Result<(), Failure> {
             "in both directions what was removed on one side is removed on the other anyway",
         ));
     }
-    if flags.watch { watch::until_stopped(cli, &pair, mode, flags) } else { run::once(cli, &pair, mode, flags) }
+    if flags.watch { watch::until_stopped(cli, &pair, mode, &flags) } else { run::once(cli, &pair, mode, &flags) }
 }

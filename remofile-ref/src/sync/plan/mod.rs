@@ -10,6 +10,7 @@ use super::{
     run::Mode,
     sides::{Archived, Row, Sides, is_below},
 };
+use std::collections::HashSet;
 
 /// What a plan depends on beside both sides and the archive.
 #[derive(Clone, Debug)]
@@ -212,12 +213,24 @@ impl<'a> Planner<'a> {
         } = self.stages;
         let stages =
             [conflicts, copies, clearing, sorted(makes), moves, times, transfers, removals, removed_directories, notes];
-        Plan {
-            actions: stages.into_iter().flatten().collect(),
-            problems: self.problems,
-            conflict_copies: self.conflict_copies,
-        }
+        let actions: Vec<Action> = stages.into_iter().flatten().collect();
+        let conflict_copies = still_there(self.conflict_copies, &actions);
+        Plan { actions, problems: self.problems, conflict_copies }
     }
+}
+
+/// The conflict copies that no action takes away.
+fn still_there(mut copies: Vec<String>, actions: &[Action]) -> Vec<String> {
+    if !copies.is_empty() {
+        let leaving = |action: &Action| match &action.change {
+            Change::Remove { .. } => Some(action.path.clone()),
+            Change::Move { from, .. } => Some(from.clone()),
+            _ => None,
+        };
+        let gone: HashSet<String> = actions.iter().filter_map(leaving).collect();
+        copies.retain(|copy| !gone.contains(copy));
+    }
+    copies
 }
 
 /// What both sides have now.

@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A local directory, a served one, and where the command keeps what it remembers of them.
-pub struct Pair {
-    pub place: Place,
-    pub server: Server,
+pub(crate) struct Pair {
+    pub(crate) place: Place,
+    pub(crate) server: Server,
 }
 
 impl Pair {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Place::new();
         fs::create_dir(place.beside("local")).unwrap();
         let server = Server::start(&place.served());
@@ -30,50 +30,50 @@ impl Pair {
     }
 
     /// Already synchronised, with these files on both sides, each of which holds its own path.
-    pub fn with(files: &[&str]) -> Self {
+    pub(crate) fn with(files: &[&str]) -> Self {
         let pair = Self::new();
         files.iter().for_each(|file| pair.here(file, file));
         pair.sync(&[]).success();
         pair
     }
 
-    pub fn local(&self, path: &str) -> PathBuf {
+    pub(crate) fn local(&self, path: &str) -> PathBuf {
         self.place.beside("local").join(path)
     }
 
-    pub fn served(&self, path: &str) -> PathBuf {
+    pub(crate) fn served(&self, path: &str) -> PathBuf {
         self.place.served().join(path)
     }
 
     /// Writes a file on this side.
-    pub fn here(&self, path: &str, content: &str) {
+    pub(crate) fn here(&self, path: &str, content: &str) {
         write(&self.local(path), content);
     }
 
     /// Writes a file on the server's side, behind its back.
-    pub fn there(&self, path: &str, content: &str) {
+    pub(crate) fn there(&self, path: &str, content: &str) {
         write(&self.served(path), content);
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.server.client(&["sync"]);
         command.args(args).env("XDG_STATE_HOME", self.place.beside("state"));
         command
     }
 
     /// `sync FLAGS LOCAL /`.
-    pub fn sync(&self, flags: &[&str]) -> Done {
+    pub(crate) fn sync(&self, flags: &[&str]) -> Done {
         run(self.command(flags).arg(self.place.beside("local")).arg("/"))
     }
 
     /// What `sync --json FLAGS LOCAL /` prints, whatever its exit code.
-    pub fn json(&self, flags: &[&str]) -> Vec<Value> {
+    pub(crate) fn json(&self, flags: &[&str]) -> Vec<Value> {
         let done = run(self.command(flags).arg("--json").arg(self.place.beside("local")).arg("/"));
         done.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// What there is on both sides; fails where they differ.
-    pub fn both(&self) -> BTreeMap<String, String> {
+    pub(crate) fn both(&self) -> BTreeMap<String, String> {
         let (here, there) = (tree(&self.local("")), tree(&self.served("")));
         assert_eq!(here, there, "here and there");
         here
@@ -86,7 +86,7 @@ fn write(path: &Path, content: &str) {
 }
 
 /// All below a directory by path, directories with a slash at the end; without what is never synchronised.
-pub fn tree(top: &Path) -> BTreeMap<String, String> {
+pub(crate) fn tree(top: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut open = vec![top.to_owned()];
     while let Some(directory) = open.pop() {
@@ -109,7 +109,7 @@ pub fn tree(top: &Path) -> BTreeMap<String, String> {
 }
 
 /// What is in a trash by the path that it had.
-pub fn trashed(top: &Path) -> BTreeMap<String, String> {
+pub(crate) fn trashed(top: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for run in fs::read_dir(top.join(".remofile-trash")).into_iter().flatten().map(Result::unwrap) {
         found.extend(tree(&run.path()).into_iter().filter(|(path, _)| !path.ends_with('/')));
