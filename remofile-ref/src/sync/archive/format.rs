@@ -26,6 +26,13 @@ pub(super) struct Journal {
     pub(super) chain: [u8; HASH],
 }
 
+impl Journal {
+    /// None has been written.
+    pub(super) fn none(generation: u64) -> Self {
+        Self { updates: Vec::new(), len: 0, chain: first_chain(&journal_header(generation)) }
+    }
+}
+
 /// It is not what was written; nothing can be concluded from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Damaged;
@@ -95,7 +102,7 @@ pub(super) fn batch<'a>(
 /// told to be safe. Anything else that is wrong is damage: what was dropped from the archive might be back in it.
 pub(super) fn read_journal(bytes: &[u8], generation: u64) -> Result<Journal, Damaged> {
     let header = journal_header(generation);
-    let mut journal = Journal { updates: Vec::new(), len: 0, chain: first_chain(&header) };
+    let mut journal = Journal::none(generation);
     let Some(mut rest) = bytes.strip_prefix(&header) else { return Ok(journal) };
     journal.len = header.len();
     while !rest.is_empty() {

@@ -102,10 +102,7 @@ impl<'p> Execution<'_, 'p> {
     fn put_away(&mut self, left_behind: &[String]) -> Result<(), SyncError> {
         for path in left_behind {
             self.step()?;
-            match self.tools.local_trash.put(path, path) {
-                Ok(_) => {}
-                Err(error) => self.report.fail(path, error),
-            }
+            self.tools.local_trash.put(path, path)?;
         }
         Ok(())
     }
@@ -149,8 +146,9 @@ impl<'p> Execution<'_, 'p> {
         if !self.updates.is_empty() {
             self.step()?;
             self.tools.client.flush_observed(None)?;
-            self.tools.local_trash.sync()?;
+            // The trash has little left to do where it lies on the same file system.
             self.tools.local.sync()?;
+            self.tools.local_trash.sync()?;
             self.step()?;
             self.tools.archive.append(&self.updates)?;
             self.updates.clear();
