@@ -106,14 +106,14 @@ fn an_upload_outlives_the_server_process() {
 fn calls_to_a_server_that_is_gone_fail_in_time() {
     let served = tempfile::tempdir().unwrap();
     let mut server = Server::start(served.path());
-    let options = ClientOptions::new().timeout(Duration::from_millis(300));
+    let options = ClientOptions::new().timeout(Duration::from_secs(2));
     let mut client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), options).unwrap();
     client.mkdir(&path("/before")).unwrap();
     server.kill();
     for _ in 0..3 {
         let started = Instant::now();
         assert!(client.mkdir(&path("/after")).is_err());
-        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     }
 }
 

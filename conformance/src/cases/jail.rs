@@ -84,7 +84,12 @@ fn on_the_way(what: &str, to: &'static To) -> Case {
         .run(move |t| {
             let disk = furnish(t, *to)?;
             let other = t.path("other");
-            let named = ["link/secret", "link/f", "link/d/secret", "link/new", "link/link/secret"].map(|name| t.path(name));
+            // On a server that follows it, what is behind must be ours: it is written to and removed.
+            let behind = match to {
+                To::Text("/") => format!("link{}", disk.outside("").display()).trim_end_matches('/').to_owned(),
+                _ => "link".to_owned(),
+            };
+            let named = ["secret", "f", "d/secret", "new", "link/secret"].map(|name| t.path(&format!("{behind}/{name}")));
             let mut requests: Vec<_> = named.iter().flat_map(|path| by_path(path, &other)).collect();
             requests.push(rename(&named[0], &named[3]));
             requests.push(copy(&named[0], &named[3]));

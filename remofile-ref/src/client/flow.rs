@@ -19,6 +19,9 @@ const CEILING: u64 = 16 << 20;
 /// How many round trips the highest rate is remembered, and twice as many at most.
 const RATE_ROUNDS: u32 = 8;
 
+/// The start is over when the rate has not grown by a quarter for so many round trips.
+const STARTUP_ROUNDS: u32 = 2;
+
 /// How long the shortest round trip holds until it is measured anew, with little under way.
 const ROUND_TRIP_HOLDS: Duration = Duration::from_secs(10);
 
@@ -64,6 +67,9 @@ struct HighestRate {
     rounds: u32,
     /// A round is over when something is answered that was sent after this many bytes had been delivered.
     round_ends: u64,
+    /// The highest when it grew last, and how many rounds it has not grown since.
+    grown_to: u64,
+    rounds_without_growth: u32,
 }
 
 impl Flow {
@@ -78,7 +84,8 @@ impl Flow {
         match self.round_trip {
             Some(ShortestRoundTrip { shortest, probed_since: None, .. }) => {
                 let held = u128::from(self.rate.highest()) * shortest.as_nanos() / NANOSECONDS;
-                u64::try_from(held * 2).unwrap_or(CEILING).clamp(FLOOR, CEILING)
+                let gain = if self.rate.is_growing() { 4 } else { 2 };
+                u64::try_from(held * gain).unwrap_or(CEILING).clamp(FLOOR, CEILING)
             }
             _ => FLOOR,
         }
@@ -145,15 +152,32 @@ impl HighestRate {
         self.now.max(self.before)
     }
 
+    /// Whether what the path carries is not known yet, because less was under way.
+    fn is_growing(&self) -> bool {
+        self.rounds_without_growth < STARTUP_ROUNDS
+    }
+
     fn take(&mut self, rate: u64, sent_after: u64, delivered: u64) {
         if sent_after >= self.round_ends {
             self.round_ends = delivered;
+            if self.is_growing() && self.now > 0 {
+                self.note_growth();
+            }
             self.rounds += 1;
             if self.rounds == RATE_ROUNDS {
                 (self.before, self.now, self.rounds) = (self.now, 0, 0);
             }
         }
         self.now = self.now.max(rate);
+    }
+
+    fn note_growth(&mut self) {
+        let highest = self.highest();
+        if highest > self.grown_to.saturating_add(self.grown_to / 4) {
+            (self.grown_to, self.rounds_without_growth) = (highest, 0);
+        } else {
+            self.rounds_without_growth += 1;
+        }
     }
 }
 
@@ -237,9 +261,9 @@ mod tests {
     fn it_grows_within_a_few_round_trips_and_never_beyond_the_ceiling() {
         let mut flow = Flow::default();
         let mut path = Path::new(10 << 30, milliseconds(100));
-        path.run(&mut flow, Duration::ZERO, milliseconds(700));
+        path.run(&mut flow, Duration::ZERO, milliseconds(350));
         assert_eq!(flow.limit(), CEILING);
-        path.run(&mut flow, milliseconds(700), seconds(3));
+        path.run(&mut flow, milliseconds(350), seconds(3));
         assert_eq!(flow.limit(), CEILING);
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Pages {
     after: Option<String>,
     skipped: u64,
     is_over: bool,
+    /// What is there already, all of it.
+    ready: Option<Vec<ListedEntry>>,
 }
 
 impl<'a> RemoteListing<'a> {
@@ -53,7 +55,12 @@ impl Iterator for RemoteListing<'_> {
 
 impl Pages {
     pub(crate) fn new(path: Path, tree: bool) -> Self {
-        Self { path, tree, after: None, skipped: 0, is_over: false }
+        Self { path, tree, after: None, skipped: 0, is_over: false, ready: None }
+    }
+
+    /// The same listing once more, of which these were all the entries.
+    pub(super) fn again(self, entries: Vec<ListedEntry>) -> Self {
+        Self { ready: Some(entries), ..self }
     }
 
     pub(crate) fn skipped(&self) -> u64 {
@@ -69,7 +76,7 @@ impl Pages {
     /// The next page; nothing behind the last one and behind an error.
     pub(crate) fn next(&mut self, client: &mut FileClient) -> Result<Option<Vec<ListedEntry>>, ClientError> {
         if self.is_over {
-            return Ok(None);
+            return Ok(self.ready.take());
         }
         // Until the page has proved good.
         self.is_over = true;

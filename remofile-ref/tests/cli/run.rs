@@ -276,8 +276,7 @@ fn every_signal_that_asks_for_the_end_gets_it() {
         let pid_file = place.beside("pid");
         let server = Server::start_with(&place.served(), &["--pidfile", &text(&pid_file)]);
         assert_eq!(fs::read_to_string(&pid_file).unwrap(), format!("{}\n", server.pid()));
-        signal(&server, asked);
-        let (status, log, took) = server.terminate();
+        let (status, log, took) = server.end_by(asked);
         assert!(status.success() && took < END, "{asked:?}: {status} after {took:?}: {log}");
         assert!(!pid_file.exists());
     }

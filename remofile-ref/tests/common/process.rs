@@ -113,9 +113,14 @@ impl Server {
     }
 
     /// Ends it in the way of a service manager; gives its status, what it logged and how long that took.
-    pub fn terminate(mut self) -> (ExitStatus, String, Duration) {
+    pub fn terminate(self) -> (ExitStatus, String, Duration) {
+        self.end_by(rustix::process::Signal::TERM)
+    }
+
+    /// Ends it by one signal: a second one would end it at once.
+    pub fn end_by(mut self, asked: rustix::process::Signal) -> (ExitStatus, String, Duration) {
         let started = Instant::now();
-        signal(&self.child, rustix::process::Signal::TERM);
+        signal(&self.child, asked);
         let said = self.stderr.recv_timeout(DEADLINE).expect("the server ends");
         let status = self.child.wait().unwrap();
         (status, String::from_utf8_lossy(&said).into_owned(), started.elapsed())

@@ -4,13 +4,12 @@ use super::{
     TreeTransferred,
     flight::{Answered, Flight, Request, Walk},
     ledger::Ledger,
-    survey::{STATS, is_below, leaves_out},
+    survey::{Counted, STATS, is_below, leaves_out},
 };
 use crate::client::{
     Answer, ClientError, Code, Entry, FileClient, Kind, Operation, Path, Phase, Planned, Replace, SkipReason,
     TransferItem, TransferOptions, TransferStatus, Transferred,
     download::{stays, version_of},
-    listing::Pages,
     part::{Target, Version},
     payload::Payload,
     transfer_options::OnItem,
@@ -92,15 +91,16 @@ impl FileClient {
         walk_all: impl FnOnce(&mut DownloadWalk<'_>) -> Result<(), ClientError>,
     ) -> Result<TreeTransferred, ClientError> {
         let download = |client: &mut Self| {
-            if options.counts_first.unwrap_or(client.observer().is_watched()) {
-                client.count_remote(sources, options)?;
+            let counted = if options.counts_first.unwrap_or(client.observer().is_watched()) {
+                client.count_remote(sources, options)?
             } else {
                 client.observer().enter_tree(0, 0);
-            }
+                Counted::default()
+            };
             let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
             let is_alone = sources.len() == 1;
             let (place, blocked, written) = (None, None, HashMap::new());
-            let mut walk = DownloadWalk { client, options, is_alone, flight, ledger, place, blocked, written };
+            let mut walk = DownloadWalk { client, options, is_alone, counted, flight, ledger, place, blocked, written };
             walk_all(&mut walk)?;
             walk.drain()?;
             walk.flush()?;
@@ -115,6 +115,7 @@ struct DownloadWalk<'a> {
     options: &'a TransferOptions,
     /// There is one source.
     is_alone: bool,
+    counted: Counted,
     flight: Flight<Job>,
     ledger: Ledger<'a>,
     /// The tree that is walked, where one is.
@@ -175,7 +176,7 @@ impl DownloadWalk<'_> {
             self.note_written(top)?;
         }
         let mut excluded = None;
-        let mut pages = Pages::new(remote.clone(), true);
+        let mut pages = self.counted.listing_of(remote);
         while let Some(page) = pages.next(self.client)? {
             for listed in page {
                 let shown = local.join(&listed.name);

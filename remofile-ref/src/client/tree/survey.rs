@@ -4,6 +4,7 @@ use crate::client::{
     Answer, ClientError, Entry, FileClient, Kind, Operation, Path, Phase, TransferOptions, listing::Pages,
     payload::Payload,
 };
+use remofile_proto::ListedEntry;
 use std::{
     collections::HashMap,
     path::{Path as LocalPath, PathBuf},
@@ -12,14 +13,39 @@ use std::{
 /// How many sources are looked at together.
 pub(super) const STATS: usize = 64;
 
+/// What was counted is kept for the transfer up to so many bytes; what is more is listed twice.
+const KEPT_MAX: usize = 8 << 20;
+
+/// The listings that counting has brought, by the directory that was listed.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    listings: HashMap<String, Pages>,
+    /// In bytes, about.
+    kept: usize,
+}
+
+impl Counted {
+    /// The listing of a tree: the one that was counted, once, where it was kept.
+    pub(super) fn listing_of(&mut self, remote: &Path) -> Pages {
+        self.listings.remove(remote.as_str()).unwrap_or_else(|| Pages::new(remote.clone(), true))
+    }
+
+    /// Whether there is room for an entry.
+    fn has_room_for(&mut self, listed: &ListedEntry) -> bool {
+        self.kept += size_of::<ListedEntry>() + listed.name.len();
+        self.kept <= KEPT_MAX
+    }
+}
+
 impl FileClient {
     /// Has whoever watches know how much there is.
     pub(super) fn count_remote(
         &mut self,
         sources: &[(Path, PathBuf)],
         options: &TransferOptions,
-    ) -> Result<(), ClientError> {
+    ) -> Result<Counted, ClientError> {
         self.observer().enter(Phase::Counting, None, None);
+        let mut counted = Counted::default();
         let (mut files, mut bytes) = (0u64, 0u64);
         let mut add = |entry: &Entry| {
             files = files.saturating_add(1);
@@ -31,7 +57,7 @@ impl FileClient {
                 match found {
                     Ok(entry) if entry.kind == Kind::File => add(&entry),
                     Ok(entry) if entry.kind == Kind::Dir && options.recursive => {
-                        match self.count_tree(remote, options, &mut add) {
+                        match self.count_tree(remote, options, &mut counted, &mut add) {
                             // What cannot be looked at counts for nothing here.
                             Ok(()) | Err(ClientError::Refused { .. }) => {}
                             Err(error) => return Err(error),
@@ -42,16 +68,18 @@ impl FileClient {
             }
         }
         self.observer().enter_tree(files, bytes);
-        Ok(())
+        Ok(counted)
     }
 
     fn count_tree(
         &mut self,
         remote: &Path,
         options: &TransferOptions,
+        counted: &mut Counted,
         add: &mut dyn FnMut(&Entry),
     ) -> Result<(), ClientError> {
         let mut excluded = None;
+        let mut kept = Some(Vec::new());
         let mut pages = Pages::new(remote.clone(), true);
         while let Some(page) = pages.next(self)? {
             for listed in page {
@@ -59,7 +87,15 @@ impl FileClient {
                 if listed.entry.kind == Kind::File && left_out.is_none() {
                     add(&listed.entry);
                 }
+                if !counted.has_room_for(&listed) {
+                    kept = None;
+                } else if let Some(kept) = &mut kept {
+                    kept.push(listed);
+                }
             }
+        }
+        if let Some(entries) = kept {
+            counted.listings.insert(remote.as_str().to_owned(), pages.again(entries));
         }
         Ok(())
     }
