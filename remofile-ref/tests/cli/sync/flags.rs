@@ -84,7 +84,7 @@ fn what_is_excluded_is_touched_on_neither_side() {
     pair.sync(&["--push", "--delete", "--exclude", "*.tmp", "--exclude-from", &from]).success();
     assert_eq!(
         tree(&pair.served("")).keys().map(String::as_str).collect::<Vec<_>>(),
-        ["a.txt", "c.tmp", "cache/", "cache/y"]
+        ["a.txt", "c.tmp", "cache/", "cache/y", "d/"]
     );
     pair.sync(&["--exclude", "*.tmp", "--exclude-from", &from]).success();
     assert!(!pair.local("c.tmp").exists() && !pair.served("a.tmp").exists());
