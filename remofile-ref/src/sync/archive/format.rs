@@ -13,6 +13,9 @@ const HASH: usize = 32;
 /// How many bytes a journal without a batch is long.
 pub(super) const JOURNAL_HEADER: usize = 24 + 8;
 
+/// What is in an archive, in the order of listings.
+pub(in crate::sync) type Entries = Vec<(Box<str>, Archived)>;
+
 /// A change of the archive: what a path is from here on, or that it is gone.
 pub(super) type Update = (Box<str>, Option<Archived>);
 
@@ -50,7 +53,7 @@ pub(super) fn snapshot<'a>(generation: u64, entries: impl Iterator<Item = (&'a s
 }
 
 /// The generation and entries of a snapshot.
-pub(super) fn read_snapshot(bytes: &[u8]) -> Result<(u64, Vec<(Box<str>, Archived)>), Damaged> {
+pub(super) fn read_snapshot(bytes: &[u8]) -> Result<(u64, Entries), Damaged> {
     let (content, hash) = bytes.split_last_chunk::<HASH>().ok_or(Damaged)?;
     if blake3::hash(content).as_bytes() != hash {
         return Err(Damaged);

@@ -3,6 +3,7 @@
 mod format;
 
 use super::{SyncError, sides::Archived, sides::order};
+pub(super) use format::Entries;
 use format::{Journal, Update};
 use remofile_proto::{Path, RootId};
 use rustix::{
@@ -48,9 +49,6 @@ struct Open {
     _lock: File,
     journal: File,
 }
-
-/// What was in an archive.
-pub(super) type Entries = Vec<(Box<str>, Archived)>;
 
 impl Place {
     /// In `directory`, for the absolute path of a local root, and a directory of the server with this root id.

@@ -93,7 +93,7 @@ impl<'p> Execution<'_, 'p> {
     }
 
     /// Something else of the same path was put into the trash in the same second.
-    pub(super) fn to_another_place(&mut self, mut job: Job<'p>) -> Result<(), SyncError> {
+    pub(super) fn put_elsewhere(&mut self, mut job: Job<'p>) -> Result<(), SyncError> {
         self.step()?;
         let etag = job.action.expected.remote.clone();
         let (trash, client) = (&mut self.tools.remote_trash, &mut *self.tools.client);

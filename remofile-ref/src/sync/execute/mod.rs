@@ -135,7 +135,7 @@ impl<'p> Execution<'_, 'p> {
     fn finish_class(&mut self) -> Result<(), SyncError> {
         self.drain()?;
         for job in std::mem::take(&mut self.again) {
-            self.to_another_place(job)?;
+            self.put_elsewhere(job)?;
             self.drain()?;
         }
         Ok(())
