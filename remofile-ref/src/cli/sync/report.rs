@@ -128,7 +128,13 @@ impl Report {
                 });
                 screen.print(&self.object(object));
             } else if self.dry_run {
-                screen.print(&format!("{:21} {:>11} {} ({})", "leave", "-", shown(&problem.path), problem.why));
+                screen.print(&format!(
+                    "{:21} {:>11} {} ({})",
+                    "leave",
+                    "-",
+                    shown(&problem.path),
+                    shown(&problem.why.to_string())
+                ));
             } else {
                 screen.tell(&format!(
                     "{}: left as it is: {}",

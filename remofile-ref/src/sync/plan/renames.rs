@@ -3,6 +3,7 @@
 use super::{Planner, action};
 use crate::sync::{
     Action, Change, Expected, Side,
+    run::Mode,
     sides::{Sides, split},
 };
 use remofile_proto::Digest;
@@ -23,8 +24,10 @@ impl Planner<'_> {
                 continue;
             }
             let (mut moved, mut from) = (Vec::new(), HashSet::new());
+            // A mirror has the times of its source, which a move would not bring.
+            let by_time = self.rules.mode != Mode::Both;
             self.stages.transfers.retain(|transfer| {
-                let Some(source) = source_of(transfer, on, self.sides, &mut sources) else { return true };
+                let Some(source) = source_of(transfer, on, self.sides, &mut sources, by_time) else { return true };
                 let expected = match on {
                     Side::Local => Expected { local: source.expected.local, ..transfer.expected.clone() },
                     Side::Remote => Expected { remote: source.expected.remote, ..transfer.expected.clone() },
@@ -60,15 +63,33 @@ impl Planner<'_> {
 }
 
 /// The file on `on` that this transfer would bring once more; one of the same name comes first.
-fn source_of(transfer: &Action, on: Side, sides: &Sides, sources: &mut HashMap<Digest, Vec<Source>>) -> Option<Source> {
+fn source_of(
+    transfer: &Action,
+    on: Side,
+    sides: &Sides,
+    sources: &mut HashMap<Digest, Vec<Source>>,
+    by_time: bool,
+) -> Option<Source> {
     let Change::Transfer { on: target, replaces: false } = transfer.change else { return None };
     if target != on {
         return None;
     }
     let candidates = sources.get_mut(&hash_of(sides, &transfer.path, on.other())?)?;
-    let same_name = candidates.iter().position(|source| split(&source.path).1 == split(&transfer.path).1);
-    let index = same_name.or_else(|| candidates.len().checked_sub(1))?;
+    let time = mtime_of(sides, &transfer.path, on.other());
+    let fits = |source: &Source| !by_time || mtime_of(sides, &source.path, on) == time;
+    let has_name = |source: &Source| split(&source.path).1 == split(&transfer.path).1;
+    let same_name = candidates.iter().position(|source| has_name(source) && fits(source));
+    let index = same_name.or_else(|| candidates.iter().rposition(fits))?;
     Some(candidates.swap_remove(index))
+}
+
+/// The modification time of a file of one side.
+fn mtime_of(sides: &Sides, path: &str, on: Side) -> Option<i64> {
+    let row = sides.row(path);
+    match on {
+        Side::Local => row.local_file().map(|file| file.version.mtime_ns),
+        Side::Remote => row.remote_file().map(|file| file.mtime_ns),
+    }
 }
 
 /// The content of a file of one side, as far as it is known.

@@ -109,8 +109,8 @@ impl LocalTrash {
     pub fn sync(&mut self) -> Result<(), ClientError> {
         for path in std::mem::take(&mut self.touched) {
             match self.directory(&path).and_then(rustix::fs::fsync) {
-                // It is gone meanwhile, and its names with it.
-                Ok(()) | Err(Errno::NOENT) => {}
+                // It is gone meanwhile, and its names with it; a file may have its place.
+                Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => {}
                 Err(errno) => return Err(self.failed(&path, errno)),
             }
         }
