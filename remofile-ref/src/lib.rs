@@ -28,6 +28,8 @@ pub mod session;
 mod store;
 pub mod stream;
 #[cfg(feature = "transport")]
+pub mod sync;
+#[cfg(feature = "transport")]
 pub mod transport;
 pub mod unanswered;
 

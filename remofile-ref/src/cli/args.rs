@@ -3,9 +3,9 @@
 use super::{
     cat, complete, completion, demo, entries, hash, info, keys, list, man,
     output::{Color, Progress},
-    partials, ping, remove, rename, serve, stat, transfer, usage, write,
+    partials, ping, remove, rename, serve, stat, sync, transfer, usage, write,
 };
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 /// Transfers files to and from one served directory, encrypted, with nothing but a token.
@@ -68,11 +68,28 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) wait: Option<f64>,
     /// Take the session over from whoever holds it
-    #[arg(long, global = true)]
-    pub(crate) take: bool,
+    #[arg(long, global = true, num_args = 0, default_missing_value = "session", value_enum)]
+    pub(crate) take: Option<Take>,
     /// No encryption and no protection: for experiments on one machine
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) insecure: bool,
+}
+
+/// What `--take` takes: the session, or behind `sync resolve` a version of a file. One type, since a flag of all
+/// commands and one of a single command can share a name in no other way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Take {
+    /// The session
+    #[value(hide = true)]
+    Session,
+    /// The version in the conflict copy
+    Local,
+    /// The version that has kept the name
+    Remote,
+    /// The version that was modified last
+    Newer,
+    /// Both, as files of their own
+    Both,
 }
 
 /// How much is said, and how.
@@ -107,6 +124,8 @@ pub(crate) enum Command {
     /// Download files and directories from the served directory
     #[command(visible_alias = "get")]
     Download(transfer::DownloadArgs),
+    /// Keep a local directory and one of the server alike, in both directions or one
+    Sync(sync::SyncArgs),
     /// Make a directory: NAME in DIR, or PATH
     #[command(visible_aliases = ["folder", "mkdir"])]
     Directory(entries::DirectoryArgs),

@@ -1,7 +1,7 @@
 //! From flags, environment and configuration to an open session.
 
 use super::{
-    args::{Cli, ConnectionArgs},
+    args::{Cli, ConnectionArgs, Take},
     cancel::cancel,
     failure::Failure,
     output::{escaped, human_duration, note, warn},
@@ -19,6 +19,7 @@ use std::time::Duration;
 pub(crate) const DEFAULT_PORT: u16 = 6768;
 
 /// A server, and how to prove oneself to it.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     pub(crate) token: Token,
@@ -85,7 +86,7 @@ impl Target {
         if let Some(key) = sources.server_key()? {
             options = options.server_key(key);
         }
-        Ok(Self { endpoint, token, options, wait: sources.wait()?, take: flags.take })
+        Ok(Self { endpoint, token, options, wait: sources.wait()?, take: flags.take == Some(Take::Session) })
     }
 }
 

@@ -24,12 +24,13 @@ pub(crate) mod exit {
     pub(crate) const BAD_NAME: u8 = 11;
     pub(crate) const SOME_FAILED: u8 = 23;
     pub(crate) const SOURCE_CHANGED: u8 = 24;
+    pub(crate) const GUARDED: u8 = 25;
+    pub(crate) const CONFLICTS: u8 = 26;
     pub(crate) const INTERRUPTED: u8 = 130;
     pub(crate) const TERMINATED: u8 = 143;
 
-    /// Every code and its meaning. 25 and 26 are kept for what stops a comparison of two sides: a delete guard, and
-    /// conflicts that are left.
-    pub(crate) const MEANINGS: [(u8, &str); 16] = [
+    /// Every code and its meaning.
+    pub(crate) const MEANINGS: [(u8, &str); 18] = [
         (0, "done"),
         (OTHER, "something else failed"),
         (USAGE, "the command line or the configuration does not make sense"),
@@ -44,6 +45,8 @@ pub(crate) mod exit {
         (BAD_NAME, "a name or path is not valid"),
         (SOME_FAILED, "some of several items failed"),
         (SOURCE_CHANGED, "the source changed while it was read"),
+        (GUARDED, "a guard stopped a synchronisation before anything was done"),
+        (CONFLICTS, "both sides are synchronised, and conflicts are left"),
         (INTERRUPTED, "interrupted by SIGINT"),
         (TERMINATED, "terminated by SIGTERM"),
     ];
@@ -74,6 +77,8 @@ pub(crate) enum Failure {
     Reported(u8),
     /// Serving failed.
     Serve { what: String, source: Box<dyn Error + Send + Sync> },
+    /// A sentence of its own, with a hint where one helps.
+    Said { what: String, hint: Option<String>, exit: u8 },
     /// Several items, of which some failed; each was reported on its own.
     Some { failed: u64, total: u64 },
     /// Standard output cannot be written.
@@ -100,6 +105,7 @@ impl Failure {
             Failure::Stopped { .. } => signalled().unwrap_or(exit::INTERRUPTED),
             Failure::Server(refused) => refused.exit,
             Failure::Reported(code) => *code,
+            Failure::Said { exit, .. } => *exit,
             Failure::Serve { .. } | Failure::Output(_) => exit::OTHER,
             Failure::Some { .. } => exit::SOME_FAILED,
         }
@@ -134,7 +140,9 @@ impl Failure {
     /// What the user can do about it, where that is not in the text already.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Failure::Usage { hint, .. } | Failure::Server(Refused { hint, .. }) => return hint.clone(),
+            Failure::Usage { hint, .. } | Failure::Server(Refused { hint, .. }) | Failure::Said { hint, .. } => {
+                return hint.clone();
+            }
             Failure::BadPath { .. } => "a path is /NAME/NAME…, without `.`, `..` and control characters",
             Failure::NoMatch { .. } => {
                 "`*` and `?` stay within a name and match no dot in front of it; `**` is any number of directories"
@@ -151,7 +159,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage { what, .. } => f.write_str(what),
+            Failure::Usage { what, .. } | Failure::Said { what, .. } => f.write_str(what),
             Failure::BadPath { path, why } => write!(f, "invalid path '{}': {why}", escaped(path)),
             Failure::NoMatch { pattern } => write!(f, "no match for '{}'", escaped(pattern)),
             Failure::Mismatch { file, failed, total } => {

@@ -29,6 +29,7 @@ mod row;
 mod serve;
 mod settings;
 mod stat;
+mod sync;
 mod tally;
 mod transfer;
 mod usage;
@@ -97,6 +98,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::List(args) => list::run(cli, args),
         Command::Upload(args) => transfer::upload(cli, args),
         Command::Download(args) => transfer::download(cli, args),
+        Command::Sync(args) => sync::run(cli, args),
         Command::Directory(args) => entries::directory(cli, args),
         Command::File(args) => entries::file(cli, args),
         Command::Remove(args) => remove::run(cli, args),

@@ -225,7 +225,7 @@ impl Leftover {
 }
 
 /// A number with its unit: seconds, minutes, hours or days.
-fn parse_age(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_age(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.len().saturating_sub(text.chars().last().map_or(0, char::len_utf8)));
     let seconds = match unit {
         "s" => 1,

@@ -1,8 +1,8 @@
 //! `upload` and `download`: the flags that they share, and the way from them to a finished transfer.
 
 mod download;
-mod filter;
-mod progress;
+pub(super) mod filter;
+pub(super) mod progress;
 mod report;
 mod streams;
 mod upload;
@@ -80,14 +80,14 @@ impl TransferArgs {
 }
 
 /// One transfer of a command: what is seen of it, and how it ends.
-struct Transfer {
+pub(super) struct Transfer {
     client: FileClient,
     screen: Arc<Mutex<Screen>>,
 }
 
 impl Transfer {
     /// What the client does is shown from here on.
-    fn watched(cli: &Cli, mut client: FileClient) -> Self {
+    pub(super) fn watched(cli: &Cli, mut client: FileClient) -> Self {
         let screen = Arc::new(Mutex::new(Screen::new(cli)));
         let watcher = Arc::clone(&screen);
         client.watch(move |progress| lock(&watcher).on_progress(progress));
@@ -102,8 +102,13 @@ impl Transfer {
         Self { client, screen }
     }
 
-    fn client(&mut self) -> &mut FileClient {
+    pub(super) fn client(&mut self) -> &mut FileClient {
         &mut self.client
+    }
+
+    /// What is shown, for whoever shows more.
+    pub(super) fn screen(&self) -> Arc<Mutex<Screen>> {
+        Arc::clone(&self.screen)
     }
 
     /// Transfers, with each item told as it is done.
@@ -118,7 +123,7 @@ impl Transfer {
     }
 
     /// Nothing of the progress stays on the terminal; a transfer that was stopped says how it continues.
-    fn ended<T>(&mut self, done: Result<T, ClientError>) -> Result<T, Failure> {
+    pub(super) fn ended<T>(&mut self, done: Result<T, ClientError>) -> Result<T, Failure> {
         let mut screen = lock(&self.screen);
         screen.clear();
         screen.flush_lines()?;
@@ -130,7 +135,7 @@ impl Transfer {
     }
 
     /// Lets go of the session, so that the same command need not wait for its lease.
-    fn finish<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) fn finish<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
         match (&result, signalled()) {
             (Ok(_), None) => self.client.bye(),
             _ => self.client.bye_within(BYE_WAIT),
@@ -140,7 +145,7 @@ impl Transfer {
 }
 
 /// A panic elsewhere is reported as such; what is shown is none of it.
-fn lock(screen: &Mutex<Screen>) -> std::sync::MutexGuard<'_, Screen> {
+pub(super) fn lock(screen: &Mutex<Screen>) -> std::sync::MutexGuard<'_, Screen> {
     screen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -153,7 +158,7 @@ fn split<'a>(paths: &'a [String], default: &'a str) -> (&'a [String], &'a str) {
 }
 
 /// Bytes a second: a number with an optional unit of powers of 1,024.
-fn rate(text: &str) -> Result<u64, String> {
+pub(super) fn rate(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -84,6 +84,32 @@ impl FileClient {
         }
     }
 
+    /// Downloads the version that `entry` names and no other, into a file that it replaces.
+    ///
+    /// # Errors
+    /// [`ClientError::SourceChanged`] where there is another version now.
+    pub(crate) fn download_one_version(
+        &mut self,
+        remote: &Path,
+        entry: &Entry,
+        target: &Target,
+    ) -> Result<Transferred, ClientError> {
+        let (mut received, mut attempts) = (Received::default(), 0);
+        loop {
+            let transferred_before = received.transferred;
+            match self.download_version(remote, entry, target, Replace::Always, &mut received) {
+                Err(error) if error.code() == Some(Code::Changed) => {
+                    return Err(ClientError::SourceChanged { path: remote.to_string() });
+                }
+                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
+                    attempts = if received.transferred > transferred_before { 0 } else { attempts + 1 };
+                    self.reopen()?;
+                }
+                result => return result,
+            }
+        }
+    }
+
     fn compare_with_local(
         &mut self,
         remote: &Path,

@@ -16,7 +16,7 @@ pub struct RemoteListing<'a> {
 
 /// The pages of a listing, for whoever does something else between two of them.
 #[derive(Debug)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     path: Path,
     tree: bool,
     after: Option<String>,
@@ -54,7 +54,7 @@ impl Iterator for RemoteListing<'_> {
 }
 
 impl Pages {
-    pub(super) fn new(path: Path, tree: bool) -> Self {
+    pub(crate) fn new(path: Path, tree: bool) -> Self {
         Self { path, tree, after: None, skipped: 0, is_over: false, ready: None }
     }
 
@@ -63,12 +63,18 @@ impl Pages {
         Self { ready: Some(entries), ..self }
     }
 
-    pub(super) fn skipped(&self) -> u64 {
+    pub(crate) fn skipped(&self) -> u64 {
         self.skipped
     }
 
+    /// Goes on behind a directory that was listed, without what is in it: no name has this character, and all but a
+    /// slash come behind it.
+    pub(crate) fn skip(&mut self, directory: &str) {
+        self.after = Some(format!("{directory}\u{1}"));
+    }
+
     /// The next page; nothing behind the last one and behind an error.
-    pub(super) fn next(&mut self, client: &mut FileClient) -> Result<Option<Vec<ListedEntry>>, ClientError> {
+    pub(crate) fn next(&mut self, client: &mut FileClient) -> Result<Option<Vec<ListedEntry>>, ClientError> {
         if self.is_over {
             return Ok(self.ready.take());
         }

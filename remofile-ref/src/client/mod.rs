@@ -8,16 +8,16 @@ mod error;
 mod flow;
 mod io_error;
 mod leftovers;
-mod listing;
+pub(crate) mod listing;
 mod operations;
 mod options;
 mod pace;
-mod part;
-mod payload;
+pub(crate) mod part;
+pub(crate) mod payload;
 mod progress;
 mod remote_file;
 mod settle;
-mod source;
+pub(crate) mod source;
 mod stream;
 mod transfer;
 mod transfer_options;
@@ -33,6 +33,7 @@ pub use progress::{Phase, Progress, TreeProgress};
 pub use remote_file::RemoteFile;
 pub use transfer_options::{ItemOutcome, Planned, Replace, SkipReason, TransferItem, TransferOptions};
 pub use tree::{TreeRemoved, TreeTransferred};
+pub(crate) use tree::{concerns_one_item, flight};
 
 use crate::transport::Endpoint;
 use channel::{Channel, Completion};
@@ -252,14 +253,14 @@ impl FileClient {
     }
 
     /// Renews the lease like [`FileClient::keep_session`]; a session that is lost is for the next request to find.
-    fn stay(&mut self) -> Result<(), ClientError> {
+    pub(crate) fn stay(&mut self) -> Result<(), ClientError> {
         match self.channel.keep_session() {
             Err(ClientError::SessionLost { .. }) => Ok(()),
             result => result,
         }
     }
 
-    fn chunk(&self) -> usize {
+    pub(crate) fn chunk(&self) -> usize {
         self.channel.chunk()
     }
 
@@ -313,14 +314,14 @@ impl FileClient {
     }
 
     /// A call whose progress begins with nothing known.
-    fn observed<T>(&mut self, call: impl FnOnce(&mut Self) -> Result<T, ClientError>) -> Result<T, ClientError> {
+    pub(crate) fn observed<T, E>(&mut self, call: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.observer().leave();
         let result = call(self);
         self.observer().leave();
         result
     }
 
-    fn flush_observed(&mut self, path: Option<&Path>) -> Result<(), ClientError> {
+    pub(crate) fn flush_observed(&mut self, path: Option<&Path>) -> Result<(), ClientError> {
         self.observer().enter(Phase::Flushing, path, None);
         self.flush()
     }
@@ -362,12 +363,12 @@ impl Drop for FileClient {
 }
 
 /// A refusal that the client itself can foresee.
-fn refused(operation: &'static str, path: &Path, code: Code) -> ClientError {
+pub(crate) fn refused(operation: &'static str, path: &Path, code: Code) -> ClientError {
     ClientError::Refused { operation, path: path.to_string(), refusal: Refusal::new(code) }
 }
 
 /// An answer of another operation's type: the codec reads answers by operation, so this is a fault of this crate.
-fn unexpected(operation: &'static str, answer: &Answer) -> ClientError {
+pub(crate) fn unexpected(operation: &'static str, answer: &Answer) -> ClientError {
     ClientError::Protocol { reason: format!("{operation} was answered with {answer:?}") }
 }
 

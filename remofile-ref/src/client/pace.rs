@@ -46,11 +46,11 @@ impl Pace {
 
 impl FileClient {
     /// Calls within `call` keep content to this rate.
-    pub(super) fn paced<T>(
+    pub(crate) fn paced<T, E>(
         &mut self,
         bytes_per_second: Option<NonZeroU64>,
-        call: impl FnOnce(&mut Self) -> Result<T, ClientError>,
-    ) -> Result<T, ClientError> {
+        call: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.pace = bytes_per_second.map(|rate| Pace::new(rate, Instant::now()));
         let result = call(self);
         self.pace = None;

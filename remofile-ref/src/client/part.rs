@@ -27,7 +27,7 @@ const DIGITS: usize = 32;
 
 /// A name in an open directory: where a download goes, wherever symbolic links point meanwhile.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     directory: Rc<OwnedFd>,
     name: OsString,
     shown: PathBuf,
@@ -77,7 +77,7 @@ impl Target {
     }
 
     /// A name in a directory that is open already; `shown` is what messages call it.
-    pub(super) fn within(directory: Rc<OwnedFd>, name: &str, shown: PathBuf) -> Self {
+    pub(crate) fn within(directory: Rc<OwnedFd>, name: &str, shown: PathBuf) -> Self {
         Self { directory, name: name.into(), shown }
     }
 
@@ -304,7 +304,7 @@ fn record_of(version: &Version) -> String {
     format!("remofile part 1\npath {path}\nroot {root}\netag {etag}\nsize {size}\n")
 }
 
-fn set_mtime(file: &File, mtime_ns: Option<i64>) -> io::Result<()> {
+pub(crate) fn set_mtime(file: &File, mtime_ns: Option<i64>) -> io::Result<()> {
     mtime_ns.map_or(Ok(()), |mtime_ns| file.set_modified(system_time(mtime_ns)))
 }
 

@@ -6,7 +6,7 @@ use std::{cell::RefCell, fmt, fs::File, io, ops::Deref, sync::Arc};
 
 /// The bytes that ride behind a request's header.
 #[derive(Debug)]
-pub(super) enum Payload {
+pub(crate) enum Payload {
     /// No payload frame.
     None,
     /// Kept here until they are answered.
@@ -17,7 +17,7 @@ pub(super) enum Payload {
 }
 
 /// The bytes that came behind a reply's header.
-pub(super) struct Content(pub(super) Message);
+pub(crate) struct Content(pub(super) Message);
 
 impl Payload {
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {

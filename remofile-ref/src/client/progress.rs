@@ -64,7 +64,7 @@ type Watcher = Box<dyn FnMut(&Progress) + Send>;
 
 /// Tells whoever watches.
 #[derive(Default)]
-pub(super) struct Observer {
+pub(crate) struct Observer {
     watcher: Option<Watcher>,
     now: Option<Progress>,
 }
@@ -110,7 +110,7 @@ impl FileClient {
         self.channel.observer = Observer::default();
     }
 
-    pub(super) fn observer(&mut self) -> &mut Observer {
+    pub(crate) fn observer(&mut self) -> &mut Observer {
         &mut self.channel.observer
     }
 }
@@ -121,7 +121,7 @@ impl Observer {
     }
 
     /// A phase begins; the bytes of an earlier one do not count.
-    pub(super) fn enter(&mut self, phase: Phase, path: Option<&Path>, total: Option<u64>) {
+    pub(crate) fn enter(&mut self, phase: Phase, path: Option<&Path>, total: Option<u64>) {
         self.resume(phase, path, total, 0);
     }
 
@@ -155,7 +155,7 @@ impl Observer {
     }
 
     /// Files are transferred from here on, of so much in all.
-    pub(super) fn enter_tree(&mut self, total_files: u64, total_bytes: u64) {
+    pub(crate) fn enter_tree(&mut self, total_files: u64, total_bytes: u64) {
         if self.is_watched() {
             let tree = Some(TreeProgress { total_files, total_bytes, ..TreeProgress::default() });
             let (phase, total) = (Phase::Transferring, None);
@@ -165,7 +165,7 @@ impl Observer {
     }
 
     /// Files of the directory were done; none of them is under way any more.
-    pub(super) fn count(&mut self, done: &TreeTransferred) {
+    pub(crate) fn count(&mut self, done: &TreeTransferred) {
         let Some(now) = &mut self.now else { return };
         let Some(tree) = &mut now.tree else { return };
         let files = done.files + done.unchanged + done.newer + done.failed;

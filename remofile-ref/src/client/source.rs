@@ -20,19 +20,20 @@ const HASH_BLOCK: usize = 1 << 18;
 
 /// An open regular file and what it was when it was opened.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     path: PathBuf,
     file: Arc<File>,
     opened_as: Identity,
 }
 
+/// What it was when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-    size: u64,
-    mtime_ns: i64,
-    ctime_ns: i64,
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) size: u64,
+    pub(crate) mtime_ns: i64,
+    pub(crate) ctime_ns: i64,
 }
 
 impl Source {
@@ -49,7 +50,7 @@ impl Source {
 
     /// Opens a name in a directory, and what a symbolic link there points to only where that is asked for; `shown` is
     /// what messages call it.
-    pub(super) fn open_at(
+    pub(crate) fn open_at(
         directory: &OwnedFd,
         name: &OsStr,
         shown: &LocalPath,
@@ -87,6 +88,11 @@ impl Source {
         Arc::clone(&self.file)
     }
 
+    /// What it was when it was opened.
+    pub(crate) fn opened_as(&self) -> &Identity {
+        &self.opened_as
+    }
+
     /// The size in bytes when it was opened.
     pub(super) fn size(&self) -> u64 {
         self.opened_as.size
@@ -97,7 +103,7 @@ impl Source {
     }
 
     /// Exactly `len` bytes at `off`; fewer means that the file shrank.
-    pub(super) fn read(&self, off: u64, len: usize) -> Result<Vec<u8>, ClientError> {
+    pub(crate) fn read(&self, off: u64, len: usize) -> Result<Vec<u8>, ClientError> {
         let bytes = read_at(&self.file, off, len).map_err(|error| ClientError::local(&self.path, error))?;
         if bytes.len() == len { Ok(bytes) } else { Err(self.changed()) }
     }
@@ -125,7 +131,7 @@ impl Source {
     }
 
     /// [UP-6] Refuses when the file is no longer what it was when it was opened.
-    pub(super) fn check_unchanged(&self) -> Result<(), ClientError> {
+    pub(crate) fn check_unchanged(&self) -> Result<(), ClientError> {
         let metadata = self.file.metadata().map_err(|error| ClientError::local(&self.path, error))?;
         if Identity::of(&metadata) == self.opened_as { Ok(()) } else { Err(self.changed()) }
     }
@@ -144,7 +150,7 @@ impl Source {
         UploadId::new(id)
     }
 
-    pub(super) fn changed(&self) -> ClientError {
+    pub(crate) fn changed(&self) -> ClientError {
         ClientError::SourceChanged { path: self.path.display().to_string() }
     }
 }

@@ -2,7 +2,7 @@
 
 mod copy;
 mod download;
-mod flight;
+pub(crate) mod flight;
 mod ledger;
 mod local;
 mod remove;
@@ -67,7 +67,7 @@ impl TreeTransferred {
 }
 
 /// Whether other items may succeed all the same.
-fn concerns_one_item(error: &ClientError) -> bool {
+pub(crate) fn concerns_one_item(error: &ClientError) -> bool {
     matches!(
         error,
         ClientError::Refused { .. }

@@ -88,12 +88,38 @@ impl FileClient {
         Ok(Transferred { status: TransferStatus::New, bytes: size, transferred: size })
     }
 
+    /// Uploads a file that is open, through a staged upload and without looking at what is there; gives what was
+    /// transferred, the hash of its content, and its entry on the server. The flushing is left to the caller.
+    pub(crate) fn upload_version(
+        &mut self,
+        source: &Source,
+        target: &Path,
+        pre: &Precondition,
+    ) -> Result<(Transferred, Digest, Entry), ClientError> {
+        let (done, (hash, entry)) = self.stage_and_commit(source, target, pre)?;
+        let entry = match entry {
+            Some(entry) => entry,
+            // Its commit was answered in a session that was lost.
+            None => self.stat(target)?,
+        };
+        Ok((done, hash, entry))
+    }
+
     fn upload_staged(
         &mut self,
         source: &Source,
         target: &Path,
         pre: &Precondition,
     ) -> Result<Transferred, ClientError> {
+        Ok(self.stage_and_commit(source, target, pre)?.0)
+    }
+
+    fn stage_and_commit(
+        &mut self,
+        source: &Source,
+        target: &Path,
+        pre: &Precondition,
+    ) -> Result<(Transferred, Committed), ClientError> {
         let mut upload = StagedUpload {
             source,
             target,
@@ -125,7 +151,7 @@ impl FileClient {
     }
 
     /// The same of a file that may be small, which takes no time that anybody could see.
-    pub(super) fn hash_whole(&mut self, source: &Source, remote: &Path) -> Result<Digest, ClientError> {
+    pub(crate) fn hash_whole(&mut self, source: &Source, remote: &Path) -> Result<Digest, ClientError> {
         if source.size() <= self.chunk() as u64 { source.hash() } else { self.hash_source(source, remote) }
     }
 
@@ -189,14 +215,17 @@ struct StagedUpload<'a> {
     commit_in_doubt: Option<Digest>,
 }
 
+/// The hash of what was committed, and its entry where the reply to the commit came.
+type Committed = (Digest, Option<Entry>);
+
 impl StagedUpload<'_> {
-    fn attempt(&mut self, client: &mut FileClient) -> Result<Transferred, ClientError> {
+    fn attempt(&mut self, client: &mut FileClient) -> Result<(Transferred, Committed), ClientError> {
         let mut staged = self.begin(client)?;
-        if let Some(hash) = &self.commit_in_doubt {
+        if let Some(hash) = self.commit_in_doubt {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
-            if staged.off == 0 && client.has_content(self.target, hash)? {
+            if staged.off == 0 && client.has_content(self.target, &hash)? {
                 client.abort(self.up)?;
-                return Ok(self.done());
+                return Ok((self.done(), (hash, None)));
             }
             self.commit_in_doubt = None;
         }
@@ -224,8 +253,8 @@ impl StagedUpload<'_> {
         self.source.check_unchanged()?;
         client.observer().enter(Phase::Committing, Some(self.target), Some(self.source.size()));
         let hash = Digest::new(*hasher.finalize().as_bytes());
-        self.commit(client, hash)?;
-        Ok(self.done())
+        let entry = self.commit(client, hash)?;
+        Ok((self.done(), (hash, Some(entry))))
     }
 
     fn begin(&self, client: &mut FileClient) -> Result<Staged, ClientError> {
@@ -284,7 +313,7 @@ impl StagedUpload<'_> {
         Ok(())
     }
 
-    fn commit(&mut self, client: &mut FileClient, hash: Digest) -> Result<(), ClientError> {
+    fn commit(&mut self, client: &mut FileClient, hash: Digest) -> Result<Entry, ClientError> {
         let commit = Operation::Commit {
             up: self.up,
             size: self.source.size(),
@@ -293,7 +322,7 @@ impl StagedUpload<'_> {
             mtime_ns: Some(self.source.mtime_ns()),
         };
         match client.attempt(commit, Payload::None) {
-            Ok((Answer::Entry(_), _)) => Ok(()),
+            Ok((Answer::Entry(entry), _)) => Ok(entry),
             Ok((other, _)) => Err(super::unexpected("commit", &other)),
             Err(Failed { error: ClientError::Refused { refusal, .. }, .. }) => Err(self.refused(refusal)),
             Err(Failed { error, in_doubt }) => {

@@ -22,6 +22,7 @@ mod progress;
 mod readme;
 mod run;
 mod streaming;
+mod sync;
 mod table;
 mod transfer;
 mod unit;

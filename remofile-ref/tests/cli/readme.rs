@@ -204,9 +204,11 @@ fn free_port() -> u16 {
 
 /// A line without what differs from run to run.
 fn alike(line: &str) -> String {
-    const VARYING: [(&str, &str); 9] = [
+    const VARYING: [(&str, &str); 11] = [
         (r"REMOFILE_TOKEN=[0-9A-Za-z]{22}", "REMOFILE_TOKEN=TOKEN"),
         (r"^[0-9A-Za-z]{22}$", "TOKEN"),
+        (r"conflict-\d{8}T\d{6}Z-[\w-]+", "CONFLICT"),
+        (r"\d{8}T\d{6}Z", "STAMP"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
         (r"(/tmp|/home/anna)/\.tmp\w{6}", "TEMPORARY"),
         (r"localhost:\d{5}", "localhost:PORT"),

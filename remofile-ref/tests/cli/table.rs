@@ -19,6 +19,8 @@ const EXIT_CODES: &[(&str, &str)] = &[
     ("BAD_NAME", "an_invalid_path_is_shown_harmlessly_and_with_what_is_valid"),
     ("SOME_FAILED", "several_items_that_fail_are_each_named_and_summed_up"),
     ("SOURCE_CHANGED", "a_source_that_changes_is_told_from_other_failures"),
+    ("GUARDED", "more_than_half_and_more_than_ten_deletions_stop_the_run"),
+    ("CONFLICTS", "a_conflict_is_left_until_it_is_settled_and_nothing_is_done_meanwhile"),
     ("INTERRUPTED", "an_interrupt_ends_a_command_at_once"),
     ("TERMINATED", "a_termination_ends_a_command_at_once"),
 ];
@@ -37,6 +39,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("Reported", "a_server_that_does_not_start_says_why_and_leaves_nothing"),
     ("Serve", "a_demo_that_has_no_place_says_so"),
     ("Some", "several_items_that_fail_are_each_named_and_summed_up"),
+    ("Said", "a_side_that_is_gone_stops_the_run"),
     ("Output", "output_that_cannot_be_written_is_an_error"),
 ];
 

@@ -90,8 +90,9 @@ fn offer(words: &[String], current: &str) -> Offer {
             flag if !only_positionals && flag.starts_with('-') && flag.len() > 1 => {
                 awaited = value_awaited(command, flag)
             }
-            name if command.has_subcommands() => match command.find_subcommand(name) {
+            name if command.has_subcommands() && positionals == 0 => match command.find_subcommand(name) {
                 Some(subcommand) => command = subcommand,
+                None if command.get_positionals().next().is_some() => positionals += 1,
                 None => return Offer::Nothing,
             },
             _ => positionals += 1,
@@ -108,10 +109,29 @@ fn offer(words: &[String], current: &str) -> Offer {
             None => Offer::Words(flags(command)),
         };
     }
-    if command.has_subcommands() {
-        return Offer::Words(subcommands(command));
+    if command.has_subcommands() && positionals == 0 {
+        let mut words = subcommands(command);
+        let is_begun = |(name, _): &(String, String)| !current.is_empty() && name.starts_with(current);
+        if command.get_positionals().next().is_none() || words.iter().any(is_begun) {
+            return Offer::Words(words);
+        }
+        // Either is possible: a command, or what stands in its place.
+        if current.is_empty() {
+            words.extend(local_directories());
+            return Offer::Words(words);
+        }
     }
     positional(command, positionals, current)
+}
+
+/// The directories here that are not hidden, in order.
+fn local_directories() -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(".").into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let names = directories.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<_> = names.filter(|name| !name.starts_with('.')).map(|name| (name, String::new())).collect();
+    names.sort();
+    names
 }
 
 /// The flag whose value the next word is, if this word ends with one.

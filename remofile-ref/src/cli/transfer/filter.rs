@@ -18,14 +18,10 @@ impl Filter {
     pub(super) fn new(patterns: &[String], files: &[PathBuf]) -> Result<Self, Failure> {
         let mut builder = GitignoreBuilder::new("");
         for file in files {
-            let failed =
-                |source| Failure::Local { what: "read the patterns in", object: file.display().to_string(), source };
-            for line in BufReader::new(File::open(file).map_err(failed)?).lines() {
-                add(&mut builder, &line.map_err(failed)?)?;
-            }
+            add_file(&mut builder, file)?;
         }
         for pattern in patterns {
-            add(&mut builder, pattern)?;
+            add(&mut builder, "--exclude", pattern)?;
         }
         let patterns = builder.build().map_err(|error| Failure::usage(format!("the patterns do not fit: {error}")))?;
         Ok(Self { patterns })
@@ -37,9 +33,18 @@ impl Filter {
     }
 }
 
-fn add(builder: &mut GitignoreBuilder, pattern: &str) -> Result<(), Failure> {
+/// All patterns of a file.
+pub(in crate::cli) fn add_file(builder: &mut GitignoreBuilder, file: &Path) -> Result<(), Failure> {
+    let failed = |source| Failure::Local { what: "read the patterns in", object: file.display().to_string(), source };
+    BufReader::new(File::open(file).map_err(failed)?)
+        .lines()
+        .try_for_each(|line| add(builder, "--exclude", &line.map_err(failed)?))
+}
+
+/// One pattern; `whose` is what a message calls it.
+pub(in crate::cli) fn add(builder: &mut GitignoreBuilder, whose: &str, pattern: &str) -> Result<(), Failure> {
     builder.add_line(None, pattern).map(drop).map_err(|error| {
-        Failure::usage_with(format!("--exclude '{pattern}' is no pattern: {error}"), "it is written as in .gitignore")
+        Failure::usage_with(format!("{whose} '{pattern}' is no pattern: {error}"), "it is written as in .gitignore")
     })
 }
 

@@ -32,7 +32,7 @@ const RATE_WINDOW: Duration = Duration::from_secs(5);
 const LINES_MAX: usize = 1 << 16;
 
 /// What a command shows while it transfers.
-pub(super) struct Screen {
+pub(in crate::cli) struct Screen {
     how: How,
     bar: Option<ProgressBar>,
     /// For standard error and standard output, in this order, until the next drawing.
@@ -105,14 +105,14 @@ impl Screen {
     }
 
     /// A line for standard error, at the next drawing; names in it have to be escaped.
-    pub(super) fn tell(&mut self, line: &str) {
+    pub(in crate::cli) fn tell(&mut self, line: &str) {
         self.notes.push_str(line);
         self.notes.push('\n');
         self.draw_if_due();
     }
 
     /// A line for standard output, at the next drawing.
-    pub(super) fn print(&mut self, line: &str) {
+    pub(in crate::cli) fn print(&mut self, line: &str) {
         self.data.push_str(line);
         self.data.push('\n');
         self.draw_if_due();

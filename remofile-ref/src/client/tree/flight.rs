@@ -9,7 +9,7 @@ const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
 
 /// Jobs whose requests are unanswered.
 #[derive(Debug)]
-pub(super) struct Flight<J> {
+pub(crate) struct Flight<J> {
     /// With their weights in bytes.
     jobs: HashMap<u64, (J, u64)>,
     in_flight: u64,
@@ -18,15 +18,15 @@ pub(super) struct Flight<J> {
 }
 
 /// A request that a job needs answered next.
-pub(super) struct Request {
-    pub(super) operation: Operation,
-    pub(super) payload: Payload,
+pub(crate) struct Request {
+    pub(crate) operation: Operation,
+    pub(crate) payload: Payload,
     /// How many bytes of content it brings, in whichever direction.
-    pub(super) content: u64,
+    pub(crate) content: u64,
 }
 
 /// What goes through files and keeps small ones in flight, in whichever direction.
-pub(super) trait Walk {
+pub(crate) trait Walk {
     /// A small file on its way.
     type Job;
 
@@ -102,7 +102,7 @@ pub(super) trait Walk {
 }
 
 /// What a request was answered.
-pub(super) type Answered = Result<(Answer, Option<Content>), Refusal>;
+pub(crate) type Answered = Result<(Answer, Option<Content>), Refusal>;
 
 /// What came of waiting.
 enum Landed<J> {
@@ -113,7 +113,7 @@ enum Landed<J> {
 }
 
 impl<J> Flight<J> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { jobs: HashMap::new(), in_flight: 0, losses: 0 }
     }
 

@@ -1,0 +1,46 @@
+//! What stops a run before anything is done: signs that a side is not what it seems.
+
+use super::{Change, Guard, Plan, Side, sides::Sides};
+
+/// So many removals on a side are never too many.
+const ALWAYS_ALLOWED: u64 = 10;
+
+/// Looks at what a plan would remove.
+pub(super) fn check(plan: &Plan, sides: &Sides) -> Result<(), Guard> {
+    for losing in [Side::Local, Side::Remote] {
+        let removed = Removed::of(plan, losing);
+        let (held_files, held) = sides.count(losing);
+        let other = losing.other();
+        // An empty side is more often a disk that is not mounted than one that somebody has emptied.
+        if removed.entries > 0 && !sides.archive.is_empty() && sides.count(other).1 == 0 {
+            return Err(Guard::Emptied { side: other, held: sides.archive.len() as u64 });
+        }
+        for (removed, held) in [(removed.files, held_files), (removed.entries, held)] {
+            if removed > ALWAYS_ALLOWED && removed.saturating_mul(2) > held {
+                return Err(Guard::Deletions { side: losing, removed, held });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a side loses.
+struct Removed {
+    files: u64,
+    entries: u64,
+}
+
+impl Removed {
+    fn of(plan: &Plan, losing: Side) -> Self {
+        let mut removed = Self { files: 0, entries: 0 };
+        for action in &plan.actions {
+            if let Change::Remove { on, is_directory } = action.change
+                && on == losing
+            {
+                removed.files += u64::from(!is_directory);
+                removed.entries += 1;
+            }
+        }
+        removed
+    }
+}

@@ -1,0 +1,342 @@
+//! One look at all that is below the local root: names, kinds and stamps, and no content.
+
+use super::{
+    LocalVersion, Problem, Side, SyncOptions, Why,
+    sides::{Item, LocalFile, Node},
+    trash::TRASH,
+};
+use crate::client::ClientError;
+use remofile_proto::{Names, Path, limits};
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
+    io::Errno,
+};
+use std::{
+    ffi::CString,
+    os::fd::OwnedFd,
+    path::Path as LocalPath,
+    sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
+};
+
+/// The end of the name of a file that is about to get its place, see [`is_own`].
+pub(super) const STAGED: &str = ".sync";
+
+/// A file that changed less than this long ago may change again without a new time stamp, in nanoseconds: two ticks of
+/// the kernel's clock.
+const TICK_NS: i128 = 20_000_000;
+
+/// The same where time stamps have whole seconds, as on FAT.
+const COARSE_TICK_NS: i128 = 2_000_000_000;
+
+/// What is below a local root.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// In the order of listings.
+    pub(super) items: Vec<Item<LocalFile>>,
+    /// What has no path that both sides could have.
+    pub(super) problems: Vec<Problem>,
+    /// What an earlier run was about to give its place, or had taken out of it.
+    pub(super) left_behind: Vec<String>,
+}
+
+/// What the server thinks of names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) names: Names,
+    /// How many bytes and names the path of the remote root has.
+    pub(super) prefix: (usize, usize),
+}
+
+/// Looks at all below `root`.
+///
+/// # Errors
+/// [`ClientError::Local`] where the root itself cannot be read, [`ClientError::Cancelled`] once `stop` is set.
+pub(super) fn scan(
+    root: &OwnedFd,
+    shown: &LocalPath,
+    options: &SyncOptions,
+    rules: Rules,
+    stop: &AtomicBool,
+) -> Result<Scan, ClientError> {
+    let mut walk = Walk { options, rules, stop, found: Scan::default() };
+    match walk.directory(root, "", 1) {
+        Ok(_) if stop.load(Ordering::Relaxed) => Err(ClientError::Cancelled),
+        Ok(_) => Ok(walk.found),
+        Err(errno) => Err(ClientError::local(shown, errno.into())),
+    }
+}
+
+/// Whether a name is one that runs and transfers use for files that are not whole or not in their place: such are
+/// synchronised nowhere.
+pub(super) fn is_own(name: &str) -> bool {
+    let Some((digits, ending)) = name.strip_prefix(".remofile-").and_then(|rest| rest.split_at_checked(32)) else {
+        return false;
+    };
+    let is_hex = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    is_hex && matches!(ending, STAGED | ".part" | ".record" | ".new")
+}
+
+/// Whether another change at `now` might leave the time stamps of this version as they are.
+pub(super) fn is_fresh(version: &LocalVersion, now: SystemTime) -> bool {
+    const SECOND: i64 = 1_000_000_000;
+    let now_ns = match now.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),
+        Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+    };
+    let is_coarse = version.mtime_ns % SECOND == 0 && version.ctime_ns % SECOND == 0;
+    let tick = if is_coarse { COARSE_TICK_NS } else { TICK_NS };
+    // A modification time that is yet to come was set by somebody, and tells nothing.
+    let (modified, changed) = (i128::from(version.mtime_ns), i128::from(version.ctime_ns));
+    changed > now_ns - tick || (modified > now_ns - tick && modified <= now_ns)
+}
+
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the types of stat differ by architecture")]
+impl From<&Stat> for LocalVersion {
+    fn from(stat: &Stat) -> Self {
+        let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        Self {
+            device: stat.st_dev.into(),
+            inode: stat.st_ino.into(),
+            size: u64::try_from(stat.st_size).unwrap_or_default(),
+            mtime_ns: nanoseconds(stat.st_mtime.into(), stat.st_mtime_nsec as i64),
+            ctime_ns: nanoseconds(stat.st_ctime.into(), stat.st_ctime_nsec as i64),
+        }
+    }
+}
+
+struct Walk<'a> {
+    options: &'a SyncOptions,
+    rules: Rules,
+    stop: &'a AtomicBool,
+    found: Scan,
+}
+
+impl Walk<'_> {
+    /// Whether it holds something that is not synchronised. `depth` is how many names its entries have.
+    fn directory(&mut self, directory: &OwnedFd, path: &str, depth: usize) -> Result<bool, Errno> {
+        let mut hides = false;
+        for (name, kind) in sorted_names(directory)? {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            hides |= self.entry(directory, path, &name, kind, depth);
+        }
+        Ok(hides)
+    }
+
+    /// Whether it is something that is not synchronised.
+    fn entry(&mut self, directory: &OwnedFd, parent: &str, name: &CString, kind: FileType, depth: usize) -> bool {
+        let Ok(text) = name.to_str() else {
+            let shown = joined(parent, &name.to_string_lossy());
+            return self.misnamed(shown, "it is not UTF-8".to_owned());
+        };
+        let path = joined(parent, text);
+        if text == TRASH || (parent.is_empty() && text == Path::STAGING) {
+            return true;
+        }
+        if is_own(text) {
+            if text.ends_with(STAGED) {
+                self.found.left_behind.push(path);
+            }
+            return true;
+        }
+        let (kind, stat) = match look(directory, name, kind) {
+            Ok(Some(found)) => found,
+            // It is gone again.
+            Ok(None) => return false,
+            Err(errno) => return self.blocked(path, unreadable(errno)),
+        };
+        if self.options.excludes(&path, kind == FileType::Directory) {
+            return true;
+        }
+        if let Err(reason) = self.rules.check(&path, text, depth) {
+            return self.misnamed(path, reason);
+        }
+        match (kind, stat) {
+            (FileType::RegularFile, Some(stat)) => {
+                let version = LocalVersion::from(&stat);
+                let is_fresh = is_fresh(&version, SystemTime::now());
+                let file = LocalFile { version, is_fresh, hash: None };
+                self.found.items.push(Item { path: path.into(), node: Node::File(file) });
+                false
+            }
+            (FileType::Directory, _) => self.enter(directory, name, path, depth),
+            (FileType::Symlink, _) => self.blocked(path, Why::Link(Side::Local)),
+            _ => self.blocked(path, Why::Special(Side::Local)),
+        }
+    }
+
+    fn enter(&mut self, parent: &OwnedFd, name: &CString, path: String, depth: usize) -> bool {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let index = self.found.items.len();
+        let node = Node::Directory { hides: false };
+        self.found.items.push(Item { path: path.clone().into(), node });
+        let entered = rustix::fs::openat(parent, name, flags, Mode::empty())
+            .and_then(|directory| self.directory(&directory, &path, depth + 1));
+        self.found.items[index].node = match entered {
+            Ok(hides) => Node::Directory { hides },
+            Err(errno) => {
+                // What was found below before it failed is not all that is there.
+                self.found.items.truncate(index + 1);
+                Node::Blocked(unreadable(errno))
+            }
+        };
+        matches!(self.found.items[index].node, Node::Blocked(_))
+    }
+
+    fn blocked(&mut self, path: String, why: Why) -> bool {
+        self.found.items.push(Item { path: path.into(), node: Node::Blocked(why) });
+        true
+    }
+
+    fn misnamed(&mut self, path: String, reason: String) -> bool {
+        self.found.problems.push(Problem { path, why: Why::Name { on: Side::Local, reason } });
+        true
+    }
+}
+
+impl Rules {
+    fn check(self, path: &str, name: &str, depth: usize) -> Result<(), String> {
+        let alone = Path::root().join(name).map_err(|error| error.to_string())?;
+        if self.names == Names::Windows {
+            alone.check_windows().map_err(|(_, error)| error.to_string())?;
+        }
+        let (bytes, names) = self.prefix;
+        if bytes + 1 + path.len() > limits::PATH {
+            return Err(format!("its path is longer than {} bytes on the server", limits::PATH));
+        }
+        if names + depth > limits::DEPTH {
+            return Err(format!("it lies deeper than {} directories on the server", limits::DEPTH));
+        }
+        Ok(())
+    }
+}
+
+/// The kind of what has this name, and its stamp where it is a file; nothing where it is gone. `kind` is what the
+/// directory says.
+fn look(directory: &OwnedFd, name: &CString, kind: FileType) -> Result<Option<(FileType, Option<Stat>)>, Errno> {
+    if !matches!(kind, FileType::RegularFile | FileType::Unknown) {
+        return Ok(Some((kind, None)));
+    }
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some((FileType::from_raw_mode(stat.st_mode), Some(stat)))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Bytewise, which is the order of listings where directories are entered on the way.
+fn sorted_names(directory: &OwnedFd) -> Result<Vec<(CString, FileType)>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        match entry {
+            Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+            Ok(entry) => names.push((entry.file_name().to_owned(), entry.file_type())),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    names.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(names)
+}
+
+fn joined(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") }
+}
+
+fn unreadable(errno: Errno) -> Why {
+    Why::Unreadable { on: Side::Local, reason: std::io::Error::from(errno).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::{
+        ffi::OsStr,
+        fs,
+        os::unix::{ffi::OsStrExt as _, fs::symlink},
+        time::Duration,
+    };
+
+    fn scanned(root: &LocalPath, options: &SyncOptions) -> Scan {
+        let fd = OwnedFd::from(fs::File::open(root).unwrap());
+        let rules = Rules { names: Names::Posix, prefix: (1, 0) };
+        scan(&fd, root, options, rules, &AtomicBool::new(false)).unwrap()
+    }
+
+    fn paths(scan: &Scan) -> Vec<&str> {
+        scan.items.iter().map(|item| &*item.path).collect()
+    }
+
+    #[test]
+    fn everything_comes_in_the_order_of_listings() {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["a/b", "a.d"] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        for file in ["a/b/c", "a!", "z", "a/b!"] {
+            fs::write(root.path().join(file), file).unwrap();
+        }
+        let scan = scanned(root.path(), &SyncOptions::new());
+        assert_eq!(paths(&scan), ["a", "a/b", "a/b/c", "a/b!", "a!", "a.d", "z"]);
+    }
+
+    #[test]
+    fn what_cannot_be_synchronised_is_told_and_hidden_in_its_directory() {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["links", "names", "trash/.remofile-trash/x", "plain"] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        symlink("/etc", root.path().join("links/l")).unwrap();
+        fs::write(root.path().join(OsStr::from_bytes(b"names/\xff")), "").unwrap();
+        fs::write(root.path().join("names/a\nb"), "").unwrap();
+        let scan = scanned(root.path(), &SyncOptions::new());
+        let hides = |path: &str| {
+            let item = scan.items.iter().find(|item| *item.path == *path).unwrap();
+            item.node == Node::Directory { hides: true }
+        };
+        assert!(hides("links") && hides("names") && hides("trash") && !hides("plain"));
+        assert_eq!(paths(&scan), ["links", "links/l", "names", "plain", "trash"]);
+        assert_eq!(scan.items[1].node, Node::Blocked(Why::Link(Side::Local)));
+        assert_eq!(scan.problems.len(), 2);
+    }
+
+    #[test]
+    fn what_is_excluded_is_not_there() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("build")).unwrap();
+        fs::write(root.path().join("build/x"), "").unwrap();
+        fs::write(root.path().join("keep"), "").unwrap();
+        let options = SyncOptions::new().exclude(|path, is_directory| is_directory && path.ends_with("build"));
+        assert_eq!(paths(&scanned(root.path(), &options)), ["keep"]);
+    }
+
+    #[test]
+    fn files_of_runs_and_transfers_are_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        let digits = "0123456789abcdef0123456789abcdef";
+        for ending in [".sync", ".part", ".record"] {
+            fs::write(root.path().join(format!(".remofile-{digits}{ending}")), "").unwrap();
+        }
+        fs::write(root.path().join(".remofile-notes"), "").unwrap();
+        let scan = scanned(root.path(), &SyncOptions::new());
+        assert_eq!(paths(&scan), [".remofile-notes"]);
+        assert_eq!(scan.left_behind, [format!(".remofile-{digits}.sync")]);
+    }
+
+    #[test]
+    fn a_file_is_fresh_until_its_stamp_has_to_move_on() {
+        let at = |ns: u64| SystemTime::UNIX_EPOCH + Duration::from_nanos(ns);
+        let (second, tick) = (1_000_000_000, 20_000_000);
+        let fine = LocalVersion { device: 1, inode: 1, size: 1, mtime_ns: 7, ctime_ns: 5_000_000_001 };
+        assert!(is_fresh(&fine, at(5 * second + tick)));
+        assert!(!is_fresh(&fine, at(5 * second + tick + 1)));
+        let coarse = LocalVersion { mtime_ns: 5_000_000_000, ctime_ns: 5_000_000_000, ..fine };
+        assert!(is_fresh(&coarse, at(6 * second)));
+        assert!(!is_fresh(&coarse, at(7 * second)));
+        // Somebody set a time that is yet to come.
+        assert!(!is_fresh(&LocalVersion { mtime_ns: i64::MAX, ..fine }, at(6 * second)));
+    }
+}

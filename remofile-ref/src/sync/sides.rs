@@ -1,0 +1,270 @@
+//! What is on each side and in the archive, and the three of them path by path.
+
+use super::{LocalVersion, Side, Why};
+use remofile_proto::{Digest, Etag};
+use std::cmp::Ordering;
+
+/// One entry of a side.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Item<F> {
+    /// Below the root, with slashes and without one in front.
+    pub(super) path: Box<str>,
+    pub(super) node: Node<F>,
+}
+
+/// What an entry is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Node<F> {
+    File(F),
+    Directory {
+        /// It holds something that is not synchronised, and so is never empty.
+        hides: bool,
+    },
+    /// Neither it nor what is below is touched on either side.
+    Blocked(Why),
+}
+
+/// A file on this machine.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LocalFile {
+    pub(super) version: LocalVersion,
+    /// It changed so recently that another change may leave its time stamps as they are.
+    pub(super) is_fresh: bool,
+    /// Where it had to be read.
+    pub(super) hash: Option<Digest>,
+}
+
+/// A file on the server.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RemoteFile {
+    pub(super) etag: Etag,
+    pub(super) size: u64,
+    pub(super) mtime_ns: i64,
+    /// [ENTRY-6]
+    pub(super) is_racy: bool,
+    /// Where it had to be asked for.
+    pub(super) hash: Option<Digest>,
+}
+
+/// What both sides had when they were last the same.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Archived {
+    File(ArchivedFile),
+    Directory,
+}
+
+/// A file that both sides had.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ArchivedFile {
+    pub(super) hash: Digest,
+    /// The local state that had this content.
+    pub(super) version: LocalVersion,
+    /// That state is no proof of the content.
+    pub(super) is_fresh: bool,
+    /// The server's state that had this content.
+    pub(super) etag: Etag,
+    /// [ENTRY-7] That state is no proof of the content.
+    pub(super) is_racy: bool,
+    /// The modification times agreed, as far as both file systems keep them.
+    pub(super) has_equal_times: bool,
+}
+
+/// Both sides and the archive, each in the order of listings.
+#[derive(Debug, Default)]
+pub(super) struct Sides {
+    pub(super) local: Vec<Item<LocalFile>>,
+    pub(super) remote: Vec<Item<RemoteFile>>,
+    pub(super) archive: Vec<(Box<str>, Archived)>,
+}
+
+/// What there is of one path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    pub(super) path: &'a str,
+    pub(super) local: Option<&'a Node<LocalFile>>,
+    pub(super) remote: Option<&'a Node<RemoteFile>>,
+    pub(super) archived: Option<&'a Archived>,
+}
+
+/// The order of listings: bytewise, and `/` before all, so that a directory is followed by what is in it [LIST-2].
+pub(super) fn order(one: &str, other: &str) -> Ordering {
+    let key = |byte: u8| if byte == b'/' { 0 } else { byte };
+    one.bytes().map(key).cmp(other.bytes().map(key))
+}
+
+/// Whether `path` lies somewhere below `directory`.
+pub(super) fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The directory that a path is in, empty at the top, and its name.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+impl Sides {
+    /// All paths that any of the three has, in order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let mut local = self.local.iter().peekable();
+        let mut remote = self.remote.iter().peekable();
+        let mut archive = self.archive.iter().peekable();
+        std::iter::from_fn(move || {
+            let heads = [
+                local.peek().map(|item| &*item.path),
+                remote.peek().map(|item| &*item.path),
+                archive.peek().map(|(path, _)| &**path),
+            ];
+            let path = heads.into_iter().flatten().min_by(|one, other| order(one, other))?;
+            Some(Row {
+                path,
+                local: local.next_if(|item| *item.path == *path).map(|item| &item.node),
+                remote: remote.next_if(|item| *item.path == *path).map(|item| &item.node),
+                archived: archive.next_if(|(archived, _)| **archived == *path).map(|(_, archived)| archived),
+            })
+        })
+    }
+
+    /// What there is of one path.
+    pub(super) fn row<'a>(&'a self, path: &'a str) -> Row<'a> {
+        fn node<'a, F>(items: &'a [Item<F>], path: &str) -> Option<&'a Node<F>> {
+            index(items, path).map(|index| &items[index].node)
+        }
+        let archived = self.archive.binary_search_by(|(archived, _)| order(archived, path)).ok();
+        Row {
+            path,
+            local: node(&self.local, path),
+            remote: node(&self.remote, path),
+            archived: archived.map(|index| &self.archive[index].1),
+        }
+    }
+
+    /// Whether a side has anything there.
+    pub(super) fn has(&self, side: Side, path: &str) -> bool {
+        match side {
+            Side::Local => index(&self.local, path).is_some(),
+            Side::Remote => index(&self.remote, path).is_some(),
+        }
+    }
+
+    /// The local entry of a path.
+    pub(super) fn local_mut(&mut self, path: &str) -> Option<&mut Node<LocalFile>> {
+        find(&mut self.local, path)
+    }
+
+    /// The server's entry of a path.
+    pub(super) fn remote_mut(&mut self, path: &str) -> Option<&mut Node<RemoteFile>> {
+        find(&mut self.remote, path)
+    }
+
+    /// How many files, and entries in all, a side has.
+    pub(super) fn count(&self, side: Side) -> (u64, u64) {
+        fn count<F>(items: &[Item<F>]) -> (u64, u64) {
+            let files = items.iter().filter(|item| matches!(item.node, Node::File(_))).count();
+            (files as u64, items.len() as u64)
+        }
+        match side {
+            Side::Local => count(&self.local),
+            Side::Remote => count(&self.remote),
+        }
+    }
+}
+
+fn find<'a, F>(items: &'a mut [Item<F>], path: &str) -> Option<&'a mut Node<F>> {
+    let index = index(items, path)?;
+    Some(&mut items[index].node)
+}
+
+fn index<F>(items: &[Item<F>], path: &str) -> Option<usize> {
+    items.binary_search_by(|item| order(&item.path, path)).ok()
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn local_file(&self) -> Option<&'a LocalFile> {
+        match self.local {
+            Some(Node::File(file)) => Some(file),
+            _ => None,
+        }
+    }
+
+    pub(super) fn remote_file(&self) -> Option<&'a RemoteFile> {
+        match self.remote {
+            Some(Node::File(file)) => Some(file),
+            _ => None,
+        }
+    }
+
+    pub(super) fn archived_file(&self) -> Option<&'a ArchivedFile> {
+        match self.archived {
+            Some(Archived::File(file)) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// The hash of the local file as far as it is known: by reading it, or because nothing has touched it.
+    pub(super) fn local_hash(&self) -> Option<Digest> {
+        let file = self.local_file()?;
+        file.hash.or_else(|| {
+            let archived = self.archived_file()?;
+            let is_untouched = !file.is_fresh && !archived.is_fresh && file.version == archived.version;
+            is_untouched.then_some(archived.hash)
+        })
+    }
+
+    /// The same of the server's file.
+    pub(super) fn remote_hash(&self) -> Option<Digest> {
+        let file = self.remote_file()?;
+        file.hash.or_else(|| {
+            let archived = self.archived_file()?;
+            let is_untouched = !file.is_racy && !archived.is_racy && file.etag == archived.etag;
+            is_untouched.then_some(archived.hash)
+        })
+    }
+
+    /// Why nothing is done here: what either side says.
+    pub(super) fn blocked(&self) -> Option<&'a Why> {
+        match (self.local, self.remote) {
+            (Some(Node::Blocked(why)), _) | (_, Some(Node::Blocked(why))) => Some(why),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_followed_by_what_is_in_it() {
+        let mut paths = ["a.b", "a/b", "a", "a!", "a/b/c", "a/b!", "b"];
+        paths.sort_by(|one, other| order(one, other));
+        assert_eq!(paths, ["a", "a/b", "a/b/c", "a/b!", "a!", "a.b", "b"]);
+    }
+
+    #[test]
+    fn every_path_of_the_three_comes_once_and_in_order() {
+        let directory = |path: &str| Item { path: path.into(), node: Node::Directory { hides: false } };
+        let sides = Sides {
+            local: ["a", "a/x", "c"].map(directory).into(),
+            remote: vec![Item { path: "a/x".into(), node: Node::Directory { hides: false } }],
+            archive: ["a", "b"].map(|path| (path.into(), Archived::Directory)).into(),
+        };
+        let rows: Vec<_> = sides
+            .rows()
+            .map(|row| (row.path, row.local.is_some(), row.remote.is_some(), row.archived.is_some()))
+            .collect();
+        let expected = [
+            ("a", true, false, true),
+            ("a/x", true, true, false),
+            ("b", false, false, true),
+            ("c", true, false, false),
+        ];
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn only_what_has_a_slash_behind_it_is_below() {
+        assert!(is_below("a/b", "a"));
+        assert!(!is_below("ab", "a"));
+        assert!(!is_below("a", "a"));
+    }
+}

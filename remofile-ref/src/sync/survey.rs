@@ -1,0 +1,136 @@
+//! One look at all that is below the remote root, by a listing of the tree.
+
+use super::{
+    Problem, Side, SyncOptions, Why,
+    scan::is_own,
+    sides::{Item, Node, RemoteFile},
+    trash::TRASH,
+};
+use crate::client::{ClientError, FileClient, listing::Pages};
+use remofile_proto::{Code, Entry, Kind, ListedEntry, Path};
+
+/// What is below a remote root.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// In the order of listings.
+    pub(super) items: Vec<Item<RemoteFile>>,
+    /// Names that the listing has left out, and directories that the server could not look into.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl FileClient {
+    /// Looks at all below `root`; nothing where there is no such directory.
+    pub(super) fn survey(&mut self, root: &Path, options: &SyncOptions) -> Result<Option<Survey>, ClientError> {
+        let mut found = Survey::default();
+        // The directories that are open: their places in the list.
+        let mut open: Vec<usize> = Vec::new();
+        let mut pages = Pages::new(root.clone(), true);
+        loop {
+            let page = match pages.next(self) {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(error) if error.is_not_found() && found.items.is_empty() => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let mut left_out: Option<String> = None;
+            for listed in page {
+                if left_out.as_deref().is_some_and(|directory| super::sides::is_below(&listed.name, directory)) {
+                    continue;
+                }
+                left_out = found.add(listed, options, &mut open);
+            }
+            // What is below a directory that is left out is not fetched.
+            if let Some(directory) = left_out {
+                pages.skip(&directory);
+            }
+        }
+        let skipped = pages.skipped();
+        if skipped > 0 {
+            self.find_unreadable(root, &mut found)?;
+            found.problems.push(Problem { path: String::new(), why: Why::Unlisted { names: skipped } });
+        }
+        Ok(Some(found))
+    }
+
+    /// [LIST-13] A directory that the server could not look into is listed like an empty one. What it held must not be
+    /// taken for removed.
+    fn find_unreadable(&mut self, root: &Path, found: &mut Survey) -> Result<(), ClientError> {
+        for index in 0..found.items.len() {
+            let is_empty = !found
+                .items
+                .get(index + 1)
+                .is_some_and(|next| super::sides::is_below(&next.path, &found.items[index].path));
+            if !is_empty || !matches!(found.items[index].node, Node::Directory { .. }) {
+                continue;
+            }
+            let path = root.join(&found.items[index].path)?;
+            match self.list(&path, false).next() {
+                None | Some(Ok(_)) => {}
+                Some(Err(ClientError::Refused { refusal, .. })) => {
+                    let reason = refusal.code.text().to_owned();
+                    found.items[index].node = Node::Blocked(Why::Unreadable { on: Side::Remote, reason });
+                }
+                Some(Err(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Survey {
+    /// Gives the name back if it is a directory that is left out with all below it.
+    fn add(&mut self, listed: ListedEntry, options: &SyncOptions, open: &mut Vec<usize>) -> Option<String> {
+        let ListedEntry { name, entry } = listed;
+        while let Some(&last) = open.last() {
+            if super::sides::is_below(&name, &self.items[last].path) {
+                break;
+            }
+            open.pop();
+        }
+        let is_directory = entry.kind == Kind::Dir;
+        let last = name.rsplit_once('/').map_or(&*name, |(_, last)| last);
+        if last == TRASH || is_own(last) || options.excludes(&name, is_directory) {
+            self.hide(open);
+            return is_directory.then_some(name);
+        }
+        let node = node(entry);
+        if matches!(node, Node::Blocked(_)) {
+            self.hide(open);
+        }
+        if is_directory {
+            open.push(self.items.len());
+        }
+        self.items.push(Item { path: name.into(), node });
+        None
+    }
+
+    /// The directory that is open holds something that is not synchronised.
+    fn hide(&mut self, open: &[usize]) {
+        if let Some(&last) = open.last() {
+            self.items[last].node = Node::Directory { hides: true };
+        }
+    }
+}
+
+fn node(entry: Entry) -> Node<RemoteFile> {
+    match (entry.kind, entry.etag, entry.size) {
+        (Kind::File, Some(etag), Some(size)) => {
+            let mtime_ns = entry.mtime_ns.unwrap_or_default();
+            Node::File(RemoteFile { etag, size, mtime_ns, is_racy: entry.racy, hash: None })
+        }
+        (Kind::Dir, ..) => Node::Directory { hides: false },
+        (Kind::Link, ..) => Node::Blocked(Why::Link(Side::Remote)),
+        _ => Node::Blocked(Why::Special(Side::Remote)),
+    }
+}
+
+/// What a file on the server is right now, by the answer to a change of it.
+pub(super) fn version_of(entry: &Entry) -> Result<(remofile_proto::Etag, bool), ClientError> {
+    let without = || ClientError::Protocol { reason: "a file without an etag".to_owned() };
+    Ok((entry.etag.clone().ok_or_else(without)?, entry.racy))
+}
+
+/// Whether a refusal says that the file is not what it was.
+pub(super) fn says_changed(code: Code) -> bool {
+    matches!(code, Code::NotFound | Code::Changed | Code::NotFile | Code::NotDir | Code::UnsupportedKind)
+}
