@@ -31,7 +31,7 @@ fn scene(random: &mut Random) -> Scene {
             .map(|_| {
                 // Each client has paths of its own: who of two comes last is nobody's promise.
                 let path = format!("/{client}/{}", random.below(2));
-                let seed = random.below(256) as u8;
+                let seed = random.next().to_le_bytes()[0];
                 match random.below(5) {
                     0 | 1 => Job::Upload(path, content(random.below(5), seed)),
                     2 | 3 => Job::Put(path, content(1 + random.below(2), seed)),

@@ -49,6 +49,9 @@ enum Deed {
     Flush,
 }
 
+/// A name, and its content before and after.
+type Change = (&'static str, Option<&'static [u8]>, Option<Vec<u8>>);
+
 /// What is done to a served directory of which some calls fail.
 struct Bench {
     around: tempfile::TempDir,
@@ -66,7 +69,7 @@ fn digest(bytes: &[u8]) -> Digest {
 }
 
 fn uploaded(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at % 251) as u8).collect()
+    (0..=250).cycle().take(len).collect()
 }
 
 /// In memory where there is such a place: thousands of syncs take their time on a disk.
@@ -76,7 +79,7 @@ fn directory() -> tempfile::TempDir {
 
 impl Deed {
     /// The file that it makes or changes, and its content before and after.
-    fn change(self) -> Option<(&'static str, Option<&'static [u8]>, Option<Vec<u8>>)> {
+    fn change(self) -> Option<Change> {
         match self {
             Self::Put(name, before) => Some((name, before, Some(NEW.to_vec()))),
             Self::Upload(name, before, len) => Some((name, before, Some(uploaded(len)))),
