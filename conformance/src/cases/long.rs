@@ -283,7 +283,7 @@ pub(super) fn poll(t: &mut Trial, seq: u64) -> Checked {
 /// again until it is not answered SEQ.
 pub(super) fn await_end_unpolled(t: &mut Trial, seq: u64) -> Checked {
     let behind = stat(t.directory());
-    let deadline = Instant::now() + BLOCKED;
+    let deadline = Instant::now() + BLOCKED.min(t.environment.patience.get().answer * 10);
     t.next = seq + 2;
     loop {
         t.send_as(seq + 1, &behind)?;
