@@ -152,6 +152,11 @@ const WAIVERS: &[Waiver] = &[
         "the suite cannot make a disk fail",
         "remofile-ref/tests/store_faults.rs::after_a_failed_flush_no_flush_succeeds",
     ),
+    waived(
+        "DUR-6",
+        CLIENT,
+        "remofile-ref/tests/client_settle.rs::a_flush_does_not_answer_for_what_an_earlier_server_acknowledged",
+    ),
     waived("CODE-4", CLIENT, "remofile-proto/tests/codec/replies.rs::an_unknown_code_is_acted_on_by_its_range"),
     waived("LOST-1", CLIENT, "remofile-ref/tests/model_faults.rs::nothing_is_lost_or_done_twice_under_faults"),
     waived("LOST-2", CLIENT, "remofile-ref/tests/model_faults.rs::nothing_is_lost_or_done_twice_under_faults"),

@@ -23,7 +23,8 @@ pub enum Confinement {
 /// What is asked of the kernel; older ones are asked for what they know.
 const KNOWN: ABI = ABI::V5;
 
-/// What the store does in a served directory: no links, no devices, and nothing is executed.
+/// What the store does in a served directory. It makes no links and no special files, but gives those that are there
+/// another name, which for the kernel is making one.
 fn of_store(read_only: bool) -> BitFlags<AccessFs> {
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     let changing = AccessFs::WriteFile
@@ -32,6 +33,11 @@ fn of_store(read_only: bool) -> BitFlags<AccessFs> {
         | AccessFs::MakeDir
         | AccessFs::RemoveFile
         | AccessFs::RemoveDir
+        | AccessFs::MakeSym
+        | AccessFs::MakeFifo
+        | AccessFs::MakeSock
+        | AccessFs::MakeChar
+        | AccessFs::MakeBlock
         | AccessFs::Refer;
     if read_only { reading } else { reading | changing }
 }

@@ -5,7 +5,7 @@
 #[path = "common/scripted.rs"]
 mod scripted;
 
-use remofile::{ClientError, FileClient, Path, Precondition, TransferStatus};
+use remofile::{ClientError, FileClient, Path, Precondition, TransferOptions, TransferStatus};
 use remofile_proto::{Code, Kind, UploadId};
 use scripted::{CHUNK, Fault, Scripted, content, options, token};
 use std::fs;
@@ -372,6 +372,104 @@ fn a_directory_goes_up_whole_whatever_is_lost() {
         }
         server.all_came_about();
     }
+}
+
+/// The server is started again before the flush, and this is what was done to its directory in between.
+fn restarted_before_the_flush(server: &Scripted, loss: impl FnOnce(&std::path::Path) + Send + 'static) {
+    server.plan_then("flush", 0, Fault::LostThenRestart, loss);
+}
+
+#[test]
+fn a_file_that_is_gone_before_it_was_flushed_is_uploaded_again() {
+    for size in [1_000, 3 * CHUNK as usize] {
+        let server = Scripted::start();
+        fs::write(server.local("source"), content(size, 1)).unwrap();
+        restarted_before_the_flush(&server, |served| fs::remove_file(served.join("a")).unwrap());
+        let done = server.client().upload_file(&server.local("source"), &path("/a"), Precondition::Absent).unwrap();
+        assert_eq!((done.status, done.bytes), (TransferStatus::New, size as u64));
+        assert!(fs::read(server.served("a")).unwrap() == content(size, 1));
+        // The second flush covers what the first one could not.
+        assert_eq!(server.executed("flush"), 2);
+        server.all_came_about();
+    }
+}
+
+#[test]
+fn a_file_that_outlived_the_server_is_not_uploaded_again() {
+    let server = Scripted::start();
+    fs::write(server.local("source"), content(1_000, 1)).unwrap();
+    restarted_before_the_flush(&server, |_| {});
+    server.client().upload_file(&server.local("source"), &path("/a"), Precondition::Absent).unwrap();
+    assert_eq!((server.executed("put"), server.executed("hash")), (1, 1));
+    server.all_came_about();
+}
+
+#[test]
+fn what_is_missing_of_a_directory_before_it_was_flushed_is_uploaded_again() {
+    let server = Scripted::start();
+    fs::create_dir_all(server.local("tree/below")).unwrap();
+    for index in 0..8 {
+        fs::write(server.local(&format!("tree/below/{index}")), content(1_000 + index, index as u64)).unwrap();
+    }
+    restarted_before_the_flush(&server, |served| {
+        fs::remove_file(served.join("tree/below/3")).unwrap();
+        fs::remove_file(served.join("tree/below/4")).unwrap();
+    });
+    let done = server.client().upload_tree(&server.local("tree"), &path("/tree"), false).unwrap();
+    assert_eq!((done.files, done.unchanged, done.failed, done.directories), (8, 0, 0, 2), "{done:?}");
+    for index in 0..8 {
+        let there = fs::read(server.served(&format!("tree/below/{index}"))).unwrap();
+        assert!(there == content(1_000 + index, index as u64), "{index} differs");
+    }
+    assert_eq!(server.executed("put"), 10);
+    server.all_came_about();
+}
+
+#[test]
+fn what_cannot_be_made_again_before_it_was_flushed_is_named() {
+    let server = Scripted::start();
+    fs::create_dir(server.local("tree")).unwrap();
+    fs::write(server.local("tree/a"), "whole").unwrap();
+    // Short, as a power cut may leave it, and not to be told from somebody else's.
+    restarted_before_the_flush(&server, |served| fs::write(served.join("tree/a"), "").unwrap());
+    let done = server.client().upload_tree(&server.local("tree"), &path("/tree"), false).unwrap();
+    assert_eq!(done.failed, 1, "{done:?}");
+    assert!(done.failures[0].1.is_exists(), "{done:?}");
+}
+
+#[test]
+fn a_stream_that_is_gone_before_it_was_flushed_is_told() {
+    for is_lost in [false, true] {
+        let server = Scripted::start();
+        restarted_before_the_flush(&server, move |served| {
+            if is_lost {
+                fs::remove_file(served.join("a")).unwrap();
+            }
+        });
+        let bytes = content(3 * CHUNK as usize, 1);
+        let result = server.client().upload_from(&mut &bytes[..], &path("/a"), &TransferOptions::new());
+        match is_lost {
+            false => assert_eq!(result.unwrap().bytes, bytes.len() as u64),
+            true => assert!(matches!(result, Err(ClientError::NotFlushed)), "{result:?}"),
+        }
+        server.all_came_about();
+    }
+}
+
+#[test]
+fn a_flush_does_not_answer_for_what_an_earlier_server_acknowledged() {
+    let server = Scripted::start();
+    let mut client = server.client();
+    client.mkdir(&path("/a")).unwrap();
+    server.restart();
+    assert!(matches!(client.flush(), Err(ClientError::NotFlushed)));
+    // It was told, and is for the caller to look after.
+    client.flush().unwrap();
+    client.mkdir(&path("/b")).unwrap();
+    client.flush().unwrap();
+    server.restart();
+    client.stat(&path("/b")).unwrap();
+    client.flush().unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod common;
 use common::{digest, finish, path, served, skip, skip_lacking, up};
 use remofile::{Confinement, Store, StoreOptions};
 use remofile_proto::{Operation, Precondition};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ fn a_confined_thread_opens_makes_and_removes_nothing_outside() {
         assert!(is_denied(fs::rename(root.join("file"), outside.join("stolen"))), "moved out");
         assert!(is_denied(fs::rename(outside.join("secret"), root.join("stolen"))), "moved in");
         assert!(is_denied(fs::hard_link(outside.join("secret"), root.join("stolen"))), "linked");
-        assert!(is_denied(std::os::unix::fs::symlink("x", root.join("made"))), "made a link");
+        assert!(is_denied(std::os::unix::fs::symlink("x", outside.join("made"))), "made a link");
         assert!(is_denied(std::process::Command::new("/bin/true").status()), "executed");
     });
     assert_eq!(fs::read(outside.join("secret")).unwrap(), b"secret");
@@ -82,6 +83,8 @@ fn a_confined_thread_starts_threads_that_are_confined() {
 fn a_confined_store_does_all_that_it_does() {
     let served = served();
     served.file("own", b"own");
+    served.link("nowhere", "link");
+    mknodat(CWD, served.disk("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
     let (root, around) = (served.disk(""), tempfile::tempdir().unwrap());
     let root_copy = around.path().join("root");
     drop(served.store);
@@ -90,13 +93,20 @@ fn a_confined_store_does_all_that_it_does() {
     confined(store, &[], |mut store| {
         let large = vec![7; 3 << 20];
         let commit = Operation::Commit { up: up(1), size: 3 << 20, hash: digest(&large), pre: ANY, mtime_ns: None };
-        let (from, to) = (path("/own"), path("/dir/moved"));
+        let moved = |from: &str, to: &str| {
+            let (from, to) = (path(from), path(to));
+            Operation::Move { from, to, pre: ANY, etag: None }
+        };
         let steps = [
             (Operation::Put { path: path("/new"), pre: ANY, mtime_ns: Some(1) }, &b"new"[..]),
             (Operation::Put { path: path("/new"), pre: ANY, mtime_ns: None }, b"replaced"),
             (Operation::Mkdir { path: path("/dir") }, b""),
             (Operation::Copy { from: path("/new"), to: path("/dir/copy"), pre: ANY, etag: None }, b""),
-            (Operation::Move { from, to, pre: ANY, etag: None }, b""),
+            (moved("/own", "/dir/moved"), b""),
+            (moved("/link", "/dir/link"), b""),
+            (moved("/fifo", "/dir/fifo"), b""),
+            (Operation::Remove { path: path("/dir/link"), etag: None }, b""),
+            (Operation::Remove { path: path("/dir/fifo"), etag: None }, b""),
             (Operation::Write { path: path("/new"), off: 1, etag: None }, b"x"),
             (Operation::Truncate { path: path("/new"), size: 2, etag: None }, b""),
             (Operation::Touch { path: path("/dir"), mtime_ns: 5 }, b""),

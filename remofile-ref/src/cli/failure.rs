@@ -226,7 +226,7 @@ fn client_exit_code(error: &ClientError) -> u8 {
         ClientError::Unreachable { .. } | ClientError::TimedOut { .. } | ClientError::SessionLost { .. } => {
             exit::NETWORK
         }
-        ClientError::InDoubt { .. } => exit::NETWORK,
+        ClientError::InDoubt { .. } | ClientError::NotFlushed => exit::NETWORK,
         ClientError::TokenRefused { .. } => exit::REFUSED,
         ClientError::BadEndpoint(_) | ClientError::BadToken(_) => exit::USAGE,
         ClientError::BadPath(_) => exit::BAD_NAME,
@@ -275,7 +275,7 @@ fn client_hint(error: &ClientError) -> Option<&'static str> {
             "--timeout SECONDS waits longer; `remofile ping` shows whether the server answers"
         }
         ClientError::SessionLost { .. } => "run the same command again; what was transferred is kept",
-        ClientError::InDoubt { .. } => "look with `remofile list` before you repeat it",
+        ClientError::InDoubt { .. } | ClientError::NotFlushed => "look with `remofile list` before you repeat it",
         ClientError::SourceChanged { .. } => "run the same command again when nobody writes to it",
         ClientError::NotVerified { .. } => "run the same command again; nothing wrong was left under the final name",
         ClientError::Local { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
@@ -341,6 +341,9 @@ fn write_client_error(f: &mut fmt::Formatter<'_>, error: &ClientError) -> fmt::R
                 None => Ok(()),
             }
         }
+        ClientError::NotFlushed => f.write_str(
+            "cannot tell whether all of it outlives a power cut: the server was started again before it was asked to see to that",
+        ),
         ClientError::Local { path, source } => {
             write!(f, "cannot use the local '{}': {}", escaped(&path.to_string_lossy()), plain(source))
         }

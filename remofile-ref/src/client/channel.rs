@@ -9,6 +9,7 @@ use super::{
     payload::{Content, Payload},
     progress::Observer,
     subject,
+    unflushed::{Unflushed, needs_flush},
 };
 use crate::{
     keys::new_session,
@@ -81,6 +82,7 @@ pub(super) struct Channel {
     /// Since when the socket has taken nothing: all that is seen of a peer that is gone where nothing is watched.
     full: Option<Instant>,
     is_over: bool,
+    unflushed: Unflushed,
     pub(super) observer: Observer,
 }
 
@@ -131,6 +133,7 @@ impl Channel {
             full: None,
             pending: None,
             is_over: true,
+            unflushed: Unflushed::default(),
             observer: Observer::default(),
         };
         channel.await_connection()?;
@@ -216,6 +219,16 @@ impl Channel {
         self.await_connection()?;
         // Whoever has taken the session over is not robbed of it in turn.
         self.say_hello(Some(self.session), false)
+    }
+
+    /// Takes note of a change that the server has made, as its answer or a look tells.
+    pub(super) fn changed(&mut self) {
+        self.unflushed.changed(self.welcome.boot);
+    }
+
+    /// Takes note of a flush that was answered OK: whether it covers all changes [DUR-6].
+    pub(super) fn flushed(&mut self) -> bool {
+        self.unflushed.flushed(self.welcome.boot)
     }
 
     /// Lets time go by, in which answers are taken note of and the session is kept.
@@ -361,7 +374,12 @@ impl Channel {
                 awaited.note_answered(&mut self.flow, self.started.elapsed());
                 let Awaited { operation, payload_len, .. } = awaited;
                 let result = match reply.into_answer(&operation) {
-                    Ok(answer) => Ok(answer),
+                    Ok(answer) => {
+                        if needs_flush(&operation) {
+                            self.changed();
+                        }
+                        Ok(answer)
+                    }
                     Err(ReplyError::Refused(refusal)) => Err(refusal),
                     // [CODE-4]
                     Err(error @ ReplyError::UnknownCode { .. }) => {

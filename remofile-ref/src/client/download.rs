@@ -121,6 +121,7 @@ impl FileClient {
         if kind == FileType::RegularFile && entry.size == Some(size) {
             let ours = self.hash_source(&target.source()?, remote)?;
             if self.hash(remote)?.hash == ours {
+                target.discard_record(&version_of(self, remote, entry)?)?;
                 return Ok(Some(Transferred { status: TransferStatus::Unchanged, bytes: size, transferred: 0 }));
             }
         }

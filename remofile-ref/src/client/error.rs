@@ -96,6 +96,10 @@ pub enum ClientError {
         /// Why no session could be opened to look; none where looking does not tell.
         source: Option<Box<ClientError>>,
     },
+    /// A flush succeeded, and cannot answer for what an earlier process of the server had acknowledged (DUR-6): a power
+    /// cut may have come in between. What a look finds to be there after this error is durable.
+    #[error("the server was started again before what it had acknowledged was flushed")]
+    NotFlushed,
     /// The session was lost; nothing is in doubt.
     #[error("the session was lost: {reason}")]
     SessionLost {

@@ -22,6 +22,7 @@ mod stream;
 mod transfer;
 mod transfer_options;
 mod tree;
+mod unflushed;
 mod upload;
 
 pub use cancel::Cancel;
@@ -199,9 +200,11 @@ impl FileClient {
     /// Makes everything executed so far durable [DUR-2].
     ///
     /// # Errors
-    /// INTERNAL where the server's disk failed.
+    /// INTERNAL where the server's disk failed. [`ClientError::NotFlushed`] where changes were acknowledged by a server
+    /// process that ended before they were flushed [DUR-6]: what a look finds to be there after this error is durable.
     pub fn flush(&mut self) -> Result<(), ClientError> {
-        self.empty(Operation::Flush)
+        self.empty(Operation::Flush)?;
+        if self.channel.flushed() { Ok(()) } else { Err(ClientError::NotFlushed) }
     }
 
     /// Renews the lease.

@@ -122,6 +122,17 @@ impl Target {
         len.filter(|len| *len <= version.size).unwrap_or(0)
     }
 
+    /// Removes the record of a download that was killed when its file had got its name already.
+    pub(super) fn discard_record(&self, version: &Version) -> Result<(), ClientError> {
+        let names = Names::of(version, &self.name);
+        match rustix::fs::statat(&self.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => remove(&self.directory, &names.record).map_err(|errno| self.failed(errno)),
+            // It is of another download, which may be at work.
+            Ok(_) => Ok(()),
+            Err(errno) => Err(self.failed(errno)),
+        }
+    }
+
     pub(super) fn source(&self) -> Result<Source, ClientError> {
         Source::open_at(&self.directory, &self.name, &self.shown, false)
     }

@@ -40,6 +40,22 @@ impl FileClient {
         }
     }
 
+    /// Flushes; where that does not cover all that was acknowledged, `again` looks what of it is there and makes what is
+    /// missing [DUR-6].
+    pub(super) fn flush_or_look_again(
+        &mut self,
+        path: Option<&Path>,
+        mut again: impl FnMut(&mut Self) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
+        for _ in 0..ATTEMPTS {
+            match self.flush_observed(path) {
+                Err(ClientError::NotFlushed) => again(self)?,
+                result => return result,
+            }
+        }
+        self.flush_observed(path)
+    }
+
     /// Sends a request; one that may have been executed before goes by the table.
     fn settle_or_attempt(
         &mut self,
@@ -48,11 +64,14 @@ impl FileClient {
         in_doubt: bool,
     ) -> Result<(Answer, Option<Content>), Failed> {
         if in_doubt && let Some(answer) = self.done_all_the_same(operation, payload)? {
+            self.channel.changed();
             return Ok((answer, None));
         }
         match self.attempt(operation.clone(), payload.clone()) {
             Err(Failed { error: error @ ClientError::Refused { .. }, .. }) if in_doubt => {
-                Ok((self.settle_refusal(operation, error)?, None))
+                let answer = self.settle_refusal(operation, error)?;
+                self.channel.changed();
+                Ok((answer, None))
             }
             result => result,
         }

@@ -91,7 +91,12 @@ impl FileClient {
                     client.discard(upload.up);
                 }
                 result?;
-                client.flush_observed(Some(target))?;
+                let hash = Digest::new(*upload.hasher.finalize().as_bytes());
+                client.flush_or_look_again(Some(target), |client| match client.has_content(target, &hash)? {
+                    true => Ok(()),
+                    // A stream cannot be read again.
+                    false => Err(ClientError::NotFlushed),
+                })?;
                 Ok(Transferred { status: TransferStatus::New, bytes: upload.read, transferred: upload.read })
             })
         })
@@ -213,6 +218,7 @@ impl StreamUpload<'_> {
         if let Some(hash) = self.commit_in_doubt {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
             if staged.off == 0 && client.has_content(self.target, &hash)? {
+                client.channel.changed();
                 return client.abort(self.up);
             }
             self.commit_in_doubt = None;

@@ -53,6 +53,17 @@ impl TreeTransferred {
         self.transferred += done.transferred;
     }
 
+    /// Adds what a second look at the same items came to: it counts none of them twice.
+    fn looked_again(&mut self, second: Self) {
+        self.transferred += second.transferred;
+        for (path, error) in second.failures {
+            if self.failures.len() < NAMED_FAILURES && self.failures.iter().all(|(failed, _)| *failed != path) {
+                self.failures.push((path, error));
+            }
+        }
+        self.failed = self.failed.max(second.failed).max(self.failures.len() as u64);
+    }
+
     /// Takes note of an item that failed; fails where no other item can succeed either.
     fn fail(&mut self, path: impl Into<String>, error: ClientError) -> Result<(), ClientError> {
         if !concerns_one_item(&error) {

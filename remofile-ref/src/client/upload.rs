@@ -27,9 +27,11 @@ impl FileClient {
         let source = Source::open(source)?;
         self.observed(|client| {
             let replaced = Replaced { pre, rule: Replace::Never };
-            let done = client.upload_source(&source, target, replaced)?;
+            let done = client.upload_source(&source, target, replaced.clone())?;
             if done.status != TransferStatus::Unchanged {
-                client.flush_observed(Some(target))?;
+                client.flush_or_look_again(Some(target), |client| {
+                    client.upload_source(&source, target, replaced.clone()).map(drop)
+                })?;
             }
             Ok(done)
         })
@@ -224,6 +226,7 @@ impl StagedUpload<'_> {
         if let Some(hash) = self.commit_in_doubt {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
             if staged.off == 0 && client.has_content(self.target, &hash)? {
+                client.channel.changed();
                 client.abort(self.up)?;
                 return Ok((self.done(), (hash, None)));
             }

@@ -4,6 +4,7 @@ use crate::fake::FakeServer;
 use crate::place::Place;
 use crate::process::{DEADLINE, Running, Server, TOKEN, await_staged_bytes, remofile, run};
 use crate::relay::{Cuts, Relay};
+use crate::scripted::{Fault, Scripted};
 use crate::skip::skip;
 use remofile::{ClientOptions, FileClient, Outcome, Performed, Storage, Store, StoreOptions, Success};
 use remofile_proto::{Answer, Code, Entry, Kind, Listing, Operation, Refusal};
@@ -225,6 +226,17 @@ fn a_change_whose_answer_was_lost_is_in_doubt() {
         .fails(5)
         .says("error: cannot tell whether the server did mkdir '/new': the connection was lost");
     failed.says("hint: look with `remofile list` before you repeat it");
+}
+
+#[test]
+fn a_change_that_no_flush_can_answer_for_is_told_so() {
+    let server = Scripted::start();
+    server.plan("flush", 0, Fault::LostThenRestart);
+    let failed = run(&mut client(&server.endpoint.to_string(), &["directory", "/new"])).fails(5).says(
+        "error: cannot tell whether all of it outlives a power cut: the server was started again before it was asked to",
+    );
+    failed.says("hint: look with `remofile list` before you repeat it");
+    server.all_came_about();
 }
 
 #[test]

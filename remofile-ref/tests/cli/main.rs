@@ -35,6 +35,8 @@ mod place;
 mod process;
 #[path = "../common/relay.rs"]
 mod relay;
+#[path = "../common/scripted.rs"]
+mod scripted;
 #[path = "../common/session.rs"]
 mod session;
 #[path = "../common/skip.rs"]

@@ -55,6 +55,7 @@ const CLIENT_ERRORS: &[(&str, &str)] = &[
     ("Busy", "a_wait_that_is_over_says_who_is_there"),
     ("TimedOut", "a_server_that_falls_silent_is_a_time_out"),
     ("InDoubt", "a_change_whose_answer_was_lost_is_in_doubt"),
+    ("NotFlushed", "a_change_that_no_flush_can_answer_for_is_told_so"),
     ("SessionLost", "a_session_that_was_taken_over_is_lost"),
     ("Refused", "every_refusal_has_its_exit_code_its_words_and_its_hint"),
     ("Protocol", "a_server_that_breaks_the_protocol_is_told_so"),

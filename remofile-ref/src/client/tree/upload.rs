@@ -76,7 +76,7 @@ impl FileClient {
         sources: &[(PathBuf, Path)],
         options: &TransferOptions,
         on_item: &'a mut OnItem<'a>,
-        walk_all: impl FnOnce(&mut UploadWalk<'_>) -> Result<(), ClientError>,
+        walk_all: impl Fn(&mut UploadWalk<'_>) -> Result<(), ClientError>,
     ) -> Result<TreeTransferred, ClientError> {
         let upload = |client: &mut Self| {
             if options.counts_first.unwrap_or(client.observer().is_watched()) {
@@ -90,19 +90,34 @@ impl FileClient {
             } else {
                 client.observer().enter_tree(0, 0);
             }
-            let staged = if options.dry_run { client.staged()? } else { HashMap::new() };
-            let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
-            let mut walk =
-                UploadWalk { client, options, flight, ledger, staged, above: Vec::new(), has_changed: false };
-            walk_all(&mut walk)?;
-            walk.drain()?;
-            let (done, has_made) = (walk.ledger.done, walk.has_changed);
-            if !options.dry_run && (has_made || done.files > 0) {
-                client.flush_observed(None)?;
+            let (mut done, has_changed) = client.walk_once(options, on_item, &walk_all)?;
+            if !options.dry_run && has_changed {
+                client.flush_or_look_again(None, |client| {
+                    client.observer().enter_tree(0, 0);
+                    let (second, _) = client.walk_once(options, &mut |_| {}, &walk_all)?;
+                    done.looked_again(second);
+                    Ok(())
+                })?;
             }
             Ok(done)
         };
         self.observed(|client| client.paced(options.bytes_per_second, upload))
+    }
+
+    /// What became of all items, and whether anything was changed for them.
+    fn walk_once<'a>(
+        &'a mut self,
+        options: &'a TransferOptions,
+        on_item: &'a mut OnItem<'a>,
+        walk_all: impl Fn(&mut UploadWalk<'_>) -> Result<(), ClientError>,
+    ) -> Result<(TreeTransferred, bool), ClientError> {
+        let staged = if options.dry_run { self.staged()? } else { HashMap::new() };
+        let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
+        let mut walk = UploadWalk { client: self, options, flight, ledger, staged, above: Vec::new(), has_made: false };
+        walk_all(&mut walk)?;
+        walk.drain()?;
+        let has_changed = walk.has_made || walk.ledger.done.files > 0;
+        Ok((walk.ledger.done, has_changed))
     }
 
     /// What is staged, and how many bytes of it.
@@ -121,7 +136,7 @@ struct UploadWalk<'a> {
     /// The directories from the source down to the one that is walked.
     above: Vec<Identity>,
     /// A directory was made.
-    has_changed: bool,
+    has_made: bool,
 }
 
 /// A small file on its way.
@@ -245,7 +260,7 @@ impl UploadWalk<'_> {
         }
         match self.client.mkdir(target) {
             Ok(_) => {
-                self.has_changed = true;
+                self.has_made = true;
                 Ok(true)
             }
             Err(error) if error.is_exists() => match self.client.stat(target)?.kind {
@@ -362,7 +377,10 @@ impl Walk for UploadWalk<'_> {
                     Err(error) => return self.fail(&job, error),
                 };
                 match (theirs.hash == ours, job.step, job.found.take()) {
-                    (true, Step::Settle, _) => self.settled(&job, TransferStatus::New, size),
+                    (true, Step::Settle, _) => {
+                        self.client.channel.changed();
+                        self.settled(&job, TransferStatus::New, size);
+                    }
                     (true, ..) => self.settled(&job, TransferStatus::Unchanged, 0),
                     (false, Step::Hash, Some(found)) => return self.replace(job, found),
                     (false, ..) => {

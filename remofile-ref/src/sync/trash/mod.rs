@@ -4,7 +4,9 @@
 //! name is a convention among clients. In it is a directory for each run that lost something, called by the second in
 //! UTC, and below that what was lost under the path that it had:
 //!
-//!     .remofile-trash/20261123T013422Z/photos/cat.jpg
+//! ```text
+//! .remofile-trash/20261123T013422Z/photos/cat.jpg
+//! ```
 //!
 //! Where that is taken already, the run goes on in `20261123T013422Z-2`. Nothing is ever overwritten in a trash, and
 //! what goes into it by a rename is there or still in its place, never in neither. Times are those of the client.
