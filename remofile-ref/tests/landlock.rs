@@ -9,7 +9,7 @@ use remofile_proto::{Operation, Precondition};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 const ANY: Precondition = Precondition::Any;
@@ -173,7 +173,8 @@ fn the_command_confines_the_thread_that_serves_before_it_says_that_it_is_ready()
 #[path = "common/process.rs"]
 mod process;
 
-fn is_without_landlock(served: &Path) -> bool {
+#[cfg(feature = "cli")]
+fn is_without_landlock(served: &std::path::Path) -> bool {
     let store = Store::open(served, StoreOptions::default()).unwrap();
     thread::scope(|scope| {
         scope.spawn(move || matches!(store.confine_thread(&[]), Ok(Confinement::None))).join().unwrap()
