@@ -1,9 +1,10 @@
 //! How many bytes may be under way at once: what the path carries, found by measuring and never by guessing.
 //!
-//! The product of the highest rate of delivery and the shortest round trip is what the path itself holds. Twice that
-//! keeps it full while answers come in bursts; more would only wait in queues and fall out of caches. This is the
-//! model of BBR (draft-ietf-ccwg-bbr, with the estimate of its section 4.1.1) on top of a transport that does the
-//! congestion control: there is no pacing, and no reaction to loss.
+//! The product of the highest rate of delivery and the shortest round trip is what the path itself holds. Four times
+//! that has it found out soon, and keeps it full while answers come in bursts and both ends read, hash, encrypt and
+//! write at once; more would only wait in queues and fall out of caches. This is the model of BBR (draft-ietf-ccwg-bbr,
+//! with the estimate of its section 4.1.1) on top of a transport that does the congestion control: there is no pacing,
+//! and no reaction to loss.
 
 use std::time::Duration;
 
@@ -16,11 +17,11 @@ const REQUESTS: u64 = 4;
 /// How many bytes may be under way at most: 160 MB/s at a round trip of 100 ms.
 const CEILING: u64 = 16 << 20;
 
+/// How many times what the path holds may be under way.
+const GAIN: u128 = 4;
+
 /// How many round trips the highest rate is remembered, and twice as many at most.
 const RATE_ROUNDS: u32 = 8;
-
-/// The start is over when the rate has not grown by a quarter for so many round trips.
-const STARTUP_ROUNDS: u32 = 2;
 
 /// How long the shortest round trip holds until it is measured anew, with little under way.
 const ROUND_TRIP_HOLDS: Duration = Duration::from_secs(10);
@@ -67,9 +68,6 @@ struct HighestRate {
     rounds: u32,
     /// A round is over when something is answered that was sent after this many bytes had been delivered.
     round_ends: u64,
-    /// The highest when it grew last, and how many rounds it has not grown since.
-    grown_to: u64,
-    rounds_without_growth: u32,
 }
 
 impl Flow {
@@ -84,8 +82,7 @@ impl Flow {
         match self.round_trip {
             Some(ShortestRoundTrip { shortest, probed_since: None, .. }) => {
                 let held = u128::from(self.rate.highest()) * shortest.as_nanos() / NANOSECONDS;
-                let gain = if self.rate.is_growing() { 4 } else { 2 };
-                u64::try_from(held * gain).unwrap_or(CEILING).clamp(FLOOR, CEILING)
+                u64::try_from(held * GAIN).unwrap_or(CEILING).clamp(FLOOR, CEILING)
             }
             _ => FLOOR,
         }
@@ -152,32 +149,15 @@ impl HighestRate {
         self.now.max(self.before)
     }
 
-    /// Whether what the path carries is not known yet, because less was under way.
-    fn is_growing(&self) -> bool {
-        self.rounds_without_growth < STARTUP_ROUNDS
-    }
-
     fn take(&mut self, rate: u64, sent_after: u64, delivered: u64) {
         if sent_after >= self.round_ends {
             self.round_ends = delivered;
-            if self.is_growing() && self.now > 0 {
-                self.note_growth();
-            }
             self.rounds += 1;
             if self.rounds == RATE_ROUNDS {
                 (self.before, self.now, self.rounds) = (self.now, 0, 0);
             }
         }
         self.now = self.now.max(rate);
-    }
-
-    fn note_growth(&mut self) {
-        let highest = self.highest();
-        if highest > self.grown_to.saturating_add(self.grown_to / 4) {
-            (self.grown_to, self.rounds_without_growth) = (highest, 0);
-        } else {
-            self.rounds_without_growth += 1;
-        }
     }
 }
 
@@ -240,7 +220,7 @@ mod tests {
     fn a_short_path_keeps_little_under_way() {
         let mut flow = Flow::default();
         Path::new(1 << 30, Duration::from_micros(200)).run(&mut flow, Duration::ZERO, seconds(2));
-        assert_eq!(flow.limit(), FLOOR);
+        assert!(flow.limit() <= 2 * FLOOR, "{}", flow.limit());
     }
 
     #[test]
@@ -253,7 +233,7 @@ mod tests {
             let possible = u128::from(rate) * (end - now).as_nanos() / NANOSECONDS;
             assert!(u128::from(answered) * 100 >= possible * 97, "{answered} of {possible} at {round_trip} ms");
             let held = rate * round_trip / 1_000;
-            assert!(flow.limit() <= held * 3 + FLOOR, "{} of {held} at {round_trip} ms", flow.limit());
+            assert!(flow.limit() <= held * 5 + FLOOR, "{} of {held} at {round_trip} ms", flow.limit());
         }
     }
 
@@ -285,7 +265,7 @@ mod tests {
         let mut flow = Flow::default();
         let held = (100 << 20) / 50;
         Path::new(100 << 20, milliseconds(20)).run(&mut flow, Duration::ZERO, seconds(120));
-        assert!(flow.limit() <= held * 3, "{} of {held}", flow.limit());
+        assert!(flow.limit() <= held * 5, "{} of {held}", flow.limit());
     }
 
     #[test]
