@@ -8,6 +8,7 @@ use crate::{
 };
 use std::{
     fmt, io,
+    ops::Deref,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -17,6 +18,14 @@ const IDLE: Duration = Duration::from_secs(3_600);
 
 /// A long operation gets a slice at least after so many messages, and a signal handler's stop is looked for.
 const MESSAGES_PER_SLICE: u32 = 32;
+
+/// Replies that wait for each other at most, and for how long; a slow operation is answered at once, and so are those
+/// before it.
+const HELD_REPLIES: usize = 16;
+const HELD_FOR: Duration = Duration::from_millis(1);
+
+/// Neither the reply nor the request of one that waits is larger, in bytes: more is worth waking a thread for.
+const HELD_BYTES: usize = 16_384;
 
 /// Where the number stands in a header: behind `85 64`, the magic, `50` and the session.
 const SEQ_AT: usize = 2 + 4 + 1 + 16;
@@ -72,6 +81,14 @@ pub struct SocketServer {
     since_slice: u32,
     /// A REP socket has handed a message to the program, which may have left it unanswered.
     handed_over: bool,
+    held: Held,
+}
+
+/// Replies to small requests, which go out together: libzmq's thread is woken once for all of them, and so is the client.
+#[derive(Default)]
+struct Held {
+    replies: Vec<Frames>,
+    since: Option<Instant>,
 }
 
 /// What becomes of messages that are not Remofile's.
@@ -139,7 +156,7 @@ impl SocketServer {
     pub(super) fn new(mut socket: ServerSocket, handler: Handler, stop: Stop) -> Result<Self, ServeError> {
         let watch = |source| TransportError::System { what: "watch for the stop", source };
         socket.wake_by(stop.descriptor().map_err(watch)?);
-        Ok(Self { socket, handler, stop, since_slice: 0, handed_over: false })
+        Ok(Self { socket, handler, stop, since_slice: 0, handed_over: false, held: Held::default() })
     }
 
     /// As [`Handler::confine_thread`], for the thread that is to call [`SocketServer::run`] or [`SocketServer::turn`].
@@ -164,6 +181,7 @@ impl SocketServer {
         while !self.is_stopped() {
             self.turn_in(IDLE, Foreign::Dropped)?;
         }
+        self.send_held()?;
         tracing::info!("stopped");
         Ok(())
     }
@@ -178,6 +196,7 @@ impl SocketServer {
             }
             self.turn_in(IDLE.min(next.saturating_duration_since(now)), Foreign::Dropped)?;
         }
+        self.send_held()?;
         tracing::info!("stopped");
         Ok(())
     }
@@ -241,12 +260,16 @@ impl SocketServer {
 
     fn turn_in(&mut self, wait: Duration, foreign: Foreign) -> Result<Option<Vec<Message>>, ServeError> {
         self.answer_what_was_handed_over()?;
-        let wait = if self.handler.is_working() { Duration::ZERO } else { wait };
+        let is_busy = self.handler.is_working() || !self.held.replies.is_empty();
+        let wait = if is_busy { Duration::ZERO } else { wait };
         let message = if self.may_receive(foreign) { self.socket.recv(wait)? } else { None };
         self.since_slice = if message.is_some() { self.since_slice.wrapping_add(1) } else { 0 };
         let handed_over = match message {
             Some(message) => self.take(message, foreign)?,
-            None => None,
+            None => {
+                self.send_held()?;
+                None
+            }
         };
         let is_due = self.since_slice.is_multiple_of(MESSAGES_PER_SLICE);
         if is_due
@@ -278,9 +301,15 @@ impl SocketServer {
             let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
             self.handler.handle(&frames)
         };
+        // The program may take its time until the next turn; a REP socket receives nothing before it has sent.
+        let may_hold = foreign == Foreign::Dropped && !self.socket.must_answer() && size(&message) <= HELD_BYTES;
         match reaction {
-            Reaction::Reply(reply) => self.send(reply).map(|()| None),
-            Reaction::Later => Ok(None),
+            Reaction::Reply(reply) if may_hold && size(&reply) <= HELD_BYTES => self.hold(reply).map(|()| None),
+            Reaction::Reply(reply) => {
+                self.send_held()?;
+                self.send(reply).map(|()| None)
+            }
+            Reaction::Later => self.send_held().map(|()| None),
             Reaction::NotOurs if foreign == Foreign::HandedOver => {
                 self.handed_over = self.socket.must_answer();
                 if self.handed_over {
@@ -291,6 +320,21 @@ impl SocketServer {
             }
             Reaction::NotOurs | Reaction::Silent => self.answer_nothing().map(|()| None),
         }
+    }
+
+    /// Has a reply wait for those to the requests that are there already.
+    fn hold(&mut self, reply: Frames) -> Result<(), ServeError> {
+        let since = *self.held.since.get_or_insert_with(Instant::now);
+        self.held.replies.push(reply);
+        if self.held.replies.len() >= HELD_REPLIES || since.elapsed() >= HELD_FOR { self.send_held() } else { Ok(()) }
+    }
+
+    fn send_held(&mut self) -> Result<(), ServeError> {
+        self.held.since = None;
+        for reply in std::mem::take(&mut self.held.replies) {
+            self.send(reply)?;
+        }
+        Ok(())
     }
 
     fn answer_what_was_handed_over(&mut self) -> Result<(), ServeError> {
@@ -311,6 +355,11 @@ impl fmt::Debug for SocketServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocketServer").field("handler", &self.handler).finish_non_exhaustive()
     }
+}
+
+/// How many bytes are in the frames of a message.
+fn size<F: Deref<Target = [u8]>>(frames: &[F]) -> usize {
+    frames.iter().map(|frame| frame.len()).sum()
 }
 
 /// Whether a message looks like hello, ping or bye: the number 0 stands behind magic and session [ENV-13].
