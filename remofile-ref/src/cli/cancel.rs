@@ -1,4 +1,4 @@
-//! Signals: the first one cancels what the client does, the second one ends the process.
+//! Signals: the first one cancels what the client does, the second one ends the process with its last words.
 
 use super::failure::{Failure, exit};
 use crate::client::Cancel;
@@ -14,11 +14,14 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long a command may take to end by itself after the first signal; what it waits for may never come.
 const GRACE: Duration = Duration::from_millis(900);
+
+/// Signals this close are one: `timeout` sends its own to the command and to the group that it is in.
+const ECHO: Duration = Duration::from_millis(100);
 
 /// What is done before a command is ended that does not end by itself.
 static LAST_WORDS: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
@@ -54,16 +57,14 @@ fn handle() -> io::Result<()> {
     let came = SIGNAL.get_or_init(Arc::default);
     let (wake, mut woken) = UnixStream::pair().map(|(wake, woken)| (OwnedFd::from(wake), woken))?;
     for (signal, code) in [(SIGINT, exit::INTERRUPTED), (SIGTERM, exit::TERMINATED)] {
-        // In this order: the second signal finds the flag that the first has set, and who sees the flag finds the code.
-        flag::register_conditional_shutdown(signal, code.into(), cancel().flag())?;
+        // In this order: who sees the flag finds the code, and who is woken finds both.
         flag::register_usize(signal, Arc::clone(came), code.into())?;
         flag::register(signal, cancel().flag())?;
         low_level::pipe::register(signal, wake.try_clone()?)?;
     }
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut byte = [0];
-        if matches!(woken.read(&mut byte), Ok(1)) {
-            thread::sleep(GRACE);
+        if matches!(woken.read(&mut [0]), Ok(1)) {
+            await_impatience(&mut woken);
             if let Some(last_words) = LAST_WORDS.lock().ok().and_then(|mut words| words.take()) {
                 last_words();
             }
@@ -71,4 +72,21 @@ fn handle() -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Waits for another signal, or for the end of the grace.
+fn await_impatience(woken: &mut UnixStream) {
+    let first = Instant::now();
+    loop {
+        let left = GRACE.saturating_sub(first.elapsed());
+        if left.is_zero() || woken.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        match woken.read(&mut [0]) {
+            Ok(1) if first.elapsed() >= ECHO => return,
+            Ok(1) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            _ => return,
+        }
+    }
 }

@@ -71,6 +71,25 @@ fn a_terminated_upload_says_how_to_continue_and_does() {
 }
 
 #[test]
+fn signals_that_come_together_are_one() {
+    for _ in 0..5 {
+        let place = Place::new();
+        let server = Server::start(&place.served());
+        let (_relay, mut command) = half_an_upload(&place, &server);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        await_staged_bytes(&place.served(), 4 << 20);
+        // As timeout does: to the command, and to the group that it is in.
+        signal(child.id(), Signal::INT);
+        std::thread::park_timeout(Duration::from_millis(1));
+        signal(child.id(), Signal::INT);
+        let done = child.wait_with_output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(130), "{said}");
+        assert!(said.contains("hint: run the same command again to continue: "), "{said}");
+    }
+}
+
+#[test]
 fn control_c_on_a_terminal_ends_an_upload_and_leaves_no_bar() {
     let place = Place::new();
     let server = Server::start(&place.served());

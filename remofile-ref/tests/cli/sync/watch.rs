@@ -21,6 +21,14 @@ fn await_content(path: &Path, content: &str) {
     }
 }
 
+/// Waits until the run is over: it lets go behind its flush, which the files do not tell of.
+fn await_free(pair: &Pair) {
+    let deadline = Instant::now() + DEADLINE;
+    while !run(&mut pair.server.client(&["--wait", "0", "list", "/"])).status.success() {
+        assert!(Instant::now() < deadline, "the session is never free");
+    }
+}
+
 #[test]
 fn what_changes_here_gets_to_the_server_until_it_is_stopped() {
     let pair = Pair::new();
@@ -44,11 +52,7 @@ fn the_session_is_free_while_nothing_changes() {
     pair.here("a.txt", "first");
     let watch = watching(&pair, &[]);
     await_content(&pair.served("a.txt"), "first");
-    // It lets go behind its flush, which the file does not tell of.
-    let deadline = Instant::now() + DEADLINE;
-    while !run(&mut pair.server.client(&["--wait", "0", "list", "/"])).status.success() {
-        assert!(Instant::now() < deadline, "the session is never free");
-    }
+    await_free(&pair);
     for _ in 0..5 {
         pair.server.run(&["--wait", "0", "list", "/"]);
     }
@@ -62,6 +66,8 @@ fn a_server_that_comes_back_is_found_again() {
     pair.here("a.txt", "first");
     let watch = watching(&pair, &["--timeout", "1"]);
     await_content(&pair.served("a.txt"), "first");
+    // Killed before, and changed here meanwhile, it would rightly be in conflict.
+    await_free(&pair);
     let address = pair.server.endpoint.rsplit_once(':').unwrap().1.to_owned();
     pair.server.kill();
     pair.here("a.txt", "second");
