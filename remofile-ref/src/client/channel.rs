@@ -31,6 +31,14 @@ use std::{
 /// How often a client that waits looks whether it was cancelled.
 const CANCEL_CHECK: Duration = Duration::from_millis(100);
 
+/// How many small requests wait for each other at most, and for how long where more come: libzmq's thread is woken once
+/// for all of them, and so is the server.
+const HELD_REQUESTS: u32 = 8;
+const HELD_FOR: Duration = Duration::from_millis(1);
+
+/// No payload of a request that waits is larger, in bytes: more is worth waking a thread for.
+const HELD_BYTES: usize = 16_384;
+
 /// An answered request.
 #[derive(Debug)]
 pub(super) struct Completion {
@@ -82,6 +90,8 @@ pub(super) struct Channel {
     /// Since when the socket has taken nothing: all that is seen of a peer that is gone where nothing is watched.
     full: Option<Instant>,
     is_over: bool,
+    /// How many requests wait for others since the first of them.
+    held: Option<(u32, Instant)>,
     unflushed: Unflushed,
     pub(super) observer: Observer,
 }
@@ -133,6 +143,7 @@ impl Channel {
             full: None,
             pending: None,
             is_over: true,
+            held: None,
             unflushed: Unflushed::default(),
             observer: Observer::default(),
         };
@@ -168,6 +179,25 @@ impl Channel {
 
     /// Takes a request, and waits for room in the window where there is none.
     pub(super) fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
+        let seq = self.number(operation, payload)?;
+        self.send_what_is_due()?;
+        Ok(seq)
+    }
+
+    /// As [`submit`](Self::submit), for one of many: a small one waits until others have come, or anything is waited for.
+    pub(super) fn submit_of_many(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
+        let is_small = payload.len() <= HELD_BYTES;
+        let seq = self.number(operation, payload)?;
+        let (others, since) = self.held.unwrap_or_else(|| (0, Instant::now()));
+        self.held = Some((others + 1, since));
+        if !is_small || others + 1 >= HELD_REQUESTS || since.elapsed() >= HELD_FOR {
+            self.send_what_is_due()?;
+        }
+        Ok(seq)
+    }
+
+    /// Takes a request as the next one, and waits for room in the window where there is none.
+    fn number(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
         // A stream whose session is lost has no room, and never will.
         if self.is_over {
             return Err(self.lost("it is over"));
@@ -180,7 +210,6 @@ impl Channel {
         let awaited = Awaited { operation, payload_len, sent: Sendings::None };
         self.flow.submitted(awaited.bytes());
         self.awaited.insert(seq, awaited);
-        self.send_what_is_due()?;
         Ok(seq)
     }
 
@@ -319,6 +348,7 @@ impl Channel {
     }
 
     fn send_what_is_due(&mut self) -> Result<(), ClientError> {
+        self.held = None;
         let now = self.now();
         if self.disconnected.is_some() {
             return Ok(());

@@ -283,6 +283,10 @@ impl FileClient {
         self.channel.submit(operation, payload)
     }
 
+    fn submit_of_many(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
+        self.channel.submit_of_many(operation, payload)
+    }
+
     fn next_completion(&mut self) -> Result<Completion, ClientError> {
         self.channel.next_completion()
     }

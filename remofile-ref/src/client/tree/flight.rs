@@ -137,7 +137,7 @@ impl<J> Flight<J> {
         job: J,
     ) -> Result<Option<(J, Vec<J>)>, ClientError> {
         let paced = if content > 0 { client.await_pace(content) } else { Ok(()) };
-        match paced.and_then(|()| client.submit(operation, payload)) {
+        match paced.and_then(|()| client.submit_of_many(operation, payload)) {
             Ok(seq) => {
                 self.in_flight += weight;
                 self.jobs.insert(seq, (job, weight));

@@ -114,7 +114,7 @@ impl FileClient {
     fn stat_together(&mut self, paths: &[&Path]) -> Result<Vec<Result<Entry, ClientError>>, ClientError> {
         let mut asked = HashMap::new();
         for (index, path) in paths.iter().enumerate() {
-            asked.insert(self.submit(Operation::Stat { path: (*path).clone() }, Payload::None)?, index);
+            asked.insert(self.submit_of_many(Operation::Stat { path: (*path).clone() }, Payload::None)?, index);
         }
         let mut found: Vec<Option<Result<Entry, ClientError>>> = paths.iter().map(|_| None).collect();
         while !asked.is_empty() {
