@@ -79,7 +79,9 @@ impl LocalRoot {
         let write = || -> io::Result<()> {
             let directory = self.directory(parent)?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let mut file = File::from(rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o666))?);
+            // Nobody is to read what nobody was to read in what it replaces.
+            let mode = mode_at(&directory, split(path).1).unwrap_or(Mode::from_raw_mode(0o666)) | Mode::WUSR;
+            let mut file = File::from(rustix::fs::openat(&directory, name, flags, mode)?);
             let written = file.write_all(content).and_then(|()| set_mtime(&file, Some(mtime_ns)));
             if written.is_err() {
                 // What failed is worth more than that its rest could not be removed.
@@ -112,6 +114,10 @@ impl LocalRoot {
                 return rename_to_absent(&directory, own, &directory, name).map_err(|errno| self.failed(path, errno));
             };
             self.expect(&directory, path, expected)?;
+            if let Some(mode) = mode_at(&directory, name) {
+                // A file system without permissions has none to lose.
+                let _ = rustix::fs::chmodat(&directory, own, mode, AtFlags::empty());
+            }
             match rustix::fs::renameat_with(&directory, own, &directory, name, RenameFlags::EXCHANGE) {
                 Ok(()) => is_copy = false,
                 Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
@@ -292,6 +298,13 @@ impl LocalVersion {
         let source::Identity { device, inode, size, mtime_ns, ctime_ns } = *source.opened_as();
         Self { device, inode, size, mtime_ns, ctime_ns }
     }
+}
+
+/// The permissions of the regular file of this name, without those to run as somebody else.
+fn mode_at(directory: &OwnedFd, name: &str) -> Option<Mode> {
+    let found = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    is_file.then(|| Mode::from_raw_mode(found.st_mode & 0o777))
 }
 
 fn version_at(directory: &OwnedFd, name: &str) -> Result<Option<LocalVersion>, Errno> {

@@ -30,6 +30,8 @@ pub struct SyncOptions {
     pub(super) bytes_per_second: Option<NonZeroU64>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     exclude: Option<Arc<Exclude>>,
+    /// A directory below the roots that is no user's business.
+    own: Option<String>,
     #[cfg(test)]
     pub(super) fuse: super::fuse::Fuse,
 }
@@ -51,6 +53,7 @@ impl SyncOptions {
             bytes_per_second: None,
             clock: Arc::new(SystemTime::now),
             exclude: None,
+            own: None,
             #[cfg(test)]
             fuse: super::fuse::Fuse::default(),
         }
@@ -116,7 +119,7 @@ impl SyncOptions {
     }
 
     /// How long the trash of either side keeps what is in it; 30 days where nothing is said. What is older goes at the
-    /// end of a run that changes something.
+    /// end of each run, on a server that is read-only excepted.
     #[must_use]
     pub fn trash_kept_for(mut self, kept_for: Duration) -> Self {
         self.kept_for = kept_for;
@@ -134,8 +137,15 @@ impl SyncOptions {
         Stamp::at((self.clock)())
     }
 
+    /// The same, and leaves this path below the roots out too.
+    pub(super) fn without(mut self, own: Option<String>) -> Self {
+        self.own = own;
+        self
+    }
+
     pub(super) fn excludes(&self, path: &str, is_directory: bool) -> bool {
-        self.exclude.as_ref().is_some_and(|exclude| exclude(LocalPath::new(path), is_directory))
+        self.own.as_deref() == Some(path)
+            || self.exclude.as_ref().is_some_and(|exclude| exclude(LocalPath::new(path), is_directory))
     }
 
     /// Where the archives are; nothing where neither the environment nor the caller tells.

@@ -9,7 +9,7 @@ use super::{
     scan::{self, Scan},
     sides::Sides,
     survey::Survey,
-    trash::{LocalTrash, RemoteTrash},
+    trash::{Cleaned, LocalTrash, RemoteTrash},
 };
 use crate::client::{ClientError, FileClient, Phase};
 use remofile_proto::Path;
@@ -29,6 +29,9 @@ pub(super) type OnItem<'a> = dyn FnMut(&SyncItem<'_>) + 'a;
 
 /// How often the session is kept while this machine's disk is looked at.
 const KEPT_EVERY: Duration = Duration::from_millis(100);
+
+/// How many links a root may be behind, as for the kernel.
+const LINKS_MAX: u32 = 40;
 
 /// Which way content goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +98,7 @@ fn run<'a>(
     options: &SyncOptions,
     on_item: &'a mut OnItem<'a>,
 ) -> Result<SyncReport, SyncError> {
+    let options = &options.clone().without(archives_below(local, options));
     let run = Run { local, remote, mode, options };
     client.observed(|client| client.paced(options.bytes_per_second, |client| run.all(client, on_item)))
 }
@@ -155,11 +159,8 @@ impl Run<'_> {
                     #[cfg(test)]
                     fuse: options.fuse.clone(),
                 };
-                let has_changes = !plan.is_empty();
                 let trashes = execute::execute(tools, &plan, &scan.left_behind, &mut report, on_item)?;
-                if has_changes {
-                    self.clean(client, trashes, &mut report)?;
-                }
+                self.clean(client, trashes, &mut report)?;
                 archive.close()?;
             }
             _ => {
@@ -264,8 +265,10 @@ impl Run<'_> {
         report: &mut SyncReport,
     ) -> Result<(), SyncError> {
         let now = self.options.now().time();
-        let cleaned = [local.clean(self.options.kept_for, now), remote.clean(client, self.options.kept_for, now)];
-        for error in cleaned.into_iter().filter_map(Result::err) {
+        let here = local.clean(self.options.kept_for, now);
+        let there =
+            if client.welcome().ro { Ok(Cleaned::default()) } else { remote.clean(client, self.options.kept_for, now) };
+        for error in [here, there].into_iter().filter_map(Result::err) {
             if !crate::client::concerns_one_item(&error) {
                 return Err(error.into());
             }
@@ -284,14 +287,28 @@ fn unchanged(plan: &Plan, sides: &Sides) -> u64 {
     (both.count() as u64).saturating_sub(changed.count() as u64)
 }
 
-/// The path of a root wherever links lead to it; one that is not there yet is in a directory that is.
+/// The directory of archives, where it lies below the local root. It tells of this machine alone, changes in every run,
+/// and would take the place of another machine's of the same name there.
+fn archives_below(root: &LocalPath, options: &SyncOptions) -> Option<String> {
+    let (root, archives) = (absolute(root).ok()?, absolute(&options.archives()?).ok()?);
+    let below = archives.strip_prefix(root).ok()?.to_str()?;
+    (!below.is_empty()).then(|| below.to_owned())
+}
+
+/// The path of a root wherever links lead to it: the same when it is there and when it is gone, alone or with what it
+/// was in, or behind a link that leads to it still.
 fn absolute(root: &LocalPath) -> io::Result<PathBuf> {
-    match fs::canonicalize(root) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let name = root.file_name().ok_or(error)?;
-            let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
-            Ok(fs::canonicalize(parent.unwrap_or(LocalPath::new(".")))?.join(name))
-        }
-        result => result,
+    resolved(&std::path::absolute(root)?, LINKS_MAX)
+}
+
+fn resolved(path: &LocalPath, links: u32) -> io::Result<PathBuf> {
+    let error = match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => error,
+        result => return result,
+    };
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(error) };
+    match fs::read_link(path) {
+        Ok(target) if links > 0 => resolved(&parent.join(target), links - 1),
+        _ => Ok(resolved(parent, links)?.join(name)),
     }
 }

@@ -46,6 +46,11 @@ impl FileClient {
         }
         let skipped = pages.skipped();
         if skipped > 0 {
+            if found.items.is_empty()
+                && let Some(code) = self.keeps_secret(root)?
+            {
+                return Err(crate::client::refused("list", root, code));
+            }
             self.find_unreadable(root, &mut found)?;
             found.problems.push(Problem { path: String::new(), why: Why::Unlisted { names: skipped } });
         }
@@ -64,16 +69,32 @@ impl FileClient {
                 continue;
             }
             let path = root.join(&found.items[index].path)?;
-            match self.list(&path, false).next() {
-                None | Some(Ok(_)) => {}
-                Some(Err(ClientError::Refused { refusal, .. })) => {
-                    let reason = refusal.code.text().to_owned();
-                    found.items[index].node = Node::Blocked(Why::Unreadable { on: Side::Remote, reason });
-                }
-                Some(Err(error)) => return Err(error),
+            if let Some(code) = self.keeps_secret(&path)? {
+                let reason = code.text().to_owned();
+                found.items[index].node = Node::Blocked(Why::Unreadable { on: Side::Remote, reason });
             }
         }
         Ok(())
+    }
+
+    /// Why the server does not tell what is in a directory, if it does not.
+    fn keeps_secret(&mut self, directory: &Path) -> Result<Option<Code>, ClientError> {
+        let mut listing = self.list(directory, false);
+        let told = match listing.next() {
+            // Names may be left out for what they are, or since the directory may be read and not searched.
+            None if listing.skipped() > 0 => match directory.join("-") {
+                Ok(any) => self.stat(&any).map(drop),
+                Err(_) => return Ok(None),
+            },
+            None => return Ok(None),
+            Some(listed) => listed.map(drop),
+        };
+        match told {
+            Ok(()) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(ClientError::Refused { refusal, .. }) => Ok(Some(refusal.code)),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -195,11 +195,12 @@ impl<'p> Execution<'_, 'p> {
     }
 
     fn time_is_set(&mut self, job: &Job<'_>, entry: &Entry) -> Result<(), ClientError> {
-        let (etag, is_racy) = version_of(entry)?;
+        let (etag, _) = version_of(entry)?;
         let row = self.tools.sides.row(&job.action.path);
         if let (Some(hash), Some(local)) = (row.local_hash(), row.local_file()) {
             let (version, is_fresh) = (local.version, local.is_fresh);
-            let file = ArchivedFile { hash, version, is_fresh, etag, is_racy, has_equal_times: true };
+            // A touch is of no version: what it was done to may not be what was looked at, and is read again.
+            let file = ArchivedFile { hash, version, is_fresh, etag, is_racy: true, has_equal_times: true };
             self.archive_file(&job.action.path, file);
         }
         self.done(job.action, 0);
