@@ -1,5 +1,6 @@
 //! `sync`, by real processes: a local directory and a served one.
 
+mod care;
 mod crash;
 mod flags;
 mod guards;
