@@ -179,12 +179,13 @@ fn no_more_is_taken_than_is_asked_for() {
 
 #[test]
 fn a_stream_of_unknown_size_passes_in_little_memory() {
-    const SIZE: usize = 48 << 20;
+    const SIZE: usize = 160 << 20;
     let (place, server) = served(&[("a", "")]);
     let done = run_with_input(&mut server.client(&["write", "/a"]), &content(SIZE, 1)).success();
     assert!(fs::read(place.served().join("a")).unwrap() == content(SIZE, 1), "the content differs");
     match done.resident {
-        Some(resident) => assert!(resident < 40 << 20, "{resident} bytes resident"),
+        // At most 16 MiB are under way, kept here and queued; a busy machine makes the path look as long as that.
+        Some(resident) => assert!(resident < 80 << 20, "{resident} bytes resident"),
         None => skip("/proc does not tell the resident size"),
     }
 }
