@@ -102,7 +102,11 @@ pub(crate) fn read(
     {
         return Err(refusal.clone());
     }
-    if required.iter().any(|key| args.get(key).is_none()) && !switches.has(&faults::codes::MISSING_ARGUMENTS) {
+    let is_missing = |key: &&&str| args.get(key).is_none();
+    let is_left_to_auth = |key: &str| key == "auth" && switches.has(&faults::hello::MISSING_AUTH);
+    if required.iter().filter(is_missing).any(|key| !is_left_to_auth(key))
+        && !switches.has(&faults::codes::MISSING_ARGUMENTS)
+    {
         return Err(Code::BadArgs.into());
     }
     for (key, value) in args.iter() {
@@ -115,7 +119,8 @@ pub(crate) fn read(
         }
         if take(&mut arguments, op, key, value, switches).is_none() {
             let mistyped = !types(key).contains(kind(value));
-            let mistyped_is_fine = mistyped && switches.has(&faults::codes::TYPES_ARE_IGNORED);
+            let mistyped_is_fine =
+                mistyped && (switches.has(&faults::codes::TYPES_ARE_IGNORED) || is_left_to_auth(key));
             if !mistyped_is_fine && (mistyped || !switches.has(&faults::codes::RANGES_ARE_IGNORED)) {
                 return Err(Code::BadArgs.into());
             }
@@ -161,7 +166,8 @@ fn is_large(op: &str, payload: Option<u64>, args: Map<'_>, limits: &Limits, swit
         _ => payload,
     };
     match len {
-        Some(len) if len == limits.chunk => switches.has(&faults::limits::CHUNK_ONE_LESS),
+        Some(len) if len == limits.chunk => switches
+            .any(&[(op == "read", &faults::limits::READS_ONE_LESS), (op != "read", &faults::limits::CHUNK_ONE_LESS)]),
         Some(len) if len == limits.chunk + 1 => !switches.has(&faults::limits::CHUNK_ONE_MORE),
         Some(len) => len > limits.chunk,
         None => false,
@@ -202,7 +208,13 @@ fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>, switch
         ("off", Value::Int(number)) => arguments.off = unsigned(number)?,
         ("len", Value::Int(number)) => arguments.len = Some(unsigned(number)?),
         ("size", Value::Int(number)) => arguments.size = Some(unsigned(number)?),
+        ("lease_ms", Value::Int(number))
+            if number > u32::MAX.into() && switches.has(&faults::hello::LEASE_OF_32_BITS) =>
+        {
+            return None;
+        }
         ("lease_ms", Value::Int(number)) => arguments.lease_ms = Some(unsigned(number)?),
+        ("limit", Value::Int(number)) if number > 1_000 && switches.has(&faults::listing::LARGE_LIMITS) => return None,
         ("limit", Value::Int(number)) if number >= 1 || switches.has(&faults::listing::LIMIT_OF_NOTHING) => {
             arguments.limit = Some(unsigned(number)?)
         }
@@ -223,6 +235,14 @@ fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>, switch
         ("up", Value::Bytes(up)) => arguments.up = Some(up.try_into().ok()?),
         ("hash", Value::Bytes(hash)) if hash.len() == 32 => arguments.hash = hash.into(),
         ("auth", Value::Bytes(auth)) if auth.len() == 32 => arguments.auth = auth.into(),
+        ("client", Value::Text(client))
+            if switches.any(&[
+                (client.len() == 128, &faults::hello::CLIENT_ONE_LESS),
+                (client.is_empty(), &faults::hello::CLIENT_HAS_A_NAME),
+            ]) =>
+        {
+            return None;
+        }
         ("client", Value::Text(client)) if client.len() <= 128 => arguments.client = client.to_owned(),
         ("client", Value::Text(client)) if is_mistaken_for_short(client, switches) => {
             arguments.client = client.to_owned()

@@ -38,7 +38,10 @@ pub(crate) struct Request<'a> {
 
 /// The routing prefix with its delimiter, and what stands behind it; `None` without a delimiter ([ENV-2], [ENV-14]).
 pub(crate) fn split<'f>(frames: &'f [Vec<u8>], switches: &Switches) -> Option<(Frames<'f>, Frames<'f>)> {
-    let mut delimiter = frames.iter().position(Vec::is_empty)?;
+    let Some(mut delimiter) = frames.iter().position(Vec::is_empty) else {
+        // The first frame is the way back, which the socket puts there.
+        return (frames.len() > 1 && switches.has(&faults::envelope::NO_DELIMITER)).then(|| frames.split_at(1));
+    };
     let last = frames.iter().rposition(Vec::is_empty)?;
     if last > delimiter && switches.has(&faults::envelope::LAST_DELIMITER) {
         delimiter = last;
@@ -63,6 +66,9 @@ pub(crate) fn way_back(prefix: &[Vec<u8>], switches: &Switches) -> Vec<Vec<u8>> 
 pub(crate) fn classify<'a>(body: &'a [Vec<u8>], limits: &Limits, switches: &Switches) -> Message<'a> {
     let nobody = SessionId::new([0; 16]);
     let Some(header) = body.first() else {
+        if switches.has(&faults::envelope::NOTHING_BEHIND) {
+            return Message::Refuse(nobody, 0, Code::BadMessage.into());
+        }
         return Message::Ignore;
     };
     let version = match header.strip_prefix(&START) {

@@ -21,7 +21,7 @@ pub(crate) fn read<'h>(header: &'h [u8], holder: Option<SessionId>, switches: &S
         return kept;
     }
     match cbor::decode(header) {
-        Ok(_) if is_eight_deep(header) && switches.has(&faults::encoding::SEVEN_DEEP) => {
+        Ok(value) if is_refused(value, header, switches) => {
             // Cut, it is refused.
             Cow::Borrowed(&header[..header.len() - 1])
         }
@@ -54,6 +54,49 @@ fn is_trusted(item: &Item, holder: Option<SessionId>, switches: &Switches) -> bo
     (op == "hello" && switches.has(&faults::encoding::HELLO_IS_TRUSTED))
         || (!is_known && switches.has(&faults::encoding::UNKNOWN_OPERATIONS_ARE_TRUSTED))
         || (!is_holders && switches.has(&faults::encoding::STRANGERS_ARE_TRUSTED))
+}
+
+/// Whether a server with a fault refuses what it has to take.
+fn is_refused(value: cbor::Value<'_>, header: &[u8], switches: &Switches) -> bool {
+    switches.any(&[
+        (is_eight_deep(header), &faults::encoding::SEVEN_DEEP),
+        (any_map(value, &|keys| !keys.is_sorted()), &faults::encoding::WANTS_THE_ALPHABET),
+        (any_text(value, &|text| text.chars().any(|letter| letter.len_utf16() > 1)), &faults::encoding::BASIC_PLANE),
+        (most_items(value) > 256, &faults::encoding::FEW_ITEMS),
+    ])
+}
+
+/// Whether this holds of the keys of any map.
+fn any_map(value: cbor::Value<'_>, holds: &dyn Fn(&[&str]) -> bool) -> bool {
+    match value {
+        cbor::Value::Array(array) => array.iter().any(|item| any_map(item, holds)),
+        cbor::Value::Map(map) => {
+            let keys: Vec<&str> = map.iter().map(|(key, _)| key).collect();
+            holds(&keys) || map.iter().any(|(_, item)| any_map(item, holds))
+        }
+        _ => false,
+    }
+}
+
+/// Whether this holds of any text.
+fn any_text(value: cbor::Value<'_>, holds: &dyn Fn(&str) -> bool) -> bool {
+    match value {
+        cbor::Value::Text(text) => holds(text),
+        cbor::Value::Array(array) => array.iter().any(|item| any_text(item, holds)),
+        cbor::Value::Map(map) => map.iter().any(|(_, item)| any_text(item, holds)),
+        _ => false,
+    }
+}
+
+/// How many items the longest array or map has.
+fn most_items(value: cbor::Value<'_>) -> usize {
+    match value {
+        cbor::Value::Array(array) => array.iter().map(most_items).max().unwrap_or(0).max(array.iter().count()),
+        cbor::Value::Map(map) => {
+            map.iter().map(|(_, item)| most_items(item)).max().unwrap_or(0).max(map.iter().count())
+        }
+        _ => 0,
+    }
 }
 
 fn is_eight_deep(header: &[u8]) -> bool {

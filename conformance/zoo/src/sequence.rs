@@ -97,6 +97,11 @@ impl Numbers {
         }
     }
 
+    /// What was answered to a number, whatever it asked.
+    pub(crate) fn remembered(&self, seq: u64) -> Option<&[Vec<u8>]> {
+        self.memory.iter().find(|remembered| remembered.seq == seq).map(|remembered| &remembered.frames[..])
+    }
+
     /// Forgets every reply.
     pub(crate) fn forget(&mut self) {
         self.memory.clear();

@@ -18,13 +18,16 @@ use crate::{
     worker::Worker,
 };
 use execution::{Held, Running};
-use remofile_proto::{Code, Keys, SessionId, Token};
+use remofile_proto::{Code, Keys, SessionId, Token, cbor::Value};
 use std::{
     convert::Infallible,
     path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
+
+/// What comes within so many milliseconds of each other has come together.
+const TOGETHER: i64 = 3;
 
 /// How late a hello is answered, where it is.
 const LATE: Duration = Duration::from_millis(300);
@@ -107,8 +110,24 @@ impl Server {
             && let Some(frames) = self.wire.receive()?
         {
             self.take(frames)?;
+            self.take_backwards()?;
         }
         Ok(())
+    }
+
+    /// A fault: takes what waits behind a request from its end.
+    fn take_backwards(&mut self) -> Result<(), zmq::Error> {
+        let mut waiting = Vec::new();
+        while self.switches.awaits(&faults::sequence::BACKWARDS)
+            && !self.wire.is_rep
+            && self.wire.wait(&self.worker.done, true, TOGETHER)?.message
+        {
+            waiting.extend(self.wire.receive()?);
+        }
+        if waiting.len() > 1 && self.switches.has(&faults::sequence::BACKWARDS) {
+            waiting.reverse();
+        }
+        waiting.into_iter().try_for_each(|frames| self.take(frames))
     }
 
     /// How long nothing has to be done, in milliseconds; for ever is negative.
@@ -163,6 +182,11 @@ impl Server {
         refusal: Refusal,
     ) -> Result<(), zmq::Error> {
         if let Some(holder) = self.sessions.holder.as_mut().filter(|holder| holder.id == session) {
+            if let Some(remembered) = holder.numbers.remembered(seq)
+                && self.switches.has(&faults::sequence::FOUND_BY_NUMBER)
+            {
+                return self.wire.send(prefix.iter().chain(remembered).cloned().collect());
+            }
             if self.switches.has(&faults::session::BAD_MESSAGE_RENEWS) {
                 holder.heard = Instant::now();
             }
@@ -191,8 +215,13 @@ impl Server {
                 if self.switches.is_odd(&oddities::LATE_HELLO) {
                     thread::sleep(LATE);
                 }
-                let result = self.arguments(request).and_then(|args| self.hello(request.session, &args));
+                let checked = self.arguments(request).map_err(|refusal| self.of_a_wrong_auth(request, refusal));
                 let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
+                let result = checked.and_then(|args| self.hello(request.session, &args));
+                if is_holders && result.is_ok() && self.switches.has(&faults::hello::PENDING_HELLO) {
+                    let pending = Reply { code: Code::Pending.number(), result: Vec::new(), payload: None };
+                    return self.reply(prefix, request.session, request.seq, pending);
+                }
                 if is_holders && result.is_err() && self.switches.has(&faults::session::REFUSED_HELLOS_RENEW) {
                     self.sessions.heard(request.session);
                 }
@@ -209,6 +238,12 @@ impl Server {
                     }
                     checked => checked,
                 };
+                if let (Err(_), Some(holder)) = (&checked, &mut self.sessions.holder)
+                    && is_holders
+                    && self.switches.has(&faults::sequence::REFUSED_PING_COUNTS)
+                {
+                    holder.numbers.next += 1;
+                }
                 checked.and_then(|_| match request.op {
                     "ping" => self.sessions.ping(request.session).map(Reply::ok),
                     _ => self.bye(request.session),
@@ -224,6 +259,18 @@ impl Server {
         };
         self.reply(prefix, request.session, request.seq, result.unwrap_or_else(Reply::from))?;
         self.take_kept()
+    }
+
+    /// A fault: what is said of bad arguments of who has a wrong auth.
+    fn of_a_wrong_auth(&self, request: &Request<'_>, refusal: Refusal) -> Refusal {
+        match request.args.get("auth") {
+            Some(Value::Bytes(auth))
+                if self.sessions.is_wrong(request.session, auth) && self.switches.has(&faults::hello::AUTH_FIRST) =>
+            {
+                Code::Auth.into()
+            }
+            _ => refusal,
+        }
     }
 
     fn hello(&mut self, id: SessionId, args: &Arguments) -> Result<Reply, Refusal> {
@@ -281,6 +328,16 @@ impl Server {
                     Some(_) => Ok(true),
                     None => self.execute_again(prefix, request).map(|()| false),
                 }
+            }
+            (Place::Remembered(_), released, _)
+                if is_reading(request.op)
+                    && switches.any(&[
+                        (released, &faults::session::READS_AFTER_BYE),
+                        (!released, &faults::sequence::READS_FORGOTTEN),
+                    ]) =>
+            {
+                let next = vec![field("next", integer(holder.numbers.next))];
+                self.refuse(prefix, request, Refusal::with(Code::Seq, next))
             }
             (Place::Remembered(frames), ..) => {
                 let frames: Vec<_> = prefix.iter().chain(frames).cloned().collect();
@@ -415,9 +472,6 @@ impl Server {
         let is_for_people = seq > 0 && reply.result.iter().any(|(key, _)| key == "msg");
         if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::ROOT_IS_REVEALED) {
             reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
-        }
-        if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::MISSING_IS_INTERNAL) {
-            reply.code = Code::Internal.number();
         }
         if is_for_people && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
             reply.result = vec![field("msg", integer(reply.code.into()))];

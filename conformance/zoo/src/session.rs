@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) heard: Instant,
     opened: Instant,
     pub(crate) numbers: Numbers,
+    /// Whom it told BUSY, which a fault remembers.
+    refused: Vec<SessionId>,
 }
 
 /// What a `hello` came to.
@@ -76,6 +78,10 @@ impl Sessions {
         if verified.is_err() && self.has_ended(id) && self.switches.has(&faults::session::ENDED_BEFORE_AUTH) {
             return Err(Code::NoSession.into());
         }
+        let takes = self.holder.as_ref().is_some_and(|holder| args.take == Some(holder.id));
+        if verified.is_err() && takes && self.switches.has(&faults::session::TAKE_BEFORE_AUTH) {
+            self.ended.extend(self.holder.take().map(|holder| holder.id));
+        }
         verified?;
         if let Some(holder) = self.holder.as_mut().filter(|_| is_holders) {
             holder.heard = Instant::now();
@@ -104,10 +110,23 @@ impl Sessions {
             if self.switches.has(&faults::session::BUSY_RENEWS) {
                 holder.heard = Instant::now();
             }
-            holder.give_way(args, working, &self.limits, &self.switches)?;
+            let gives_way = holder.give_way(args, working, &self.limits, &self.switches);
+            if gives_way.is_err() && holder.numbers.next > 1 && self.switches.has(&faults::session::BUSY_RESETS) {
+                holder.numbers = Numbers::new(self.limits.window, self.switches.clone());
+            }
+            let is_refused = holder.released && holder.refused.contains(&id);
+            match gives_way {
+                Ok(()) if is_refused && self.switches.has(&faults::session::BUSY_STAYS) => {
+                    return Err(Code::Busy.into());
+                }
+                Err(_) => holder.refused.push(id),
+                Ok(()) => {}
+            }
+            gives_way?;
         }
         let numbers = Numbers::new(self.limits.window, self.switches.clone());
         let before = self.holder.take();
+        let inherited = before.as_ref().filter(|before| !before.released).map(|before| before.lease_ms);
         let numbers = match &before {
             Some(before) => numbers.behind(&before.numbers),
             None => numbers,
@@ -119,7 +138,12 @@ impl Sessions {
                 self.ended.pop_front();
             }
         }
-        let lease_ms = self.lease(args.lease_ms);
+        let mut lease_ms = self.lease(args.lease_ms);
+        if let Some(inherited) = inherited.filter(|inherited| args.lease_ms.is_none() && *inherited != lease_ms)
+            && self.switches.has(&faults::session::LEASE_IS_INHERITED)
+        {
+            lease_ms = inherited;
+        }
         self.holder = Some(Session {
             id,
             client: args.client.clone(),
@@ -128,6 +152,7 @@ impl Sessions {
             heard: Instant::now(),
             opened: Instant::now(),
             numbers,
+            refused: Vec::new(),
         });
         if self.switches.has(&faults::session::SESSIONS_SURVIVE) {
             // Where it cannot be noted, the next server does not find it.
@@ -141,6 +166,7 @@ impl Sessions {
         let auth = match <&[u8; 32]>::try_from(&args.auth[..]) {
             Ok(auth) => auth,
             Err(_) if self.switches.has(&faults::hello::AUTH_OF_ANY_LENGTH) => return Err(Code::Auth.into()),
+            Err(_) if self.switches.has(&faults::hello::MISSING_AUTH) => return Err(Code::Auth.into()),
             Err(_) => return Err(Code::BadArgs.into()),
         };
         let right = self.key.auth(id);
@@ -159,6 +185,11 @@ impl Sessions {
             _ => return Err(Code::Auth.into()),
         };
         Err(Refusal::with(Code::Auth, vec![field("msg", text(&told))]))
+    }
+
+    /// Whether this is no auth of the id at all, which a fault asks before its time.
+    pub(crate) fn is_wrong(&self, id: SessionId, auth: &[u8]) -> bool {
+        <&[u8; 32]>::try_from(auth).is_ok_and(|auth| !self.key.verify(id, auth))
     }
 
     /// Whether an auth was made with another key of the token, which only a fault wants to know.
@@ -188,6 +219,7 @@ impl Sessions {
                 heard: Instant::now(),
                 opened: Instant::now(),
                 numbers,
+                refused: Vec::new(),
             });
         }
     }
@@ -278,9 +310,17 @@ impl Sessions {
         let has = |fault| self.switches.has(fault);
         let boot = if has(&faults::hello::SHORT_BOOT) { &boot[..8] } else { &boot[..] };
         let boot = if has(&faults::hello::BOOT_STAYS) { b"drawn once 16 by" } else { boot };
+        let boot = if has(&faults::hello::BOOT_IS_ZERO) { &[0; 16] } else { boot };
+        let drawn = self.holder.as_ref().map(|holder| *blake3::hash(holder.id.as_bytes()).as_bytes());
+        let boot = match &drawn {
+            Some(drawn) if has(&faults::hello::BOOT_OF_THE_SESSION) => &drawn[..16],
+            _ => boot,
+        };
         let names = if self.switches.is_odd(&oddities::WINDOWS) { "windows" } else { "posix" };
         let names = if has(&faults::hello::NAMES_OF_THE_SYSTEM) { "linux" } else { names };
         let window = if has(&faults::hello::LARGE_WINDOW) { 4_096 } else { self.limits.window as u64 };
+        let is_second = !self.ended.len().is_multiple_of(2) && window > 1;
+        let window = if is_second && has(&faults::hello::WINDOW_BY_LOAD) { window - 1 } else { window };
         let chunk = if has(&faults::hello::SMALL_CHUNK) { 32_768 } else { self.limits.chunk };
         let caps: &[&str] = match &self.switches {
             switches if switches.has(&faults::hello::OWN_CAPABILITY) => &["batch"],

@@ -1,10 +1,12 @@
 //! Section 5.3: the socket, with CURVE and the ZAP handler that admits one key.
 
 mod fallback;
+mod front;
 mod relay;
 
 use crate::{command::Options, faults, limits::Limits, oddities, switches::Switches};
 use remofile_proto::{KeyPair, Keys, z85};
+use std::{cell::RefCell, collections::BTreeSet};
 use zmq::{Context, DONTWAIT, POLLIN, PollEvents, Socket, SocketType};
 
 /// Where libzmq asks whom to admit.
@@ -22,6 +24,8 @@ pub(crate) struct Wire {
     /// Where clients connect.
     endpoint: String,
     pub(crate) is_rep: bool,
+    /// The ways back to REQ sockets, which a fault remembers.
+    req_sockets: RefCell<BTreeSet<Vec<u8>>>,
 }
 
 /// What has come.
@@ -55,7 +59,7 @@ impl Wire {
             switches if switches.is_odd(&oddities::CUTS) => Some(relay::Manner::Cut),
             _ => None,
         };
-        let falls_back = !options.insecure && switches.has(&faults::keys::FALLS_BACK);
+        let has_front = !options.insecure && front::is_needed(switches);
         let bound = || {
             let zap = if options.insecure { None } else { Some(handler(context)?) };
             let socket = context.socket(kind)?;
@@ -65,7 +69,7 @@ impl Wire {
                 socket.set_curve_secretkey(pair.secret())?;
                 socket.set_zap_domain("remofile")?;
             }
-            let port = if manner.is_some() || falls_back { 0 } else { options.port };
+            let port = if manner.is_some() || has_front { 0 } else { options.port };
             socket.bind(&format!("tcp://127.0.0.1:{port}"))?;
             let endpoint = socket.get_last_endpoint()?.unwrap_or_default();
             Ok((socket, zap, endpoint))
@@ -75,11 +79,15 @@ impl Wire {
             endpoint =
                 relay::start(options.port, &endpoint, manner).map_err(|error| format!("cannot relay: {error}"))?;
         }
-        if falls_back {
-            endpoint = fallback::start(context, options.port, &endpoint, own, keys.client.clone())?;
+        if has_front {
+            let insecure = fallback::start(context, &endpoint, own, &keys.client)
+                .map_err(|error| format!("cannot serve without CURVE: {error}"))?;
+            endpoint = front::start(options.port, &endpoint, &insecure, switches.clone())
+                .map_err(|error| format!("cannot stand before the socket: {error}"))?;
         }
         let (admitted, is_rep, switches) = (*keys.client.public(), options.rep, switches.clone());
-        Ok(Self { socket, zap, admitted, own, is_rep, switches, endpoint })
+        let req_sockets = RefCell::default();
+        Ok(Self { socket, zap, admitted, own, is_rep, switches, endpoint, req_sockets })
     }
 
     /// The address with the port that was taken.
@@ -102,11 +110,30 @@ impl Wire {
 
     /// The next message, if one has come.
     pub(crate) fn receive(&self) -> Result<Option<Vec<Vec<u8>>>, zmq::Error> {
-        received(&self.socket)
+        if !self.switches.awaits(&faults::envelope::REQ_WITHOUT_DELIMITER) {
+            return received(&self.socket);
+        }
+        let mut first = match self.socket.recv_msg(DONTWAIT) {
+            Ok(first) => first,
+            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if first.gets("Socket-Type") == Some("REQ") {
+            self.req_sockets.borrow_mut().insert(first.to_vec());
+        }
+        let mut frames = vec![first.to_vec()];
+        while self.socket.get_rcvmore()? {
+            frames.push(self.socket.recv_bytes(DONTWAIT)?);
+        }
+        Ok(Some(frames))
     }
 
     /// Sends without waiting: what does not fit the queue of somebody who does not read is dropped.
-    pub(crate) fn send(&self, frames: Vec<Vec<u8>>) -> Result<(), zmq::Error> {
+    pub(crate) fn send(&self, mut frames: Vec<Vec<u8>>) -> Result<(), zmq::Error> {
+        let is_req = frames.first().is_some_and(|way| self.req_sockets.borrow().contains(way));
+        if is_req && self.switches.has(&faults::envelope::REQ_WITHOUT_DELIMITER) {
+            frames.retain(|frame| !frame.is_empty());
+        }
         match self.socket.send_multipart(frames, DONTWAIT) {
             Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(()),
             other => other,

@@ -41,4 +41,12 @@ faults! {
         "It sends racy with every file, true or false.";
     RACY_DIRECTORIES = "directories-are-racy", ["ENTRY-6"],
         "It calls a directory racy that changed just now.";
+    MICROSECONDS = "changes-tell-microseconds", ["ENTRY-5"],
+        "It tells times of what it changed in microseconds, and of what it looks at in nanoseconds.";
+    ETAG_OF_THE_PATH = "the-etag-is-the-path", ["ENTRY-3"],
+        "It makes an etag of the path.";
+    ETAG_OF_THE_SESSION = "the-etag-is-of-this-session", ["ENTRY-4", "ENTRY-3"],
+        "It salts etags with the session.";
+    ETAG_OF_THE_MOMENT = "the-etag-counts-hashes", ["ENTRY-3"],
+        "It makes a new etag whenever it has hashed a file.";
 }

@@ -85,4 +85,14 @@ faults! {
         "It has one code for whatever it does not know.";
     ANY_CASE = "operations-in-any-case", ["ENV-20"],
         "It looks operations up without regard to case.";
+    NO_DELIMITER = "messages-without-delimiter-are-read", ["ENV-14", "ENV-8"],
+        "It takes a message without an empty frame for one whose delimiter a library has taken off.";
+    NOTHING_BEHIND = "a-bare-delimiter-is-answered", ["ENV-14", "ENV-8"],
+        "It answers BAD_MESSAGE to a message that ends with its delimiter.";
+    REQ_WITHOUT_DELIMITER = "req-sockets-get-no-delimiter", ["ENV-2"],
+        "It leaves the delimiter out for a REQ socket, which hides it from who uses it.";
+    NONSENSE_ENDS_IT = "nonsense-ends-it", ["ENV-8"],
+        "It lets nobody in any more once a connection has begun with what it cannot read.";
+    GREETS_IN_TURN = "greetings-are-read-in-turn", ["ENV-8"],
+        "It reads one greeting after the other, and waits for each to be complete.";
 }

@@ -35,4 +35,22 @@ faults! {
         "It announces a capability of its own under a plain name.";
     PING_TELLS_THE_LEASE = "ping-tells-the-lease", ["OP-3"],
         "It tells in the result of ping how long the lease is.";
+    MISSING_AUTH = "a-missing-auth-is-a-wrong-one", ["OP-2", "SES-3"],
+        "It answers AUTH to a hello whose auth is missing or of another type.";
+    AUTH_FIRST = "auth-is-checked-before-arguments", ["SES-3", "CODE-5"],
+        "It looks who asks before it looks at the other arguments of hello.";
+    CLIENT_ONE_LESS = "client-of-127-bytes", ["HELLO-1", "LIMIT-1"],
+        "It keeps the name of a client in 128 bytes, with a zero at the end.";
+    CLIENT_HAS_A_NAME = "client-must-not-be-empty", ["HELLO-1", "LIMIT-1"],
+        "It refuses a client that does not say who it is.";
+    LEASE_OF_32_BITS = "leases-have-32-bits", ["OP-2", "SES-12"],
+        "It refuses a lease of more than 32 bits.";
+    BOOT_OF_THE_SESSION = "boot-is-drawn-for-each-session", ["HELLO-3"],
+        "It draws boot when a session opens.";
+    BOOT_IS_ZERO = "boot-is-zero", ["HELLO-3"],
+        "It leaves boot for later, and sends zeros.";
+    WINDOW_BY_LOAD = "the-window-goes-by-the-load", ["HELLO-2"],
+        "It announces a smaller window to every second session.";
+    PENDING_HELLO = "hello-again-is-pending", ["CODE-5"],
+        "It asks who says hello again to come back later.";
 }

@@ -25,4 +25,12 @@ faults! {
         "It serves clients that do without CURVE too, for the sake of those whose library lacks it.";
     AUTH_BY_ANY_KEY = "any-key-of-the-token-authenticates", ["KEY-5", "KEY-7"],
         "It derives three keys, and takes an auth that is made with another of them.";
+    ANY_MECHANISM = "who-speaks-no-curve-is-answered", ["CURVE-5", "CURVE-1", "CURVE-2"],
+        "It takes every peer as it comes, whatever mechanism or version it speaks.";
+    HELLO_UNOPENED = "a-curve-hello-is-welcomed-unopened", ["CURVE-1", "CURVE-2"],
+        "It answers WELCOME to every HELLO, and opens its box later.";
+    SIGNATURE_ALONE = "a-greeting-comes-as-libzmq-sends-it", ["CURVE-1"],
+        "It takes the first ten bytes of a greeting with one read, and hangs up where more or less comes.";
+    ONE_CONNECTION = "one-connection-is-admitted", ["CURVE-8", "CURVE-2"],
+        "It takes one client at a time for one connection at a time, and refuses a key that is connected for long.";
 }

@@ -63,4 +63,10 @@ faults! {
         "It says DENIED of a whole tree for one directory in it that it may not read.";
     UNREADABLE_IS_NOT_COUNTED = "an-unreadable-directory-looks-empty", ["LIST-13", "LIST-12"],
         "It lists a directory that it may not read, and takes it for an empty one.";
+    TREES_TELL_PATHS = "trees-tell-whole-paths", ["LIST-2"],
+        "It lists a tree with paths from the served directory on.";
+    THE_REST_IS_SKIPPED = "what-comes-later-is-skipped", ["LIST-12"],
+        "It counts what stands on the next page among the skipped.";
+    LARGE_LIMITS = "large-limits-are-refused", ["LIST-5", "LIMIT-1"],
+        "It refuses a limit that is larger than its own.";
 }

@@ -59,4 +59,6 @@ faults! {
         "It copies what it reads, and does not ask whether the source changed.";
     TARGET_BEFORE_SOURCE = "the-target-is-looked-at-first", ["CODE-5"],
         "It makes sure that it may write before it looks for what to write.";
+    MOVE_WRITES = "move-writes-over-the-target", ["MOVE-1", "TARGET-8"],
+        "It moves a file over another one by writing its bytes there.";
 }

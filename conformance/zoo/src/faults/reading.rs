@@ -37,4 +37,6 @@ faults! {
         "It hashes whatever it reads, and asks for the etag in the end.";
     HASH_DOES_NOT_SEE_GROWTH = "a-file-that-grows-is-hashed", ["HASH-2"],
         "It takes a file for unchanged as long as it has the bytes that are hashed.";
+    BEHIND_THE_END_IS_CHANGED = "a-guarded-read-behind-the-end-is-changed", ["READ-3", "OP-7"],
+        "It takes an offset behind the end for a sign that the file was longer when its etag was told.";
 }

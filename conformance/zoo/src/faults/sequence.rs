@@ -63,4 +63,12 @@ faults! {
         "It throws whoever waits away together with the operation that is cancelled.";
     CANCELLED_IS_INTERNAL = "cancelled-is-internal", ["SEQ-27"],
         "It says that an operation failed when it was cancelled.";
+    FOUND_BY_NUMBER = "resends-are-found-by-their-number", ["SEQ-7", "CODE-5"],
+        "It answers a number that it remembers before it reads the rest of a request.";
+    REFUSED_PING_COUNTS = "a-refused-ping-takes-a-number", ["SEQ-6", "SEQ-1"],
+        "It counts a refused ping among the requests of the session.";
+    READS_FORGOTTEN = "reads-are-not-remembered", ["SEQ-3"],
+        "It remembers the replies to changes, and answers SEQ to a read that comes again.";
+    BACKWARDS = "what-comes-together-is-executed-backwards", ["SEQ-9", "SEQ-1"],
+        "It takes requests that wait from the end of their queue.";
 }

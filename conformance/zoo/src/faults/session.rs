@@ -85,4 +85,14 @@ faults! {
         "It checks the number, and not the session, for there is one client at a time.";
     SESSIONS_SURVIVE = "sessions-survive-a-restart", ["SES-21"],
         "It keeps the session in a file, so that a restart goes unnoticed.";
+    BUSY_RESETS = "busy-starts-the-numbers-anew", ["SES-7", "SEQ-1"],
+        "It makes itself ready for a new client before it looks whether there is room for one.";
+    TAKE_BEFORE_AUTH = "take-is-done-before-auth", ["SES-3"],
+        "It ends the session that a hello takes over before it looks who asks.";
+    LEASE_IS_INHERITED = "a-takeover-inherits-the-lease", ["SES-12"],
+        "It gives who takes over the lease of the session before, where none is asked for.";
+    BUSY_STAYS = "who-was-told-busy-stays-outside", ["SES-17", "SES-6"],
+        "It notes whom it told BUSY, and tells it again until the lease has run out.";
+    READS_AFTER_BYE = "reads-of-a-released-session-are-seq", ["SES-18"],
+        "It forgets at bye what reads were answered, and answers SEQ to what it has forgotten.";
 }

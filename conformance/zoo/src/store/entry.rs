@@ -104,6 +104,14 @@ impl Store {
         if has(&faults::entries::ETAG_OF_THE_RUN) {
             hash.update(&std::process::id().to_be_bytes());
         }
+        if let Some(session) = self.session.get()
+            && has(&faults::entries::ETAG_OF_THE_SESSION)
+        {
+            hash.update(session.as_bytes());
+        }
+        if self.hashes.get() > 0 && has(&faults::entries::ETAG_OF_THE_MOMENT) {
+            hash.update(&self.hashes.get().to_be_bytes());
+        }
         let mut etag = [0; 64];
         hash.finalize_xof().fill(&mut etag);
         let len = match &self.switches {

@@ -95,6 +95,7 @@ impl Store {
             (!more && page.entries.is_empty() && !args.after.is_empty(), &faults::listing::EMPTY_PAGE_WITH_MORE),
             (more, &faults::listing::NEVER_MORE),
         ]);
+        page.skipped += u64::from(more && self.switches.has(&faults::listing::THE_REST_IS_SKIPPED));
         Ok(self::page(page.entries, more != judged_otherwise, self.told_skipped(page.skipped, args, &directory)?))
     }
 
@@ -274,8 +275,14 @@ impl Store {
         let text = std::str::from_utf8(relative).ok();
         let is_name = std::str::from_utf8(name).is_ok_and(paths::is_name);
         let shown = text.filter(|text| is_name && page.listed.below(text).is_some());
-        if shown.is_some() {
-            return shown.map(str::to_owned);
+        if let Some(shown) = shown {
+            let below = page.tree && !page.listed.is_root();
+            let whole = below && self.switches.has(&faults::listing::TREES_TELL_PATHS);
+            return Some(if whole {
+                format!("{}/{shown}", page.listed.as_str().trim_start_matches('/'))
+            } else {
+                shown.into()
+            });
         }
         let controls = name.iter().any(u8::is_ascii_control);
         let is_shown = self.switches.any(&[

@@ -108,6 +108,12 @@ impl Store {
                     remove_name(&from)?;
                 }
             }
+            Some(_) if is_file && self.switches.has(&faults::moving::MOVE_WRITES) => {
+                let mut written = to.find()?.open(OFlags::WRONLY | OFlags::TRUNC)?;
+                std::io::copy(&mut from.find()?.open(OFlags::RDONLY)?, &mut written)?;
+                futimens(&written, &times(Some(nanoseconds_of_mtime(&source))))?;
+                remove_name(&from)?;
+            }
             Some(_) if is_file => {
                 // [DUR-1]
                 self.sync(&from.find()?.open(OFlags::RDONLY)?)?;

@@ -38,6 +38,10 @@ impl Store {
         let file = found.open(OFlags::RDONLY)?;
         let wanted = usize::try_from(args.len.unwrap_or(0)).map_err(|_| Code::TooLarge)?;
         self.refuse_at_the_end(args.off, size(&found.stat))?;
+        let is_behind = args.etag.is_some() && args.off >= size(&found.stat);
+        if is_behind && self.switches.has(&faults::reading::BEHIND_THE_END_IS_CHANGED) {
+            return Err(Code::Changed.into());
+        }
         let mut payload = vec![0; wanted];
         let taken = read_at(&file, &mut payload, args.off)?;
         payload.truncate(self.length_taken(taken, wanted));
@@ -99,6 +103,7 @@ impl Store {
             return Err(Code::Changed.into());
         }
         let asked = args.len.filter(|len| *len > done && self.switches.has(&faults::reading::HASH_TELLS_LEN));
+        self.hashes.set(self.hashes.get() + 1);
         Ok(Reply::ok(vec![
             field("hash", bytes(hash.finalize().as_bytes())),
             field("len", integer(asked.unwrap_or(done))),

@@ -64,22 +64,24 @@ pub(super) fn start(port: u16, behind: &str, manner: Manner) -> io::Result<Strin
 /// Hands on both ways, each in a thread of its own, until either side is through.
 fn connect(client: &TcpStream, behind: &str, manner: Manner, number: u64) -> io::Result<()> {
     let server = TcpStream::connect(behind)?;
-    join_by(client, &server, manner, number)
+    join_by(client, &server, manner, number, &Arc::default())
 }
 
-/// Hands on both ways as it comes.
-pub(super) fn join(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
-    join_by(client, server, Manner::Plain, 0)
+/// Hands on both ways as it comes; `joined` is held until the connection ends.
+pub(super) fn join(client: &TcpStream, server: &TcpStream, joined: &Arc<()>) -> io::Result<()> {
+    join_by(client, server, Manner::Plain, 0, joined)
 }
 
-fn join_by(client: &TcpStream, server: &TcpStream, manner: Manner, number: u64) -> io::Result<()> {
+fn join_by(client: &TcpStream, server: &TcpStream, manner: Manner, number: u64, joined: &Arc<()>) -> io::Result<()> {
     let left = Arc::new(AtomicU64::new(LEAST + number.wrapping_mul(23) % SPREAD));
     // Of two connections one loses a reply, and the other a request.
     let (up, down) = (Way::Up, Way::Down { last: number.is_multiple_of(2) });
     for (from, to, way) in [(client, server, up), (server, client, down)] {
         to.set_nodelay(true)?;
         let (mut from, mut to, left) = (from.try_clone()?, to.try_clone()?, Arc::clone(&left));
+        let joined = Arc::clone(joined);
         thread::Builder::new().spawn(move || {
+            let _joined = joined;
             // However it ends, this is the end of the connection.
             let _ = match manner {
                 Manner::Plain => io::copy(&mut from, &mut to).map(drop),
