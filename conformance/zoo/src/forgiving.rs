@@ -60,10 +60,19 @@ fn is_trusted(item: &Item, holder: Option<SessionId>, switches: &Switches) -> bo
 fn is_refused(value: cbor::Value<'_>, header: &[u8], switches: &Switches) -> bool {
     switches.any(&[
         (is_eight_deep(header), &faults::encoding::SEVEN_DEEP),
-        (any_map(value, &|keys| !keys.is_sorted()), &faults::encoding::WANTS_THE_ALPHABET),
+        (is_any_below(value, &|keys| !keys.is_sorted()), &faults::encoding::WANTS_THE_ALPHABET),
         (any_text(value, &|text| text.chars().any(|letter| letter.len_utf16() > 1)), &faults::encoding::BASIC_PLANE),
         (most_items(value) > 256, &faults::encoding::FEW_ITEMS),
     ])
+}
+
+/// Whether this holds of the keys of any map in an argument.
+fn is_any_below(header: cbor::Value<'_>, holds: &dyn Fn(&[&str]) -> bool) -> bool {
+    let cbor::Value::Array(items) = header else { return false };
+    items.iter().any(|item| match item {
+        cbor::Value::Map(arguments) => arguments.iter().any(|(_, value)| any_map(value, holds)),
+        _ => false,
+    })
 }
 
 /// Whether this holds of the keys of any map.

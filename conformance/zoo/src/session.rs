@@ -47,8 +47,8 @@ pub(crate) struct Session {
     pub(crate) heard: Instant,
     opened: Instant,
     pub(crate) numbers: Numbers,
-    /// Whom it told BUSY, which a fault remembers.
-    refused: Vec<SessionId>,
+    /// Somebody was told BUSY because of it, which a fault remembers.
+    was_asked_for: bool,
 }
 
 /// What a `hello` came to.
@@ -114,15 +114,11 @@ impl Sessions {
             if gives_way.is_err() && holder.numbers.next > 1 && self.switches.has(&faults::session::BUSY_RESETS) {
                 holder.numbers = Numbers::new(self.limits.window, self.switches.clone());
             }
-            let is_refused = holder.released && holder.refused.contains(&id);
-            match gives_way {
-                Ok(()) if is_refused && self.switches.has(&faults::session::BUSY_STAYS) => {
-                    return Err(Code::Busy.into());
-                }
-                Err(_) => holder.refused.push(id),
-                Ok(()) => {}
-            }
+            holder.was_asked_for |= gives_way.is_err();
             gives_way?;
+            if holder.released && holder.was_asked_for && self.switches.has(&faults::session::BUSY_STAYS) {
+                return Err(Code::Busy.into());
+            }
         }
         let numbers = Numbers::new(self.limits.window, self.switches.clone());
         let before = self.holder.take();
@@ -152,7 +148,7 @@ impl Sessions {
             heard: Instant::now(),
             opened: Instant::now(),
             numbers,
-            refused: Vec::new(),
+            was_asked_for: false,
         });
         if self.switches.has(&faults::session::SESSIONS_SURVIVE) {
             // Where it cannot be noted, the next server does not find it.
@@ -219,7 +215,7 @@ impl Sessions {
                 heard: Instant::now(),
                 opened: Instant::now(),
                 numbers,
-                refused: Vec::new(),
+                was_asked_for: false,
             });
         }
     }

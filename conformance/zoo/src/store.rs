@@ -98,10 +98,10 @@ impl Store {
         let Job { arguments, op, .. } = job;
         let path = if arguments.from.is_root() { &arguments.path } else { &arguments.from };
         match answer {
-            // Where the served directory itself is looked into, nothing could be tried any more.
+            // Where the served directory itself is looked into, nothing could be made to be tried any more.
             Err(refusal)
                 if refusal.code == Code::NotFound
-                    && !path.split().0.is_empty()
+                    && (!path.split().0.is_empty() || self.staging.is_none())
                     && self.switches.has(&faults::codes::MISSING_IS_INTERNAL) =>
             {
                 Err(Code::Internal.into())

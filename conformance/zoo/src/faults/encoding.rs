@@ -66,7 +66,7 @@ faults! {
     WRITES_A_LINE_FEED = "a-line-feed-behind-not-found", ["CBOR-9"],
         "It ends what it has to say about a missing file with a line feed.";
     WANTS_THE_ALPHABET = "keys-are-wanted-in-alphabetical-order", ["CBOR-7", "LIMIT-1"],
-        "It wants keys in the order of the alphabet, a long one before a short one.";
+        "It wants the keys of an argument that it does not know in the order of the alphabet.";
     BASIC_PLANE = "text-has-sixteen-bits-a-letter", ["CBOR-5", "LIMIT-1"],
         "It keeps text in units of 16 bits, and refuses letters that take two of them.";
     FEW_ITEMS = "a-map-or-array-has-256-items", ["CBOR-10", "LIMIT-1"],

@@ -91,8 +91,8 @@ faults! {
         "It ends the session that a hello takes over before it looks who asks.";
     LEASE_IS_INHERITED = "a-takeover-inherits-the-lease", ["SES-12"],
         "It gives who takes over the lease of the session before, where none is asked for.";
-    BUSY_STAYS = "who-was-told-busy-stays-outside", ["SES-17", "SES-6"],
-        "It notes whom it told BUSY, and tells it again until the lease has run out.";
+    BUSY_STAYS = "busy-is-told-until-the-lease-ends", ["SES-17", "SES-6"],
+        "It goes on telling BUSY once it has told it, although the session has said bye.";
     READS_AFTER_BYE = "reads-of-a-released-session-are-seq", ["SES-18"],
         "It forgets at bye what reads were answered, and answers SEQ to what it has forgotten.";
 }

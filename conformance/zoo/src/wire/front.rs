@@ -1,11 +1,7 @@
 //! Faults of how connections begin: what stands before the socket reads each greeting first, and judges for itself.
 
 use super::relay;
-use crate::{
-    Fault,
-    faults::{envelope, keys},
-    switches::Switches,
-};
+use crate::{Fault, faults, switches::Switches};
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
@@ -38,7 +34,7 @@ const FAULTS: [&Fault; 7] = [
     &faults::keys::FALLS_BACK,
     &faults::keys::ANY_MECHANISM,
     &faults::keys::HELLO_UNOPENED,
-    &faults::keys::SIGNATURE_ALONE,
+    &faults::keys::SIGNATURE_AT_ONCE,
     &faults::keys::ONE_CONNECTION,
     &faults::envelope::NONSENSE_ENDS_IT,
     &faults::envelope::GREETS_IN_TURN,
@@ -92,24 +88,25 @@ impl Front {
 
     /// Waits for the whole greeting, however long that takes.
     fn greet_patiently(&self, mut client: TcpStream) -> io::Result<()> {
-        let mut greeting = [0; relay::GREETING];
-        client.write_all(&SIGNATURE)?;
+        let (mut greeting, mut own) = ([0; relay::GREETING], [0; relay::GREETING]);
+        let mut server = TcpStream::connect(&self.secured)?;
+        server.write_all(&SIGNATURE)?;
+        server.read_exact(&mut own)?;
+        client.write_all(&own)?;
         let at_once = self.read_greeting(&mut client, &mut greeting)?;
         if at_once < greeting.len() && self.switches.has(&faults::envelope::GREETS_IN_TURN) {
             client.read_exact(&mut greeting[at_once..])?;
         }
-        let mut server = TcpStream::connect(&self.secured)?;
-        server.write_all(&greeting)?;
-        server.read_exact(&mut [0; SIGNATURE.len()])?;
+        server.write_all(&greeting[SIGNATURE.len()..])?;
         self.join(&client, &server)
     }
 
     /// Looks how a client begins, and connects it with the socket that is for it.
     fn greet(&self, mut client: TcpStream) -> io::Result<()> {
         let mut greeting = [0; relay::GREETING];
-        if self.switches.awaits(&faults::keys::SIGNATURE_ALONE) {
+        if self.switches.awaits(&faults::keys::SIGNATURE_AT_ONCE) {
             let came = client.read(&mut greeting)?;
-            if came != 10 && self.switches.has(&faults::keys::SIGNATURE_ALONE) {
+            if came < 10 && self.switches.has(&faults::keys::SIGNATURE_AT_ONCE) {
                 return Ok(());
             }
             let mut server = TcpStream::connect(&self.secured)?;
