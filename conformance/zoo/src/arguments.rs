@@ -126,6 +126,13 @@ pub(crate) fn read(
             }
         }
     }
+    let lacks_pre = optional.contains(&"pre") && args.get("pre").is_none();
+    if lacks_pre
+        && switches
+            .any(&[(op == "put", &faults::targets::PUT_NEEDS_PRE), (op != "put", &faults::targets::PRE_IS_NEEDED)])
+    {
+        return Err(Code::BadArgs.into());
+    }
     if let Err(refusal) = check_range(&arguments, sizes)
         && !switches.has(&faults::codes::SUMS_ARE_IGNORED)
     {

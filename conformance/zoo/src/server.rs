@@ -18,7 +18,10 @@ use crate::{
     worker::Worker,
 };
 use execution::{Held, Running};
-use remofile_proto::{Code, Keys, SessionId, Token, cbor::Value};
+use remofile_proto::{
+    Code, Keys, SessionId, Token,
+    cbor::{Item, Value},
+};
 use std::{
     convert::Infallible,
     path::PathBuf,
@@ -449,6 +452,10 @@ impl Server {
             return Err(Code::BadOp.into());
         }
         let denied = self.read_only && changes(op);
+        let is_nothing = self.read_only && matches!(*op, "flush" | "uploads");
+        if is_nothing && self.switches.has(&faults::codes::UNFLUSHED) {
+            return Err(Code::Denied.into());
+        }
         if denied && self.switches.has(&faults::codes::READ_ONLY_IS_BAD_OP) {
             return Err(Code::BadOp.into());
         }
@@ -472,6 +479,14 @@ impl Server {
         let is_for_people = seq > 0 && reply.result.iter().any(|(key, _)| key == "msg");
         if reply.code == Code::NotFound.number() && self.switches.has(&faults::codes::ROOT_IS_REVEALED) {
             reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
+        }
+        let is_not_empty = reply.code == Code::NotEmpty.number();
+        if is_not_empty && self.switches.has(&faults::codes::OWN_CODE) {
+            reply.code = 77;
+        }
+        if is_not_empty && self.switches.has(&faults::encoding::WRITES_DEEP) {
+            let story = (0..8).fold(text("it is not empty"), |story, _| Item::Array(vec![story]));
+            reply.result.push(field("story", story));
         }
         if is_for_people && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {
             reply.result = vec![field("msg", integer(reply.code.into()))];

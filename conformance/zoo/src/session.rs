@@ -47,8 +47,8 @@ pub(crate) struct Session {
     pub(crate) heard: Instant,
     opened: Instant,
     pub(crate) numbers: Numbers,
-    /// Somebody was told BUSY because of it, which a fault remembers.
-    was_asked_for: bool,
+    /// What those call themselves who were told BUSY, which a fault remembers.
+    refused: Vec<String>,
 }
 
 /// What a `hello` came to.
@@ -114,9 +114,12 @@ impl Sessions {
             if gives_way.is_err() && holder.numbers.next > 1 && self.switches.has(&faults::session::BUSY_RESETS) {
                 holder.numbers = Numbers::new(self.limits.window, self.switches.clone());
             }
-            holder.was_asked_for |= gives_way.is_err();
+            if gives_way.is_err() {
+                holder.refused.push(args.client.clone());
+            }
             gives_way?;
-            if holder.released && holder.was_asked_for && self.switches.has(&faults::session::BUSY_STAYS) {
+            let was_refused = holder.released && holder.refused.contains(&args.client);
+            if was_refused && self.switches.has(&faults::session::BUSY_STAYS) {
                 return Err(Code::Busy.into());
             }
         }
@@ -148,7 +151,7 @@ impl Sessions {
             heard: Instant::now(),
             opened: Instant::now(),
             numbers,
-            was_asked_for: false,
+            refused: Vec::new(),
         });
         if self.switches.has(&faults::session::SESSIONS_SURVIVE) {
             // Where it cannot be noted, the next server does not find it.
@@ -215,7 +218,7 @@ impl Sessions {
                 heard: Instant::now(),
                 opened: Instant::now(),
                 numbers,
-                was_asked_for: false,
+                refused: Vec::new(),
             });
         }
     }

@@ -16,11 +16,12 @@ use crate::{
     faults,
     limits::Limits,
     oddities,
+    paths::Path,
     reply::{Answer, Fields, Refusal},
     switches::Switches,
     worker::Job,
 };
-use remofile_proto::{Code, SessionId, cbor::Item};
+use remofile_proto::{Code, SessionId, UploadId, cbor::Item};
 use staging::Staging;
 use std::{cell::Cell, collections::BTreeMap, os::fd::OwnedFd, time::Duration};
 use uploads::Uploads;
@@ -40,6 +41,9 @@ pub(crate) struct Store {
     /// Whose request is executed, and how many files were hashed, which are nothing to an etag.
     session: Cell<Option<SessionId>>,
     hashes: Cell<u64>,
+    /// What was begun last, and what was committed last and where: faults go by that.
+    begun: Option<UploadId>,
+    committed: Option<(Path, Vec<u8>)>,
     limits: Limits,
     switches: Switches,
 }
@@ -71,6 +75,8 @@ impl Store {
             pages: Cell::new(0),
             session: Cell::new(None),
             hashes: Cell::new(0),
+            begun: None,
+            committed: None,
             limits,
             switches,
         })
@@ -96,7 +102,8 @@ impl Store {
     /// Faults: what they make of an answer.
     fn told_otherwise(&self, job: &Job, answer: Answer) -> Answer {
         let Job { arguments, op, .. } = job;
-        let path = if arguments.from.is_root() { &arguments.path } else { &arguments.from };
+        let is_moved = matches!(op.as_str(), "move" | "copy");
+        let path = if is_moved { &arguments.from } else { &arguments.path };
         match answer {
             // Where the served directory itself is looked into, nothing could be made to be tried any more.
             Err(refusal)
@@ -107,7 +114,7 @@ impl Store {
                 Err(Code::Internal.into())
             }
             Ok(mut reply) => {
-                let to = if arguments.to.is_root() { path } else { &arguments.to };
+                let to = if is_moved { &arguments.to } else { path };
                 for (key, value) in &mut reply.result {
                     if let (true, Item::Map(entry)) = (key == "entry", value) {
                         self.tell_entry_otherwise(op, to.as_str(), entry);
@@ -143,7 +150,7 @@ impl Store {
             "read" => self.read(arguments),
             "hash" => self.hash(arguments, progress),
             "mkdir" => self.mkdir(arguments),
-            "put" => self.put(arguments, payload),
+            "put" => self.put(arguments, payload).and_then(|reply| self.committed_again(arguments).map(|()| reply)),
             "write" => self.write(arguments, payload),
             "truncate" => self.truncate(arguments),
             "touch" => self.touch(arguments),

@@ -45,16 +45,17 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_content(&path, b"brand new")
             }),
         must("uploads-lists-what-is-staged", &["UPLOADS-1"])
-            .sends("three uploads of 0, 1 and 5 bytes, whose ids descend, and `uploads`")
+            .sends("three uploads of 0, 1 and 5 bytes, the second with the greatest id and the third with the least, and `uploads`")
             .passes("All three with path and `off`, in ascending order of their ids.")
             .run(|t| {
                 let mut wanted = Vec::new();
-                for (number, content) in [(3_u8, ""), (2, "1"), (1, "12345")] {
+                for (number, content) in [(2_u8, ""), (3, "1"), (1, "12345")] {
                     let mut up = t.id();
                     up[0] = number;
                     let path = t.path(&format!("f{number}"));
                     stage(t, up, &path, content.as_bytes())?;
-                    wanted.insert(0, (up.to_vec(), content.len() as u64));
+                    wanted.push((up.to_vec(), content.len() as u64));
+                    wanted.sort_unstable();
                     let shown = listed(t, up)?.map(|upload| upload.text("path").map(str::to_owned)).transpose()?;
                     t.equal("`path` in uploads", shown, Some(path))?;
                 }

@@ -55,4 +55,8 @@ faults! {
         "It does not offer what it would have to refuse on a read-only server.";
     OFFSET_BEFORE_UPLOAD = "offset-before-no-upload", ["CODE-5", "APPEND-2"],
         "It takes an upload that it does not know for one of nothing.";
+    UNFLUSHED = "a-read-only-server-does-not-flush", ["FLUSH-1", "OP-1"],
+        "It denies flush and uploads where there is nothing to flush and nothing staged.";
+    OWN_CODE = "a-code-of-its-own", ["CODE-5"],
+        "It has a code of its own for a directory that is not empty.";
 }

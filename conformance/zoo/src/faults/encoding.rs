@@ -71,4 +71,6 @@ faults! {
         "It keeps text in units of 16 bits, and refuses letters that take two of them.";
     FEW_ITEMS = "a-map-or-array-has-256-items", ["CBOR-10", "LIMIT-1"],
         "It has room for 256 items of an array or a map.";
+    WRITES_DEEP = "refusals-tell-a-story-in-depth", ["CBOR-8"],
+        "It tells with NOT_EMPTY what led to it, and what led to that.";
 }

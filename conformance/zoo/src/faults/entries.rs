@@ -49,4 +49,8 @@ faults! {
         "It salts etags with the session.";
     ETAG_OF_THE_MOMENT = "the-etag-counts-hashes", ["ENTRY-3"],
         "It makes a new etag whenever it has hashed a file.";
+    LINKS_ARE_SYMLINKS = "links-are-symlinks", ["ENTRY-1"],
+        "It calls a link by the name that its system has for it.";
+    ETAG_TOO_LONG = "etags-of-65-bytes", ["ENTRY-3"],
+        "It puts a byte before the etag of an empty file, to tell it from others.";
 }

@@ -29,8 +29,6 @@ faults! {
         "It takes every peer as it comes, whatever mechanism or version it speaks.";
     HELLO_UNOPENED = "a-curve-hello-is-welcomed-unopened", ["CURVE-1", "CURVE-2"],
         "It answers WELCOME to every HELLO, and opens its box later.";
-    SIGNATURE_AT_ONCE = "a-signature-comes-at-once", ["CURVE-1"],
-        "It takes the first ten bytes of a greeting with one read, and hangs up where less comes.";
     ONE_CONNECTION = "one-connection-is-admitted", ["CURVE-8", "CURVE-2"],
         "It takes one client at a time for one connection at a time, and refuses a key that is connected for long.";
 }

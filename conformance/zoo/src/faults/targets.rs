@@ -87,4 +87,10 @@ faults! {
         "It takes two spellings for two links of one file, and removes the one.";
     RESPELLED_FILES_ALONE = "directories-are-not-respelled", ["TARGET-2"],
         "It says of a directory that is to be respelled that a directory is there.";
+    PRE_IS_NEEDED = "pre-has-to-be-said", ["TARGET-4", "OP-2"],
+        "It wants pre of whatever makes a file but put.";
+    PUT_NEEDS_PRE = "put-needs-pre", ["TARGET-4", "OP-2"],
+        "It wants to be told what put may replace.";
+    COMMITTED_IS_PRIVATE = "committed-files-are-private", ["TARGET-10"],
+        "It leaves a committed file with the permissions that it had while it was staged.";
 }

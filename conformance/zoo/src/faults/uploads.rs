@@ -119,4 +119,26 @@ faults! {
         "It notes what it has hashed with each chunk, and believes that after a restart.";
     NO_LOCK = "the-directory-is-not-locked", ["UP-9"],
         "It does not ask whether another server serves the directory.";
+    NEW_HASH_IS_ZERO = "the-hash-of-a-new-upload-is-zero", ["BEGIN-1"],
+        "It has no hash of an upload yet, and sends zeros.";
+    ALIKE_GO = "uploads-of-paths-that-begin-alike-go", ["BEGIN-3", "UP-3"],
+        "It discards whatever is staged for a path that begins with the one of begin.";
+    TOO_LARGE_DISCARDS = "a-begin-that-is-too-large-discards-its-own", ["BEGIN-3", "BEGIN-5", "REFUSE-1"],
+        "It discards the upload of an id before it finds that there is no room for its new size.";
+    BEGIN_MAKES_PARENTS = "begin-makes-parents", ["BEGIN-4", "UP-1"],
+        "It makes at begin what directories are missing on the way.";
+    ONE_IS_OPEN = "one-upload-is-open", ["APPEND-1", "UP-3"],
+        "It appends to the upload that was begun last, whichever is named.";
+    OF_A_CONNECTION = "uploads-belong-to-a-connection", ["APPEND-2", "SES-15"],
+        "It knows by its connection who may go on with an upload.";
+    NOTHING_IS_NOT_COMMITTED = "nothing-is-not-committed", ["COMMIT-3"],
+        "It takes an upload of no bytes for one that has not begun.";
+    COMMIT_BY_HANDLE = "commit-goes-where-begin-pointed", ["COMMIT-3"],
+        "It opens the directory at begin, and gives the file its name there, wherever that is by now.";
+    COMMIT_CLEARS = "a-commit-clears-the-staging", ["COMMIT-3", "UP-3"],
+        "It clears up everything that is staged once something is committed.";
+    COMMITTED_TWICE = "a-commit-is-done-twice", ["COMMIT-3", "SEQ-9"],
+        "It writes what was committed once more when the next file is put in its place.";
+    APPENDS_SHOW = "appends-show-through-the-target", ["UP-1", "TARGET-8"],
+        "It writes what is appended into the file that is to be replaced, too.";
 }

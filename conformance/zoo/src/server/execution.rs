@@ -1,6 +1,6 @@
 //! Section 7.2: the request that is being executed, and whoever awaits its reply.
 
-use super::Server;
+use super::{Server, TOGETHER};
 use crate::{
     envelope::Request,
     faults, oddities,
@@ -55,7 +55,7 @@ impl Server {
             self.say_pending(Instant::now() + self.limits.hold)?;
         }
         let job = self.arguments(request).map(|arguments| Job {
-            session,
+            session: self.owner(prefix, session),
             op: request.op.to_owned(),
             arguments,
             payload: request.payload.unwrap_or_default().to_vec(),
@@ -67,9 +67,34 @@ impl Server {
                 if self.worker.execute(job).is_err() {
                     return self.conclude(Refusal::from(Code::Internal).into());
                 }
+                self.keep_what_comes_together()?;
                 if self.wire.wait(&self.worker.done, false, SHORT)?.done { self.finish() } else { Ok(()) }
             }
         }
+    }
+
+    /// Whose uploads a request may go on with.
+    fn owner(&self, prefix: &[Vec<u8>], session: SessionId) -> SessionId {
+        match prefix.first() {
+            Some(way) if self.switches.awaits(&faults::uploads::OF_A_CONNECTION) => {
+                let mut id = [0; 16];
+                id.copy_from_slice(&blake3::hash(way).as_bytes()[..16]);
+                SessionId::new(id)
+            }
+            _ => session,
+        }
+    }
+
+    /// A fault: has what comes soon behind a request be kept, however short that is.
+    fn keep_what_comes_together(&mut self) -> Result<(), zmq::Error> {
+        while self.switches.awaits(&faults::sequence::KEPT_BACKWARDS)
+            && !self.wire.is_rep
+            && self.kept.len() < self.limits.window
+            && self.wire.wait(&self.worker.done, true, TOGETHER)?.message
+        {
+            self.kept.extend(self.wire.receive()?);
+        }
+        Ok(())
     }
 
     /// Has a remembered number executed once more, and waits for the end ([SEQ-8]).

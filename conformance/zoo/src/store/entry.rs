@@ -50,6 +50,7 @@ impl Store {
                 }
                 fields
             }
+            FileType::Symlink if has(&faults::entries::LINKS_ARE_SYMLINKS) => vec![field("kind", text("symlink"))],
             FileType::Symlink if has(&faults::entries::LINKS_ARE_OTHERS) => vec![field("kind", text("other"))],
             FileType::Symlink if has(&faults::entries::LINK_TIMES) => vec![field("kind", text("link")), mtime()],
             FileType::Symlink => vec![field("kind", text("link"))],
@@ -119,7 +120,11 @@ impl Store {
             switches if switches.is_odd(&oddities::ANY_ETAGS) => 5 + usize::from(etag[0] % 32),
             _ => 16,
         };
-        etag[..len].to_vec()
+        let mut etag = etag[..len].to_vec();
+        if size(stat) == 0 && has(&faults::entries::ETAG_TOO_LONG) {
+            etag.resize(65, 0);
+        }
+        etag
     }
 
     /// A time as the file system keeps it.

@@ -16,12 +16,13 @@ use crate::{
 };
 use remofile_proto::{Code, SessionId, UploadId};
 use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags, fstat, fstatvfs, ftruncate, futimens, openat, unlinkat},
+    fs::{AtFlags, Dir, Mode, OFlags, fchmod, fstat, fstatvfs, ftruncate, futimens, openat, unlinkat},
     io::Errno,
 };
 use std::{
     collections::BTreeMap,
     io,
+    os::fd::OwnedFd,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -36,6 +37,8 @@ pub(super) struct Upload {
     pub(super) used: SystemTime,
     /// Nothing was at its path when it was begun, which matters to a fault alone.
     was_free: bool,
+    /// Where it is to go, which a fault opens at once.
+    directory: Option<OwnedFd>,
     /// The session that may append and commit ([APPEND-2]).
     pub(super) begun_in: Option<SessionId>,
     /// Absent until the staged file was read back ([UP-4]).
@@ -90,6 +93,10 @@ impl Uploads {
             || if switches.has(&faults::uploads::UNKNOWN_IS_MISSING) { Code::NotFound } else { Code::NoUpload };
         let upload = self.0.get_mut(&id).ok_or_else(missing)?;
         let begun_by_another = upload.begun_in.is_some_and(|begun_in| begun_in != session);
+        // The session stands for a connection then.
+        if begun_by_another && switches.has(&faults::uploads::OF_A_CONNECTION) {
+            return Err(Code::NoUpload.into());
+        }
         let shared = begun_by_another && switches.has(&faults::uploads::UPLOADS_ARE_SHARED);
         if upload.begun_in == Some(session) || shared {
             return Ok((name_of(id), upload));
@@ -111,7 +118,8 @@ impl Upload {
         let stat = fstat(staging.file(&note_of(name))?)?;
         let used = UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
         let path = Path::parse(path, &Default::default()).map_err(|_| Errno::INVAL)?;
-        Ok(Some(Self { path, size: size.parse().ok(), used, was_free: false, begun_in: None, staged: None }))
+        let size = size.parse().ok();
+        Ok(Some(Self { path, size, used, was_free: false, directory: None, begun_in: None, staged: None }))
     }
 }
 
@@ -119,6 +127,7 @@ impl Store {
     pub(super) fn begin(&mut self, args: &Arguments, session: SessionId, progress: &Progress) -> Answer {
         let id = args.up.ok_or(Code::BadArgs)?;
         self.look_at_the_target(&args.path)?;
+        self.make_parents(&args.path, &faults::uploads::BEGIN_MAKES_PARENTS)?;
         self.end_uploads_of_others(session)?;
         let known = self.uploads.0.get(&id).map(|upload| upload.path == args.path);
         let switches = self.switches.clone();
@@ -133,6 +142,9 @@ impl Store {
         if !goes_on && !self.switches.is_odd(&oddities::FULL_OF_UPLOADS) && is_full(self)? {
             if has(&faults::uploads::REFUSED_DISCARDS) {
                 self.discard_others_of(&args.path, id)?;
+            }
+            if known.is_some() && has(&faults::uploads::TOO_LARGE_DISCARDS) {
+                self.discard(Some(id))?;
             }
             return Err(Code::NoSpace.into());
         }
@@ -151,8 +163,14 @@ impl Store {
             was_free: self.place(&args.path).is_ok_and(|place| matches!(place.look(), Ok(None))),
             begun_in: Some(session),
             staged: Some(staged),
+            directory: match switches.awaits(&faults::uploads::COMMIT_BY_HANDLE) {
+                true => self.place(&args.path).ok().map(|place| place.directory),
+                false => None,
+            },
         };
         self.uploads.0.insert(id, upload);
+        self.begun = Some(id);
+        self.discard_alike(&args.path)?;
         if let Ok(place) = self.place(&args.path)
             && matches!(place.look(), Ok(None))
             && self.switches.has(&faults::uploads::STAGED_IN_SIGHT)
@@ -168,6 +186,9 @@ impl Store {
 
     /// [BEGIN-1]
     fn begun(&self, staged: &Staged) -> Fields {
+        if staged.len == 0 && self.switches.has(&faults::uploads::NEW_HASH_IS_ZERO) {
+            return vec![field("off", integer(0)), field("hash", bytes(&[0; 32]))];
+        }
         let forgotten = staged.len > 0 && self.switches.has(&faults::uploads::HASH_OF_NOTHING);
         let hash = if forgotten { blake3::hash(b"") } else { staged.hash.finalize() };
         vec![field("off", integer(staged.len)), field("hash", bytes(hash.as_bytes()))]
@@ -198,6 +219,16 @@ impl Store {
     }
 
     pub(super) fn append(&mut self, args: &Arguments, session: SessionId, payload: &[u8]) -> Answer {
+        let begun = self.begun.filter(|begun| self.uploads.0.contains_key(begun));
+        let is_other =
+            begun.is_some() && begun != args.up && args.up.is_some_and(|up| self.uploads.0.contains_key(&up));
+        if is_other && self.switches.has(&faults::uploads::ONE_IS_OPEN) {
+            self.begun = None;
+            let mut of_another = args.clone();
+            of_another.up = begun;
+            return self.append(&of_another, session, payload);
+        }
+        self.show_through_the_target(args, payload)?;
         let (name, upload) = self.uploads.begun(args, session, &self.switches)?;
         let staging = self.staging.as_ref().ok_or(Code::Denied)?;
         let staged = upload.staged.as_mut().ok_or(Code::NoUpload)?;
@@ -242,11 +273,34 @@ impl Store {
         Ok(Reply::ok(vec![field("off", integer(told))]))
     }
 
+    /// A fault: the file that is to be replaced is written to as well.
+    fn show_through_the_target(&self, args: &Arguments, payload: &[u8]) -> Result<(), Refusal> {
+        let Some(upload) = args.up.and_then(|up| self.uploads.0.get(&up)) else { return Ok(()) };
+        if let Ok(found) = self.file(&upload.path)
+            && !payload.is_empty()
+            && self.switches.has(&faults::uploads::APPENDS_SHOW)
+        {
+            write_at(&found.open(OFlags::WRONLY)?, payload, args.off)?;
+        }
+        Ok(())
+    }
+
+    /// A fault: what was committed is written over what was put there since.
+    pub(super) fn committed_again(&mut self, args: &Arguments) -> Result<(), Refusal> {
+        let Some((_, content)) = self.committed.take_if(|(path, _)| *path == args.path) else { return Ok(()) };
+        if self.switches.has(&faults::uploads::COMMITTED_TWICE) {
+            let file = self.file(&args.path)?.open(OFlags::WRONLY | OFlags::TRUNC)?;
+            write_at(&file, &content, 0)?;
+        }
+        Ok(())
+    }
+
     /// [COMMIT-1]
     pub(super) fn commit(&mut self, args: &Arguments, session: SessionId) -> Answer {
         let (name, upload) = self.uploads.begun(args, session, &self.switches)?;
         let staged = upload.staged.as_ref().ok_or(Code::NoUpload)?;
         let (path, len, size, was_free) = (upload.path.clone(), staged.len, upload.size, upload.was_free);
+        let opened = upload.directory.take();
         let switches = self.switches.clone();
         let has = |fault| switches.has(fault);
         let is_counted = args.size == Some(len);
@@ -271,6 +325,9 @@ impl Store {
         if size.is_some_and(|size| size != len) && has(&faults::uploads::SIZE_IS_A_PROMISE) {
             return Err(Refusal::with(Code::Offset, vec![field("off", integer(len))]));
         }
+        if len == 0 && has(&faults::uploads::NOTHING_IS_NOT_COMMITTED) {
+            return Err(Code::NoUpload.into());
+        }
         self.make_parents(&path, &faults::uploads::COMMIT_MAKES_PARENTS)?;
         let checked = self.place(&path).and_then(|place| {
             let replaces = if was_free { &faults::uploads::TARGET_OF_BEGIN } else { &faults::targets::COMMIT_REPLACES };
@@ -280,7 +337,13 @@ impl Store {
         if checked.is_err() && self.switches.has(&faults::uploads::REFUSED_COMMIT_DISCARDS) {
             self.discard(args.up)?;
         }
-        let (place, pre) = checked?;
+        let (mut place, pre) = checked?;
+        if let Some(opened) = opened
+            && fstat(&opened)?.st_ino != fstat(&place.directory)?.st_ino
+            && self.switches.has(&faults::uploads::COMMIT_BY_HANDLE)
+        {
+            place.directory = opened;
+        }
         let file = self.staging()?.file(&name)?;
         // [COMMIT-4]
         let staged_at = nanoseconds_of_mtime(&fstat(&file)?);
@@ -294,6 +357,16 @@ impl Store {
         )?;
         let stays = self.switches.has(&faults::uploads::COMMIT_STAYS);
         let entry = self.publish(&name, &file, &place, &pre, true)?;
+        if was_free && self.switches.has(&faults::targets::COMMITTED_IS_PRIVATE) {
+            fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+        }
+        if self.switches.awaits(&faults::uploads::COMMITTED_TWICE) {
+            self.committed = Some((path.clone(), std::fs::read(place.find()?.by_handle())?));
+        }
+        if self.uploads.0.len() > 1 && self.switches.has(&faults::uploads::COMMIT_CLEARS) {
+            let others: Vec<_> = self.uploads.0.keys().copied().filter(|other| Some(*other) != args.up).collect();
+            others.into_iter().try_for_each(|other| self.discard(Some(other)))?;
+        }
         if stays {
             io::copy(&mut place.find()?.open(OFlags::RDONLY)?, &mut self.staging()?.new_file(&name)?)?;
         } else {
@@ -308,6 +381,7 @@ impl Store {
         let switches = self.switches.clone();
         let has = |fault| switches.has(fault);
         match known {
+            None if args.up.is_none() && has(&faults::codes::MISSING_ARGUMENTS) => return Ok(Reply::ok(Vec::new())),
             None if has(&faults::uploads::ABORT_OF_NOTHING) => return Err(Code::NoUpload.into()),
             Some(upload) if upload.begun_in != Some(session) && has(&faults::uploads::ABORT_OF_ONES_OWN) => {
                 return Err(Code::NoUpload.into());
@@ -398,6 +472,17 @@ impl Store {
         let of_path = |(other, upload): (&UploadId, &Upload)| (*other != id && upload.path == *path).then_some(*other);
         let others: Vec<_> = self.uploads.0.iter().filter_map(of_path).collect();
         others.into_iter().try_for_each(|other| self.discard(Some(other)))
+    }
+
+    /// A fault: discards what is staged for longer paths that begin like this one.
+    fn discard_alike(&mut self, path: &Path) -> Result<(), Refusal> {
+        let is_alike = |upload: &Upload| upload.path != *path && upload.path.as_str().starts_with(path.as_str());
+        let alike: Vec<_> =
+            self.uploads.0.iter().filter(|(_, upload)| is_alike(upload)).map(|(other, _)| *other).collect();
+        if alike.is_empty() || !self.switches.has(&faults::uploads::ALIKE_GO) {
+            return Ok(());
+        }
+        alike.into_iter().try_for_each(|other| self.discard(Some(other)))
     }
 
     fn discard(&mut self, id: Option<UploadId>) -> Result<(), Refusal> {

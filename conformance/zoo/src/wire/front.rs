@@ -30,11 +30,10 @@ const BOX: usize = 80;
 const SAYS_WITHIN: Duration = Duration::from_millis(500);
 
 /// The faults that are of here.
-const FAULTS: [&Fault; 7] = [
+const FAULTS: [&Fault; 6] = [
     &faults::keys::FALLS_BACK,
     &faults::keys::ANY_MECHANISM,
     &faults::keys::HELLO_UNOPENED,
-    &faults::keys::SIGNATURE_AT_ONCE,
     &faults::keys::ONE_CONNECTION,
     &faults::envelope::NONSENSE_ENDS_IT,
     &faults::envelope::GREETS_IN_TURN,
@@ -104,15 +103,6 @@ impl Front {
     /// Looks how a client begins, and connects it with the socket that is for it.
     fn greet(&self, mut client: TcpStream) -> io::Result<()> {
         let mut greeting = [0; relay::GREETING];
-        if self.switches.awaits(&faults::keys::SIGNATURE_AT_ONCE) {
-            let came = client.read(&mut greeting)?;
-            if came < 10 && self.switches.has(&faults::keys::SIGNATURE_AT_ONCE) {
-                return Ok(());
-            }
-            let mut server = TcpStream::connect(&self.secured)?;
-            server.write_all(&greeting[..came])?;
-            return self.join(&client, &server);
-        }
         client.write_all(&SIGNATURE)?;
         let came = self.read_greeting(&mut client, &mut greeting)?;
         let speaks = Speaks::of(&greeting[..came]);
@@ -172,7 +162,7 @@ impl Front {
     fn read_greeting(&self, client: &mut TcpStream, greeting: &mut [u8; relay::GREETING]) -> io::Result<usize> {
         let mut came = 0;
         client.set_read_timeout(Some(SAYS_WITHIN))?;
-        while came < greeting.len() {
+        while came < greeting.len() && Speaks::of(&greeting[..came]) == Speaks::Half {
             match client.read(&mut greeting[came..]) {
                 Ok(0) | Err(_) => break,
                 Ok(more) => came += more,
@@ -194,6 +184,9 @@ impl Front {
     }
 
     fn join(&self, client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+        if self.has_ended.load(Relaxed) {
+            return Ok(());
+        }
         relay::join(client, server, &self.joined)
     }
 }
@@ -214,7 +207,7 @@ enum Speaks {
 impl Speaks {
     fn of(greeting: &[u8]) -> Self {
         match greeting {
-            [] => Self::Half,
+            [] | [1] => Self::Half,
             [0xff, rest @ ..] => match (rest.get(8), rest.get(9)) {
                 (Some(flags), _) if flags & 1 == 0 => Self::Nonsense,
                 (_, Some(0..=2)) => Self::Old,
