@@ -484,8 +484,8 @@ impl Server {
         if is_not_empty && self.switches.has(&faults::codes::OWN_CODE) {
             reply.code = 77;
         }
-        if is_not_empty && self.switches.has(&faults::encoding::WRITES_DEEP) {
-            let story = (0..8).fold(text("it is not empty"), |story, _| Item::Array(vec![story]));
+        if reply.code == Code::BadMessage.number() && self.switches.has(&faults::encoding::WRITES_DEEP) {
+            let story = (0..8).fold(text("it does not decode"), |story, _| Item::Array(vec![story]));
             reply.result.push(field("story", story));
         }
         if is_for_people && self.switches.has(&faults::codes::NUMBERS_FOR_PEOPLE) {

@@ -182,8 +182,8 @@ pub(super) fn cases() -> Vec<Case> {
                 t.given(rename(&directory, &moved))?;
                 t.given(mkdir(&directory))?;
                 t.expect_ok(commit(up, b"content"))?;
-                t.expect_content(&path, b"content")?;
-                t.expect_absent(&format!("{moved}/f"))
+                t.expect_absent(&format!("{moved}/f"))?;
+                t.expect_content(&path, b"content")
             }),
         must("commit-does-not-touch-its-neighbours", &["COMMIT-3", "UP-3"])
             .sends("`commit` of one upload while another for a sibling is staged, next to a file")

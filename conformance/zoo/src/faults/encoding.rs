@@ -72,5 +72,5 @@ faults! {
     FEW_ITEMS = "a-map-or-array-has-256-items", ["CBOR-10", "LIMIT-1"],
         "It has room for 256 items of an array or a map.";
     WRITES_DEEP = "refusals-tell-a-story-in-depth", ["CBOR-8"],
-        "It tells with NOT_EMPTY what led to it, and what led to that.";
+        "It tells with BAD_MESSAGE what led to it, and what led to that.";
 }

@@ -150,6 +150,7 @@ impl Front {
         let is_hello = first.starts_with(&HELLO);
         if is_hello && first.ends_with(&[0; BOX]) && self.switches.has(&faults::keys::HELLO_UNOPENED) {
             client.write_all(&[&b"\x04\xa8\x07WELCOME"[..], &[0; 160]].concat())?;
+            return io::copy(&mut client, &mut io::sink()).map(drop);
         }
         if !is_hello && self.switches.has(&faults::keys::ANY_MECHANISM) {
             server = self.connect(&self.insecure, &null(*greeting))?;
