@@ -89,7 +89,7 @@ fn precedence(operation: Operation, defect: Defect) -> Case {
     must(&id, defect.requirements()).sends(sends).passes(passes).run(move |t| {
         operations::furnish(t)?;
         let before = t.snapshot()?;
-        let outcome = tries(t, &operation, &defect);
+        let outcome = tries(t, &operation, &defect)?;
         // The twin differs in the defect alone; if that is refused too, the refusals say nothing.
         let unchanged = if outcome.is_ok() { t.expect_unchanged(&before) } else { Ok(()) };
         let control = operation.base(t)?;
@@ -98,18 +98,20 @@ fn precedence(operation: Operation, defect: Defect) -> Case {
     })
 }
 
-fn tries(t: &mut Trial, operation: &Operation, defect: &Defect) -> Checked {
-    attempt(t, operation, &[defect])?;
+/// Sends the operation with the defect until that is answered otherwise than it should be.
+fn tries(t: &mut Trial, operation: &Operation, defect: &Defect) -> Checked<Checked> {
+    let mut outcome = attempt(t, operation, &[defect])?;
     for later in defects::of(operation) {
-        if later.step > defect.step && later.slot != defect.slot {
-            attempt(t, operation, &[defect, &later])?;
+        if outcome.is_ok() && later.step > defect.step && later.slot != defect.slot {
+            outcome = attempt(t, operation, &[defect, &later])?;
         }
     }
-    Ok(())
+    Ok(outcome)
 }
 
-/// Sends the operation with these defects, the first of which decides.
-fn attempt(t: &mut Trial, operation: &Operation, wrong: &[&Defect]) -> Checked {
+/// Sends the operation with these defects, the first of which decides. An outer error is one behind which nothing can be
+/// tried.
+fn attempt(t: &mut Trial, operation: &Operation, wrong: &[&Defect]) -> Checked<Checked> {
     let mut attempt = Attempt::new(t, operation.base(t)?);
     let mut ordered = wrong.to_vec();
     // A target that depends on the source is made after it.
@@ -126,13 +128,13 @@ fn attempt(t: &mut Trial, operation: &Operation, wrong: &[&Defect]) -> Checked {
         t.next += 1;
     }
     if reply.code == wanted {
-        return Ok(());
+        return Ok(Ok(()));
     }
     let what = format!("{} with {} was answered {}, not {wanted}", operation.name, names.join(" and "), reply.code);
     match reply.code {
         // What was executed by mistake has used the fixture up: nothing behind it can be judged.
         OK => Err(Stop::Failed(format!("{what}: it was executed"))),
-        _ => failed(what),
+        _ => Ok(failed(what)),
     }
 }
 

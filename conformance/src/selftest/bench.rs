@@ -1,6 +1,6 @@
 //! Tries the suite on one server of the zoo, in a process of its own, and does not take its word for anything.
 
-use super::stand::{Pinned, Stand};
+use super::stand::{Pinned, Stand, Variant};
 use crate::{
     exit::{Exit, Failure},
     runner::{SANITY, plan::every_case},
@@ -118,7 +118,12 @@ impl<'a> Bench<'a> {
         words.extend(stand.zoo_options(&self.pinned));
         words.extend(["--reached".into(), reached.display().to_string()]);
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        format!("exec {} {{root}} {{port}} {{token}}", words.join(" "))
+        // Who may change nothing can make nothing to read.
+        let furnish = match stand.variant {
+            Variant::ReadOnly => "[ -e {root}/file ] || echo content > {root}/file; ",
+            _ => "",
+        };
+        format!("{furnish}exec {} {{root}} {{port}} {{token}}", words.join(" "))
     }
 
     /// Runs the suite. A server that could not be reached gets a second chance, for another may have had its port.

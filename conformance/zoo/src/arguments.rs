@@ -104,7 +104,8 @@ pub(crate) fn read(
     }
     let is_missing = |key: &&&str| args.get(key).is_none();
     let is_left_to_auth = |key: &str| key == "auth" && switches.has(&faults::hello::MISSING_AUTH);
-    if required.iter().filter(is_missing).any(|key| !is_left_to_auth(key))
+    let is_left_out = |key: &str| key == "hash" && switches.has(&faults::uploads::HASH_MAY_BE_MISSING);
+    if required.iter().filter(is_missing).any(|key| !is_left_to_auth(key) && !is_left_out(key))
         && !switches.has(&faults::codes::MISSING_ARGUMENTS)
     {
         return Err(Code::BadArgs.into());

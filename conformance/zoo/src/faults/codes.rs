@@ -59,4 +59,8 @@ faults! {
         "It denies flush and uploads where there is nothing to flush and nothing staged.";
     OWN_CODE = "a-code-of-its-own", ["CODE-5"],
         "It has a code of its own for a directory that is not empty.";
+    FLUSH_TELLS_LEN = "flush-tells-a-len", ["OP-3"],
+        "It tells how many files it has flushed.";
+    NO_SIZE = "a-part-of-a-file-has-no-size", ["OP-1"],
+        "It tells the size of a file with the read that reaches its end.";
 }

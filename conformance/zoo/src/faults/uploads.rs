@@ -141,4 +141,8 @@ faults! {
         "It writes what was committed once more when the next file is put in its place.";
     APPENDS_SHOW = "appends-show-through-the-target", ["UP-1", "TARGET-8"],
         "It writes what is appended into the file that is to be replaced, too.";
+    HASH_MAY_BE_MISSING = "a-commit-without-hash-is-trusted", ["OP-2", "COMMIT-1"],
+        "It compares the hash where there is one.";
+    COMMIT_BY_NAME = "commit-goes-the-way-twice", ["PATH-10", "PATH-11", "COMMIT-3"],
+        "It looks at the way to a target, and then goes it by the names alone.";
 }

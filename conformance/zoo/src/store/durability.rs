@@ -1,7 +1,10 @@
 //! Section 13: what is on stable storage.
 
 use super::Store;
-use crate::reply::{Answer, Refusal, Reply};
+use crate::{
+    faults,
+    reply::{Answer, Refusal, Reply, field, integer},
+};
 use remofile_proto::Code;
 use rustix::{
     fs::{fsync, syncfs},
@@ -13,7 +16,10 @@ impl Store {
     /// [DUR-2], [DUR-3]: all of the file system, whoever wrote it.
     pub(super) fn flush(&mut self) -> Answer {
         self.told(syncfs(&self.root))?;
-        Ok(Reply::ok(Vec::new()))
+        Ok(Reply::ok(match self.switches.has(&faults::codes::FLUSH_TELLS_LEN) {
+            true => vec![field("len", integer(0))],
+            false => Vec::new(),
+        }))
     }
 
     /// Brings a file to stable storage.

@@ -53,7 +53,10 @@ impl Store {
             true => payload.len() as u64,
             false => size(&after),
         };
-        let result = vec![field("etag", bytes(&self.etag(&after))), field("size", integer(size))];
+        let mut result = vec![field("etag", bytes(&self.etag(&after))), field("size", integer(size))];
+        if is_part && self.switches.has(&faults::codes::NO_SIZE) {
+            result.pop();
+        }
         Ok(Reply { payload: Some(payload), ..Reply::ok(result) })
     }
 

@@ -63,6 +63,14 @@ impl Store {
         Ok(directory)
     }
 
+    /// A fault: the directory that a path is in, by whatever its names lead to after a while.
+    pub(super) fn directory_by_name(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        let (parents, _) = path.split();
+        let way = if parents.is_empty() { ".".to_owned() } else { parents.join("/") };
+        fs::openat(&self.root, way, HANDLE | OFlags::DIRECTORY, Mode::empty())
+    }
+
     /// The place of a path: [PATH-13] for all names before the last.
     pub(super) fn place<'p>(&self, path: &'p Path) -> Result<Place<'p>, Refusal> {
         let (parents, asked) = path.split();

@@ -112,7 +112,8 @@ impl Front {
         }
         match speaks {
             Speaks::Old | Speaks::Nonsense if self.switches.has(&faults::keys::ANY_MECHANISM) => {
-                let server = self.connect(&self.insecure, &greeting[..came])?;
+                let mut server = TcpStream::connect(&self.insecure)?;
+                server.write_all(&greeting[..came])?;
                 self.join(&client, &server)
             }
             Speaks::Null if self.switches.has(&faults::keys::FALLS_BACK) => {
