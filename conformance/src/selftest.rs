@@ -213,7 +213,9 @@ fn sample(every: &[&Case], stand: Stand, seed: u64, one_of: usize) -> Vec<String
         let [one, other, ..] = *blake3::hash(format!("{stand} {seed} {id}").as_bytes()).as_bytes();
         usize::from(u16::from_le_bytes([one, other])).is_multiple_of(one_of)
     };
-    every.iter().filter(|case| case.id == SANITY || is_drawn(&case.id)).map(|case| case.id.clone()).collect()
+    let shows = |case: &Case| case.checks.iter().any(|id| stand.variant.shown_by().contains(id));
+    let is_tried = |case: &Case| case.id == SANITY || shows(case) || is_drawn(&case.id);
+    every.iter().filter(|case| is_tried(case)).map(|case| case.id.clone()).collect()
 }
 
 /// The items that fit one of the patterns; all without a pattern.

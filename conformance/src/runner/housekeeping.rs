@@ -3,7 +3,7 @@
 use super::{Runner, SANITY};
 use crate::{
     case::Case,
-    code::{NOT_FOUND, OK},
+    code::{NOT_FOUND, OK, SEQ},
     journal::Journal,
     link::Pattern,
     peer::Peer,
@@ -112,7 +112,12 @@ fn clean(peer: &mut Peer, directory: &str) -> Checked<Vec<String>> {
             sent.push((peer.send(&remove(path))?, path));
         }
         for (seq, path) in sent {
-            let reply = peer.final_reply(seq)?;
+            let mut reply = peer.final_reply(seq)?;
+            // Behind what was answered PENDING, requests are refused until they are sent again ([SEQ-26]).
+            if reply.code == SEQ {
+                peer.send_as(seq, &remove(path))?;
+                reply = peer.final_reply(seq)?;
+            }
             if reply.code != OK && reply.code != NOT_FOUND {
                 left.push(format!("{path}: {}", reply.code));
             }

@@ -55,6 +55,12 @@ impl Variant {
         oddity.map_or(1, |oddity| oddity.one_of.max(ODD_ONE_OF))
     }
 
+    /// The requirements whose cases are tried on it in any self-test.
+    pub(super) fn shown_by(self) -> &'static [&'static str] {
+        let oddity = remofile_zoo::oddities().find(|oddity| self == Variant::Odd(oddity.name));
+        oddity.map_or(&[], |oddity| oddity.shown_by)
+    }
+
     /// The variant of that name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|variant| variant.to_string() == name)

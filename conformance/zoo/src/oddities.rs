@@ -7,6 +7,8 @@ pub struct Oddity {
     pub name: &'static str,
     /// Of so many cases a self-test tries one on it, unless it is to try everything: more than 1 where it takes its time.
     pub one_of: usize,
+    /// The requirements whose cases bring it about, where not every case does.
+    pub shown_by: &'static [&'static str],
     /// The requirements with a SHOULD that it does not keep: a suite may warn of these.
     pub despite: &'static [&'static str],
     /// What is odd about it, in a sentence.
@@ -14,11 +16,13 @@ pub struct Oddity {
 }
 
 /// Declares oddities: `WINDOW_OF_ONE = "window-of-one", "It takes one request at a time.";`, and for one that takes its
-/// time `…, one of 8, "…";`, or does what it should not `…, despite ["SEQ-10"], "…";`.
+/// time `…, one of 8, "…";`, is seen by few cases `…, shown by ["ENV-23"], "…";`, or does what it should not
+/// `…, despite ["SEQ-10"], "…";`.
 macro_rules! oddities {
     ($(
         $constant:ident = $name:literal
         $(, one of $one_of:literal)?
+        $(, shown by [$($shown:literal),+])?
         $(, despite [$($requirement:literal),+])?,
         $story:literal;
     )*) => {
@@ -27,6 +31,7 @@ macro_rules! oddities {
             pub(crate) const $constant: Oddity = Oddity {
                 name: $name,
                 one_of: 1 $(* $one_of)?,
+                shown_by: &[$($($shown),+)?],
                 despite: &[$($($requirement),+)?],
                 story: $story,
             };
@@ -64,7 +69,7 @@ oddities! {
         "It has something else to say with every refusal, at length and in another language.";
     NO_TEXTS = "no-texts",
         "It refuses without a word.";
-    LONG_ROUTES = "long-routes-are-ignored",
+    LONG_ROUTES = "long-routes-are-ignored", shown by ["ENV-23"],
         "It ignores messages of more than 32 frames.";
     PENDING_FIRST = "pending-first", one of 40,
         "It answers PENDING first to every numbered request, and has the reply a moment later.";

@@ -61,6 +61,6 @@ faults! {
         "It has a code of its own for a directory that is not empty.";
     FLUSH_TELLS_LEN = "flush-tells-a-len", ["OP-3"],
         "It tells how many files it has flushed.";
-    NO_SIZE = "a-part-of-a-file-has-no-size", ["OP-1"],
+    NO_SIZE = "a-part-of-a-file-has-no-size", ["OP-1", "READ-2", "READ-4"],
         "It tells the size of a file with the read that reaches its end.";
 }
