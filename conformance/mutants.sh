@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Changes the source of the zoo's server, one place at a time, and has the suite notice. What it does not notice is either
 # a case that is missing, or stands in equivalent-mutants.txt with the reason why nobody could notice.
-#   conformance/mutants.sh --all                  every mutant: a day
+#   conformance/mutants.sh --all                  every mutant: many hours
 #   conformance/mutants.sh --sample N [--seed S]  N of them, the same ones for the same seed
 #   conformance/mutants.sh --list                 tells them
 # Needs cargo-mutants and python3. Works on a copy of the tree below the target directory, which stays there: it keeps

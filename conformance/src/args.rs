@@ -294,7 +294,7 @@ pub(crate) struct SelfTest {
     /// With --full, only cases of which the table says nothing
     #[arg(long, requires = "full")]
     pub(crate) unwitnessed: bool,
-    /// How many runs go on at once; by default three a core
+    /// How many runs go on at once; by default four a core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256).map(usize::from))]
     pub(crate) jobs: Option<usize>,
     /// What random choices come from

@@ -50,7 +50,7 @@ const FAULTY_SILENT_AFTER: u64 = 2;
 const REPEATED: usize = 10;
 
 /// How many runs go on at once for each core: most of their time is spent waiting.
-const RUNS_A_CORE: usize = 3;
+const RUNS_A_CORE: usize = 4;
 
 /// What a self-test has seen so far.
 struct Seen {
@@ -80,7 +80,7 @@ pub(crate) fn perform(
     if void.is_none() {
         try_all(&bench, &chosen, &every, &mut seen, tell);
         if !interrupted.load(Ordering::Relaxed) {
-            try_variants(&bench, &chosen, &every, &mut seen);
+            try_survivors(&bench, &chosen, &every, &mut seen);
             try_witnesses_again(&bench, &chosen, &tables, &mut seen);
         }
         if (chosen.whole || arguments.harness) && !interrupted.load(Ordering::Relaxed) {
@@ -265,9 +265,7 @@ fn try_all(
     seen: &mut Seen,
     tell: &mut dyn FnMut(usize, usize, &str),
 ) {
-    // The longest first.
-    let mut attempts: Vec<Attempt> =
-        chosen.sound.iter().rev().map(|stand| chosen.sound_attempt(*stand, every)).collect();
+    let mut attempts: Vec<Attempt> = chosen.sound.iter().map(|stand| chosen.sound_attempt(*stand, every)).collect();
     attempts.extend(chosen.whole.then(|| chosen.repetition(every)));
     let sound = attempts.len();
     attempts.extend(chosen.plans.iter().flatten().cloned());
@@ -283,11 +281,14 @@ fn try_all(
         through += 1;
         tell(through, all, &attempt.stand.to_string());
     };
-    let mut tried = pool::attempt_all(bench, &attempts, chosen.workers, &mut told);
+    // All cases or few first: they may take long, and the end is not to wait for one run alone.
+    let mut order: Vec<usize> = (0..all).collect();
+    order.sort_by_key(|at| (*at >= sound, attempts[*at].cases.len()));
+    let mut tried = pool::attempt_all(bench, &attempts, &order, chosen.workers, &mut told);
     let repeated = tried.split_off(planned);
     let faulty = tried.split_off(sound);
     seen.again = if chosen.whole { tried.pop() } else { None };
-    seen.sound = chosen.sound.iter().rev().copied().zip(tried).rev().collect();
+    seen.sound = chosen.sound.iter().copied().zip(tried).collect();
     for broken in faulty.iter().chain(&repeated).chain(seen.sound.iter().map(|(_, tried)| tried)).chain(&seen.again) {
         if let Tried::Broken(what) = broken {
             seen.errors.push(what.clone());
@@ -308,8 +309,8 @@ fn try_all(
     }
 }
 
-/// Tries the faults that live where the server serves in another way: there cases apply that did not before.
-fn try_variants(bench: &Bench<'_>, chosen: &Chosen, every: &[&Case], seen: &mut Seen) {
+/// Tries the faults that live again, and where the server serves in another way: there cases apply that did not before.
+fn try_survivors(bench: &Bench<'_>, chosen: &Chosen, every: &[&Case], seen: &mut Seen) {
     let alive: Vec<usize> =
         (0..seen.rows.len()).filter(|at| !matches!(seen.rows[*at].class, Class::Killed | Class::Equivalent)).collect();
     let try_one = |at: &usize| {
@@ -321,13 +322,12 @@ fn try_variants(bench: &Bench<'_>, chosen: &Chosen, every: &[&Case], seen: &mut 
             .filter(|case| cites(case, fault) && (!row.reached || does_not_apply(&case.id)))
             .map(|case| case.id.clone())
             .collect();
-        if cases.is_empty() {
-            return None;
-        }
-        Variant::all().into_iter().skip(1).find_map(|variant| {
-            let tried = bench.attempt(&chosen.attempt(variant, fault, cases.clone()));
-            let row = classify(fault, every, &[(variant, &tried)]);
-            (row.class == Class::Killed).then_some(row)
+        let is_killed = |row: &Row| row.class == Class::Killed;
+        kill_again(bench, chosen, every, *at).or_else(|| {
+            let variants = Variant::all().into_iter().skip(1).filter(|_| !cases.is_empty());
+            variants
+                .map(|variant| (variant, bench.attempt(&chosen.attempt(variant, fault, cases.clone()))))
+                .find_map(|(variant, tried)| Some(classify(fault, every, &[(variant, &tried)])).filter(is_killed))
         })
     };
     let found = pool::each(&alive, chosen.workers, try_one, &mut |_, _| ());
@@ -340,9 +340,34 @@ fn try_variants(bench: &Bench<'_>, chosen: &Chosen, every: &[&Case], seen: &mut 
             seen.rows[at] = killed;
         }
     }
+    let missed = |name: &str| seen.rows.iter().position(|row| row.fault.name == name && row.class == Class::Killed);
+    let flipped: Vec<(usize, usize)> = (0..)
+        .zip(&seen.repeated)
+        .filter(|(_, (_, class))| *class != Class::Killed)
+        .filter_map(|(turn, (name, _))| Some((turn, missed(name)?)))
+        .collect();
+    let found = pool::each(&flipped, chosen.workers, |(_, at)| kill_again(bench, chosen, every, *at), &mut |_, _| ());
+    for ((turn, _), row) in flipped.into_iter().zip(found) {
+        if row.is_some() {
+            seen.repeated[turn].1 = Class::Killed;
+        }
+    }
 }
 
-/// How often a witness that failed to be one is tried again: some wait for a moment that a busy machine may not give.
+/// Tries a fault that was to be killed once more.
+fn kill_again(bench: &Bench<'_>, chosen: &Chosen, every: &[&Case], at: usize) -> Option<Row> {
+    (1..=AGAIN).find_map(|turn| {
+        let plan =
+            chosen.plans[at].iter().map(|attempt| Attempt { seed: chosen.seed.wrapping_add(turn), ..attempt.clone() });
+        let tried: Vec<(Variant, Tried)> =
+            plan.map(|attempt| (attempt.stand.variant, bench.attempt(&attempt))).collect();
+        let trials: Vec<(Variant, &Tried)> = tried.iter().map(|(variant, tried)| (*variant, tried)).collect();
+        Some(classify(chosen.faults[at], every, &trials)).filter(|row| row.class == Class::Killed)
+    })
+}
+
+/// How often what was to be killed and was not is tried again: some cases wait for a moment that a busy machine may not
+/// give.
 const AGAIN: u64 = 2;
 
 /// Tries cases once more on the fault that they are said to kill, and did not.

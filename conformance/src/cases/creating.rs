@@ -216,10 +216,12 @@ fn times() -> Vec<Case> {
 fn whole_from_the_start() -> Case {
     must("a-file-that-put-makes-is-never-seen-half", &["PUT-1", "TARGET-8"])
         .needs(&[Need::Root])
-        .sends("60 `put`s of new names, while each name is waited for and read on the disk")
+        .sends("60 `put`s of a whole chunk to new names, while each name is waited for and read on the disk")
         .passes("Every file has its whole content when it is seen first.")
         .run(|t| {
-            let content = t.bytes(1, 65_000);
+            // The longer it is written, the sooner it is seen.
+            let longest = usize::try_from(t.server()?.chunk).unwrap_or(usize::MAX);
+            let content = t.bytes(1, longest);
             let names: Vec<String> = (0..60).map(|index| format!("f{index}")).collect();
             let files: Vec<PathBuf> = names.iter().map(|name| t.on_disk(name)).collect::<Checked<_>>()?;
             let done = AtomicBool::new(false);

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(super) const CONTROL: Sabotage = Sabotage::EverythingPasses;
 
 /// How long a spoilt run may take: some never end.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// A server, and what cases come to there.
 struct Sentinel {

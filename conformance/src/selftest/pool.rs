@@ -9,15 +9,19 @@ use std::{
     thread,
 };
 
-/// Makes all attempts, `workers` at a time, in their order; gives what became of each, in the same order. `tell` hears
-/// of each when it is through.
+/// Makes all attempts, `workers` at a time, begun in the order of the places that `order` names; gives what became of
+/// each, as `attempts` stand. `tell` hears of each when it is through.
 pub(super) fn attempt_all(
     bench: &Bench<'_>,
     attempts: &[Attempt],
+    order: &[usize],
     workers: usize,
     tell: &mut dyn FnMut(&Attempt, &Tried),
 ) -> Vec<Tried> {
-    each(attempts, workers, |attempt| bench.attempt(attempt), tell)
+    let tried = each(order, workers, |at| bench.attempt(&attempts[*at]), &mut |at, tried| tell(&attempts[*at], tried));
+    let mut placed: Vec<(usize, Tried)> = order.iter().copied().zip(tried).collect();
+    placed.sort_by_key(|(at, _)| *at);
+    placed.into_iter().map(|(_, tried)| tried).collect()
 }
 
 /// Applies `work` to all items, `workers` at a time; gives the results in the order of the items.

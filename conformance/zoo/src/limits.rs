@@ -32,6 +32,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// How long that many bytes of a large file take, as on a disk of 125 MB/s: operations that take long are what many
+    /// cases wait for, and leave the processor to the servers beside this one.
+    pub(crate) fn time_to_read(&self, bytes: u64) -> Duration {
+        Duration::from_nanos(bytes.saturating_mul(8))
+    }
+
     pub(crate) fn new(lease_ms: Option<u64>, switches: &Switches) -> Self {
         let usual = Self {
             window: 64,

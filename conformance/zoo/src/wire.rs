@@ -178,12 +178,16 @@ fn bound_queues(socket: &Socket, limits: &Limits, switches: &Switches) -> Result
     let tight = switches.has(&faults::limits::TIGHT_SOCKET);
     let largest = limits.chunk.max(limits.header as u64) + if tight { 0 } else { 4_096 };
     let few = switches.has(&faults::limits::SHORT_QUEUES);
-    let messages = if few { 4 } else { i32::try_from(2 * limits.window).unwrap_or(i32::MAX).max(16) };
+    let messages = if few { 1 } else { i32::try_from(2 * limits.window).unwrap_or(i32::MAX).max(16) };
     socket.set_linger(0)?;
     let any = switches.has(&faults::limits::ANY_MESSAGE);
     socket.set_maxmsgsize(if any { -1 } else { i64::try_from(largest).unwrap_or(i64::MAX) })?;
     socket.set_sndhwm(messages)?;
     socket.set_rcvhwm(messages)?;
+    if few {
+        // What the system takes is no queue of the server's, and not to stand in for one.
+        socket.set_sndbuf(8_192)?;
+    }
     socket.set_backlog(64)?;
     socket.set_handshake_ivl(5_000)?;
     socket.set_heartbeat_ivl(5_000)?;

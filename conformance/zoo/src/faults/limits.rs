@@ -22,7 +22,7 @@ faults! {
     TIGHT_SOCKET = "the-socket-takes-a-chunk", ["LIMIT-4"],
         "It has the socket drop what is longer than the chunk.";
     SHORT_QUEUES = "queues-shorter-than-the-window", ["LIMIT-5", "ENV-8"],
-        "It lets four replies wait for a client, and drops the next one.";
+        "It lets one reply wait for a client, and drops the next one.";
     READS_ONE_LESS = "reads-one-byte-less", ["LIMIT-1", "OP-5"],
         "It refuses to read as many bytes as a chunk has.";
 }
