@@ -4,15 +4,18 @@
 //! descriptor: it spins, on a core of its own, for as long as strangers hold them all. So the listening socket is given
 //! a filter that drops every packet once few descriptors are left. Whoever knocks knocks again, by TCP itself, and is
 //! let in when there is room: strangers are out after the time of a handshake. Connections that exist do not notice.
+//! Who was on the queue by then is hung up on, should there be no descriptor to let him in with: as many are kept for
+//! it as the queue may be long, since libzmq takes of what is freed for it as well.
 
 use super::TransportError;
+use super::server::BACKLOG;
 use rustix::event::{Timespec, epoll};
-use rustix::io::dup;
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{
     ForeignRawFd, PidfdFlags, PidfdGetfdFlags, Resource, getpid, getrlimit, pidfd_getfd, pidfd_open,
 };
 use socket2::{SockFilter, SockRef};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -76,8 +79,10 @@ fn share(listener: u32) -> io::Result<TcpListener> {
 struct Keeper {
     listener: TcpListener,
     epoll: OwnedFd,
-    /// For a connection that has to be taken off the queue when there is no other descriptor.
-    reserve: Option<OwnedFd>,
+    /// For connections that have to be taken off the queue when there are no other descriptors.
+    reserve: Vec<OwnedFd>,
+    /// How many are kept in reserve: as many as the queue may be long.
+    queue: usize,
     is_closed: bool,
 }
 
@@ -88,8 +93,24 @@ impl Keeper {
         let once = epoll::EventFlags::IN | epoll::EventFlags::ET;
         epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), once)?;
         epoll::add(&epoll, control, epoll::EventData::new_u64(CONTROL), epoll::EventFlags::IN)?;
-        let reserve = Some(dup(&listener)?);
-        Ok(Self { listener, epoll, reserve, is_closed: false })
+        let longest = usize::try_from(BACKLOG).unwrap_or(0) + 1;
+        let an_eighth = usize::try_from(limit() / 8).unwrap_or(longest);
+        let queue = longest.min(an_eighth).max(1);
+        if queue < longest {
+            SockRef::from(&listener).listen(i32::try_from(queue - 1).unwrap_or(0))?;
+        }
+        let mut keeper = Self { listener, epoll, reserve: Vec::with_capacity(queue), queue, is_closed: false };
+        keeper.fill_reserve();
+        Ok(keeper)
+    }
+
+    fn fill_reserve(&mut self) {
+        while self.reserve.len() < self.queue {
+            match fcntl_dupfd_cloexec(&self.epoll, 0) {
+                Ok(descriptor) => self.reserve.push(descriptor),
+                Err(_) => break,
+            }
+        }
     }
 
     fn keep(mut self, _control: &UnixStream) {
@@ -111,6 +132,7 @@ impl Keeper {
     }
 
     fn look(&mut self) -> io::Result<()> {
+        self.fill_reserve();
         let free = free_descriptors(&self.listener);
         let least = spare() + if self.is_closed { RELIEF } else { 0 };
         let socket = SockRef::from(&self.listener);
@@ -129,18 +151,20 @@ impl Keeper {
         if free == 0 {
             self.hang_up();
         }
-        if self.reserve.is_none() {
-            self.reserve = dup(&self.listener).ok();
-        }
         Ok(())
     }
 
     /// Takes off the queue whoever is on it still: nobody else could.
     fn hang_up(&mut self) {
-        self.reserve = None;
-        while let Ok((connection, _)) = self.listener.accept() {
-            drop(connection);
+        self.reserve.clear();
+        loop {
+            match self.listener.accept() {
+                Ok((connection, _)) => drop(connection),
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(_) => break,
+            }
         }
+        self.fill_reserve();
     }
 }
 
@@ -158,5 +182,5 @@ fn limit() -> u64 {
 
 /// At most so many are free: the system gives the lowest number that is.
 fn free_descriptors(any: &TcpListener) -> u64 {
-    dup(any).map_or(0, |lowest| limit().saturating_sub(u64::from(lowest.as_raw_fd().unsigned_abs())))
+    fcntl_dupfd_cloexec(any, 0).map_or(0, |lowest| limit().saturating_sub(u64::from(lowest.as_raw_fd().unsigned_abs())))
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use zmq::{POLLIN, PollEvents, PollItem, Socket, SocketEvent, SocketType};
 
 /// Connections that wait to be accepted.
-const BACKLOG: i32 = 64;
+pub(super) const BACKLOG: i32 = 64;
 
 /// The monitor is also read when this many messages have come without a pause.
 const MESSAGES_PER_LOOK: u32 = 256;
