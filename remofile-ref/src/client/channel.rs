@@ -1,27 +1,24 @@
 //! One session over one socket: requests in, completions out, repairs in between.
 
+mod awaited;
 mod hello;
+mod opening;
+mod turn;
 mod unnumbered;
 
+use self::awaited::{Awaited, Sendings};
 use super::{
     Cancel, ClientError, ClientOptions,
-    flow::{Flow, Mark},
+    flow::Flow,
     payload::{Content, Payload},
     progress::Observer,
-    subject,
-    unflushed::{Unflushed, needs_flush},
+    unflushed::Unflushed,
 };
 use crate::{
-    keys::new_session,
-    stream::{Event, Patience, Stream},
-    transport::{
-        self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, LinkVerdict,
-        Message, Sent, Socket, TransportError, Wake,
-    },
+    stream::Stream,
+    transport::{ClientSocket, LinkVerdict, TransportError},
 };
-use remofile_proto::{
-    Answer, Code, Keys, Operation, Refusal, Reply, ReplyError, SessionId, Token, Welcome, cbor::Value, envelope, limits,
-};
+use remofile_proto::{Answer, Keys, Operation, Refusal, SessionId, Welcome, limits};
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
@@ -46,23 +43,6 @@ pub(super) struct Completion {
     /// How many bytes of payload the request had.
     pub(super) payload_len: usize,
     pub(super) result: Result<(Answer, Option<Content>), Refusal>,
-}
-
-/// A request without a reply.
-#[derive(Debug)]
-struct Awaited {
-    operation: Operation,
-    /// How many bytes of payload it has.
-    payload_len: usize,
-    sent: Sendings,
-}
-
-/// How often a request was sent.
-#[derive(Clone, Copy, Debug)]
-enum Sendings {
-    None,
-    One(Mark),
-    Several(Mark),
 }
 
 /// A session, and the socket under it.
@@ -106,52 +86,6 @@ impl fmt::Debug for Channel {
 }
 
 impl Channel {
-    /// Connects and says hello.
-    pub(super) fn open(endpoint: &Endpoint, token: &Token, options: ClientOptions) -> Result<Self, ClientError> {
-        let endpoint_text = endpoint.to_string();
-        let keys = Keys::derive(token);
-        let socket = connect(endpoint, &keys, &options).map_err(|error| from_transport(error, &endpoint_text))?;
-        Self::begin(socket, endpoint_text, keys, options)
-    }
-
-    /// Says hello over a socket of the embedding program.
-    pub(super) fn over(socket: Socket, token: &Token, mut options: ClientOptions) -> Result<Self, ClientError> {
-        let socket = ClientSocket::adopt(socket).map_err(|error| from_transport(error, "the given socket"))?;
-        options.lockstep |= socket.is_lockstep();
-        Self::begin(socket, "the given socket".to_owned(), Keys::derive(token), options)
-    }
-
-    fn begin(socket: ClientSocket, endpoint: String, keys: Keys, options: ClientOptions) -> Result<Self, ClientError> {
-        let started = Instant::now();
-        let session = new_session();
-        let disconnected = socket.is_watched().then_some(started);
-        let mut channel = Self {
-            socket,
-            endpoint,
-            stream: Stream::new(Duration::ZERO, session, 1, patience(&options)),
-            keys,
-            options,
-            started,
-            session,
-            welcome: unknown_welcome(),
-            awaited: HashMap::new(),
-            flow: Flow::default(),
-            completions: VecDeque::new(),
-            unnumbered: None,
-            heard: started,
-            disconnected,
-            full: None,
-            pending: None,
-            is_over: true,
-            held: None,
-            unflushed: Unflushed::default(),
-            observer: Observer::default(),
-        };
-        channel.await_connection()?;
-        channel.say_hello(None, channel.options.take)?;
-        Ok(channel)
-    }
-
     pub(super) fn welcome(&self) -> &Welcome {
         &self.welcome
     }
@@ -279,166 +213,6 @@ impl Channel {
         self.started.elapsed()
     }
 
-    fn await_connection(&mut self) -> Result<(), ClientError> {
-        let deadline = Instant::now() + self.options.connect_timeout;
-        while self.disconnected.is_some() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(self.unreachable("no connection in time"));
-            }
-            self.wait(left)?;
-        }
-        Ok(())
-    }
-
-    /// Sends what is due, waits for what comes, and takes note of time.
-    fn turn(&mut self) -> Result<(), ClientError> {
-        self.turn_within(self.options.timeout)
-    }
-
-    fn turn_within(&mut self, limit: Duration) -> Result<(), ClientError> {
-        self.send_what_is_due()?;
-        let now = self.now();
-        let due = self.stream.next_deadline();
-        let wait = due.map_or(limit, |due| due.saturating_sub(now)).min(limit);
-        for message in self.wait(wait)? {
-            self.on_message(message)?;
-        }
-        if self.disconnected.is_some_and(|since| since.elapsed() >= self.options.timeout) {
-            return Err(self.lost("there was no connection for too long"));
-        }
-        if self.full.is_some_and(|since| since.elapsed() >= self.options.timeout) {
-            return Err(self.lost("the socket took nothing for too long"));
-        }
-        if due.is_some() && self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
-            let event = self.stream.on_timer(self.now());
-            self.on_event(event)?;
-        }
-        Ok(())
-    }
-
-    /// Waits for messages or events of the connection; gives all messages that are there.
-    fn wait(&mut self, wait: Duration) -> Result<Vec<Vec<Message>>, ClientError> {
-        let ends = Instant::now() + wait;
-        let mut messages = Vec::new();
-        loop {
-            self.check_cancelled()?;
-            let left = ends.saturating_duration_since(Instant::now());
-            match self.socket.poll(left.min(CANCEL_CHECK)).map_err(|error| self.failed(error))? {
-                Wake::Readable => {
-                    while let Some(message) = self.socket.recv().map_err(|error| self.failed(error))? {
-                        messages.push(message);
-                    }
-                }
-                Wake::Event(LinkEvent::HandshakeSucceeded) => {
-                    if self.disconnected.take().is_some() {
-                        self.stream.on_reconnected(self.now());
-                    }
-                }
-                Wake::Event(LinkEvent::Disconnected) => {
-                    self.disconnected.get_or_insert_with(Instant::now);
-                    self.stream.on_disconnected();
-                }
-                Wake::Event(_) | Wake::Room => {}
-                Wake::Timeout if left > CANCEL_CHECK => continue,
-                Wake::Timeout => {}
-            }
-            return Ok(messages);
-        }
-    }
-
-    fn send_what_is_due(&mut self) -> Result<(), ClientError> {
-        self.held = None;
-        let now = self.now();
-        if self.disconnected.is_some() {
-            return Ok(());
-        }
-        while let Some(due) = self.stream.next_to_send() {
-            let mut frames = vec![Message::new(), Message::from(due.header)];
-            frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
-            let seq = due.seq;
-            match self.socket.send(frames).map_err(|error| self.failed(error))? {
-                Sent::Queued => {
-                    self.full = None;
-                    self.stream.sent(now);
-                    if let Some(awaited) = self.awaited.get_mut(&seq) {
-                        awaited.note_sent(&mut self.flow, now);
-                    }
-                }
-                Sent::Full(_) => {
-                    self.full.get_or_insert_with(Instant::now);
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn on_message(&mut self, mut message: Vec<Message>) -> Result<(), ClientError> {
-        self.heard = Instant::now();
-        let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
-        let reply = match Reply::decode(&frames) {
-            Ok(reply) => reply,
-            // [CBOR-11] for what claims to be of this session; anything else is ignored [ENV-9].
-            Err(error) if claims(&frames, self.session) => {
-                return Err(self.broken(&error));
-            }
-            Err(_) => return Ok(()),
-        };
-        if reply.seq == 0 && reply.session == self.session && reply.code != u64::from(Code::BadMessage.number()) {
-            self.unnumbered = Some(reply.code);
-            return Ok(());
-        }
-        match self.stream.on_reply(self.started.elapsed(), &reply) {
-            Event::Pending { seq } => {
-                self.pending = Some(seq);
-                if let Some(Awaited { operation, .. }) = self.awaited.get(&seq) {
-                    let (done, total) = worked(&reply);
-                    self.observer.serve(operation.name(), subject(operation), done, total);
-                }
-                Ok(())
-            }
-            Event::Answered { seq, .. } => {
-                self.pending = self.pending.filter(|pending| *pending != seq);
-                let Some(awaited) = self.awaited.remove(&seq) else { return Ok(()) };
-                awaited.note_answered(&mut self.flow, self.started.elapsed());
-                let Awaited { operation, payload_len, .. } = awaited;
-                let result = match reply.into_answer(&operation) {
-                    Ok(answer) => {
-                        if needs_flush(&operation) {
-                            self.changed();
-                        }
-                        Ok(answer)
-                    }
-                    Err(ReplyError::Refused(refusal)) => Err(refusal),
-                    // [CODE-4]
-                    Err(error @ ReplyError::UnknownCode { .. }) => {
-                        Err(Refusal::because(Code::Internal, error.to_string()))
-                    }
-                    Err(error) => return Err(self.broken(&error)),
-                };
-                let len = if let Operation::Read { len, .. } = operation { len } else { u64::MAX };
-                if message.last().is_some_and(|payload| payload.len() as u64 > len) {
-                    return Err(self.broken(&"a payload is longer than what was asked for"));
-                }
-                let result = result.map(|answer| {
-                    let content = matches!(answer, Answer::Read(_)).then(|| message.pop()).flatten().map(Content);
-                    (answer, content)
-                });
-                self.completions.push_back(Completion { seq, payload_len, result });
-                Ok(())
-            }
-            event => self.on_event(event),
-        }
-    }
-
-    fn on_event(&mut self, event: Event<Payload>) -> Result<(), ClientError> {
-        match event {
-            Event::Lost(loss) => Err(self.lost(&loss.to_string())),
-            _ => Ok(()),
-        }
-    }
-
     fn lost(&mut self, reason: &str) -> ClientError {
         self.is_over = true;
         ClientError::SessionLost { reason: reason.to_owned() }
@@ -461,97 +235,6 @@ impl Channel {
 
     fn unreachable(&self, reason: &str) -> ClientError {
         ClientError::Unreachable { endpoint: self.endpoint.clone(), reason: reason.to_owned() }
-    }
-}
-
-impl Awaited {
-    /// How many bytes of content it brings to either side.
-    fn bytes(&self) -> u64 {
-        match self.operation {
-            Operation::Read { len, .. } => len,
-            _ => self.payload_len as u64,
-        }
-    }
-
-    fn note_sent(&mut self, flow: &mut Flow, now: Duration) {
-        self.sent = match self.sent {
-            Sendings::None if self.bytes() == 0 => Sendings::None,
-            Sendings::None => Sendings::One(flow.sent(now)),
-            Sendings::One(mark) | Sendings::Several(mark) => Sendings::Several(mark),
-        };
-    }
-
-    fn note_answered(&self, flow: &mut Flow, now: Duration) {
-        match self.sent {
-            Sendings::None => {}
-            Sendings::One(mark) => flow.answered(now, self.bytes(), mark, true),
-            Sendings::Several(mark) => flow.answered(now, self.bytes(), mark, false),
-        }
-    }
-}
-
-fn connect(endpoint: &Endpoint, keys: &Keys, options: &ClientOptions) -> Result<ClientSocket, TransportError> {
-    let security = if options.insecure {
-        ClientSecurity::Null
-    } else {
-        ClientSecurity::Curve {
-            server: CurveKey::new(options.server_key.unwrap_or(*keys.server.public())),
-            public: CurveKey::new(*keys.client.public()),
-            secret: CurveKey::new(*keys.client.secret()),
-        }
-    };
-    let socket_options = transport::ClientOptions {
-        pattern: if options.lockstep { ClientPattern::Req } else { ClientPattern::Dealer },
-        bounds: Bounds { chunk: 1_048_576, ..Bounds::default() },
-        connect_timeout: options.connect_timeout,
-        ..transport::ClientOptions::default()
-    };
-    ClientSocket::connect(&Context::new(), endpoint, &security, &socket_options)
-}
-
-/// Whether the frames look like a reply of this session.
-fn claims(frames: &[&[u8]], session: SessionId) -> bool {
-    frames.iter().find(|frame| !frame.is_empty()).is_some_and(|header| {
-        let start = envelope::HEADER_START.len();
-        header.starts_with(&envelope::HEADER_START)
-            && header.get(start..start + SessionId::LEN) == Some(session.as_bytes())
-    })
-}
-
-/// What PENDING says of its operation.
-fn worked(reply: &Reply<'_>) -> (u64, Option<u64>) {
-    let number = |key| match reply.result.get(key) {
-        Some(Value::Int(number)) => u64::try_from(number).ok(),
-        _ => None,
-    };
-    (number("done").unwrap_or(0), number("total"))
-}
-
-fn patience(options: &ClientOptions) -> Patience {
-    let third = options.timeout / 3;
-    let default = Patience::default();
-    Patience {
-        initial: default.initial.min(third),
-        shortest: default.shortest.min(third),
-        longest: default.longest.min(third),
-        total: options.timeout,
-        ..default
-    }
-}
-
-/// What holds until hello is answered [SES-11].
-fn unknown_welcome() -> Welcome {
-    Welcome {
-        window: limits::BEFORE_WELCOME,
-        chunk: limits::CHUNK_MIN,
-        header: limits::HEADER as u64,
-        lease_ms: limits::LEASE_MIN_MS,
-        boot: remofile_proto::BootId::new([0; 16]),
-        root: None,
-        names: remofile_proto::Names::Posix,
-        folds: false,
-        ro: false,
-        caps: Vec::new(),
     }
 }
 

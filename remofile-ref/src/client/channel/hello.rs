@@ -1,6 +1,6 @@
 //! Into a session: hello until it is welcome, and waiting while somebody else holds the session.
 
-use super::{Channel, patience};
+use super::{Channel, opening::patience};
 use crate::{
     client::{ClientError, options::Wait},
     keys::new_session,
