@@ -62,7 +62,8 @@ if [ -n "$only_list" ]; then
     exit
 fi
 
-cargo build -p conformance
+# Of the whole workspace, so that what its tests were built with is not built again with other features.
+cargo build --workspace --bin conformance
 cp "$target/debug/conformance" "$scratch/conformance"
 export REMOFILE_CONFORMANCE=$scratch/conformance
 
