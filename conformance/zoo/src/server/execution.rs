@@ -136,7 +136,6 @@ impl Server {
     /// [SEQ-14] The running request has its reply.
     fn conclude(&mut self, reply: Reply) -> Result<(), zmq::Error> {
         let Some(running) = self.running.take() else { return Ok(()) };
-        let denied = reply.code == Code::Denied.number();
         let code = Code::from_number(reply.code.into()).unwrap_or(Code::Internal);
         let frames = self.frames(running.session, running.seq, reply);
         for held in &running.held {
@@ -148,7 +147,7 @@ impl Server {
                 holder.heard = Instant::now();
             }
             holder.numbers.consume(running.seq, running.header, frames, code);
-            if denied && self.switches.has(&faults::targets::REFUSALS_RELEASE) {
+            if code == Code::Denied && self.switches.has(&faults::targets::REFUSALS_RELEASE) {
                 holder.released = true;
             }
         }
