@@ -31,12 +31,12 @@ trap 'rm -rf "$scratch"' EXIT
 mutants=(cargo mutants -p remofile-zoo --features mutants --exclude 'conformance/zoo/src/faults/**'
     --exclude '**/command.rs' --exclude '**/main.rs' --exclude '**/switches.rs' --exclude '**/oddities.rs'
     --exclude '**/limits.rs' --exclude '**/forgiving.rs' --exclude '**/careless.rs' --exclude '**/relay.rs'
-    --exclude '**/front.rs' --exclude '**/fallback.rs' --exclude '**/windows.rs')
+    --exclude '**/front.rs' --exclude '**/fallback.rs')
 "${mutants[@]}" --list --json > "$scratch/every.json"
 # A mutant of a fault's own condition makes that fault, which selftest sees killed, or never happens. Those of a sample are
 # drawn by a hash of seed and name, so that a new line moves none of the others.
 python3 - "$scratch/every.json" "$sample" "$seed" > "$scratch/chosen" <<'PYTHON'
-import hashlib, json, re, sys
+import collections, hashlib, json, re, sys
 
 every, sample, seed = json.load(open(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
 sources = {}
@@ -44,19 +44,32 @@ sources = {}
 def is_of_a_fault(mutant):
     lines = sources.setdefault(mutant["file"], open(mutant["file"]).read().split("\n"))
     first, last = (mutant["span"][end]["line"] for end in ("start", "end"))
-    # With the lines around it: the condition of a fault may be broken over lines, and what it does stands below. A
-    # function that only faults have says so above itself.
+    # With the lines around it: the condition of a fault may be broken over lines, and what it does stands below.
     text = "\n".join(lines[max(first - 3, 0) : (last if last - first < 12 else first) + 1])
-    return bool(re.search(r"\bfaults?\b|oddities::|\bhas\(", text))
+    if re.search(r"faults::|oddities::|\bhas\(|(?<!/)// .*\bfault\b", text):
+        return True
+    # A function that only faults have says so first.
+    line = mutant["function"]["span"]["start"]["line"] - 1 if mutant["function"] else len(lines) - 1
+    return bool(re.match(r"\s*/// An? (fault|oddity)\b", lines[line]))
+
+# Flags have no bits in common: whether one of two or exactly one is the same.
+def is_the_same(mutant):
+    first = mutant["span"]["start"]["line"]
+    return "replace | with ^" in mutant["name"] and "Flags::" in sources[mutant["file"]][first - 1]
 
 # Without line and column, which change with every line above.
 def place(mutant):
     return re.sub(r"^([^:]+):\d+:\d+: ", r"\1: ", mutant["name"])
 
-names = [(place(mutant), mutant["name"]) for mutant in every if not is_of_a_fault(mutant)]
+names, alike = [], collections.Counter()
+for mutant in every:
+    if not is_of_a_fault(mutant) and not is_the_same(mutant):
+        alike[place(mutant)] += 1
+        drawn = hashlib.sha256(f"{seed} {place(mutant)} {alike[place(mutant)]}".encode()).digest()
+        names.append((drawn, mutant["name"]))
 if sample:
-    names.sort(key=lambda name: hashlib.sha256(f"{seed} {name[0]}".encode()).digest())
-    names = sorted(names[:sample])
+    chosen = {name for _, name in sorted(names)[:sample]}
+    names = [(drawn, name) for drawn, name in names if name in chosen]
 for _, name in names:
     print(name)
 PYTHON

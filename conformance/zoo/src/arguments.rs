@@ -69,7 +69,7 @@ const OPERATIONS: &[Row] = &[
     ("flush", &[], &[]),
 ];
 
-/// Whether an operation is one of this version ([OP-1]).
+/// A fault asks whether an operation is one of this version ([OP-1]): the others find it out when they read it.
 pub(crate) fn is_known(op: &str) -> bool {
     OPERATIONS.iter().any(|(name, ..)| *name == op)
 }
@@ -187,7 +187,7 @@ fn in_any_case(op: &str, switches: &Switches) -> Option<&'static Row> {
     switches.has(&faults::envelope::ANY_CASE).then_some(row)
 }
 
-/// The first letters of the types that an argument may have.
+/// A fault tells what is of a wrong type from what is out of its range: the first letters of the types that are right.
 fn types(key: &str) -> &'static str {
     match key {
         "path" | "from" | "to" | "client" => "t",
@@ -198,6 +198,7 @@ fn types(key: &str) -> &'static str {
     }
 }
 
+/// A fault asks for the letter of a value's type.
 fn kind(value: Value<'_>) -> char {
     match value {
         Value::Int(_) => 'i',
@@ -251,8 +252,7 @@ fn take(arguments: &mut Arguments, op: &str, key: &str, value: Value<'_>, switch
         {
             return None;
         }
-        ("client", Value::Text(client)) if client.len() <= 128 => arguments.client = client.to_owned(),
-        ("client", Value::Text(client)) if is_mistaken_for_short(client, switches) => {
+        ("client", Value::Text(client)) if client.len() <= 128 || is_mistaken_for_short(client, switches) => {
             arguments.client = client.to_owned()
         }
         ("auth", Value::Bytes(auth)) if switches.has(&faults::hello::AUTH_OF_ANY_LENGTH) => {

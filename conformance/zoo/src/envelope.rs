@@ -103,7 +103,7 @@ pub(crate) fn classify<'a>(body: &'a [Vec<u8>], limits: &Limits, switches: &Swit
     }
 }
 
-/// Whether a server with a fault takes this reply for something else.
+/// A fault takes this reply for something else.
 fn is_overlooked(header: &[u8], version: u8, switches: &Switches) -> bool {
     let code = unsigned(header, SEQ_AT).and_then(|(_, next)| header.get(next));
     let is_negative = code.is_some_and(|initial| initial >> 5 == 1);
@@ -204,6 +204,7 @@ fn request<'a>(body: &'a [Vec<u8>], session: SessionId, limits: &Limits, switche
     Some(Request { session, seq, op, args, header, payload: body.get(1).map(|payload| &payload[..]) })
 }
 
+/// A fault's arguments, in place of what is no map.
 fn no_arguments() -> Option<Map<'static>> {
     match cbor::decode(&[0xa0]) {
         Ok(Value::Map(empty)) => Some(empty),

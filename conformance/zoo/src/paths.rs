@@ -42,7 +42,7 @@ impl Path {
         }
     }
 
-    /// A path that nobody has looked at, for faults.
+    /// A fault's path, which nobody has looked at.
     pub(crate) fn unchecked(text: &str) -> Self {
         Self(text.to_owned())
     }

@@ -40,12 +40,12 @@ impl Reply {
         Self::ok(vec![field("entry", entry)])
     }
 
-    /// The opposite: OK for whatever was refused, and a refusal for the rest.
+    /// A fault: the opposite, which is OK for whatever was refused and a refusal for the rest.
     pub(crate) fn turned_around(self) -> Self {
         if self.code == Code::Ok.number() { Refusal::from(Code::NotFound).into() } else { Self::ok(Vec::new()) }
     }
 
-    /// Looking unlike those of others, and meaning the same.
+    /// An oddity: looking unlike those of others, and meaning the same.
     pub(crate) fn oddly(mut self, switches: &Switches) -> Self {
         let is_ok = self.code == Code::Ok.number();
         // [OP-3]

@@ -97,7 +97,7 @@ impl Numbers {
         }
     }
 
-    /// What was answered to a number, whatever it asked.
+    /// A fault finds by its number alone what was answered.
     pub(crate) fn remembered(&self, seq: u64) -> Option<&[Vec<u8>]> {
         self.memory.iter().find(|remembered| remembered.seq == seq).map(|remembered| &remembered.frames[..])
     }

@@ -407,7 +407,7 @@ impl Server {
         }
     }
 
-    /// What a server with a fault finds wrong before it looks at session and number.
+    /// A fault finds this wrong before it looks at session and number.
     fn refused_early(&self, request: &Request<'_>) -> Option<Refusal> {
         let holder = self.sessions.holder.as_ref().filter(|holder| holder.id == request.session);
         let is_due = holder.is_some_and(|holder| holder.numbers.next >= request.seq);
@@ -495,7 +495,7 @@ impl Server {
     }
 }
 
-/// What may be executed again in place of remembering its reply ([SEQ-8]).
+/// An oddity executes these again in place of remembering their replies ([SEQ-8]), and some faults forget them.
 fn is_reading(op: &str) -> bool {
     matches!(op, "read" | "list" | "uploads")
 }

@@ -186,12 +186,12 @@ impl Sessions {
         Err(Refusal::with(Code::Auth, vec![field("msg", text(&told))]))
     }
 
-    /// Whether this is no auth of the id at all, which a fault asks before its time.
+    /// A fault asks this before its time: whether it is no auth of the id at all.
     pub(crate) fn is_wrong(&self, id: SessionId, auth: &[u8]) -> bool {
         <&[u8; 32]>::try_from(auth).is_ok_and(|auth| !self.key.verify(id, auth))
     }
 
-    /// Whether an auth was made with another key of the token, which only a fault wants to know.
+    /// A fault wants to know whether an auth was made with another key of the token.
     fn is_by_another_key(&self, id: SessionId, auth: &[u8]) -> bool {
         let Ok(token) = Token::parse(&self.token) else { return false };
         let Keys { server, client, .. } = Keys::derive(&token);

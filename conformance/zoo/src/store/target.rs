@@ -63,7 +63,7 @@ impl Store {
         }
     }
 
-    /// What the target rules came to, unless a fault sees it in another way.
+    /// A fault may see in another way what the target rules came to.
     fn misjudge(&self, there: Option<&Stat>, pre: &Pre, moved: Option<FileType>, right: Option<Code>) -> Option<Code> {
         use Code::{Changed, Exists, NotDir, NotFile, NotFound, UnsupportedKind};
         let there = there.map(kind);

@@ -512,7 +512,7 @@ fn note_of(name: &str) -> String {
     format!("{name}.note")
 }
 
-/// Where a fault keeps the bytes that it has hashed, behind a byte of its own.
+/// A fault keeps the bytes there that it has hashed, behind a byte of its own.
 fn hashed(name: &str) -> String {
     format!("{name}.hashed")
 }
