@@ -105,7 +105,7 @@ fi
 # 2: some live; 3: some made the suite take too long, which is noticed as well.
 case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac
 
-# Beside those of the patterns, cargo-mutants 27.1 makes all that delete a field.
+# Beside those of the patterns, cargo-mutants 27.1 makes all that delete a field of a struct with a base.
 places() { { grep -hxFf "$scratch/chosen" "$@" || true; } | sed -E 's/^([^:]+):[0-9]+:[0-9]+: /\1: /' | sort -u; }
 places "$scratch/mutants.out/missed.txt" > "$scratch/missed"
 places "$scratch/mutants.out/caught.txt" "$scratch/mutants.out/timeout.txt" > "$scratch/caught"

@@ -320,13 +320,12 @@ fn check_loop(op: &str, arguments: &Arguments, switches: &Switches) -> Result<bo
     let Arguments { from, to, .. } = arguments;
     let (is_move, same) = (op == "move", from == to);
     let is_loop = to.is_at_or_below(from);
-    let alike = !is_loop && to.as_str().starts_with(from.as_str());
     let judged_otherwise = switches.any(&[
         (is_move && same, &faults::moving::MOVE_TO_ITSELF),
         (!is_move && same, &faults::moving::COPY_TO_ITSELF),
         (is_move && is_loop && !same, &faults::moving::MOVE_BELOW_ITSELF),
         (!is_move && is_loop && !same, &faults::moving::COPY_BELOW_ITSELF),
-        (alike, &faults::moving::ALIKE_IS_BELOW),
+        (!is_loop && to.as_str().starts_with(from.as_str()), &faults::moving::ALIKE_IS_BELOW),
     ]);
     if is_loop == judged_otherwise {
         return Ok(false);
@@ -335,7 +334,7 @@ fn check_loop(op: &str, arguments: &Arguments, switches: &Switches) -> Result<bo
 }
 
 impl Arguments {
-    /// LOOP where it was not found before the source was.
+    /// A fault finds LOOP here, once it has found the source.
     pub(crate) fn loop_found(&self) -> Result<(), Refusal> {
         if self.is_loop { Err(Code::Loop.into()) } else { Ok(()) }
     }

@@ -157,10 +157,7 @@ fn claimed_session(header: &[u8], switches: &Switches) -> Option<SessionId> {
 fn claimed_seq(header: &[u8], switches: &Switches) -> u64 {
     let seq = match unsigned(header, SEQ_AT) {
         Some((seq, _)) => seq,
-        None if header.get(SEQ_AT) == Some(&24)
-            && header.len() > SEQ_AT + 1
-            && switches.has(&faults::envelope::LOOSE_SEQ) =>
-        {
+        None if matches!(header[SEQ_AT..], [24, _, ..]) && switches.has(&faults::envelope::LOOSE_SEQ) => {
             header[SEQ_AT + 1].into()
         }
         None => 0,
