@@ -318,8 +318,9 @@ fn read_paths(arguments: &mut Arguments, op: &str, args: Map<'_>, switches: &Swi
 /// [MOVE-2], [COPY-2]; whether a loop is left to be found later.
 fn check_loop(op: &str, arguments: &Arguments, switches: &Switches) -> Result<bool, Refusal> {
     let Arguments { from, to, .. } = arguments;
-    let (is_move, same) = (op == "move", from == to);
     let is_loop = to.is_at_or_below(from);
+    // What a fault judges by.
+    let (is_move, same) = (op == "move", from == to);
     let judged_otherwise = switches.any(&[
         (is_move && same, &faults::moving::MOVE_TO_ITSELF),
         (!is_move && same, &faults::moving::COPY_TO_ITSELF),

@@ -115,9 +115,9 @@ fn are_names(names: &str, switches: &Switches) -> bool {
     let last = names.matches('/').count();
     names.split('/').enumerate().all(|(at, name)| {
         let good = is_name(name);
+        // What a fault judges by.
         let is_good_but_for = |bad: fn(char) -> bool| name.contains(bad) && is_name(&name.replace(bad, "x"));
         let is_reserved = name.eq_ignore_ascii_case(STAGING);
-        let too_long = name.len() > NAME && !name.contains(is_control);
         let judged_otherwise = switches.any(&[
             (name.is_empty() && at != last, &faults::paths::EMPTY_NAMES),
             (name == ".", &faults::paths::DOT),
@@ -126,8 +126,8 @@ fn are_names(names: &str, switches: &Switches) -> bool {
             (is_good_but_for(|c| c == '\u{7f}'), &faults::paths::DELETE),
             (is_good_but_for(|c| is_control(c) && !c.is_ascii()), &faults::paths::C1_CONTROLS),
             (is_good_but_for(|c| c == '\0'), &faults::paths::NUL),
-            (too_long && name.len() == NAME + 1, &faults::paths::NAME_OF_256),
-            (too_long && name.chars().count() <= NAME, &faults::paths::NAMES_IN_CHARACTERS),
+            (name.len() == NAME + 1 && !name.contains(is_control), &faults::paths::NAME_OF_256),
+            (is_long_in_bytes(name), &faults::paths::NAMES_IN_CHARACTERS),
             (good && name.len() == NAME, &faults::paths::NAME_OF_254),
             (is_reserved && at > 0, &faults::paths::RESERVED_BELOW),
             (is_reserved && name != STAGING, &faults::paths::RESERVED_IN_CAPITALS),
@@ -135,6 +135,11 @@ fn are_names(names: &str, switches: &Switches) -> bool {
         ]);
         good != judged_otherwise
     })
+}
+
+/// A fault judges by this: whether a name is too long, and no longer than it may be in characters.
+fn is_long_in_bytes(name: &str) -> bool {
+    name.len() > NAME && name.chars().count() <= NAME && !name.contains(is_control)
 }
 
 /// Whether a text keeps within [PATH-5].

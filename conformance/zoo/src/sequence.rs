@@ -65,11 +65,9 @@ impl Numbers {
 
     /// Whether a request with a remembered number is the same one ([SEQ-3], [SEQ-4]).
     fn same(&self, remembered: &[u8], header: &[u8]) -> bool {
-        let of_any_session = || [&header[..7], &header[23..]].concat();
+        let same_of_any_session = || remembered == [&header[..7], &header[23..]].concat();
         remembered == header
-            || (remembered.len() + 16 == header.len()
-                && remembered == of_any_session()
-                && self.switches.has(&faults::session::MEMORY_STAYS))
+            || (same_of_any_session() && self.switches.has(&faults::session::MEMORY_STAYS))
             || (remembered.len() == header.len() && self.switches.has(&faults::sequence::SAME_LENGTH))
             || self.switches.has(&faults::sequence::ANY_HEADER)
     }

@@ -203,7 +203,7 @@ impl Sessions {
         })
     }
 
-    /// [SES-21] No session outlives the server, unless it was noted.
+    /// A fault has a session outlive the server, where it was noted ([SES-21]).
     pub(crate) fn restore(&mut self, directory: &std::path::Path) {
         self.note = directory.join(".remofile/session");
         let noted = std::fs::read(&self.note).ok().and_then(|id| <[u8; 16]>::try_from(id).ok());
