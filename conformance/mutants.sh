@@ -46,7 +46,7 @@ def is_of_a_fault(mutant):
     first, last = (mutant["span"][end]["line"] for end in ("start", "end"))
     # With the lines around it: the condition of a fault may be broken over lines, and what it does stands below.
     text = "\n".join(lines[max(first - 3, 0) : (last if last - first < 12 else first) + 1])
-    if re.search(r"faults::|oddities::|\bhas\(|(?<!/)// .*\bfault\b", text):
+    if re.search(r"faults::|oddities::|\b(has|awaits)\(|(?<!/)// .*\bfault\b", text):
         return True
     # A function that only faults have says so first.
     line = mutant["function"]["span"]["start"]["line"] - 1 if mutant["function"] else len(lines) - 1

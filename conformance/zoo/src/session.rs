@@ -125,6 +125,7 @@ impl Sessions {
         }
         let numbers = Numbers::new(self.limits.window, self.switches.clone());
         let before = self.holder.take();
+        // What a fault goes by.
         let inherited = before.as_ref().filter(|before| !before.released).map(|before| before.lease_ms);
         let numbers = match &before {
             Some(before) => numbers.behind(&before.numbers),

@@ -69,6 +69,7 @@ impl Wire {
                 socket.set_curve_secretkey(pair.secret())?;
                 socket.set_zap_domain("remofile")?;
             }
+            // An oddity or a fault stands before it at the port that was asked for.
             let port = if manner.is_some() || has_front { 0 } else { options.port };
             socket.bind(&format!("tcp://127.0.0.1:{port}"))?;
             let endpoint = socket.get_last_endpoint()?.unwrap_or_default();

@@ -97,7 +97,7 @@ impl Server {
         Ok(())
     }
 
-    /// Has a remembered number executed once more, and waits for the end ([SEQ-8]).
+    /// An oddity has a remembered number executed once more, and waits for the end ([SEQ-8]).
     pub(super) fn execute_again(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<(), zmq::Error> {
         let (session, progress) = (request.session, Arc::new(Progress::default()));
         let job = self.arguments(request).map(|arguments| Job {

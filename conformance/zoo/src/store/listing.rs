@@ -175,6 +175,7 @@ impl Store {
             let shown = &shown[..];
             let Some(fields) = self.fields(directory, &name)? else { continue };
             let is_directory = fields.contains(&field("kind", text("dir")));
+            // A fault enters it.
             let is_link = page.tree && fields.contains(&field("kind", text("link")));
             if is_link
                 && let Ok(below) = open_through(directory, &name)
