@@ -6,6 +6,9 @@ use std::time::Duration;
 /// Longer than any operation takes.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
+/// Up to here a fault hashes a whole file, so that no run waits for it, and bytes are read as fast as they come.
+pub(crate) const QUICK: u64 = 16_777_216;
+
 /// What the server announces, and where it stops.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
@@ -32,10 +35,10 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// How long that many bytes of a large file take, as on a disk of 125 MB/s: operations that take long are what many
-    /// cases wait for, and leave the processor to the servers beside this one.
-    pub(crate) fn time_to_read(&self, bytes: u64) -> Duration {
-        Duration::from_nanos(bytes.saturating_mul(8))
+    /// How long the first `bytes` of `len` take, as on a disk of 125 MB/s where they are many: operations that take long
+    /// are what many cases wait for, and leave the processor to the servers beside this one.
+    pub(crate) fn time_to_read(&self, bytes: u64, len: u64) -> Duration {
+        if len > QUICK { Duration::from_nanos(bytes.saturating_mul(8)) } else { Duration::ZERO }
     }
 
     pub(crate) fn new(lease_ms: Option<u64>, switches: &Switches) -> Self {

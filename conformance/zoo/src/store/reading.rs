@@ -4,7 +4,7 @@ use super::{Store, entry::size, tree::kind};
 use crate::{
     Fault,
     arguments::Arguments,
-    faults,
+    faults, limits,
     reply::{Answer, Refusal, Reply, bytes, field, integer},
     worker::Progress,
 };
@@ -14,9 +14,6 @@ use rustix::{
     io::{Errno, pread},
 };
 use std::{fs::File, thread, time::Instant};
-
-/// Up to here a fault hashes a whole file, so that no run waits for it, and bytes are read as fast as they come.
-const QUICK: u64 = 16_777_216;
 
 impl Store {
     pub(super) fn stat(&mut self, args: &Arguments) -> Answer {
@@ -118,7 +115,7 @@ impl Store {
     fn range(&self, args: &Arguments, size: u64) -> (u64, u64) {
         let rest = size.saturating_sub(args.off);
         let len = args.len.map_or(rest, |len| len.min(rest));
-        if len < size && size <= QUICK && self.switches.has(&faults::reading::HASH_OF_ALL) {
+        if len < size && size <= limits::QUICK && self.switches.has(&faults::reading::HASH_OF_ALL) {
             return (0, size);
         }
         if args.off > 0 && self.switches.has(&faults::reading::HASH_FROM_THE_START) {
@@ -158,9 +155,7 @@ impl Store {
         let mut done = 0;
         let began = Instant::now();
         while done < len {
-            if len > QUICK {
-                thread::sleep(self.limits.time_to_read(done).saturating_sub(began.elapsed()));
-            }
+            thread::sleep(self.limits.time_to_read(done, len).saturating_sub(began.elapsed()));
             progress.step(done, len)?;
             let wanted = usize::try_from(len - done).unwrap_or(usize::MAX).min(slice.len());
             let taken = read_at(file, &mut slice[..wanted], off + done)?;
