@@ -35,7 +35,7 @@ mutants=(cargo mutants -p remofile-zoo --features mutants --exclude 'conformance
 "${mutants[@]}" --list --json > "$scratch/every.json"
 # A mutant of a fault's own condition makes that fault, which selftest sees killed, or never happens. Those of a sample are
 # drawn by a hash of seed and name, so that a new line moves none of the others.
-python3 - "$scratch/every.json" "$sample" "$seed" > "$scratch/chosen" <<'PYTHON'
+python3 - "$scratch/every.json" "$sample" "$seed" "$scratch/lone" > "$scratch/chosen" <<'PYTHON'
 import collections, hashlib, json, re, sys
 
 every, sample, seed = json.load(open(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
@@ -67,6 +67,9 @@ for mutant in every:
         alike[place(mutant)] += 1
         drawn = hashlib.sha256(f"{seed} {place(mutant)} {alike[place(mutant)]}".encode()).digest()
         names.append((drawn, mutant["name"]))
+# A place that several mutants have is of more than those that were drawn.
+with open(sys.argv[4], "w") as lone:
+    lone.writelines(f"{place}\n" for place, count in sorted(alike.items()) if count == 1 or not sample)
 if sample:
     chosen = {name for _, name in sorted(names)[:sample]}
     names = [(drawn, name) for drawn, name in names if name in chosen]
@@ -111,7 +114,8 @@ places "$scratch/mutants.out/missed.txt" > "$scratch/missed"
 places "$scratch/mutants.out/caught.txt" "$scratch/mutants.out/timeout.txt" > "$scratch/caught"
 sed -nE '/^(#|$)/!s/ — .*//p' conformance/equivalent-mutants.txt | sort -u > "$scratch/explained"
 comm -23 "$scratch/missed" "$scratch/explained" > "$scratch/alive"
-comm -23 "$scratch/caught" "$scratch/missed" | comm -12 - "$scratch/explained" > "$scratch/stale"
+sort -o "$scratch/lone" "$scratch/lone"
+comm -23 "$scratch/caught" "$scratch/missed" | comm -12 - "$scratch/explained" | comm -12 - "$scratch/lone" > "$scratch/stale"
 if [ "$sample" = 0 ]; then
     # What is explained has to exist.
     sort -u "$scratch/missed" "$scratch/caught" | comm -13 - "$scratch/explained" >> "$scratch/stale"

@@ -185,6 +185,7 @@ pub(super) fn kind(stat: &Stat) -> FileType {
 
 const HANDLE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
+/// A fault asks whether a name is that of a link.
 fn is_link(directory: &OwnedFd, name: &str) -> bool {
     fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| kind(&stat) == FileType::Symlink)
 }
