@@ -471,6 +471,7 @@ impl Store {
         Ok(Staged { len: 0, hash: blake3::Hasher::new() })
     }
 
+    /// A fault asks whether there are uploads for the same path.
     fn has_others_of(&self, path: &Path, id: UploadId) -> bool {
         self.uploads.0.iter().any(|(other, upload)| *other != id && upload.path == *path)
     }
