@@ -119,6 +119,7 @@ impl Wire {
             Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
             Err(error) => return Err(error),
         };
+        // What a fault goes by.
         if first.gets("Socket-Type") == Some("REQ") {
             self.req_sockets.borrow_mut().insert(first.to_vec());
         }
