@@ -4,8 +4,9 @@
 #   conformance/mutants.sh --all [--jobs J]       every mutant: many hours; J at a time
 #   conformance/mutants.sh --sample N [--seed S]  N of them, the same ones for the same seed
 #   conformance/mutants.sh --list                 tells them
-# Needs cargo-mutants and python3. Works on a copy of the tree below the target directory, which stays there: it keeps
-# what was built. Exit code 1: a mutant lives, or a line of the list is stale.
+# Needs cargo-mutants and python3, and takes the suite of REMOFILE_CONFORMANCE where that names one. Works on a copy of
+# the tree below the target directory, which stays there: it keeps what was built. Exit code 1: a mutant lives, or a line
+# of the list is stale.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +18,7 @@ while [ $# -gt 0 ]; do
         --sample) sample=$2; shift ;;
         --seed) seed=$2; shift ;;
         --jobs) jobs=$2; shift ;;
-        *) sed -n '2,8s/^# //p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,9s/^# //p' "$0" >&2; exit 2 ;;
     esac
     shift
 done
@@ -81,9 +82,11 @@ if [ -n "$only_list" ]; then
     exit
 fi
 
-# Of the whole workspace, so that what its tests were built with is not built again with other features.
-cargo build --workspace --bin conformance
-cp "$target/debug/conformance" "$scratch/conformance"
+if [ -z "${REMOFILE_CONFORMANCE:-}" ]; then
+    cargo build -p conformance
+    REMOFILE_CONFORMANCE=$target/debug/conformance
+fi
+cp "$REMOFILE_CONFORMANCE" "$scratch/conformance"
 export REMOFILE_CONFORMANCE=$scratch/conformance
 
 copy=$target/mutants/tree
