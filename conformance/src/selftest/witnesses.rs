@@ -103,7 +103,8 @@ impl Witnesses {
             match self.0.get(&case.id) {
                 Some(Entry::Kills(kill)) => {
                     let Some(row) = rows.iter().find(|row| row.fault.name == kill.fault) else { continue };
-                    if !row.cells.get(&case.id).is_some_and(|cell| cell.kills() && cell.variant == kill.variant) {
+                    // Where is not asked: some faults are seen at one server always, and at others now and then.
+                    if !row.cells.get(&case.id).is_some_and(|cell| cell.kills()) {
                         let came =
                             row.cells.get(&case.id).map_or("not run".into(), |cell| cell.came.verdict.to_string());
                         stale.push(format!("{}: {kill} does not make it fail: {came}", case.id));
