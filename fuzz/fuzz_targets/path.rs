@@ -3,20 +3,20 @@
 
 use libfuzzer_sys::fuzz_target;
 use remofile_proto::path::{valid_name, windows_name};
-use remofile_proto::{Code, Path};
+use remofile_proto::{Code, RemotePath};
 
 fuzz_target!(|text: &str| {
     let is_limited = text.len() > 4096 || text.matches('/').count() > 128;
     let is_valid = text == "/" || text.strip_prefix('/').is_some_and(|names| names.split('/').all(is_name));
-    match Path::parse(text) {
+    match RemotePath::parse(text) {
         Ok(path) => {
             assert!(is_valid && !is_limited);
             assert_eq!(path.as_str(), text);
             assert!(path.names().all(|name| valid_name(name).is_ok() && is_name(name)));
-            let again = path.names().try_fold(Path::root(), |parent, name| parent.join(name));
+            let again = path.names().try_fold(RemotePath::root(), |parent, name| parent.join(name));
             assert_eq!(again.as_ref(), Ok(&path));
             if let Some((parent, name)) = path.split_last() {
-                let parent = Path::parse(parent).expect("the parent of a path is a path");
+                let parent = RemotePath::parse(parent).expect("the parent of a path is a path");
                 assert!(path.is_at_or_below(&parent) && !parent.is_at_or_below(&path));
                 assert_eq!(parent.join(name).as_ref(), Ok(&path));
             }

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use remofile_proto::{
-    Answer, Digest, Hello, Message, Operation, Path, Precondition, Reply, ReplyError, UploadId, encode_reply, envelope,
+    Answer, Digest, Hello, Message, Operation, RemotePath, Precondition, Reply, ReplyError, UploadId, encode_reply, envelope,
     path::valid_name,
 };
 
@@ -35,7 +35,7 @@ fuzz_target!(|frame: &[u8]| {
 
 /// One operation for each shape of answer.
 fn operations() -> [Operation; 9] {
-    let list = |tree| Operation::List { path: Path::root(), after: None, limit: None, tree };
+    let list = |tree| Operation::List { path: RemotePath::root(), after: None, limit: None, tree };
     let up = UploadId::new([0; 16]);
     [
         Operation::Hello(Hello { auth: [0; 32], client: String::new(), take: None, lease_ms: None }),
@@ -43,8 +43,8 @@ fn operations() -> [Operation; 9] {
         Operation::Commit { up, size: 0, hash: Digest::new([0; 32]), pre: Precondition::Any, mtime_ns: None },
         list(false),
         list(true),
-        Operation::Read { path: Path::root(), off: 0, len: 7, etag: None },
-        Operation::Begin { up, path: Path::root(), size: None },
+        Operation::Read { path: RemotePath::root(), off: 0, len: 7, etag: None },
+        Operation::Begin { up, path: RemotePath::root(), size: None },
         Operation::Append { up, off: 0 },
         Operation::Uploads { after: None },
     ]

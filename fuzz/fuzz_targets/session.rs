@@ -7,7 +7,7 @@ use remofile::session::Terms;
 use remofile::{Outcome, Performed, Storage, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{
-    Answer, BootId, Code, Digest, Entry, Etag, HashResult, Hello, Kind, Limits, Listing, Names, Operation, Path,
+    Answer, BootId, Code, Digest, Entry, Etag, HashResult, Hello, Kind, Limits, Listing, Names, Operation, RemotePath,
     ReadResult, Refusal, Reply, ReplyError, SessionId, Staged, UploadId, Uploads, Welcome, encode_request,
 };
 use std::collections::HashMap;
@@ -261,7 +261,7 @@ impl Input<'_> {
 
     fn operation(&mut self) -> Operation {
         let (kind, argument) = (self.byte(), self.byte());
-        let path = Path::parse(&format!("/{}", argument % 4)).expect("a path");
+        let path = RemotePath::parse(&format!("/{}", argument % 4)).expect("a path");
         let (up, off) = (UploadId::new([argument % 5; 16]), u64::from(argument));
         match kind % 24 {
             0 | 1 => {
@@ -278,7 +278,7 @@ impl Input<'_> {
             9 => Operation::Put { path, pre: Default::default(), mtime_ns: Some(off as i64) },
             10 => Operation::Write { path, off, etag: None },
             11 => Operation::Remove { path, etag: None },
-            12 => Operation::Move { from: path, to: Path::root(), pre: Default::default(), etag: None },
+            12 => Operation::Move { from: path, to: RemotePath::root(), pre: Default::default(), etag: None },
             13 | 14 => Operation::Begin { up, path, size: None },
             15 | 16 => Operation::Append { up, off },
             17 => {

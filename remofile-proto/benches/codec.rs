@@ -4,7 +4,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use remofile_proto::{
-    Answer, Entry, Etag, Keys, Kind, Limits, ListedEntry, Listing, Message, Operation, Path, Precondition, Reply,
+    Answer, Entry, Etag, Keys, Kind, Limits, ListedEntry, Listing, Message, Operation, Precondition, RemotePath, Reply,
     SessionId, Token, encode_reply, encode_request, envelope,
 };
 use std::hint::black_box;
@@ -13,7 +13,7 @@ const SESSION: SessionId = SessionId::new([0x5e; 16]);
 
 fn header(c: &mut Criterion) {
     let operation = Operation::Put {
-        path: Path::parse("/photos/2025/a.jpg").unwrap(),
+        path: RemotePath::parse("/photos/2025/a.jpg").unwrap(),
         pre: Precondition::Any,
         mtime_ns: Some(1_760_000_000_000_000_000),
     };
@@ -40,7 +40,7 @@ fn listing(c: &mut Criterion) {
         },
     };
     let answer = Ok(Answer::Listing(Listing { entries: (0..2_500).map(entry).collect(), more: true, skipped: 0 }));
-    let operation = Operation::List { path: Path::root(), after: None, limit: None, tree: false };
+    let operation = Operation::List { path: RemotePath::root(), after: None, limit: None, tree: false };
     let frames = [encode_reply(SESSION, 3, &answer)];
     let mut group = c.benchmark_group("listing of 2,500");
     group.throughput(Throughput::Bytes(frames[0].len() as u64));

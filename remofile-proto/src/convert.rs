@@ -1,7 +1,7 @@
 //! Tokens and paths from text and from references, for functions that take either by `TryInto`.
 
 use crate::{
-    path::{Path, PathError},
+    path::{PathError, RemotePath},
     token::{Token, TokenError},
 };
 use alloc::string::String;
@@ -49,36 +49,36 @@ impl From<Infallible> for TokenError {
     }
 }
 
-impl FromStr for Path {
+impl FromStr for RemotePath {
     type Err = PathError;
     fn from_str(text: &str) -> Result<Self, PathError> {
         Self::parse(text)
     }
 }
 
-impl TryFrom<&str> for Path {
+impl TryFrom<&str> for RemotePath {
     type Error = PathError;
     fn try_from(text: &str) -> Result<Self, PathError> {
         Self::parse(text)
     }
 }
 
-impl TryFrom<&String> for Path {
+impl TryFrom<&String> for RemotePath {
     type Error = PathError;
     fn try_from(text: &String) -> Result<Self, PathError> {
         Self::parse(text)
     }
 }
 
-impl TryFrom<String> for Path {
+impl TryFrom<String> for RemotePath {
     type Error = PathError;
     fn try_from(text: String) -> Result<Self, PathError> {
         Self::parse(&text)
     }
 }
 
-impl From<&Path> for Path {
-    fn from(path: &Path) -> Self {
+impl From<&RemotePath> for RemotePath {
+    fn from(path: &RemotePath) -> Self {
         path.clone()
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! // The client: an operation becomes the header behind the empty delimiter.
 //! let session = SessionId::new([0xa1; 16]);
-//! let asked = Operation::Read { path: Path::parse("/notes.txt")?, off: 0, len: 4096, etag: None };
+//! let asked = Operation::Read { path: RemotePath::parse("/notes.txt")?, off: 0, len: 4096, etag: None };
 //! let frames = envelope::frames(&[b""], encode_request(session, 1, &asked), None);
 //!
 //! // The server: first the envelope, then session and sequence, and only then the arguments.
@@ -37,11 +37,11 @@
 //! # Paths
 //!
 //! ```
-//! use remofile_proto::{Code, Path};
+//! use remofile_proto::{Code, RemotePath};
 //!
-//! let path = Path::parse("/photos")?.join("2025/a.jpg")?;
+//! let path = RemotePath::parse("/photos")?.join("2025/a.jpg")?;
 //! assert_eq!(path.split_last(), Some(("/photos/2025", "a.jpg")));
-//! assert_eq!(Path::parse("/photos/../etc").unwrap_err().code(), Code::BadName);
+//! assert_eq!(RemotePath::parse("/photos/../etc").unwrap_err().code(), Code::BadName);
 //! # Ok::<(), remofile_proto::PathError>(())
 //! ```
 //!
@@ -86,7 +86,7 @@ pub use fields::FieldError;
 pub use id::{BootId, Digest, Etag, IdError, RootId, SessionId, UploadId};
 pub use limits::Limits;
 pub use operation::{Hello, Operation, Precondition};
-pub use path::{Path, PathError};
+pub use path::{PathError, RemotePath};
 pub use reply::{Reply, ReplyError, encode_reply};
 pub use request::encode_request;
 pub use result::{

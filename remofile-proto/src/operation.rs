@@ -1,6 +1,6 @@
 //! The operations of version 1 and their arguments.
 
-use crate::{Digest, Etag, Path, SessionId, UploadId};
+use crate::{Digest, Etag, RemotePath, SessionId, UploadId};
 use alloc::string::String;
 
 /// What a target must be for an operation to replace or create it (spec section "Target rules").
@@ -42,31 +42,31 @@ pub enum Operation {
     /// Ends the session.
     Bye,
     /// Looks at one entry.
-    Stat { path: Path },
+    Stat { path: RemotePath },
     /// Lists a directory or tree, a page at a time.
-    List { path: Path, after: Option<String>, limit: Option<u64>, tree: bool },
+    List { path: RemotePath, after: Option<String>, limit: Option<u64>, tree: bool },
     /// Reads a range of a file.
-    Read { path: Path, off: u64, len: u64, etag: Option<Etag> },
+    Read { path: RemotePath, off: u64, len: u64, etag: Option<Etag> },
     /// Hashes a range of a file; without `len` to its end.
-    Hash { path: Path, off: u64, len: Option<u64> },
+    Hash { path: RemotePath, off: u64, len: Option<u64> },
     /// Makes a directory.
-    Mkdir { path: Path },
+    Mkdir { path: RemotePath },
     /// Makes or replaces a small file in one step.
-    Put { path: Path, pre: Precondition, mtime_ns: Option<i64> },
+    Put { path: RemotePath, pre: Precondition, mtime_ns: Option<i64> },
     /// Writes into a file in place.
-    Write { path: Path, off: u64, etag: Option<Etag> },
+    Write { path: RemotePath, off: u64, etag: Option<Etag> },
     /// Sets a file's size in place.
-    Truncate { path: Path, size: u64, etag: Option<Etag> },
+    Truncate { path: RemotePath, size: u64, etag: Option<Etag> },
     /// Sets a modification time.
-    Touch { path: Path, mtime_ns: i64 },
+    Touch { path: RemotePath, mtime_ns: i64 },
     /// Removes a file, link, special file or empty directory.
-    Remove { path: Path, etag: Option<Etag> },
+    Remove { path: RemotePath, etag: Option<Etag> },
     /// Renames.
-    Move { from: Path, to: Path, pre: Precondition, etag: Option<Etag> },
+    Move { from: RemotePath, to: RemotePath, pre: Precondition, etag: Option<Etag> },
     /// Copies a file.
-    Copy { from: Path, to: Path, pre: Precondition, etag: Option<Etag> },
+    Copy { from: RemotePath, to: RemotePath, pre: Precondition, etag: Option<Etag> },
     /// Begins an upload or goes on with one.
-    Begin { up: UploadId, path: Path, size: Option<u64> },
+    Begin { up: UploadId, path: RemotePath, size: Option<u64> },
     /// Appends to an upload.
     Append { up: UploadId, off: u64 },
     /// Makes an upload visible under its final name.

@@ -5,7 +5,7 @@ use alloc::{borrow::ToOwned, format, string::String, string::ToString};
 
 /// A path below the served directory, valid by construction [PATH-1] to [PATH-6].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Path(String);
+pub struct RemotePath(String);
 
 /// Why a text is not a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +74,7 @@ pub enum NameError {
     Reserved,
 }
 
-impl Path {
+impl RemotePath {
     /// The name that is reserved in any ASCII case at every depth.
     pub const STAGING: &'static str = ".remofile";
 
@@ -113,7 +113,7 @@ impl Path {
     /// The path of `relative` below this one: a name, or names with slashes between them.
     ///
     /// # Errors
-    /// As [`Path::parse`] of the whole.
+    /// As [`RemotePath::parse`] of the whole.
     pub fn join(&self, relative: &str) -> Result<Self, PathError> {
         if relative.is_empty() {
             return Err(PathError::Name { index: self.names().count() + 1, error: NameError::Empty });
@@ -151,7 +151,7 @@ impl Path {
 
     /// Whether `self` is `other` or lies below it.
     #[must_use]
-    pub fn is_at_or_below(&self, other: &Path) -> bool {
+    pub fn is_at_or_below(&self, other: &RemotePath) -> bool {
         other.is_root()
             || self.0 == other.0
             || (self.0.starts_with(&other.0) && self.0.as_bytes().get(other.0.len()) == Some(&b'/'))
@@ -166,7 +166,7 @@ impl Path {
     }
 }
 
-impl core::fmt::Display for Path {
+impl core::fmt::Display for RemotePath {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(&self.0)
     }
@@ -193,7 +193,7 @@ pub fn valid_name(name: &str) -> Result<(), NameError> {
     if let Some(control) = name.chars().find(|character| character.is_control()) {
         return Err(NameError::Control(control));
     }
-    if name.eq_ignore_ascii_case(Path::STAGING) {
+    if name.eq_ignore_ascii_case(RemotePath::STAGING) {
         return Err(NameError::Reserved);
     }
     Ok(())

@@ -4,7 +4,7 @@ use crate::cbor::{Map, MapWriter, Writer};
 use crate::envelope::Header;
 use crate::fields::Fields;
 use crate::limits::{self, Limits};
-use crate::{Code, Hello, Operation, Path, Precondition, Refusal, SessionId};
+use crate::{Code, Hello, Operation, Precondition, Refusal, RemotePath, SessionId};
 use alloc::{borrow::ToOwned, format, vec::Vec};
 
 type Out<'w> = MapWriter<'w, Vec<u8>>;
@@ -45,11 +45,11 @@ fn parse(op: &str, args: Map<'_>, payload: u64, chunk: u64) -> Result<Operation,
         "flush" => parse_bare(args, Operation::Flush)?,
         "stat" => {
             args.only(&["path"])?;
-            Operation::Stat { path: Path::parse(args.required("path")?)? }
+            Operation::Stat { path: RemotePath::parse(args.required("path")?)? }
         }
         "mkdir" => {
             args.only(&["path"])?;
-            Operation::Mkdir { path: Path::parse(args.required("path")?)? }
+            Operation::Mkdir { path: RemotePath::parse(args.required("path")?)? }
         }
         "list" => parse_list(args)?,
         "read" => parse_read(args, chunk)?,
@@ -59,23 +59,23 @@ fn parse(op: &str, args: Map<'_>, payload: u64, chunk: u64) -> Result<Operation,
         "truncate" => {
             args.only(&["etag", "path", "size"])?;
             let (path, size, etag) = (args.required("path")?, args.required("size")?, args.optional("etag")?);
-            Operation::Truncate { path: Path::parse(path)?, size, etag }
+            Operation::Truncate { path: RemotePath::parse(path)?, size, etag }
         }
         "touch" => {
             args.only(&["path", "mtime_ns"])?;
             let (path, mtime_ns) = (args.required("path")?, args.required("mtime_ns")?);
-            Operation::Touch { path: Path::parse(path)?, mtime_ns }
+            Operation::Touch { path: RemotePath::parse(path)?, mtime_ns }
         }
         "remove" => {
             args.only(&["etag", "path"])?;
             let (path, etag) = (args.required("path")?, args.optional("etag")?);
-            Operation::Remove { path: Path::parse(path)?, etag }
+            Operation::Remove { path: RemotePath::parse(path)?, etag }
         }
         "move" | "copy" => parse_two_paths(op, args)?,
         "begin" => {
             args.only(&["up", "path", "size"])?;
             let (up, path, size) = (args.required("up")?, args.required("path")?, args.optional("size")?);
-            Operation::Begin { up, path: Path::parse(path)?, size }
+            Operation::Begin { up, path: RemotePath::parse(path)?, size }
         }
         "append" => {
             args.only(&["up", "off"])?;
@@ -135,7 +135,7 @@ fn parse_list(args: Fields<'_>) -> Result<Operation, Refusal> {
     if limit == Some(0) {
         return Err(bad_args("limit is 0"));
     }
-    Ok(Operation::List { path: Path::parse(path)?, after: after.map(ToOwned::to_owned), limit, tree })
+    Ok(Operation::List { path: RemotePath::parse(path)?, after: after.map(ToOwned::to_owned), limit, tree })
 }
 
 fn parse_read(args: Fields<'_>, chunk: u64) -> Result<Operation, Refusal> {
@@ -144,7 +144,7 @@ fn parse_read(args: Fields<'_>, chunk: u64) -> Result<Operation, Refusal> {
     let (off, len) = (args.required("off")?, args.required("len")?);
     check_range(off, len)?;
     check_chunk("len", len, chunk)?;
-    Ok(Operation::Read { path: Path::parse(path)?, off, len, etag })
+    Ok(Operation::Read { path: RemotePath::parse(path)?, off, len, etag })
 }
 
 fn parse_hash(args: Fields<'_>) -> Result<Operation, Refusal> {
@@ -152,7 +152,7 @@ fn parse_hash(args: Fields<'_>) -> Result<Operation, Refusal> {
     let path = args.required("path")?;
     let (off, len) = (args.optional("off")?.unwrap_or(0), args.optional("len")?);
     check_range(off, len.unwrap_or(0))?;
-    Ok(Operation::Hash { path: Path::parse(path)?, off, len })
+    Ok(Operation::Hash { path: RemotePath::parse(path)?, off, len })
 }
 
 fn parse_put(args: Fields<'_>, payload: u64, chunk: u64) -> Result<Operation, Refusal> {
@@ -160,7 +160,7 @@ fn parse_put(args: Fields<'_>, payload: u64, chunk: u64) -> Result<Operation, Re
     let (path, mtime_ns) = (args.required("path")?, args.optional("mtime_ns")?);
     let pre = args.optional("pre")?.unwrap_or_default();
     check_chunk("payload", payload, chunk)?;
-    Ok(Operation::Put { path: Path::parse(path)?, pre, mtime_ns })
+    Ok(Operation::Put { path: RemotePath::parse(path)?, pre, mtime_ns })
 }
 
 fn parse_write(args: Fields<'_>, payload: u64, chunk: u64) -> Result<Operation, Refusal> {
@@ -168,14 +168,14 @@ fn parse_write(args: Fields<'_>, payload: u64, chunk: u64) -> Result<Operation, 
     let (path, off, etag) = (args.required("path")?, args.required("off")?, args.optional("etag")?);
     check_range(off, payload)?;
     check_chunk("payload", payload, chunk)?;
-    Ok(Operation::Write { path: Path::parse(path)?, off, etag })
+    Ok(Operation::Write { path: RemotePath::parse(path)?, off, etag })
 }
 
 fn parse_two_paths(op: &str, args: Fields<'_>) -> Result<Operation, Refusal> {
     args.only(&["to", "pre", "etag", "from"])?;
     let (from, to) = (args.required("from")?, args.required("to")?);
     let (pre, etag) = (args.optional("pre")?.unwrap_or_default(), args.optional("etag")?);
-    let (from, to) = (Path::parse(from)?, Path::parse(to)?);
+    let (from, to) = (RemotePath::parse(from)?, RemotePath::parse(to)?);
     if to.is_at_or_below(&from) {
         return Err(Refusal::new(Code::Loop));
     }

@@ -1,6 +1,6 @@
 //! What replies carry: results of operations, and refusals.
 
-use crate::{BootId, Code, Digest, Etag, Path, RootId, SessionId, UploadId};
+use crate::{BootId, Code, Digest, Etag, RemotePath, RootId, SessionId, UploadId};
 use alloc::{string::String, vec::Vec};
 
 /// What an entry is.
@@ -86,7 +86,7 @@ pub struct UploadEntry {
     /// The id that its client gave it.
     pub up: UploadId,
     /// The target.
-    pub path: Path,
+    pub path: RemotePath,
     /// How many bytes are staged.
     pub off: u64,
     /// The size that BEGIN announced, in bytes.

@@ -12,8 +12,8 @@ use cddl::validator::{Validator, cbor::CBORValidator, cbor_value::decode_cbor};
 use common::{ReplyVector, RequestVector, Vector, judge, same};
 use remofile_proto::{
     Answer, BootId, Busy, Code, Detail, Digest, Entry, Etag, HashResult, Hello, Kind, ListedEntry, Listing, Names,
-    Operation, Path, Precondition, ReadResult, Refusal, RootId, SessionId, Staged, UploadEntry, UploadId, Uploads,
-    Welcome, encode_reply, encode_request,
+    Operation, Precondition, ReadResult, Refusal, RemotePath, RootId, SessionId, Staged, UploadEntry, UploadId,
+    Uploads, Welcome, encode_reply, encode_request,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -157,8 +157,8 @@ fn operations() -> Vec<Operation> {
         let (up, mtime_ns) = (UploadId::new([3; 16]), full.then_some(i64::MIN));
         let number = full.then_some(i64::MAX.cast_unsigned());
         let (off, len) = if full { (i64::MAX.cast_unsigned(), 0) } else { (0, 1) };
-        let path = || if full { Path::parse(&"/name".repeat(100)).unwrap() } else { Path::root() };
-        let (from, to) = (Path::parse("/from").unwrap(), Path::parse("/to").unwrap());
+        let path = || if full { RemotePath::parse(&"/name".repeat(100)).unwrap() } else { RemotePath::root() };
+        let (from, to) = (RemotePath::parse("/from").unwrap(), RemotePath::parse("/to").unwrap());
         operations.extend([
             Operation::Hello(Hello {
                 auth: [9; 32],
@@ -216,7 +216,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ro: set,
         caps,
     };
-    let upload = |size| UploadEntry { up: UploadId::new([3; 16]), path: Path::root(), off: 1, size, age_ms: 2 };
+    let upload = |size| UploadEntry { up: UploadId::new([3; 16]), path: RemotePath::root(), off: 1, size, age_ms: 2 };
     let mut answers = vec![
         ("hello", Answer::Welcome(welcome(None, Names::Posix, false, vec![]))),
         ("hello", Answer::Welcome(welcome(Some(RootId::new([2; 16])), Names::Windows, true, vec!["x-a".to_owned()]))),

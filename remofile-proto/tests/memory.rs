@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use remofile_proto::cbor::Item;
 use remofile_proto::envelope::HEADER_START;
-use remofile_proto::{Hello, Limits, Message, Operation, Path, Reply, cbor, envelope};
+use remofile_proto::{Hello, Limits, Message, Operation, RemotePath, Reply, cbor, envelope};
 use std::hint::black_box;
 
 #[global_allocator]
@@ -67,7 +67,7 @@ fn assert_bounded(name: &str, input: &[u8]) {
 
 /// The operations whose answers are of no fixed size, and one whose answer is.
 fn asked() -> [Operation; 4] {
-    let list = |tree| Operation::List { path: Path::root(), after: None, limit: None, tree };
+    let list = |tree| Operation::List { path: RemotePath::root(), after: None, limit: None, tree };
     let hello = Hello { auth: [0; 32], client: String::new(), take: None, lease_ms: None };
     [list(false), list(true), Operation::Uploads { after: None }, Operation::Hello(hello)]
 }

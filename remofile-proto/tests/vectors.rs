@@ -12,7 +12,7 @@ use common::{
 };
 use remofile_proto::envelope::{classify, receive};
 use remofile_proto::{
-    Answer, Class, Code, Digest, Hello, Keys, Limits, Message, Operation, Path, Precondition, Refusal, Reply,
+    Answer, Class, Code, Digest, Hello, Keys, Limits, Message, Operation, Precondition, Refusal, RemotePath, Reply,
     ReplyError, Token, UploadId, encode_reply, encode_request, z85,
 };
 
@@ -91,7 +91,7 @@ fn envelopes_are_told_apart_as_the_vectors_say() {
 #[test]
 fn paths_are_checked_as_the_vectors_say() {
     judge(Vector::path, |_, vector: &PathVector| {
-        let verdict = match Path::parse(&vector.path) {
+        let verdict = match RemotePath::parse(&vector.path) {
             Err(error) => error.code().name(),
             Ok(path) if vector.names == "windows" && path.check_windows().is_err() => Code::BadName.name(),
             Ok(path) => {
@@ -166,7 +166,7 @@ fn number(decoded: &Result<Answer, Refusal>) -> u64 {
 
 /// A request of this name that any of the replies could answer.
 fn asked(op: &str) -> Operation {
-    let path = Path::root();
+    let path = RemotePath::root();
     let up = UploadId::new([0; 16]);
     match op {
         "hello" => Operation::Hello(Hello { auth: [0; 32], client: String::new(), take: None, lease_ms: None }),

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a bench stops at its first surprise")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use remofile::{FileServer, Frames, Handler, Path, Precondition, Reaction, generate_token};
+use remofile::{FileServer, Frames, Handler, Precondition, Reaction, RemotePath, generate_token};
 use remofile_proto::{Hello, Keys, Operation, Reply, SessionId, encode_request};
 use std::{env, fs, hint::black_box, path::Path as LocalPath};
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ impl Bench {
     }
 }
 
-fn path(text: &str) -> Path {
+fn path(text: &str) -> RemotePath {
     text.parse().unwrap()
 }
 

@@ -7,7 +7,7 @@
 //! bytes 20 to 22 are "10"
 //! ```
 
-use remofile::{FileClient, Path, Precondition};
+use remofile::{FileClient, Precondition, RemotePath};
 use std::error::Error;
 use std::io::Write;
 
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 pub(crate) fn run(server: &str, token: &str, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     let mut client = FileClient::new(server, token)?;
 
-    let directory = Path::parse(&format!("/examples-{}", std::process::id()))?;
+    let directory = RemotePath::parse(&format!("/examples-{}", std::process::id()))?;
     client.mkdir(&directory)?;
     let path = directory.join("numbers.txt")?;
     let numbers: String = (0..1_000).map(|number| format!("{number}\n")).collect();

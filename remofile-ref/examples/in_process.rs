@@ -5,7 +5,7 @@
 //! /greeting.txt: hello
 //! ```
 
-use remofile::{FileServer, Frames, Handler, Path, Precondition, Reaction, generate_token};
+use remofile::{FileServer, Frames, Handler, Precondition, Reaction, RemotePath, generate_token};
 use remofile_proto::{Hello, Keys, Operation, Reply, SessionId, encode_request, envelope};
 use std::error::Error;
 use std::io::Write;
@@ -29,7 +29,7 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<()> {
     let hello = Hello { auth, client: "in_process".to_owned(), take: None, lease_ms: None };
     exchange(&mut handler, encode_request(session, 0, &Operation::Hello(hello)), None)?;
 
-    let path = Path::parse("/greeting.txt")?;
+    let path = RemotePath::parse("/greeting.txt")?;
     let put = Operation::Put { path: path.clone(), pre: Precondition::Absent, mtime_ns: None };
     exchange(&mut handler, encode_request(session, 1, &put), Some(b"hello".to_vec()))?;
 

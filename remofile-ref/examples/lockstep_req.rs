@@ -11,7 +11,9 @@
 //! What it leaves out is repair: after a time-out it gives up, where a client that is to survive a cut connection sends
 //! the same bytes again (section 7.3 of the protocol). The library's `ClientOptions::lockstep` does that.
 
-use remofile_proto::{Answer, Hello, Keys, Operation, Path, Precondition, Reply, SessionId, Token, encode_request};
+use remofile_proto::{
+    Answer, Hello, Keys, Operation, Precondition, RemotePath, Reply, SessionId, Token, encode_request,
+};
 use std::error::Error;
 use std::io::Write;
 
@@ -25,11 +27,11 @@ fn main() -> Attempt<()> {
 pub(crate) fn run(server: &str, token: &str, out: &mut dyn Write) -> Attempt<()> {
     let mut client = Lockstep::connect(server, &Token::parse(token)?)?;
 
-    let root = Operation::List { path: Path::root(), after: None, limit: None, tree: false };
+    let root = Operation::List { path: RemotePath::root(), after: None, limit: None, tree: false };
     let Answer::Listing(listing) = client.ask(&root, None)?.0 else { return Err("no listing".into()) };
     writeln!(out, "listed {} entries of /", listing.entries.len())?;
 
-    let path = Path::parse(&format!("/lockstep-{}.txt", std::process::id()))?;
+    let path = RemotePath::parse(&format!("/lockstep-{}.txt", std::process::id()))?;
     let content = b"one request at a time";
     let put = Operation::Put { path: path.clone(), pre: Precondition::Absent, mtime_ns: None };
     client.ask(&put, Some(content))?;

@@ -7,7 +7,7 @@
 //! The arguments are the size in MiB (64) and the number of pairs (3). The ratios are throughput of the copy by that of
 //! the transfer, the median of all pairs; absolute times change with the machine and with the hour.
 
-use remofile::{ClientOptions, FileClient, FileServer, Path, Precondition, generate_token};
+use remofile::{ClientOptions, FileClient, FileServer, Precondition, RemotePath, generate_token};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
@@ -55,7 +55,7 @@ fn main() -> Attempt<()> {
 }
 
 fn upload(client: &mut FileClient, source: &LocalPath) -> Attempt<f64> {
-    let target = Path::parse("/uploaded")?;
+    let target = RemotePath::parse("/uploaded")?;
     let started = Instant::now();
     client.upload_file(source, &target, Precondition::Any)?;
     let took = started.elapsed().as_secs_f64();
@@ -65,7 +65,7 @@ fn upload(client: &mut FileClient, source: &LocalPath) -> Attempt<f64> {
 
 fn copy_up(client: &mut FileClient, source: &LocalPath) -> Attempt<f64> {
     let started = Instant::now();
-    let mut file = client.create_file(&Path::parse("/copied")?, Precondition::Any)?;
+    let mut file = client.create_file(&RemotePath::parse("/copied")?, Precondition::Any)?;
     std::io::copy(&mut File::open(source)?, &mut file)?;
     file.flush()?;
     file.close()?;
@@ -75,7 +75,7 @@ fn copy_up(client: &mut FileClient, source: &LocalPath) -> Attempt<f64> {
 fn download(client: &mut FileClient, around: &LocalPath) -> Attempt<f64> {
     let target = around.join("downloaded");
     let started = Instant::now();
-    client.download_file(&Path::parse("/copied")?, &target, true)?;
+    client.download_file(&RemotePath::parse("/copied")?, &target, true)?;
     let took = started.elapsed().as_secs_f64();
     fs::remove_file(target)?;
     Ok(took)
@@ -84,7 +84,7 @@ fn download(client: &mut FileClient, around: &LocalPath) -> Attempt<f64> {
 fn copy_down(client: &mut FileClient, around: &LocalPath) -> Attempt<f64> {
     let target = around.join("copied");
     let started = Instant::now();
-    let mut file = client.open_file(&Path::parse("/copied")?)?;
+    let mut file = client.open_file(&RemotePath::parse("/copied")?)?;
     // Large pieces both ways: `copy` uses the writer's buffer.
     let mut local = BufWriter::with_capacity(1 << 18, File::create(&target)?);
     std::io::copy(&mut file, &mut local)?;

@@ -6,7 +6,7 @@
 //! 330916 of 10492808 bytes of the archive were transferred
 //! ```
 
-use remofile::{ClientOptions, FileServer, Path, generate_token};
+use remofile::{ClientOptions, FileServer, RemotePath, generate_token};
 use std::error::Error;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -31,7 +31,7 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<(u64, u64)> {
         let serving = scope.spawn(|| server.run());
         let result = (|| {
             let mut client = ClientOptions::new().connect(&endpoint, &token)?;
-            let mut file = client.open_file(&Path::parse("/archive.zip")?)?;
+            let mut file = client.open_file(&RemotePath::parse("/archive.zip")?)?;
             let size = file.size();
 
             // The directory stands at the end of an archive, and says where its members are.

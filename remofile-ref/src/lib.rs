@@ -42,7 +42,7 @@ pub use client::{
 pub use confinement::Confinement;
 pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
-pub use remofile_proto::{Path, PathError, Precondition, Token, TokenError};
+pub use remofile_proto::{PathError, Precondition, RemotePath, Token, TokenError};
 #[cfg(feature = "transport")]
 pub use server::{BoundServer, FileServer, Handler, ServeError, SocketServer, StopHandle};
 pub use service::{Frames, Reaction};

@@ -5,7 +5,9 @@
 #[path = "common/scripted.rs"]
 mod scripted;
 
-use remofile::{Cancel, ClientError, ClientOptions, FileClient, Path, Phase, Precondition, Progress, TransferStatus};
+use remofile::{
+    Cancel, ClientError, ClientOptions, FileClient, Phase, Precondition, Progress, RemotePath, TransferStatus,
+};
 use scripted::{Fault, Scripted, content, options, token};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write as _};
@@ -19,8 +21,8 @@ const SIZE: usize = 6 << 20;
 /// So large that hashing its zeros takes minutes; it takes no room.
 const SPARSE: u64 = 1 << 40;
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 fn sparse(at: &std::path::Path) {

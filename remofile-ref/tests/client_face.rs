@@ -5,14 +5,14 @@
 #[path = "common/scripted.rs"]
 mod scripted;
 
-use remofile::{ClientError, Endpoint, FileClient, Path, PathError, Precondition, Token, generate_token};
+use remofile::{ClientError, Endpoint, FileClient, PathError, Precondition, RemotePath, Token, generate_token};
 use remofile_proto::Code;
 use scripted::{Scripted, options, token};
 use std::fs;
 use std::io::ErrorKind;
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 #[test]

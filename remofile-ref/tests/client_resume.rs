@@ -8,7 +8,9 @@ mod relay;
 mod scripted;
 
 use relay::{Cuts, Relay};
-use remofile::{Cancel, ClientError, Endpoint, FileClient, Path, Phase, Precondition, TransferStatus, Transferred};
+use remofile::{
+    Cancel, ClientError, Endpoint, FileClient, Phase, Precondition, RemotePath, TransferStatus, Transferred,
+};
 use scripted::{CHUNK, Fault, Scripted, content, options, token};
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -24,8 +26,8 @@ const SIZE: usize = 8 << 20;
 /// some 150 bytes for each chunk and its reply.
 const OVERHEAD: u64 = 16_384 + (SIZE as u64 / CHUNK as u64) * 400;
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 fn address(endpoint: &Endpoint) -> SocketAddr {

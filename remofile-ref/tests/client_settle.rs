@@ -5,7 +5,7 @@
 #[path = "common/scripted.rs"]
 mod scripted;
 
-use remofile::{ClientError, FileClient, Path, Precondition, TransferOptions, TransferStatus};
+use remofile::{ClientError, FileClient, Precondition, RemotePath, TransferOptions, TransferStatus};
 use remofile_proto::{Code, Kind, UploadId};
 use scripted::{CHUNK, Fault, Scripted, content, options, token};
 use std::fs;
@@ -14,8 +14,8 @@ use std::fs;
 const LOSSES: [Fault; 4] =
     [Fault::LostThenRestart, Fault::UnansweredThenRestart, Fault::UnansweredThenTaken, Fault::Garbled];
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 /// Has `operation` lose its session in each way; each time `call` has to succeed and `check` to hold.

@@ -11,7 +11,7 @@ mod skip;
 
 use fake::FakeServer;
 use process::{remofile, run};
-use remofile::{Outcome, Path, Performed, Storage, Store, StoreOptions};
+use remofile::{Outcome, Performed, RemotePath, Storage, Store, StoreOptions};
 use remofile_proto::{Answer, Operation};
 use skip::skip;
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ fn list_all(root: &std::path::Path) -> usize {
     let mut store = Store::open(root, StoreOptions { read_only: true, ..StoreOptions::default() }).unwrap();
     let (mut count, mut after) = (0, None);
     loop {
-        let path = Path::parse("/").unwrap();
+        let path = RemotePath::parse("/").unwrap();
         let list = Operation::List { path, after: after.take(), limit: Some(PAGE), tree: true };
         let Answer::Listing(page) = finish(&mut store, &list).unwrap().answer else { panic!("no listing") };
         count += page.entries.len();

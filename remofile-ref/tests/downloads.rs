@@ -9,7 +9,7 @@ mod relay;
 
 use process::{DEADLINE, Running, Server, TOKEN, content, make_file, remofile};
 use relay::{Cuts, Relay};
-use remofile::{ClientError, ClientOptions, FileClient, Path, TransferStatus, Transferred};
+use remofile::{ClientError, ClientOptions, FileClient, RemotePath, TransferStatus, Transferred};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -105,8 +105,8 @@ impl Place {
     }
 }
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 #[test]

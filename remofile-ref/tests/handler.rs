@@ -2,7 +2,7 @@
 #![cfg(feature = "transport")]
 #![allow(clippy::unwrap_used)]
 
-use remofile::{FileServer, Frames, Handler, Path, Precondition, Reaction, Token, generate_token};
+use remofile::{FileServer, Frames, Handler, Precondition, Reaction, RemotePath, Token, generate_token};
 use remofile_proto::{Answer, Code, Hello, Keys, Operation, Reply, ReplyError, SessionId, encode_request};
 use std::fs::File;
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ fn hello(token: &Token, session: SessionId) -> Operation {
     Operation::Hello(Hello { auth, client: String::new(), take: None, lease_ms: None })
 }
 
-fn path(text: &str) -> Path {
+fn path(text: &str) -> RemotePath {
     text.parse().unwrap()
 }
 

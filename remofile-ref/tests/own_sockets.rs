@@ -9,7 +9,7 @@ use lockstep::{DEADLINE, Lockstep, Serving, serve_on_socket};
 use remofile::transport::TransportError;
 use remofile::zmq::{Context, DEALER, Message, PAIR, POLLIN, PUB, REP, REQ, ROUTER, Socket, SocketType};
 use remofile::{
-    ClientError, ClientOptions, FileServer, Path, Precondition, ServeError, SocketServer, Token, generate_token,
+    ClientError, ClientOptions, FileServer, Precondition, RemotePath, ServeError, SocketServer, Token, generate_token,
 };
 use remofile_proto::{Code, Keys, Operation, SessionId, encode_request};
 use std::fs::File;
@@ -17,7 +17,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 use tempfile::TempDir;
 
-fn path(text: &str) -> Path {
+fn path(text: &str) -> RemotePath {
     text.parse().unwrap()
 }
 

@@ -19,7 +19,7 @@ use remofile::transport::{
     ServerPattern, Wake,
 };
 use remofile::{ClientOptions, FileClient, FileServer};
-use remofile_proto::{Digest, Keys, Operation, Path, Precondition, Reply, SessionId, UploadId};
+use remofile_proto::{Digest, Keys, Operation, Precondition, RemotePath, Reply, SessionId, UploadId};
 use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -348,8 +348,8 @@ impl Pipeline {
     }
 }
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 fn endpoint_of(address: SocketAddr) -> Endpoint {

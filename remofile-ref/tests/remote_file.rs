@@ -2,7 +2,9 @@
 #![cfg(feature = "transport")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
-use remofile::{ClientError, ClientOptions, FileClient, FileServer, Path, Precondition, StopHandle, generate_token};
+use remofile::{
+    ClientError, ClientOptions, FileClient, FileServer, Precondition, RemotePath, StopHandle, generate_token,
+};
 use remofile_proto::{Code, UploadId};
 use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -37,8 +39,8 @@ fn with_clients(test: impl FnOnce(&dyn Fn(ClientOptions) -> FileClient, &std::pa
     });
 }
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 fn content(size: usize) -> Vec<u8> {

@@ -8,7 +8,7 @@ mod relay;
 mod scripted;
 
 use relay::{Cuts, Random, Relay, seed};
-use remofile::{ClientError, Endpoint, FileClient, Path, Precondition, RemoteFile};
+use remofile::{ClientError, Endpoint, FileClient, Precondition, RemoteFile, RemotePath};
 use scripted::{CHUNK, Fault, Scripted, content, options, token};
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 fn inner(error: &io::Error) -> &ClientError {

@@ -10,7 +10,7 @@ mod skip;
 use lockstep::{DEADLINE, Lockstep, serve};
 use remofile::transport::{Endpoint, EndpointError};
 use remofile::{
-    ClientError, ClientOptions, FileClient, FileServer, Path, Precondition, ServeError, Store, StoreError, Token,
+    ClientError, ClientOptions, FileClient, FileServer, Precondition, RemotePath, ServeError, Store, StoreError, Token,
     TokenError, generate_keys, generate_token,
 };
 use remofile_proto::{Answer, Code, Operation, UploadId};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// How soon a server has to end, whatever it is doing.
 const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 
-fn path(text: &str) -> Path {
+fn path(text: &str) -> RemotePath {
     text.parse().unwrap()
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Served, digest, path, served, up};
 use proptest::prelude::*;
-use remofile_proto::{Answer, Code, Digest, Etag, Kind, Operation, Path, Precondition};
+use remofile_proto::{Answer, Code, Digest, Etag, Kind, Operation, Precondition, RemotePath};
 use std::collections::BTreeMap;
 
 /// What an operation is made of, before etags are known.
@@ -269,7 +269,7 @@ fn precondition(served: &mut Served, at: &str, pre: Pre) -> Precondition {
 }
 
 fn operation(served: &mut Served, model: &Model, step: &Do) -> Option<(Operation, Vec<u8>)> {
-    let to_path = |at: &String| -> Path { path(at) };
+    let to_path = |at: &String| -> RemotePath { path(at) };
     let (mtime_ns, etag) = (None, None);
     Some(match step {
         Do::Stat(at) => (Operation::Stat { path: to_path(at) }, vec![]),

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use remofile::sync::SyncOptions;
-use remofile::{FileClient, FileServer, Path, StopHandle, generate_token};
+use remofile::{FileClient, FileServer, RemotePath, StopHandle, generate_token};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path as LocalPath;
@@ -159,8 +159,8 @@ fn mirrors_alike(
             rsync(&from, &at("oracle"));
             let mut ignore = |_: &remofile::sync::SyncItem<'_>| {};
             let report = match way {
-                Way::Push => client.synchronize_upload(&at("local"), &Path::root(), &options, &mut ignore),
-                Way::Pull => client.synchronize_download(&at("local"), &Path::root(), &options, &mut ignore),
+                Way::Push => client.synchronize_upload(&at("local"), &RemotePath::root(), &options, &mut ignore),
+                Way::Pull => client.synchronize_download(&at("local"), &RemotePath::root(), &options, &mut ignore),
             };
             let report = report.unwrap();
             assert_eq!((report.failed, &report.plan.problems), (0, &Vec::new()), "{:?}", report.failures);

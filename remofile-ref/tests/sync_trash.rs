@@ -4,7 +4,7 @@
 
 use remofile::sync::Stamp;
 use remofile::sync::trash::{LocalTrash, RemoteTrash, TRASH};
-use remofile::{ClientError, FileClient, FileServer, Path, Precondition, StopHandle, generate_token};
+use remofile::{ClientError, FileClient, FileServer, Precondition, RemotePath, StopHandle, generate_token};
 use remofile_proto::Code;
 use std::fs;
 use std::io::ErrorKind;
@@ -81,8 +81,8 @@ fn with_client(test: impl FnOnce(&mut FileClient, &LocalPath)) {
     });
 }
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 /// Makes a file on the server that holds its own path.
@@ -303,7 +303,7 @@ fn nothing_in_a_trash_on_the_server_is_overwritten() {
                 _ => trash.put(client, &path("/a.txt"), None).unwrap(),
             });
         }
-        let content = |place: &Path| fs::read_to_string(served.join(&place.as_str()[1..])).unwrap();
+        let content = |place: &RemotePath| fs::read_to_string(served.join(&place.as_str()[1..])).unwrap();
         assert_eq!(places.iter().map(content).collect::<Vec<_>>(), ["one", "two", "three"]);
         assert_eq!(places[2].as_str(), "/.remofile-trash/20251123T013422Z-3/a.txt");
     });

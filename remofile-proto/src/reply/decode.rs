@@ -5,8 +5,8 @@ use crate::envelope::{MessageError, five, uint};
 use crate::fields::{FieldError, Fields};
 use crate::path::{NameError, PathError, valid_name};
 use crate::{
-    Answer, Busy, Class, Code, Detail, Entry, HashResult, Kind, ListedEntry, Listing, Names, Operation, Path,
-    ReadResult, Refusal, SessionId, Staged, UploadEntry, Uploads, Welcome, limits,
+    Answer, Busy, Class, Code, Detail, Entry, HashResult, Kind, ListedEntry, Listing, Names, Operation, ReadResult,
+    Refusal, RemotePath, SessionId, Staged, UploadEntry, Uploads, Welcome, limits,
 };
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::ops::RangeInclusive;
@@ -299,7 +299,7 @@ fn entry(fields: Fields<'_>) -> Result<Entry, FieldError> {
 }
 
 /// `tree` is the listed directory of a tree listing.
-fn listing(fields: Fields<'_>, tree: Option<&Path>) -> Result<Listing, Malformed> {
+fn listing(fields: Fields<'_>, tree: Option<&RemotePath>) -> Result<Listing, Malformed> {
     Ok(Listing {
         entries: collect("entries", fields.required("entries")?, LISTED_LEAST, |index, fields| {
             listed(index, fields, tree)
@@ -310,7 +310,7 @@ fn listing(fields: Fields<'_>, tree: Option<&Path>) -> Result<Listing, Malformed
 }
 
 /// [SEC-1] No name that a client may not use gets beyond this.
-fn listed(index: usize, fields: Fields<'_>, tree: Option<&Path>) -> Result<ListedEntry, Malformed> {
+fn listed(index: usize, fields: Fields<'_>, tree: Option<&RemotePath>) -> Result<ListedEntry, Malformed> {
     let name: &str = fields.required("name")?;
     match tree {
         Some(path) => path.join(name).map(drop).map_err(|error| Malformed::Path { index, error })?,
@@ -323,7 +323,7 @@ fn uploads(fields: Fields<'_>) -> Result<Uploads, Malformed> {
     let upload = |index, fields: Fields<'_>| {
         Ok(UploadEntry {
             up: fields.required("up")?,
-            path: Path::parse(fields.required("path")?).map_err(|error| Malformed::Path { index, error })?,
+            path: RemotePath::parse(fields.required("path")?).map_err(|error| Malformed::Path { index, error })?,
             off: fields.required("off")?,
             size: fields.optional("size")?,
             age_ms: fields.required("age_ms")?,

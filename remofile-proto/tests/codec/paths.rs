@@ -3,10 +3,10 @@
 use crate::strategies::path;
 use proptest::prelude::*;
 use remofile_proto::path::{NameError, WindowsNameError, valid_name, windows_name};
-use remofile_proto::{Code, Path, PathError};
+use remofile_proto::{Code, PathError, RemotePath};
 
 fn name_error(text: &str) -> NameError {
-    match Path::parse(text) {
+    match RemotePath::parse(text) {
         Err(PathError::Name { error, .. }) => error,
         other => panic!("{text:?}: {other:?}"),
     }
@@ -15,21 +15,21 @@ fn name_error(text: &str) -> NameError {
 proptest! {
     #[test]
     fn a_path_is_the_joint_of_its_names(path in path()) {
-        let joined = path.names().fold(Path::root(), |parent, name| parent.join(name).unwrap());
+        let joined = path.names().fold(RemotePath::root(), |parent, name| parent.join(name).unwrap());
         prop_assert_eq!(joined, path);
     }
 
     #[test]
     fn a_path_splits_into_its_parent_and_name(path in path()) {
         match path.split_last() {
-            Some((parent, name)) => prop_assert_eq!(Path::parse(parent).unwrap().join(name).unwrap(), path),
+            Some((parent, name)) => prop_assert_eq!(RemotePath::parse(parent).unwrap().join(name).unwrap(), path),
             None => prop_assert!(path.is_root()),
         }
     }
 
     #[test]
     fn what_parses_has_only_valid_names(text in "(/|\\.|a|\\\\|\\PC|\\x00|.remofile){0,12}") {
-        if let Ok(path) = Path::parse(&text) {
+        if let Ok(path) = RemotePath::parse(&text) {
             prop_assert_eq!(path.as_str(), &text);
             prop_assert!(path.names().all(|name| valid_name(name).is_ok()));
             prop_assert!(path.names().all(|name| !name.contains('/')));
@@ -46,15 +46,15 @@ proptest! {
 
 #[test]
 fn a_path_begins_with_a_slash() {
-    assert_eq!(Path::parse("a"), Err(PathError::Relative));
-    assert_eq!(Path::parse(""), Err(PathError::Relative));
+    assert_eq!(RemotePath::parse("a"), Err(PathError::Relative));
+    assert_eq!(RemotePath::parse(""), Err(PathError::Relative));
 }
 
 #[test]
 fn only_the_root_ends_with_a_slash() {
-    assert!(Path::parse("/").unwrap().is_root());
-    assert_eq!(Path::parse("/a/"), Err(PathError::TrailingSlash));
-    assert_eq!(Path::parse("//"), Err(PathError::TrailingSlash));
+    assert!(RemotePath::parse("/").unwrap().is_root());
+    assert_eq!(RemotePath::parse("/a/"), Err(PathError::TrailingSlash));
+    assert_eq!(RemotePath::parse("//"), Err(PathError::TrailingSlash));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn names_are_not_empty_and_not_dots() {
     assert_eq!(name_error("/a//b"), NameError::Empty);
     assert_eq!(name_error("/a/./b"), NameError::Dots);
     assert_eq!(name_error("/.."), NameError::Dots);
-    assert!(Path::parse("/...").is_ok());
+    assert!(RemotePath::parse("/...").is_ok());
 }
 
 #[test]
@@ -70,24 +70,24 @@ fn control_characters_are_refused_up_to_the_last_of_c1() {
     for control in ['\0', '\x1f', '\x7f', '\u{80}', '\u{9f}'] {
         assert_eq!(name_error(&format!("/a{control}")), NameError::Control(control));
     }
-    assert!(Path::parse("/ ~\u{a0}").is_ok());
+    assert!(RemotePath::parse("/ ~\u{a0}").is_ok());
 }
 
 #[test]
 fn a_backslash_is_an_ordinary_character() {
-    assert!(Path::parse(r"/..\..\a").is_ok());
+    assert!(RemotePath::parse(r"/..\..\a").is_ok());
 }
 
 #[test]
 fn the_staging_name_is_reserved_in_any_case_at_any_depth() {
     assert_eq!(name_error("/.remofile"), NameError::Reserved);
     assert_eq!(name_error("/a/.ReMoFiLe/b"), NameError::Reserved);
-    assert!(Path::parse("/.remofile-trash/.remofile2").is_ok());
+    assert!(RemotePath::parse("/.remofile-trash/.remofile2").is_ok());
 }
 
 #[test]
 fn a_name_of_255_bytes_is_accepted_and_one_of_256_is_not() {
-    assert!(Path::parse(&format!("/{}", "a".repeat(255))).is_ok());
+    assert!(RemotePath::parse(&format!("/{}", "a".repeat(255))).is_ok());
     assert_eq!(name_error(&format!("/{}", "a".repeat(256))), NameError::TooLong(256));
 }
 
@@ -95,14 +95,14 @@ fn a_name_of_255_bytes_is_accepted_and_one_of_256_is_not() {
 fn a_path_of_4096_bytes_is_accepted_and_one_of_4097_is_not() {
     let path = |len: usize| format!("/{}/{}", vec!["a".repeat(255); 15].join("/"), "b".repeat(len - 15 * 256 - 1));
     assert_eq!(path(4_096).len(), 4_096);
-    assert!(Path::parse(&path(4_096)).is_ok());
-    assert_eq!(Path::parse(&path(4_097)), Err(PathError::TooLong(4_097)));
+    assert!(RemotePath::parse(&path(4_096)).is_ok());
+    assert_eq!(RemotePath::parse(&path(4_097)), Err(PathError::TooLong(4_097)));
 }
 
 #[test]
 fn a_path_of_128_names_is_accepted_and_one_of_129_is_not() {
-    assert!(Path::parse(&"/a".repeat(128)).is_ok());
-    assert_eq!(Path::parse(&"/a".repeat(129)), Err(PathError::TooDeep(129)));
+    assert!(RemotePath::parse(&"/a".repeat(128)).is_ok());
+    assert_eq!(RemotePath::parse(&"/a".repeat(129)), Err(PathError::TooDeep(129)));
 }
 
 #[test]
@@ -114,10 +114,10 @@ fn limits_and_names_have_different_codes() {
 
 #[test]
 fn joining_never_leaves_the_directory() {
-    let below = Path::parse("/a").unwrap();
+    let below = RemotePath::parse("/a").unwrap();
     for relative in ["", "..", "../b", "/b", "b/", "b/../../c", "."] {
         assert!(below.join(relative).is_err(), "{relative}");
-        assert!(Path::root().join(relative).is_err(), "{relative}");
+        assert!(RemotePath::root().join(relative).is_err(), "{relative}");
     }
     assert_eq!(below.join("b/c").unwrap().as_str(), "/a/b/c");
 }
@@ -155,7 +155,7 @@ fn windows_refuses_generated_short_names() {
 
 #[test]
 fn a_path_is_refused_by_its_first_windows_name() {
-    let path = Path::parse("/a/nul/b.").unwrap();
+    let path = RemotePath::parse("/a/nul/b.").unwrap();
     assert_eq!(path.check_windows(), Err((2, WindowsNameError::Device)));
-    assert_eq!(Path::root().check_windows(), Ok(()));
+    assert_eq!(RemotePath::root().check_windows(), Ok(()));
 }

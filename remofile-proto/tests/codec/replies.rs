@@ -17,7 +17,7 @@ fn reply(code: u8, result: &str, operation: &Operation) -> Result<Answer, ReplyE
 }
 
 fn stat() -> Operation {
-    Operation::Stat { path: Path::root() }
+    Operation::Stat { path: RemotePath::root() }
 }
 
 fn list(path: &str, tree: bool) -> Operation {

@@ -13,7 +13,7 @@ use std::fmt::Write;
 const SESSION: SessionId = SessionId::new([0xa1; 16]);
 const UP: UploadId = UploadId::new([0x0b; 16]);
 
-fn path(text: &str) -> Path {
+fn path(text: &str) -> RemotePath {
     text.parse().unwrap()
 }
 

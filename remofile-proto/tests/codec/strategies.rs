@@ -57,8 +57,8 @@ fn name() -> impl Strategy<Value = String> {
     "[^/\\p{Cc}]{1,40}".prop_filter("a name", |name| path::valid_name(name).is_ok())
 }
 
-pub(crate) fn path() -> impl Strategy<Value = Path> {
-    vec(name(), 0..6).prop_map(|names| Path::parse(&format!("/{}", names.join("/"))).unwrap())
+pub(crate) fn path() -> impl Strategy<Value = RemotePath> {
+    vec(name(), 0..6).prop_map(|names| RemotePath::parse(&format!("/{}", names.join("/"))).unwrap())
 }
 
 pub(crate) fn session() -> impl Strategy<Value = SessionId> {
@@ -88,7 +88,7 @@ fn pre() -> impl Strategy<Value = Precondition> {
     prop_oneof![Just(Precondition::Absent), Just(Precondition::Any), etag().prop_map(Precondition::Etag)]
 }
 
-fn two_paths() -> impl Strategy<Value = (Path, Path)> {
+fn two_paths() -> impl Strategy<Value = (RemotePath, RemotePath)> {
     (path(), path()).prop_filter("no loop", |(from, to)| !to.is_at_or_below(from))
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::client::{ClientError, FileClient};
 use clap::Args;
-use remofile_proto::{Code, Path};
+use remofile_proto::{Code, RemotePath};
 use std::{
     fs::File,
     io::{self, Write},
@@ -85,7 +85,7 @@ pub(crate) fn run(cli: &Cli, args: &CatArgs) -> Result<(), Failure> {
 }
 
 /// Gives how many bytes there were.
-fn copy_out(client: &mut FileClient, path: &Path, args: &CatArgs, out: &mut dyn Write) -> Result<u64, Failure> {
+fn copy_out(client: &mut FileClient, path: &RemotePath, args: &CatArgs, out: &mut dyn Write) -> Result<u64, Failure> {
     let changed = |error: ClientError| match error.code() {
         Some(Code::Changed) => ClientError::SourceChanged { path: path.to_string() },
         _ => error,

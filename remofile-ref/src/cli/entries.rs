@@ -10,7 +10,7 @@ use super::{
 };
 use crate::client::{ClientError, FileClient};
 use clap::Args;
-use remofile_proto::{Entry, Kind, Path, Precondition};
+use remofile_proto::{Entry, Kind, Precondition, RemotePath};
 use std::io::Write as _;
 
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ fn make(
     args: &MakeArgs,
     kind: Kind,
     update: bool,
-    make: impl FnOnce(&mut FileClient, &Path) -> Result<Entry, ClientError>,
+    make: impl FnOnce(&mut FileClient, &RemotePath) -> Result<Entry, ClientError>,
 ) -> Result<(), Failure> {
     let path = named(&args.name, args.directory.as_deref())?;
     let mut client = connect(cli)?;
@@ -94,7 +94,7 @@ fn make(
 }
 
 /// The entry that is there already, if it is of the kind that was wanted.
-fn existing(client: &mut FileClient, path: &Path, kind: Kind, error: ClientError) -> Result<Entry, ClientError> {
+fn existing(client: &mut FileClient, path: &RemotePath, kind: Kind, error: ClientError) -> Result<Entry, ClientError> {
     let entry = client.stat(path)?;
     if entry.kind == kind { Ok(entry) } else { Err(error) }
 }

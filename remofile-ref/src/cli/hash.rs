@@ -10,7 +10,7 @@ use super::{
 };
 use crate::client::FileClient;
 use clap::{Args, ValueHint};
-use remofile_proto::{Digest, Path};
+use remofile_proto::{Digest, RemotePath};
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, BufWriter, Write},
@@ -134,7 +134,7 @@ fn check(cli: &Cli, file: &std::path::Path) -> Result<(), Failure> {
 }
 
 /// Why a file is not what was expected, if it is not.
-fn verdict(client: &mut FileClient, path: &Path, expected: &Digest) -> Result<Option<String>, Failure> {
+fn verdict(client: &mut FileClient, path: &RemotePath, expected: &Digest) -> Result<Option<String>, Failure> {
     match client.hash(path) {
         Ok(hashed) if hashed.hash == *expected => Ok(None),
         Ok(_) => Ok(Some("another content".to_owned())),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::client::{FileClient, LocalPart, local_parts};
 use clap::{Args, Subcommand, ValueHint};
-use remofile_proto::{Path, UploadEntry};
+use remofile_proto::{RemotePath, UploadEntry};
 use std::{
     io::{self, BufWriter, Write},
     os::unix::ffi::OsStrExt as _,
@@ -85,7 +85,7 @@ struct Leftover {
     size: Option<u64>,
     age: Duration,
     /// The file on the server, where that is known.
-    remote: Option<Path>,
+    remote: Option<RemotePath>,
     kept: Kept,
 }
 
@@ -205,7 +205,7 @@ impl Leftover {
             }
             return Ok(writeln!(out)?);
         }
-        let remote = self.remote.as_ref().map_or("?", Path::as_str);
+        let remote = self.remote.as_ref().map_or("?", RemotePath::as_str);
         let name = match &self.kept {
             Kept::Staged(_) => escaped(remote),
             Kept::Here(part) => escaped(&part.file.to_string_lossy()),

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use crate::client::{ClientError, FileClient};
 use regex::Regex;
 use remofile_proto::{
-    Code, Entry, Kind, Path, PathError, limits,
+    Code, Entry, Kind, PathError, RemotePath, limits,
     path::{NameError, valid_name},
 };
 use std::fmt::Write as _;
@@ -37,7 +37,7 @@ struct Wildcard {
 }
 
 /// Takes note of a match.
-type Each<'a> = dyn FnMut(Path, Entry) -> Result<(), Failure> + 'a;
+type Each<'a> = dyn FnMut(RemotePath, Entry) -> Result<(), Failure> + 'a;
 
 /// Whether a text has any character that makes it a pattern; all others stand for themselves, `\` too.
 pub(crate) fn is_pattern(text: &str) -> bool {
@@ -73,11 +73,11 @@ impl Pattern {
     /// Tells `each` of all there is that matches; of the server only that is listed what lies below the names in
     /// front of the first wildcard.
     pub(crate) fn each_match(&self, client: &mut FileClient, hidden: bool, each: &mut Each<'_>) -> Result<(), Failure> {
-        matches_below(client, Path::root(), &self.parts, hidden, each)
+        matches_below(client, RemotePath::root(), &self.parts, hidden, each)
     }
 
     /// Whether it matches a path.
-    pub(crate) fn matches(&self, path: &Path, hidden: bool) -> bool {
+    pub(crate) fn matches(&self, path: &RemotePath, hidden: bool) -> bool {
         all_match(&self.parts, path.names(), hidden)
     }
 }
@@ -189,7 +189,7 @@ fn push_escaped(regex: &mut String, literal: char) {
 
 fn matches_below(
     client: &mut FileClient,
-    directory: Path,
+    directory: RemotePath,
     parts: &[Part],
     hidden: bool,
     each: &mut Each<'_>,
@@ -227,9 +227,9 @@ fn matches_below(
 /// What is listed in a directory, or below it; nothing where there is none.
 fn each_listed(
     client: &mut FileClient,
-    directory: &Path,
+    directory: &RemotePath,
     tree: bool,
-    each: &mut dyn FnMut(Path, &str, Entry) -> Result<(), Failure>,
+    each: &mut dyn FnMut(RemotePath, &str, Entry) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     for listed in client.list(directory, tree) {
         match listed {

@@ -5,7 +5,7 @@ use super::{
     pattern::{Pattern, is_pattern},
 };
 use crate::client::{ClientError, FileClient};
-use remofile_proto::{Entry, Kind, Path, PathError};
+use remofile_proto::{Entry, Kind, PathError, RemotePath};
 
 /// A path on the server, or a pattern of paths, as it was given.
 #[derive(Clone, Debug)]
@@ -16,15 +16,15 @@ pub(crate) struct Given {
 
 #[derive(Clone, Debug)]
 enum Meaning {
-    Path(Path),
+    Path(RemotePath),
     /// With the path that the same text is, if it is one: what exists under it wins.
-    Pattern(Pattern, Option<Path>),
+    Pattern(Pattern, Option<RemotePath>),
 }
 
 /// Something on the server that a command line names.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    pub(crate) path: Path,
+    pub(crate) path: RemotePath,
     /// How to show it: absolute where it was given so, else counted from `/` without a slash in front.
     pub(crate) shown: String,
     /// What it is, where that had to be looked up.
@@ -42,12 +42,12 @@ impl Found {
 
 /// A path on the server; one without a leading slash counts from the served directory, and one slash at its end
 /// means nothing.
-pub(crate) fn remote_path(text: &str) -> Result<Path, Failure> {
-    Path::parse(&absolute(text)).map_err(|why: PathError| Failure::BadPath { path: text.to_owned(), why })
+pub(crate) fn remote_path(text: &str) -> Result<RemotePath, Failure> {
+    RemotePath::parse(&absolute(text)).map_err(|why: PathError| Failure::BadPath { path: text.to_owned(), why })
 }
 
 /// NAME in DIR, or PATH where there is no DIR.
-pub(crate) fn named(name: &str, directory: Option<&str>) -> Result<Path, Failure> {
+pub(crate) fn named(name: &str, directory: Option<&str>) -> Result<RemotePath, Failure> {
     let Some(directory) = directory else { return remote_path(name) };
     if name.contains('/') {
         return Err(Failure::usage_with(
@@ -60,12 +60,12 @@ pub(crate) fn named(name: &str, directory: Option<&str>) -> Result<Path, Failure
 }
 
 /// The directory that holds `path`; none for the root.
-pub(crate) fn parent(path: &Path) -> Option<Path> {
-    path.split_last().and_then(|(parent, _)| Path::parse(parent).ok())
+pub(crate) fn parent(path: &RemotePath) -> Option<RemotePath> {
+    path.split_last().and_then(|(parent, _)| RemotePath::parse(parent).ok())
 }
 
 /// Makes the directories above `path` that are missing.
-pub(crate) fn make_parents(client: &mut FileClient, path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_parents(client: &mut FileClient, path: &RemotePath) -> Result<(), Failure> {
     let mut missing = Vec::new();
     let mut above = parent(path);
     while let Some(directory) = above.filter(|directory| !directory.is_root()) {
@@ -87,7 +87,7 @@ pub(crate) fn make_parents(client: &mut FileClient, path: &Path) -> Result<(), F
 }
 
 /// What is at `path`, if anything is.
-pub(crate) fn look(client: &mut FileClient, path: &Path) -> Result<Option<Entry>, ClientError> {
+pub(crate) fn look(client: &mut FileClient, path: &RemotePath) -> Result<Option<Entry>, ClientError> {
     match client.stat(path) {
         Ok(entry) => Ok(Some(entry)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -96,7 +96,11 @@ pub(crate) fn look(client: &mut FileClient, path: &Path) -> Result<Option<Entry>
 }
 
 /// Where each of `sources` goes: into `destination` if that is a directory, else, for one alone, to that very path.
-pub(crate) fn targets(client: &mut FileClient, sources: &[Found], destination: &Path) -> Result<Vec<Path>, Failure> {
+pub(crate) fn targets(
+    client: &mut FileClient,
+    sources: &[Found],
+    destination: &RemotePath,
+) -> Result<Vec<RemotePath>, Failure> {
     if look(client, destination)?.is_none_or(|entry| entry.kind != Kind::Dir) {
         return match sources {
             [_] => Ok(vec![destination.clone()]),
@@ -120,7 +124,7 @@ impl Given {
         let meaning = if is_pattern(text) {
             let pattern =
                 Pattern::parse(&absolute(text)).map_err(|why| Failure::BadPath { path: text.to_owned(), why })?;
-            Meaning::Pattern(pattern, Path::parse(&absolute(text)).ok())
+            Meaning::Pattern(pattern, RemotePath::parse(&absolute(text)).ok())
         } else {
             Meaning::Path(remote_path(text)?)
         };
@@ -149,7 +153,7 @@ impl Given {
 
     /// Whether a path is meant, of what need not be there to be looked at: the path itself or one below it, or one
     /// that the pattern matches, a dot in front included.
-    pub(crate) fn selects(&self, path: &Path) -> bool {
+    pub(crate) fn selects(&self, path: &RemotePath) -> bool {
         match &self.meaning {
             Meaning::Path(own) => path.is_at_or_below(own),
             Meaning::Pattern(pattern, same) => same.as_ref() == Some(path) || pattern.matches(path, true),
@@ -191,7 +195,7 @@ impl Given {
         Ok(all)
     }
 
-    fn found(&self, path: Path, entry: Option<Entry>, is_match: bool) -> Found {
+    fn found(&self, path: RemotePath, entry: Option<Entry>, is_match: bool) -> Found {
         let is_absolute = self.text.starts_with('/') || path.is_root();
         let shown = if is_absolute { path.as_str() } else { &path.as_str()[1..] };
         Found { shown: shown.to_owned(), path, entry, is_match }
@@ -199,7 +203,7 @@ impl Given {
 }
 
 /// Like [`look`]; below a file there is nothing.
-fn look_through(client: &mut FileClient, path: &Path) -> Result<Option<Entry>, Failure> {
+fn look_through(client: &mut FileClient, path: &RemotePath) -> Result<Option<Entry>, Failure> {
     match look(client, path) {
         Err(ClientError::Refused { .. }) => Ok(None),
         result => Ok(result?),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::client::{ClientError, FileClient};
 use clap::Args;
-use remofile_proto::{Code, Kind, Path, Refusal};
+use remofile_proto::{Code, Kind, Refusal, RemotePath};
 use std::{
     collections::HashSet,
     io::{BufWriter, Write},
@@ -85,7 +85,7 @@ impl Removal<'_> {
         self.tally.expect(all.len());
         // What several patterns match goes once, and what lies below something that goes with all it holds goes with it.
         let mut seen = HashSet::new();
-        let mut gone: Option<Path> = None;
+        let mut gone: Option<RemotePath> = None;
         for found in all {
             let is_gone = self.args.recursive && gone.as_ref().is_some_and(|gone| found.path.is_at_or_below(gone));
             if is_gone || !seen.insert(found.path.clone()) {
@@ -104,8 +104,8 @@ impl Removal<'_> {
     }
 
     /// Gives how many items are gone, and how many failed and were told.
-    fn remove(&self, client: &mut FileClient, path: &Path) -> Result<(u64, u64), Failure> {
-        let tell = |gone: &Path| {
+    fn remove(&self, client: &mut FileClient, path: &RemotePath) -> Result<(u64, u64), Failure> {
+        let tell = |gone: &RemotePath| {
             if self.cli.output.verbose > 0 {
                 note(format_args!("removed '{gone}'"));
             }
@@ -141,7 +141,7 @@ impl Removal<'_> {
         let mut items = 1;
         if kind == Kind::Dir {
             // The directories that the listing is in: each is told when it has left it.
-            let mut open: Vec<Path> = Vec::new();
+            let mut open: Vec<RemotePath> = Vec::new();
             for listed in client.list(&found.path, self.args.recursive) {
                 let listed = listed?;
                 if !self.args.recursive {
@@ -168,7 +168,7 @@ impl Removal<'_> {
         Ok((items, 0))
     }
 
-    fn would_go(&self, out: &mut impl Write, path: &Path, kind: Kind) -> Result<(), Failure> {
+    fn would_go(&self, out: &mut impl Write, path: &RemotePath, kind: Kind) -> Result<(), Failure> {
         if self.cli.output.json {
             let (path, kind) = (path.as_str(), kind_name(kind));
             write_json(out, serde_json::json!({ "op": "remove", "path": path, "kind": kind, "dry_run": true }))?;
@@ -178,7 +178,7 @@ impl Removal<'_> {
         Ok(())
     }
 
-    fn tell_json(&self, path: &Path, removed: u64) -> Result<(), Failure> {
+    fn tell_json(&self, path: &RemotePath, removed: u64) -> Result<(), Failure> {
         if self.cli.output.json {
             let line = serde_json::json!({ "op": "remove", "path": path.as_str(), "removed": removed });
             write_json(&mut stdout(), line)?;

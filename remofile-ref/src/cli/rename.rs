@@ -10,7 +10,7 @@ use super::{
 };
 use crate::client::{ClientError, FileClient, TreeTransferred};
 use clap::Args;
-use remofile_proto::{Code, Kind, Path, Precondition};
+use remofile_proto::{Code, Kind, Precondition, RemotePath};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -85,7 +85,7 @@ pub(crate) fn copy(cli: &Cli, args: &CopyArgs) -> Result<(), Failure> {
 fn each(
     cli: &Cli,
     paths: &[String],
-    mut act: impl FnMut(&mut FileClient, &Found, &Path) -> Result<(u64, u64), Failure>,
+    mut act: impl FnMut(&mut FileClient, &Found, &RemotePath) -> Result<(u64, u64), Failure>,
 ) -> Result<(), Failure> {
     let Some((destination, sources)) = paths.split_last() else {
         return Err(Failure::usage("a source and a destination are needed"));
@@ -119,7 +119,7 @@ fn each(
 }
 
 /// Has a refusal, which may concern either, name the target beside the source.
-fn naming_both(error: ClientError, to: &Path) -> ClientError {
+fn naming_both(error: ClientError, to: &RemotePath) -> ClientError {
     match error {
         ClientError::Refused { operation, path, refusal } if refusal.code != Code::NotFound => {
             ClientError::Refused { operation, path: format!("{path}' to '{to}"), refusal }
@@ -129,7 +129,7 @@ fn naming_both(error: ClientError, to: &Path) -> ClientError {
 }
 
 /// Whether two files have the same content; what is no file has none.
-fn is_same(client: &mut FileClient, one: &Path, other: &Path) -> Result<bool, ClientError> {
+fn is_same(client: &mut FileClient, one: &RemotePath, other: &RemotePath) -> Result<bool, ClientError> {
     let mut hash = |path| match client.hash(path) {
         Ok(hashed) => Ok(Some(hashed.hash)),
         Err(ClientError::Refused { .. }) => Ok(None),
@@ -141,7 +141,7 @@ fn is_same(client: &mut FileClient, one: &Path, other: &Path) -> Result<bool, Cl
     })
 }
 
-fn copied_tree(cli: &Cli, from: &Path, to: &Path, done: TreeTransferred) -> Result<(u64, u64), Failure> {
+fn copied_tree(cli: &Cli, from: &RemotePath, to: &RemotePath, done: TreeTransferred) -> Result<(u64, u64), Failure> {
     let TreeTransferred { files, unchanged, directories, skipped, bytes, failed, failures, .. } = done;
     if skipped > 0 && !cli.output.json {
         note(format_args!("{skipped} links, special files or names below '{from}' were skipped"));
@@ -159,7 +159,7 @@ fn copied_tree(cli: &Cli, from: &Path, to: &Path, done: TreeTransferred) -> Resu
     Ok((files + unchanged + directories, failed))
 }
 
-fn say(cli: &Cli, operation: &str, from: &Path, to: &Path, more: serde_json::Value) -> Result<(), Failure> {
+fn say(cli: &Cli, operation: &str, from: &RemotePath, to: &RemotePath, more: serde_json::Value) -> Result<(), Failure> {
     if cli.output.json {
         let mut line = more;
         line["op"] = operation.into();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::client::FileClient;
 use clap::Args;
-use remofile_proto::{Kind, Path};
+use remofile_proto::{Kind, RemotePath};
 use std::io::{BufWriter, Write};
 
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ pub(crate) fn run(cli: &Cli, args: &DuArgs) -> Result<(), Failure> {
             Ok(all) => {
                 tally.expect(all.len());
                 // What is below a directory is in its sum already.
-                let mut above: Option<Path> = None;
+                let mut above: Option<RemotePath> = None;
                 for found in all {
                     if above.as_ref().is_some_and(|above| found.path.is_at_or_below(above)) {
                         continue;
@@ -101,7 +101,7 @@ impl<W: Write> Sums<'_, W> {
         self.directory(client, &found.path, found.shown)
     }
 
-    fn directory(&mut self, client: &mut FileClient, path: &Path, shown: String) -> Result<(), Failure> {
+    fn directory(&mut self, client: &mut FileClient, path: &RemotePath, shown: String) -> Result<(), Failure> {
         let prefix = if shown.ends_with('/') { shown.clone() } else { format!("{shown}/") };
         // The directories that the listing is in, from the top down: each is told when it has left it [LIST-2].
         let mut open = vec![Sum { path: shown, directories: 1, ..Sum::default() }];

@@ -5,7 +5,7 @@ use super::{
     part::{Part, Target, Version},
     payload::{Content, Payload},
 };
-use remofile_proto::{Answer, Code, Entry, Kind, Operation, Path};
+use remofile_proto::{Answer, Code, Entry, Kind, Operation, RemotePath};
 use rustix::fs::FileType;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -33,7 +33,7 @@ impl FileClient {
     /// changing on the server.
     pub fn download_file(
         &mut self,
-        remote: &Path,
+        remote: &RemotePath,
         local: &LocalPath,
         overwrite: bool,
     ) -> Result<Transferred, ClientError> {
@@ -51,7 +51,7 @@ impl FileClient {
     /// Downloads the file that `entry` describes.
     pub(super) fn download_into(
         &mut self,
-        remote: &Path,
+        remote: &RemotePath,
         mut entry: Entry,
         target: &Target,
         replace: Replace,
@@ -90,7 +90,7 @@ impl FileClient {
     /// [`ClientError::SourceChanged`] where there is another version now.
     pub(crate) fn download_one_version(
         &mut self,
-        remote: &Path,
+        remote: &RemotePath,
         entry: &Entry,
         target: &Target,
     ) -> Result<Transferred, ClientError> {
@@ -112,7 +112,7 @@ impl FileClient {
 
     fn compare_with_local(
         &mut self,
-        remote: &Path,
+        remote: &RemotePath,
         entry: &Entry,
         target: &Target,
         replace: Replace,
@@ -135,7 +135,7 @@ impl FileClient {
 
     fn download_version(
         &mut self,
-        remote: &Path,
+        remote: &RemotePath,
         entry: &Entry,
         target: &Target,
         replace: Replace,
@@ -231,7 +231,7 @@ pub(super) struct Received {
 }
 
 /// The version that an entry names.
-pub(super) fn version_of(client: &FileClient, remote: &Path, entry: &Entry) -> Result<Version, ClientError> {
+pub(super) fn version_of(client: &FileClient, remote: &RemotePath, entry: &Entry) -> Result<Version, ClientError> {
     let (Some(etag), Some(size)) = (entry.etag.clone(), entry.size) else {
         return Err(ClientError::Protocol { reason: "a file without etag or size".to_owned() });
     };

@@ -177,14 +177,14 @@ mod tests {
     const CHUNK: u64 = 1 << 18;
 
     /// A path of a rate in bytes a second and a round trip, with a queue in front of it.
-    struct Path {
+    struct NetworkPath {
         rate: u64,
         round_trip: Duration,
         free_at: Duration,
         answers: VecDeque<(Duration, Mark)>,
     }
 
-    impl Path {
+    impl NetworkPath {
         fn new(rate: u64, round_trip: Duration) -> Self {
             Self { rate, round_trip, free_at: Duration::ZERO, answers: VecDeque::new() }
         }
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_short_path_keeps_little_under_way() {
         let mut flow = Flow::default();
-        Path::new(1 << 30, Duration::from_micros(200)).run(&mut flow, Duration::ZERO, seconds(2));
+        NetworkPath::new(1 << 30, Duration::from_micros(200)).run(&mut flow, Duration::ZERO, seconds(2));
         assert!(flow.limit() <= 2 * FLOOR, "{}", flow.limit());
     }
 
@@ -227,7 +227,7 @@ mod tests {
     fn a_long_path_is_filled_and_hardly_more() {
         for (rate, round_trip) in [(100 << 20, 20), (40 << 20, 100), (150 << 20, 50), (1_000 << 20, 5)] {
             let mut flow = Flow::default();
-            let mut path = Path::new(rate, milliseconds(round_trip));
+            let mut path = NetworkPath::new(rate, milliseconds(round_trip));
             let (now, _) = path.run(&mut flow, Duration::ZERO, seconds(1));
             let (end, answered) = path.run(&mut flow, now, now + seconds(8));
             let possible = u128::from(rate) * (end - now).as_nanos() / NANOSECONDS;
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn it_grows_within_a_few_round_trips_and_never_beyond_the_ceiling() {
         let mut flow = Flow::default();
-        let mut path = Path::new(10 << 30, milliseconds(100));
+        let mut path = NetworkPath::new(10 << 30, milliseconds(100));
         path.run(&mut flow, Duration::ZERO, milliseconds(350));
         assert_eq!(flow.limit(), CEILING);
         path.run(&mut flow, milliseconds(350), seconds(3));
@@ -250,10 +250,10 @@ mod tests {
     #[test]
     fn a_path_that_got_longer_is_measured_anew() {
         let mut flow = Flow::default();
-        let (now, _) = Path::new(100 << 20, milliseconds(5)).run(&mut flow, Duration::ZERO, seconds(3));
+        let (now, _) = NetworkPath::new(100 << 20, milliseconds(5)).run(&mut flow, Duration::ZERO, seconds(3));
         flow.in_flight = 0;
         flow.awaited = 0;
-        let mut longer = Path::new(100 << 20, milliseconds(80));
+        let mut longer = NetworkPath::new(100 << 20, milliseconds(80));
         let (now, _) = longer.run(&mut flow, now, now + seconds(15));
         let (end, answered) = longer.run(&mut flow, now, now + seconds(5));
         let possible = u128::from(100u64 << 20) * (end - now).as_nanos() / NANOSECONDS;
@@ -264,7 +264,7 @@ mod tests {
     fn queues_do_not_grow_however_long_it_takes() {
         let mut flow = Flow::default();
         let held = (100 << 20) / 50;
-        Path::new(100 << 20, milliseconds(20)).run(&mut flow, Duration::ZERO, seconds(120));
+        NetworkPath::new(100 << 20, milliseconds(20)).run(&mut flow, Duration::ZERO, seconds(120));
         assert!(flow.limit() <= held * 5, "{} of {held}", flow.limit());
     }
 

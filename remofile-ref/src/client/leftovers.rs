@@ -1,7 +1,7 @@
 //! What unfinished downloads have left in local directories.
 
 use super::{ClientError, part};
-use remofile_proto::Path;
+use remofile_proto::RemotePath;
 use rustix::{
     fs::{AtFlags, FileType, FlockOperation, Mode, OFlags},
     io::Errno,
@@ -21,7 +21,7 @@ pub struct LocalPart {
     /// The hidden file that it is in.
     pub file: PathBuf,
     /// The file on the server that it is the beginning of; none where its record is missing or not readable.
-    pub remote: Option<Path>,
+    pub remote: Option<RemotePath>,
     /// How many bytes are there.
     pub bytes: u64,
     /// Of how many bytes, where its record tells.
@@ -99,7 +99,7 @@ fn look_at(file: PathBuf, directory: &Rc<OwnedFd>, names: part::Names) -> io::Re
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(status.st_mtime).unwrap_or_default());
     Ok(Some(LocalPart {
         file,
-        remote: field("path").and_then(|path| Path::parse(path).ok()),
+        remote: field("path").and_then(|path| RemotePath::parse(path).ok()),
         bytes: u64::try_from(status.st_size).unwrap_or_default(),
         size: field("size").and_then(|size| size.parse().ok()),
         age: SystemTime::now().duration_since(modified).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! A listing, fetched a page at a time.
 
 use super::{ClientError, FileClient, payload::Payload};
-use remofile_proto::{Answer, ListedEntry, Operation, Path};
+use remofile_proto::{Answer, ListedEntry, Operation, RemotePath};
 use std::collections::VecDeque;
 
 /// The entries of a remote directory or tree, in listing order; holds one page at a time.
@@ -17,7 +17,7 @@ pub struct RemoteListing<'a> {
 /// The pages of a listing, for whoever does something else between two of them.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    path: Path,
+    path: RemotePath,
     tree: bool,
     after: Option<String>,
     skipped: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Pages {
 }
 
 impl<'a> RemoteListing<'a> {
-    pub(super) fn new(client: &'a mut FileClient, path: Path, tree: bool) -> Self {
+    pub(super) fn new(client: &'a mut FileClient, path: RemotePath, tree: bool) -> Self {
         Self { client, pages: Pages::new(path, tree), page: VecDeque::new() }
     }
 
@@ -54,7 +54,7 @@ impl Iterator for RemoteListing<'_> {
 }
 
 impl Pages {
-    pub(crate) fn new(path: Path, tree: bool) -> Self {
+    pub(crate) fn new(path: RemotePath, tree: bool) -> Self {
         Self { path, tree, after: None, skipped: 0, is_over: false, ready: None }
     }
 

@@ -41,7 +41,7 @@ use channel::{Channel, Completion};
 use pace::Pace;
 use payload::{Content, Payload};
 use remofile_proto::{
-    Answer, Code, Entry, Etag, HashResult, Kind, Operation, Path, Precondition, Refusal, Token, UploadId, Welcome,
+    Answer, Code, Entry, Etag, HashResult, Kind, Operation, Precondition, Refusal, RemotePath, Token, UploadId, Welcome,
 };
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ use std::time::Duration;
 /// waits until the server has let go.
 ///
 /// ```
-/// use remofile::{FileClient, FileServer, Path, Precondition, generate_token};
+/// use remofile::{FileClient, FileServer, RemotePath, Precondition, generate_token};
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let token = generate_token();
@@ -61,9 +61,9 @@ use std::time::Duration;
 /// # scope.spawn(|| server.run());
 /// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
 /// let mut client = FileClient::new(endpoint, token)?; // "localhost:6768" and a text do as well
-/// client.mkdir(&Path::parse("/documents")?)?;
+/// client.mkdir(&RemotePath::parse("/documents")?)?;
 /// client.upload("Cargo.toml", "/documents")?;
-/// client.put(&Path::parse("/hello.txt")?, b"hello".to_vec(), Precondition::Absent, None)?;
+/// client.put(&RemotePath::parse("/hello.txt")?, b"hello".to_vec(), Precondition::Absent, None)?;
 /// for entry in client.list(&Path::root(), true) {
 ///     println!("{}", entry?.name); // documents, documents/Cargo.toml, hello.txt
 /// }
@@ -131,12 +131,12 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND where nothing is there.
-    pub fn stat(&mut self, path: &Path) -> Result<Entry, ClientError> {
+    pub fn stat(&mut self, path: &RemotePath) -> Result<Entry, ClientError> {
         self.entry(Operation::Stat { path: path.clone() }, Payload::None)
     }
 
     /// Lists a directory, or with `tree` everything below it, a page at a time.
-    pub fn list(&mut self, path: &Path, tree: bool) -> RemoteListing<'_> {
+    pub fn list(&mut self, path: &RemotePath, tree: bool) -> RemoteListing<'_> {
         RemoteListing::new(self, path.clone(), tree)
     }
 
@@ -144,7 +144,7 @@ impl FileClient {
     ///
     /// # Errors
     /// EXISTS where anything is there.
-    pub fn mkdir(&mut self, path: &Path) -> Result<Entry, ClientError> {
+    pub fn mkdir(&mut self, path: &RemotePath) -> Result<Entry, ClientError> {
         self.entry(Operation::Mkdir { path: path.clone() }, Payload::None)
     }
 
@@ -154,7 +154,7 @@ impl FileClient {
     /// By the target rules; TOO_LARGE above a chunk.
     pub fn put(
         &mut self,
-        path: &Path,
+        path: &RemotePath,
         content: Vec<u8>,
         pre: Precondition,
         mtime_ns: Option<i64>,
@@ -166,7 +166,7 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND where nothing is there.
-    pub fn touch(&mut self, path: &Path, mtime_ns: i64) -> Result<Entry, ClientError> {
+    pub fn touch(&mut self, path: &RemotePath, mtime_ns: i64) -> Result<Entry, ClientError> {
         self.entry(Operation::Touch { path: path.clone(), mtime_ns }, Payload::None)
     }
 
@@ -174,7 +174,7 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND, or the kind rules.
-    pub fn hash(&mut self, path: &Path) -> Result<HashResult, ClientError> {
+    pub fn hash(&mut self, path: &RemotePath) -> Result<HashResult, ClientError> {
         match self.settled(Operation::Hash { path: path.clone(), off: 0, len: None }, Payload::None)? {
             Answer::Hash(hash) => Ok(hash),
             other => Err(unexpected("hash", &other)),
@@ -185,7 +185,7 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND, NOT_EMPTY, or CHANGED where it has another etag.
-    pub fn remove(&mut self, path: &Path, etag: Option<Etag>) -> Result<(), ClientError> {
+    pub fn remove(&mut self, path: &RemotePath, etag: Option<Etag>) -> Result<(), ClientError> {
         self.empty(Operation::Remove { path: path.clone(), etag })
     }
 
@@ -328,7 +328,7 @@ impl FileClient {
         result
     }
 
-    pub(crate) fn flush_observed(&mut self, path: Option<&Path>) -> Result<(), ClientError> {
+    pub(crate) fn flush_observed(&mut self, path: Option<&RemotePath>) -> Result<(), ClientError> {
         self.observer().enter(Phase::Flushing, path, None);
         self.flush()
     }
@@ -370,7 +370,7 @@ impl Drop for FileClient {
 }
 
 /// A refusal that the client itself can foresee.
-pub(crate) fn refused(operation: &'static str, path: &Path, code: Code) -> ClientError {
+pub(crate) fn refused(operation: &'static str, path: &RemotePath, code: Code) -> ClientError {
     ClientError::Refused { operation, path: path.to_string(), refusal: Refusal::new(code) }
 }
 
@@ -380,7 +380,7 @@ pub(crate) fn unexpected(operation: &'static str, answer: &Answer) -> ClientErro
 }
 
 /// The path that a user knows an operation by.
-fn subject(operation: &Operation) -> Option<&Path> {
+fn subject(operation: &Operation) -> Option<&RemotePath> {
     match operation {
         Operation::Stat { path }
         | Operation::List { path, .. }
@@ -400,5 +400,5 @@ fn subject(operation: &Operation) -> Option<&Path> {
 
 /// The same as text, empty where it has none.
 fn path_of(operation: &Operation) -> String {
-    subject(operation).map(Path::to_string).unwrap_or_default()
+    subject(operation).map(RemotePath::to_string).unwrap_or_default()
 }

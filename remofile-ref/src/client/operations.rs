@@ -1,7 +1,7 @@
 //! Calls that rename, copy and change in place, and those on ranges.
 
 use super::{ClientError, FileClient, payload::Payload};
-use remofile_proto::{Answer, Entry, Etag, HashResult, Operation, Path, Precondition, ReadResult, UploadEntry};
+use remofile_proto::{Answer, Entry, Etag, HashResult, Operation, Precondition, ReadResult, RemotePath, UploadEntry};
 
 /// No list of staged uploads takes more memory than this, in bytes: servers keep a few dozen.
 const UPLOADS_MAX: usize = 16 << 20;
@@ -15,8 +15,8 @@ impl FileClient {
     /// where `to` is `from` or below it; DENIED across file systems.
     pub fn rename(
         &mut self,
-        from: &Path,
-        to: &Path,
+        from: &RemotePath,
+        to: &RemotePath,
         pre: Precondition,
         etag: Option<Etag>,
     ) -> Result<Entry, ClientError> {
@@ -30,8 +30,8 @@ impl FileClient {
     /// where `from` changes meanwhile; LOOP where `to` is `from` or below it.
     pub fn copy(
         &mut self,
-        from: &Path,
-        to: &Path,
+        from: &RemotePath,
+        to: &RemotePath,
         pre: Precondition,
         etag: Option<Etag>,
     ) -> Result<Entry, ClientError> {
@@ -45,7 +45,7 @@ impl FileClient {
     /// NOT_FOUND, or the kind rules; CHANGED where the file has another etag than `etag`.
     pub fn read(
         &mut self,
-        path: &Path,
+        path: &RemotePath,
         off: u64,
         len: u64,
         etag: Option<Etag>,
@@ -63,7 +63,13 @@ impl FileClient {
     /// NOT_FOUND, or the kind rules; CHANGED for another etag than `etag`; DENIED for a file with several hard links;
     /// TOO_LARGE above a chunk or the server's largest file; [`ClientError::InDoubt`] where the session was lost and
     /// the file has changed since.
-    pub fn write(&mut self, path: &Path, off: u64, bytes: Vec<u8>, etag: Option<Etag>) -> Result<Entry, ClientError> {
+    pub fn write(
+        &mut self,
+        path: &RemotePath,
+        off: u64,
+        bytes: Vec<u8>,
+        etag: Option<Etag>,
+    ) -> Result<Entry, ClientError> {
         self.entry(Operation::Write { path: path.clone(), off, etag }, Payload::from_bytes(bytes))
     }
 
@@ -71,7 +77,7 @@ impl FileClient {
     ///
     /// # Errors
     /// Those of [`FileClient::write`].
-    pub fn truncate(&mut self, path: &Path, size: u64, etag: Option<Etag>) -> Result<Entry, ClientError> {
+    pub fn truncate(&mut self, path: &RemotePath, size: u64, etag: Option<Etag>) -> Result<Entry, ClientError> {
         self.entry(Operation::Truncate { path: path.clone(), size, etag }, Payload::None)
     }
 
@@ -79,7 +85,7 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND, or the kind rules; CHANGED where the file changed while it was read.
-    pub fn hash_range(&mut self, path: &Path, off: u64, len: Option<u64>) -> Result<HashResult, ClientError> {
+    pub fn hash_range(&mut self, path: &RemotePath, off: u64, len: Option<u64>) -> Result<HashResult, ClientError> {
         match self.settled(Operation::Hash { path: path.clone(), off, len }, Payload::None)? {
             Answer::Hash(hash) => Ok(hash),
             other => Err(super::unexpected("hash", &other)),

@@ -4,7 +4,7 @@ use super::{
     ClientError,
     source::{self, Source},
 };
-use remofile_proto::{Etag, Path, RootId};
+use remofile_proto::{Etag, RemotePath, RootId};
 use rustix::{
     fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags},
     io::Errno,
@@ -37,7 +37,7 @@ pub(crate) struct Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) root: Option<RootId>,
-    pub(super) path: Path,
+    pub(super) path: RemotePath,
     pub(super) etag: Etag,
     pub(super) size: u64,
 }

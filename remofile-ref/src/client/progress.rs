@@ -1,7 +1,7 @@
 //! How far a call has come, for whoever shows it.
 
 use super::{FileClient, TreeTransferred};
-use remofile_proto::Path;
+use remofile_proto::RemotePath;
 use std::fmt;
 
 /// How far a call has come.
@@ -11,7 +11,7 @@ pub struct Progress {
     /// What is being done.
     pub phase: Phase,
     /// The remote path of the file that it is done to; none where it concerns all.
-    pub path: Option<Path>,
+    pub path: Option<RemotePath>,
     /// How many bytes are done, those that were there already included.
     pub done: u64,
     /// Of how many bytes; none where that is not known.
@@ -121,12 +121,12 @@ impl Observer {
     }
 
     /// A phase begins; the bytes of an earlier one do not count.
-    pub(crate) fn enter(&mut self, phase: Phase, path: Option<&Path>, total: Option<u64>) {
+    pub(crate) fn enter(&mut self, phase: Phase, path: Option<&RemotePath>, total: Option<u64>) {
         self.resume(phase, path, total, 0);
     }
 
     /// A phase begins with `resumed` bytes done.
-    pub(super) fn resume(&mut self, phase: Phase, path: Option<&Path>, total: Option<u64>, resumed: u64) {
+    pub(super) fn resume(&mut self, phase: Phase, path: Option<&RemotePath>, total: Option<u64>, resumed: u64) {
         if self.is_watched() {
             let tree = self.now.as_ref().and_then(|now| now.tree);
             self.now = Some(Progress { phase, path: path.cloned(), done: resumed, total, resumed, tree });
@@ -143,7 +143,7 @@ impl Observer {
     }
 
     /// The server says how far it is with the one request that it works on.
-    pub(super) fn serve(&mut self, operation: &'static str, path: Option<&Path>, done: u64, total: Option<u64>) {
+    pub(super) fn serve(&mut self, operation: &'static str, path: Option<&RemotePath>, done: u64, total: Option<u64>) {
         if self.is_watched() {
             let tree = self.now.as_ref().and_then(|now| now.tree);
             let phase = Phase::Serving { operation };

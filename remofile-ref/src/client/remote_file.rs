@@ -7,7 +7,7 @@ use super::{
     payload::{Content, Payload},
     settle::{ATTEMPTS, doubt},
 };
-use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Path, Precondition, Refusal};
+use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Precondition, Refusal, RemotePath};
 use std::collections::VecDeque;
 
 /// How much the first read at a new place asks for at least, in bytes.
@@ -25,7 +25,7 @@ const FIRST_READ: usize = 64 << 10;
 /// [`ClientError`] inside. Dropping the file without closing it sends what was written, and an error is only logged.
 ///
 /// ```
-/// use remofile::{ClientOptions, FileClient, FileServer, Path, Precondition, generate_token};
+/// use remofile::{ClientOptions, FileClient, FileServer, RemotePath, Precondition, generate_token};
 /// use std::io::{Read, Seek, Write};
 ///
 /// # let directory = tempfile::tempdir()?;
@@ -36,7 +36,7 @@ const FIRST_READ: usize = 64 << 10;
 ///     scope.spawn(|| server.run());
 ///     let result = (|| -> Result<(), Box<dyn std::error::Error>> {
 ///         let mut client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
-///         let mut file = client.create_file(&Path::parse("/notes.txt")?, Precondition::Absent)?;
+///         let mut file = client.create_file(&RemotePath::parse("/notes.txt")?, Precondition::Absent)?;
 ///         file.write_all(b"out there")?;
 ///         file.rewind()?;
 ///         let mut text = String::new();
@@ -53,7 +53,7 @@ const FIRST_READ: usize = 64 << 10;
 #[derive(Debug)]
 pub struct RemoteFile<'a> {
     client: &'a mut FileClient,
-    path: Path,
+    path: RemotePath,
     /// The version that is read; unknown after an error of a write.
     etag: Option<Etag>,
     size: u64,
@@ -104,7 +104,7 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND where nothing is there, NOT_FILE for a directory, UNSUPPORTED_KIND for links and special files.
-    pub fn open_file(&mut self, path: &Path) -> Result<RemoteFile<'_>, ClientError> {
+    pub fn open_file(&mut self, path: &RemotePath) -> Result<RemoteFile<'_>, ClientError> {
         let entry = self.stat_file(path)?;
         Ok(RemoteFile::new(self, path.clone(), entry))
     }
@@ -113,12 +113,12 @@ impl FileClient {
     ///
     /// # Errors
     /// By the target rules.
-    pub fn create_file(&mut self, path: &Path, pre: Precondition) -> Result<RemoteFile<'_>, ClientError> {
+    pub fn create_file(&mut self, path: &RemotePath, pre: Precondition) -> Result<RemoteFile<'_>, ClientError> {
         let entry = self.put(path, Vec::new(), pre, None)?;
         Ok(RemoteFile::new(self, path.clone(), entry))
     }
 
-    fn stat_file(&mut self, path: &Path) -> Result<Entry, ClientError> {
+    fn stat_file(&mut self, path: &RemotePath) -> Result<Entry, ClientError> {
         let entry = self.stat(path)?;
         match entry.kind {
             Kind::File => Ok(entry),
@@ -129,7 +129,7 @@ impl FileClient {
 }
 
 impl<'a> RemoteFile<'a> {
-    fn new(client: &'a mut FileClient, path: Path, entry: Entry) -> Self {
+    fn new(client: &'a mut FileClient, path: RemotePath, entry: Entry) -> Self {
         let mut file = Self {
             client,
             path,

@@ -5,7 +5,7 @@ use super::{
     payload::{Content, Payload},
 };
 use crate::unanswered::Unanswered;
-use remofile_proto::{Answer, Code, Digest, Kind, Operation, Path};
+use remofile_proto::{Answer, Code, Digest, Kind, Operation, RemotePath};
 
 /// How often a call opens a lost session again before it gives up.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -44,7 +44,7 @@ impl FileClient {
     /// missing [DUR-6].
     pub(super) fn flush_or_look_again(
         &mut self,
-        path: Option<&Path>,
+        path: Option<&RemotePath>,
         mut again: impl FnMut(&mut Self) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         for _ in 0..ATTEMPTS {
@@ -123,7 +123,7 @@ impl FileClient {
     }
 
     /// Whether a file is there with this hash.
-    pub(super) fn has_content(&mut self, path: &Path, hash: &Digest) -> Result<bool, ClientError> {
+    pub(super) fn has_content(&mut self, path: &RemotePath, hash: &Digest) -> Result<bool, ClientError> {
         Ok(self.look(|client| client.hash_of(path))?.is_some_and(|theirs| theirs == *hash))
     }
 
@@ -136,14 +136,14 @@ impl FileClient {
         }
     }
 
-    fn hash_of(&mut self, path: &Path) -> Result<Digest, ClientError> {
+    fn hash_of(&mut self, path: &RemotePath) -> Result<Digest, ClientError> {
         match self.call(Operation::Hash { path: path.clone(), off: 0, len: None }, Payload::None)?.0 {
             Answer::Hash(hash) => Ok(hash.hash),
             other => Err(super::unexpected("hash", &other)),
         }
     }
 
-    fn stat_once(&mut self, path: &Path) -> Result<Answer, ClientError> {
+    fn stat_once(&mut self, path: &RemotePath) -> Result<Answer, ClientError> {
         Ok(self.call(Operation::Stat { path: path.clone() }, Payload::None)?.0)
     }
 }

@@ -1,7 +1,7 @@
 //! The local file that an upload reads: what identifies it, its bytes, and whether it changed meanwhile.
 
 use super::ClientError;
-use remofile_proto::{Digest, Path, RootId, UploadId};
+use remofile_proto::{Digest, RemotePath, RootId, UploadId};
 use rustix::fs::{Mode, OFlags};
 use std::{
     ffi::OsStr,
@@ -137,7 +137,7 @@ impl Source {
     }
 
     /// [UP-7] The id under which a client without any state finds its upload again.
-    pub(super) fn upload_id(&self, root: Option<RootId>, target: &Path) -> UploadId {
+    pub(super) fn upload_id(&self, root: Option<RootId>, target: &RemotePath) -> UploadId {
         let mut hasher = blake3::Hasher::new_derive_key("remofile/1 upload id");
         hasher.update(root.unwrap_or(RootId::new([0; RootId::LEN])).as_bytes());
         let Identity { device, inode, size, mtime_ns, ctime_ns: _ } = self.opened_as;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::keys::new_upload;
 use remofile_proto::{
-    Answer, Code, Detail, Digest, Entry, Kind, Operation, Path, Precondition, Refusal, Staged, UploadId,
+    Answer, Code, Detail, Digest, Entry, Kind, Operation, Precondition, Refusal, RemotePath, Staged, UploadId,
 };
 use std::{
     collections::VecDeque,
@@ -68,7 +68,7 @@ impl FileClient {
     pub fn upload_from(
         &mut self,
         source: &mut dyn Read,
-        target: &Path,
+        target: &RemotePath,
         options: &TransferOptions,
     ) -> Result<Transferred, ClientError> {
         let pre = self.pre_of_stream(target, options.replace)?;
@@ -110,7 +110,7 @@ impl FileClient {
     /// source.
     pub fn download_to(
         &mut self,
-        remote: &Path,
+        remote: &RemotePath,
         sink: &mut dyn Write,
         options: &TransferOptions,
     ) -> Result<Transferred, ClientError> {
@@ -126,7 +126,12 @@ impl FileClient {
         })
     }
 
-    fn read_into(&mut self, remote: &Path, entry: &Entry, sink: &mut dyn Write) -> Result<Transferred, ClientError> {
+    fn read_into(
+        &mut self,
+        remote: &RemotePath,
+        entry: &Entry,
+        sink: &mut dyn Write,
+    ) -> Result<Transferred, ClientError> {
         let version = version_of(self, remote, entry)?;
         let mut received = Received::default();
         let mut written = 0u64;
@@ -155,7 +160,7 @@ impl FileClient {
     }
 
     /// Looks before anything is sent: a target that will be refused costs one round trip, not a stream.
-    fn pre_of_stream(&mut self, target: &Path, replace: Replace) -> Result<Precondition, ClientError> {
+    fn pre_of_stream(&mut self, target: &RemotePath, replace: Replace) -> Result<Precondition, ClientError> {
         let pre = match replace {
             Replace::Never => Precondition::Absent,
             Replace::Older | Replace::Always => Replaced::by(Replace::Always).pre,
@@ -179,7 +184,7 @@ impl FileClient {
 
 struct StreamUpload<'a> {
     source: &'a mut dyn Read,
-    target: &'a Path,
+    target: &'a RemotePath,
     pre: Precondition,
     up: UploadId,
     /// What was read and is not known to be staged, from `acknowledged` on.

@@ -1,7 +1,7 @@
 //! Transfers as the first Remofile had them: a file or a directory goes into a directory, under its own name.
 
 use super::{ClientError, FileClient, Transferred, TreeTransferred};
-use remofile_proto::{Code, Kind, Path, PathError, Precondition};
+use remofile_proto::{Code, Kind, PathError, Precondition, RemotePath};
 use std::{
     io,
     path::{Path as LocalPath, PathBuf},
@@ -27,7 +27,7 @@ impl FileClient {
     /// [`ClientError::Incomplete`] where items of a directory failed; those of [`FileClient::upload_file`].
     pub fn upload<P>(&mut self, source: impl AsRef<LocalPath>, directory: P) -> Result<TreeTransferred, ClientError>
     where
-        P: TryInto<Path>,
+        P: TryInto<RemotePath>,
         PathError: From<P::Error>,
     {
         let source = source.as_ref();
@@ -63,7 +63,7 @@ impl FileClient {
     /// there; [`ClientError::Incomplete`] where items of a directory failed; those of [`FileClient::download_file`].
     pub fn download<P>(&mut self, remote: P, local: impl AsRef<LocalPath>) -> Result<TreeTransferred, ClientError>
     where
-        P: TryInto<Path>,
+        P: TryInto<RemotePath>,
         PathError: From<P::Error>,
     {
         let remote = remote.try_into().map_err(PathError::from)?;

@@ -3,7 +3,9 @@
 use super::{
     ClientError, Failed, FileClient, Phase, Replace, TransferStatus, Transferred, payload::Payload, source::Source,
 };
-use remofile_proto::{Answer, Code, Detail, Digest, Entry, Kind, Operation, Path, Precondition, Staged, UploadId};
+use remofile_proto::{
+    Answer, Code, Detail, Digest, Entry, Kind, Operation, Precondition, RemotePath, Staged, UploadId,
+};
 use std::path::Path as LocalPath;
 
 /// How often a lost session is opened again without a single byte of progress.
@@ -21,7 +23,7 @@ impl FileClient {
     pub fn upload_file(
         &mut self,
         source: &LocalPath,
-        target: &Path,
+        target: &RemotePath,
         pre: Precondition,
     ) -> Result<Transferred, ClientError> {
         let source = Source::open(source)?;
@@ -41,7 +43,7 @@ impl FileClient {
     pub(super) fn upload_source(
         &mut self,
         source: &Source,
-        target: &Path,
+        target: &RemotePath,
         replaced: Replaced,
     ) -> Result<Transferred, ClientError> {
         let pre = match self.compare_with_existing(source, target, replaced)? {
@@ -61,7 +63,7 @@ impl FileClient {
     fn compare_with_existing(
         &mut self,
         source: &Source,
-        target: &Path,
+        target: &RemotePath,
         replaced: Replaced,
     ) -> Result<Compared, ClientError> {
         let entry = match self.stat(target) {
@@ -79,7 +81,12 @@ impl FileClient {
         replaced.against(&entry, source, target)
     }
 
-    fn upload_small(&mut self, source: &Source, target: &Path, pre: Precondition) -> Result<Transferred, ClientError> {
+    fn upload_small(
+        &mut self,
+        source: &Source,
+        target: &RemotePath,
+        pre: Precondition,
+    ) -> Result<Transferred, ClientError> {
         let size = source.size();
         let content = source.read(0, usize::try_from(size).map_err(|_| source.changed())?)?;
         source.check_unchanged()?;
@@ -95,7 +102,7 @@ impl FileClient {
     pub(crate) fn upload_version(
         &mut self,
         source: &Source,
-        target: &Path,
+        target: &RemotePath,
         pre: &Precondition,
     ) -> Result<(Transferred, Digest, Entry), ClientError> {
         let (done, (hash, entry)) = self.stage_and_commit(source, target, pre)?;
@@ -110,7 +117,7 @@ impl FileClient {
     fn upload_staged(
         &mut self,
         source: &Source,
-        target: &Path,
+        target: &RemotePath,
         pre: &Precondition,
     ) -> Result<Transferred, ClientError> {
         Ok(self.stage_and_commit(source, target, pre)?.0)
@@ -119,7 +126,7 @@ impl FileClient {
     fn stage_and_commit(
         &mut self,
         source: &Source,
-        target: &Path,
+        target: &RemotePath,
         pre: &Precondition,
     ) -> Result<(Transferred, Committed), ClientError> {
         let mut upload = StagedUpload {
@@ -147,17 +154,22 @@ impl FileClient {
     }
 
     /// The hash of a local file that is compared with `remote`.
-    pub(super) fn hash_source(&mut self, source: &Source, remote: &Path) -> Result<Digest, ClientError> {
+    pub(super) fn hash_source(&mut self, source: &Source, remote: &RemotePath) -> Result<Digest, ClientError> {
         let hasher = self.hash_beginning(source, remote, source.size())?;
         Ok(Digest::new(*hasher.finalize().as_bytes()))
     }
 
     /// The same of a file that may be small, which takes no time that anybody could see.
-    pub(crate) fn hash_whole(&mut self, source: &Source, remote: &Path) -> Result<Digest, ClientError> {
+    pub(crate) fn hash_whole(&mut self, source: &Source, remote: &RemotePath) -> Result<Digest, ClientError> {
         if source.size() <= self.chunk() as u64 { source.hash() } else { self.hash_source(source, remote) }
     }
 
-    fn hash_beginning(&mut self, source: &Source, remote: &Path, len: u64) -> Result<blake3::Hasher, ClientError> {
+    fn hash_beginning(
+        &mut self,
+        source: &Source,
+        remote: &RemotePath,
+        len: u64,
+    ) -> Result<blake3::Hasher, ClientError> {
         self.observer().enter(Phase::Hashing, Some(remote), Some(len));
         source.hash_prefix(len, |bytes| {
             self.observer().advance(bytes);
@@ -191,7 +203,7 @@ impl Replaced {
     }
 
     /// What becomes of an upload where something of other content is there.
-    pub(super) fn against(self, entry: &Entry, source: &Source, target: &Path) -> Result<Compared, ClientError> {
+    pub(super) fn against(self, entry: &Entry, source: &Source, target: &RemotePath) -> Result<Compared, ClientError> {
         if self.rule.keeps(entry.mtime_ns, Some(source.mtime_ns())) {
             return Ok(Compared::Stays(TransferStatus::Newer));
         }
@@ -206,7 +218,7 @@ impl Replaced {
 
 struct StagedUpload<'a> {
     source: &'a Source,
-    target: &'a Path,
+    target: &'a RemotePath,
     pre: &'a Precondition,
     up: UploadId,
     status: TransferStatus,

@@ -6,7 +6,7 @@
 mod stretch;
 
 use crate::{Outcome, session::Holding};
-use remofile_proto::{Answer, Code, Detail, Operation, Path, Refusal, SessionId, UploadId, envelope::Request};
+use remofile_proto::{Answer, Code, Detail, Operation, Refusal, RemotePath, SessionId, UploadId, envelope::Request};
 use std::{collections::BTreeMap, time::Duration};
 use stretch::{Stretch, Stretches};
 
@@ -39,14 +39,14 @@ pub(super) struct Journal {
 struct Done {
     session: SessionId,
     op: &'static str,
-    path: Path,
-    to: Option<Path>,
+    path: RemotePath,
+    to: Option<RemotePath>,
     bytes: u64,
     since: Duration,
 }
 
 struct Begun {
-    path: Path,
+    path: RemotePath,
     since: Duration,
     resumed_at: u64,
     end: u64,
@@ -110,7 +110,7 @@ impl Journal {
                     Operation::Append { up, .. } | Operation::Commit { up, .. } => self.uploads.get(up),
                     _ => None,
                 };
-                let path = path_of(operation).or(up.map(|begun| &begun.path)).map(Path::as_str);
+                let path = path_of(operation).or(up.map(|begun| &begun.path)).map(RemotePath::as_str);
                 let op = operation.name();
                 tell_refusal(&mut self.refusals, now, &Refused { session, op, path, address: None, refusal });
             }
@@ -146,7 +146,7 @@ impl Journal {
     /// Tells what was done, which lasted until now.
     pub(super) fn tell_done(&mut self, now: Duration) {
         let Some(Done { session, op, path, to, bytes, since }) = self.done.take() else { return };
-        let (session, to) = (short(session), to.as_ref().map(Path::as_str));
+        let (session, to) = (short(session), to.as_ref().map(RemotePath::as_str));
         let took_us = microseconds(now.saturating_sub(since));
         tracing::info!(target: JOURNAL, session, op, path = path.as_str(), to, bytes, took_us, "done");
     }
@@ -284,13 +284,13 @@ impl Budget {
 
 fn debug(session: SessionId, operation: &Operation, payload: u64) {
     if tracing::enabled!(target: JOURNAL, tracing::Level::DEBUG) {
-        let path = path_of(operation).map(Path::as_str);
+        let path = path_of(operation).map(RemotePath::as_str);
         tracing::debug!(target: JOURNAL, session = short(session), op = operation.name(), path, bytes = payload, "done");
     }
 }
 
 /// The path that an operation is about, the source of two.
-fn path_of(operation: &Operation) -> Option<&Path> {
+fn path_of(operation: &Operation) -> Option<&RemotePath> {
     match operation {
         Operation::Stat { path }
         | Operation::List { path, .. }

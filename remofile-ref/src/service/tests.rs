@@ -4,7 +4,7 @@
 use super::*;
 use crate::Success;
 use remofile_proto::{
-    Answer, BootId, Code, Detail, Etag, Hello, Names, Operation, Path, ReadResult, Refusal, ReplyError, Welcome,
+    Answer, BootId, Code, Detail, Etag, Hello, Names, Operation, ReadResult, Refusal, RemotePath, ReplyError, Welcome,
     encode_reply, encode_request,
 };
 
@@ -104,7 +104,7 @@ fn hello(take: Option<u8>) -> Operation {
 }
 
 fn hash(slices: u64) -> Operation {
-    Operation::Hash { path: Path::root(), off: 0, len: Some(slices) }
+    Operation::Hash { path: RemotePath::root(), off: 0, len: Some(slices) }
 }
 
 fn refusal(frames: &[Vec<u8>]) -> Option<Refusal> {
@@ -131,7 +131,7 @@ fn routing_frames_come_back_in_front_of_the_reply() {
 
 #[test]
 fn read_is_answered_with_its_payload() {
-    let read = Operation::Read { path: Path::root(), off: 0, len: 5, etag: None };
+    let read = Operation::Read { path: RemotePath::root(), off: 0, len: 5, etag: None };
     let frames = Bench::open().say(1, 1, &read).unwrap();
     assert_eq!(frames[3..], [b"bytes".to_vec()]);
 }

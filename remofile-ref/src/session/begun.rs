@@ -1,6 +1,6 @@
 //! The uploads that were begun in this session: what `append` and `commit` may name [APPEND-2].
 
-use remofile_proto::{Code, Operation, Path, UploadId};
+use remofile_proto::{Code, Operation, RemotePath, UploadId};
 
 use crate::Outcome;
 
@@ -11,7 +11,7 @@ use crate::Outcome;
 #[derive(Debug)]
 pub(super) struct Begun {
     limit: usize,
-    uploads: Vec<(UploadId, Path)>,
+    uploads: Vec<(UploadId, RemotePath)>,
 }
 
 impl Begun {
@@ -54,7 +54,7 @@ impl Begun {
 #[derive(Debug)]
 pub(super) enum UploadEffect {
     None,
-    Begin(UploadId, Path),
+    Begin(UploadId, RemotePath),
     Append(UploadId),
     Commit(UploadId),
     Abort(UploadId),

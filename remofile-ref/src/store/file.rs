@@ -8,18 +8,18 @@ use super::staging::write_all_at;
 use super::status::{Status, modified_at};
 use super::target::{Complete, Moved, code_of_root, install, judge, rename};
 use crate::effect::Success;
-use remofile_proto::{Answer, Code, Entry, Etag, Kind, Path, Precondition, ReadResult, Refusal};
+use remofile_proto::{Answer, Code, Entry, Etag, Kind, Precondition, ReadResult, Refusal, RemotePath};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 impl Store {
-    pub(super) fn stat(&self, path: &Path) -> Result<Entry, Refusal> {
+    pub(super) fn stat(&self, path: &RemotePath) -> Result<Entry, Refusal> {
         self.jail.status(path).map(|status| status.entry())
     }
 
     /// Reads into memory that was never filled with zeros, and looks at the file before and after.
-    pub(super) fn read(&self, path: &Path, off: u64, len: u64, etag: Option<&Etag>) -> Result<Success, Refusal> {
+    pub(super) fn read(&self, path: &RemotePath, off: u64, len: u64, etag: Option<&Etag>) -> Result<Success, Refusal> {
         let (file, before) = self.jail.place(path, Code::NotFile)?.open_file(OFlags::RDONLY)?;
         before.matches(etag)?;
         let len = len.min(self.options.chunk);
@@ -39,7 +39,7 @@ impl Store {
         Ok(Success { answer, payload: Some(bytes) })
     }
 
-    pub(super) fn mkdir(&self, path: &Path) -> Result<Entry, Refusal> {
+    pub(super) fn mkdir(&self, path: &RemotePath) -> Result<Entry, Refusal> {
         let place = self.jail.place(path, Code::Exists)?;
         match mkdirat(&place.directory, place.name, Mode::from_raw_mode(0o777)) {
             Ok(()) => place.status().map(|status| status.entry()),
@@ -53,7 +53,7 @@ impl Store {
 
     pub(super) fn put(
         &mut self,
-        path: &Path,
+        path: &RemotePath,
         pre: &Precondition,
         mtime_ns: Option<i64>,
         payload: &[u8],
@@ -76,7 +76,13 @@ impl Store {
         installed
     }
 
-    pub(super) fn write(&self, path: &Path, off: u64, etag: Option<&Etag>, payload: &[u8]) -> Result<Entry, Refusal> {
+    pub(super) fn write(
+        &self,
+        path: &RemotePath,
+        off: u64,
+        etag: Option<&Etag>,
+        payload: &[u8],
+    ) -> Result<Entry, Refusal> {
         let (file, status) = self.open_for_change(path, etag)?;
         if payload.is_empty() {
             return Ok(status.entry());
@@ -86,14 +92,14 @@ impl Store {
         entry_of(&file)
     }
 
-    pub(super) fn truncate(&self, path: &Path, size: u64, etag: Option<&Etag>) -> Result<Entry, Refusal> {
+    pub(super) fn truncate(&self, path: &RemotePath, size: u64, etag: Option<&Etag>) -> Result<Entry, Refusal> {
         let (file, _) = self.open_for_change(path, etag)?;
         self.options.refuse_size(size)?;
         ftruncate(&file, size).map_err(failed_at_size("truncating"))?;
         entry_of(&file)
     }
 
-    pub(super) fn touch(&self, path: &Path, mtime_ns: i64) -> Result<Entry, Refusal> {
+    pub(super) fn touch(&self, path: &RemotePath, mtime_ns: i64) -> Result<Entry, Refusal> {
         let touching = failed("setting the time");
         if path.is_root() {
             futimens(self.jail.root(), &modified_at(mtime_ns)).map_err(touching)?;
@@ -107,7 +113,7 @@ impl Store {
         place.status().map(|status| status.entry())
     }
 
-    pub(super) fn remove(&self, path: &Path, etag: Option<&Etag>) -> Result<(), Refusal> {
+    pub(super) fn remove(&self, path: &RemotePath, etag: Option<&Etag>) -> Result<(), Refusal> {
         let place = self.jail.place(path, Code::Denied)?;
         let status = place.status()?;
         status.matches(etag)?;
@@ -120,8 +126,8 @@ impl Store {
 
     pub(super) fn rename(
         &mut self,
-        from: &Path,
-        to: &Path,
+        from: &RemotePath,
+        to: &RemotePath,
         pre: &Precondition,
         etag: Option<&Etag>,
     ) -> Result<Entry, Refusal> {
@@ -136,7 +142,7 @@ impl Store {
     }
 
     /// Opens a file that is about to be changed in place.
-    fn open_for_change(&self, path: &Path, etag: Option<&Etag>) -> Result<(OwnedFd, Status), Refusal> {
+    fn open_for_change(&self, path: &RemotePath, etag: Option<&Etag>) -> Result<(OwnedFd, Status), Refusal> {
         let (file, status) = self.jail.place(path, Code::NotFile)?.open_file(OFlags::WRONLY)?;
         status.matches(etag)?;
         // [WRITE-4], [TRUNC-2]: another name of it may lie outside the served directory.

@@ -7,7 +7,7 @@
 use super::calls::{fstat, ioctl_getflags, openat2, statat};
 use super::errno::failed;
 use super::status::{Identity, Status};
-use remofile_proto::{Code, Path, Refusal};
+use remofile_proto::{Code, Refusal, RemotePath};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -70,7 +70,7 @@ impl Jail {
     }
 
     /// Resolves the directory that holds `path`; the root itself, which nothing holds, is `at_root`.
-    pub(super) fn place<'a>(&'a self, path: &'a Path, at_root: Code) -> Result<Place<'a>, Refusal> {
+    pub(super) fn place<'a>(&'a self, path: &'a RemotePath, at_root: Code) -> Result<Place<'a>, Refusal> {
         let (parent, name) = path.split_last().ok_or_else(|| Refusal::new(at_root))?;
         let directory = if parent == "/" {
             Directory::Root(self.root.as_fd())
@@ -92,7 +92,7 @@ impl Jail {
     }
 
     /// The status of any path, the root included.
-    pub(super) fn status(&self, path: &Path) -> Result<Status, Refusal> {
+    pub(super) fn status(&self, path: &RemotePath) -> Result<Status, Refusal> {
         if path.is_root() {
             return fstat(&self.root).map(Status::from).map_err(failed("looking at the entry"));
         }

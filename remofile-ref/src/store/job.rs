@@ -7,7 +7,7 @@ use super::status::Status;
 use super::target::{Complete, Verdict, code_of_root, foresee, install, judge, unstable};
 use super::{SLICE, Store};
 use crate::effect::{Outcome, Success};
-use remofile_proto::{Answer, Code, Digest, Etag, HashResult, Path, Precondition, Refusal};
+use remofile_proto::{Answer, Code, Digest, Etag, HashResult, Precondition, Refusal, RemotePath};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -95,7 +95,7 @@ pub(super) struct Hash {
 }
 
 impl Hash {
-    pub(super) fn begin(store: &Store, path: &Path, off: u64, len: Option<u64>) -> Result<Self, Refusal> {
+    pub(super) fn begin(store: &Store, path: &RemotePath, off: u64, len: Option<u64>) -> Result<Self, Refusal> {
         let (file, status) = store.jail.place(path, Code::NotFile)?.open_file(OFlags::RDONLY)?;
         let end = len.map_or(status.size, |len| off.saturating_add(len).min(status.size));
         Ok(Self { file, before: status.etag(), hashing: Hashing::new(off, end) })
@@ -128,7 +128,7 @@ impl Job for Hash {
 pub(super) struct Copy {
     source: OwnedFd,
     before: Status,
-    to: Path,
+    to: RemotePath,
     pre: Precondition,
     name: String,
     file: OwnedFd,
@@ -143,8 +143,8 @@ pub(super) struct Copy {
 impl Copy {
     pub(super) fn begin(
         store: &mut Store,
-        from: &Path,
-        to: &Path,
+        from: &RemotePath,
+        to: &RemotePath,
         pre: &Precondition,
         etag: Option<&Etag>,
     ) -> Result<Self, Refusal> {

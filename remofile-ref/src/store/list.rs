@@ -13,7 +13,7 @@ use super::status::Status;
 use super::{SLICE, Store, checked_path};
 use crate::effect::Success;
 use remofile_proto::reply::PAGE_OVERHEAD;
-use remofile_proto::{Answer, Code, Kind, ListedEntry, Listing, Path, Refusal};
+use remofile_proto::{Answer, Code, Kind, ListedEntry, Listing, Refusal, RemotePath};
 use rustix::fd::OwnedFd;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A walk through a directory or tree, from one page to the next.
 #[derive(Debug)]
 pub(super) struct Walk {
-    path: Path,
+    path: RemotePath,
     tree: bool,
     /// From the listed directory down to the one whose names are being listed.
     frames: Vec<Frame>,
@@ -87,7 +87,7 @@ pub(super) struct List {
 impl List {
     pub(super) fn begin(
         store: &mut Store,
-        path: &Path,
+        path: &RemotePath,
         after: Option<&str>,
         limit: Option<u64>,
         tree: bool,
@@ -187,7 +187,7 @@ impl Job for List {
 
 impl Walk {
     /// Stands in the listed directory, whose names are still to be read.
-    fn begin(path: &Path, tree: bool, top: OwnedFd, after: &str) -> Result<Self, Refusal> {
+    fn begin(path: &RemotePath, tree: bool, top: OwnedFd, after: &str) -> Result<Self, Refusal> {
         // [LIST-2]: "/" counts as 00, and so no name can have either.
         let key: Vec<u8> = after.bytes().map(|byte| if byte == b'/' { 0 } else { byte }).collect();
         let (stopped_behind, stopped_at) = (String::new(), Instant::now());
@@ -264,7 +264,7 @@ impl Walk {
 
 impl Frame {
     /// Opens the directory again that a pause has closed; false when it is gone.
-    fn reopen(&mut self, jail: &Jail, path: &Path) -> Result<bool, Refusal> {
+    fn reopen(&mut self, jail: &Jail, path: &RemotePath) -> Result<bool, Refusal> {
         if self.directory.is_none() {
             let full = match (below(path), self.prefix.trim_end_matches('/')) {
                 (top, "") => top.to_owned(),
@@ -304,7 +304,7 @@ impl Frame {
         Ok(Read::Unfinished)
     }
 
-    fn look(&self, jail: &Jail, path: &Path) -> Look {
+    fn look(&self, jail: &Jail, path: &RemotePath) -> Look {
         let (Some(raw), Some(directory)) = (self.names.name(self.next), &self.directory) else { return Look::Nothing };
         if path.is_root() && self.prefix.is_empty() && raw == staging::DIRECTORY.as_bytes() {
             return Look::Nothing;
@@ -349,7 +349,7 @@ fn split(key: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn below(path: &Path) -> &str {
+fn below(path: &RemotePath) -> &str {
     &path.as_str()[1..]
 }
 

@@ -25,7 +25,7 @@ use durable::{Durability, Flush};
 use jail::Jail;
 use job::{Copy, Hash, Job, Step};
 use list::{List, Walk};
-use remofile_proto::{Answer, Code, Operation, Path, Refusal, RootId, UploadId};
+use remofile_proto::{Answer, Code, Operation, Refusal, RemotePath, RootId, UploadId};
 use rustix::fd::AsFd;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -328,6 +328,6 @@ fn is_change(operation: &Operation) -> bool {
 }
 
 /// A text as a path, if it is a valid one.
-fn checked_path(text: &str) -> Option<Path> {
-    Path::parse(text).ok()
+fn checked_path(text: &str) -> Option<RemotePath> {
+    RemotePath::parse(text).ok()
 }

@@ -5,7 +5,7 @@
 use super::calls::faulty::{Fault, Planned};
 use super::{Store, StoreError, StoreOptions};
 use crate::effect::{Performed, Storage};
-use remofile_proto::{Answer, Code, Digest, Operation, Path, Precondition, UploadId};
+use remofile_proto::{Answer, Code, Digest, Operation, Precondition, RemotePath, UploadId};
 use rustix::io::Errno;
 use std::path::{Path as DiskPath, PathBuf};
 
@@ -60,8 +60,8 @@ struct Bench {
     fault: Fault,
 }
 
-fn path(name: &str) -> Path {
-    Path::parse(&format!("/{name}")).unwrap()
+fn path(name: &str) -> RemotePath {
+    RemotePath::parse(&format!("/{name}")).unwrap()
 }
 
 fn digest(bytes: &[u8]) -> Digest {
@@ -178,7 +178,7 @@ impl Bench {
             Deed::Look(name) => {
                 let looks = [
                     Operation::Stat { path: path(name) },
-                    Operation::List { path: Path::root(), after: None, limit: None, tree: true },
+                    Operation::List { path: RemotePath::root(), after: None, limit: None, tree: true },
                     Operation::Read { path: path(name), off: 0, len: 100, etag: None },
                     Operation::Hash { path: path(name), off: 0, len: None },
                     Operation::Uploads { after: None },

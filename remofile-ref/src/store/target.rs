@@ -5,7 +5,7 @@ use super::durable::Durability;
 use super::errno::failed;
 use super::jail::{Place, resolve};
 use super::status::{Status, modified_at, modified_now};
-use remofile_proto::{Code, Entry, Kind, Path, Precondition, Refusal};
+use remofile_proto::{Code, Entry, Kind, Precondition, Refusal, RemotePath};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, RenameFlags};
 use rustix::io::Errno;
@@ -145,7 +145,7 @@ pub(super) fn rename(
 }
 
 /// Refuses what [`judge`] would refuse at the end, before a long operation does its work.
-pub(super) fn foresee(jail: &super::jail::Jail, to: &Path, pre: &Precondition) -> Result<(), Refusal> {
+pub(super) fn foresee(jail: &super::jail::Jail, to: &RemotePath, pre: &Precondition) -> Result<(), Refusal> {
     judge(&jail.place(to, code_of_root(pre))?, pre, None).map(drop)
 }
 
@@ -232,7 +232,7 @@ mod tests {
     fn a_name_that_is_spelled_alike_does_not_clash() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("name"), b"").unwrap();
-        let (jail, path) = (folding(directory.path()), Path::parse("/name").unwrap());
+        let (jail, path) = (folding(directory.path()), RemotePath::parse("/name").unwrap());
         let place = jail.place(&path, Code::NotFile).unwrap();
         assert_eq!(judge(&place, &Precondition::Absent, None).unwrap_err().code, Code::Exists);
         assert!(matches!(judge(&place, &Precondition::Any, None), Ok(Verdict::Replace(_))));
@@ -246,7 +246,7 @@ mod tests {
         }
         let jail = folding(directory.path());
         for (name, expected) in [("/name-1234", true), ("/NAME-1234", false)] {
-            let path = Path::parse(name).unwrap();
+            let path = RemotePath::parse(name).unwrap();
             assert_eq!(is_spelled(&jail.place(&path, Code::NotFile).unwrap()), Ok(expected), "{name}");
         }
     }

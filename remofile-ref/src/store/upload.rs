@@ -14,7 +14,7 @@ use super::{SLICE, Store, checked_path};
 use crate::effect::{Outcome, Success};
 use remofile_proto::reply::PAGE_OVERHEAD;
 use remofile_proto::{
-    Answer, Code, Detail, Digest, Entry, Path, Precondition, Refusal, Staged, UploadEntry, UploadId, Uploads,
+    Answer, Code, Detail, Digest, Entry, Precondition, Refusal, RemotePath, Staged, UploadEntry, UploadId, Uploads,
 };
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -31,7 +31,7 @@ const ABOUT_MAX: usize = 8 << 10;
 /// An upload in the staging directory.
 #[derive(Debug)]
 pub(super) struct Upload {
-    path: Path,
+    path: RemotePath,
     size: Option<u64>,
     /// How long it had been untouched when it was last looked at.
     age: Duration,
@@ -107,7 +107,7 @@ impl Upload {
 
 impl Store {
     /// Answers at once where the running hash is there, else with the job that reads the file back.
-    pub(super) fn begin(&mut self, up: UploadId, path: &Path, size: Option<u64>) -> Result<BeginStep, Refusal> {
+    pub(super) fn begin(&mut self, up: UploadId, path: &RemotePath, size: Option<u64>) -> Result<BeginStep, Refusal> {
         self.options.refuse_size(size.unwrap_or(0))?;
         self.refuse_what_cannot_fit(up, path, size.unwrap_or(0))?;
         let known = self.uploads.get(&up).filter(|upload| upload.path == *path && !self.is_missing(up));
@@ -214,7 +214,7 @@ impl Store {
     }
 
     /// Puts an empty upload in the place of whatever has this id; a refusal leaves that as it was.
-    fn stage(&mut self, up: UploadId, path: &Path, size: Option<u64>) -> Result<(), Refusal> {
+    fn stage(&mut self, up: UploadId, path: &RemotePath, size: Option<u64>) -> Result<(), Refusal> {
         let staging_failed = failed("staging the upload");
         let staging = self.staging()?;
         let (temporary, file) = staging.create_temporary().map_err(&staging_failed)?;
@@ -236,7 +236,13 @@ impl Store {
     }
 
     /// Makes the age, and a size that is announced anew, survive this process.
-    fn describe_anew(&mut self, up: UploadId, path: &Path, size: Option<u64>, right: bool) -> Result<(), Refusal> {
+    fn describe_anew(
+        &mut self,
+        up: UploadId,
+        path: &RemotePath,
+        size: Option<u64>,
+        right: bool,
+    ) -> Result<(), Refusal> {
         let staging = self.staging()?;
         let touch = |staging: &Staging| futimens(staging.open_file(&about_name(up))?.0, &modified_now());
         if right && touch(staging).is_ok() {
@@ -246,7 +252,7 @@ impl Store {
         described.map_err(failed("describing the upload"))
     }
 
-    fn refuse_what_cannot_fit(&self, up: UploadId, path: &Path, size: u64) -> Result<(), Refusal> {
+    fn refuse_what_cannot_fit(&self, up: UploadId, path: &RemotePath, size: u64) -> Result<(), Refusal> {
         let Some(staging) = self.staging.as_ref().filter(|_| size > 0) else { return Ok(()) };
         let usage = fstatvfs(staging).map_err(failed("asking for free space"))?;
         let replaced = self.uploads.iter().filter(|(id, upload)| **id == up || upload.path == *path);
@@ -258,7 +264,7 @@ impl Store {
     }
 
     /// [BEGIN-3], [BEGIN-6], and what has expired.
-    fn make_room_for(&mut self, up: UploadId, path: &Path) {
+    fn make_room_for(&mut self, up: UploadId, path: &RemotePath) {
         let expiry = self.options.upload_expiry;
         let others = self.uploads.iter().filter(|(id, _)| **id != up);
         let dropped = others.filter(|(_, upload)| upload.path == *path || upload.age() >= expiry);
@@ -433,14 +439,14 @@ fn about_name(up: UploadId) -> String {
 }
 
 /// Lines, of which the last is the hash of the others: a file that a power cut left short is seen.
-fn write_about(path: &Path, size: Option<u64>) -> Vec<u8> {
+fn write_about(path: &RemotePath, size: Option<u64>) -> Vec<u8> {
     let size = size.map_or_else(|| "unknown".to_owned(), |size| size.to_string());
     let content = format!("{ABOUT_MAGIC}\n{size}\n{}\n", path.as_str());
     let hash = blake3::hash(content.as_bytes()).to_hex();
     format!("{content}{hash}\n").into_bytes()
 }
 
-fn parse_about(content: &[u8]) -> Option<(Path, Option<u64>)> {
+fn parse_about(content: &[u8]) -> Option<(RemotePath, Option<u64>)> {
     let content = std::str::from_utf8(content).ok()?;
     let (lines, hash) = content.strip_suffix('\n')?.rsplit_once('\n')?;
     if *blake3::hash(format!("{lines}\n").as_bytes()).to_hex() != *hash {

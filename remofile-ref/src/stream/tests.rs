@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use remofile_proto::{Answer, Detail, Path, Refusal, encode_reply};
+use remofile_proto::{Answer, Detail, Refusal, RemotePath, encode_reply};
 
 const WINDOW: u64 = 4;
 
@@ -70,11 +70,11 @@ impl Bench {
 }
 
 fn touch() -> Operation {
-    Operation::Touch { path: Path::root(), mtime_ns: 0 }
+    Operation::Touch { path: RemotePath::root(), mtime_ns: 0 }
 }
 
 fn read() -> Operation {
-    Operation::Read { path: Path::root(), off: 0, len: 1, etag: None }
+    Operation::Read { path: RemotePath::root(), off: 0, len: 1, etag: None }
 }
 
 fn answered(seq: u64) -> Event<&'static str> {
@@ -368,7 +368,7 @@ fn lost_session_sends_and_takes_nothing() {
 #[test]
 fn leftovers_say_what_was_sent_and_how_to_settle_it() {
     let mut bench = Bench::flowing(2);
-    bench.submit(&Operation::Remove { path: Path::root(), etag: None });
+    bench.submit(&Operation::Remove { path: RemotePath::root(), etag: None });
     let _ = bench.ok(1);
     let leftovers = bench.stream.into_unanswered();
     let seen: Vec<_> = leftovers.iter().map(|left| (left.seq, left.sent, left.unanswered)).collect();

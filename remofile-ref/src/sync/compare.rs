@@ -13,7 +13,7 @@ use crate::client::{
     payload::Payload,
     source::Source,
 };
-use remofile_proto::{Answer, Digest, Etag, Operation, Path, Refusal};
+use remofile_proto::{Answer, Digest, Etag, Operation, Refusal, RemotePath};
 use std::{collections::HashSet, time::SystemTime};
 
 /// What has to be read, by path.
@@ -68,7 +68,7 @@ fn removed_sizes(sides: &Sides) -> (HashSet<u64>, HashSet<u64>) {
 pub(super) fn answer(
     client: &mut FileClient,
     local: Option<&LocalRoot>,
-    remote: &Path,
+    remote: &RemotePath,
     sides: &mut Sides,
     questions: &Questions,
 ) -> Result<(), SyncError> {
@@ -102,7 +102,7 @@ pub(super) fn answer(
 fn read_local(
     client: &mut FileClient,
     local: &LocalRoot,
-    remote: &Path,
+    remote: &RemotePath,
     path: &str,
     expected: &LocalVersion,
 ) -> Result<Digest, ClientError> {
@@ -121,7 +121,7 @@ pub(super) fn check(source: &Source, expected: &LocalVersion) -> Result<(), Clie
 /// Hashes that the server is asked for, many at a time.
 struct Asking<'a> {
     client: &'a mut FileClient,
-    remote: &'a Path,
+    remote: &'a RemotePath,
     sides: &'a mut Sides,
     flight: Flight<String>,
 }

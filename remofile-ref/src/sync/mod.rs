@@ -6,7 +6,7 @@
 //! [`synchronize_download`](crate::FileClient::synchronize_download) make one side what the other is.
 //!
 //! ```
-//! use remofile::{FileClient, FileServer, Path, generate_token, sync::SyncOptions};
+//! use remofile::{FileClient, FileServer, RemotePath, generate_token, sync::SyncOptions};
 //!
 //! # let around = tempfile::tempdir()?;
 //! # let (notes, served) = (around.path().join("notes"), around.path().join("served"));

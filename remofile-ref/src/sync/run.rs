@@ -12,7 +12,7 @@ use super::{
     trash::{Cleaned, LocalTrash, RemoteTrash},
 };
 use crate::client::{ClientError, FileClient, Phase};
-use remofile_proto::Path;
+use remofile_proto::RemotePath;
 use std::{
     fs, io,
     path::{Path as LocalPath, PathBuf},
@@ -53,7 +53,7 @@ impl FileClient {
     pub fn synchronize(
         &mut self,
         local: &LocalPath,
-        remote: &Path,
+        remote: &RemotePath,
         options: &SyncOptions,
         on_item: &mut dyn FnMut(&SyncItem<'_>),
     ) -> Result<SyncReport, SyncError> {
@@ -68,7 +68,7 @@ impl FileClient {
     pub fn synchronize_upload(
         &mut self,
         local: &LocalPath,
-        remote: &Path,
+        remote: &RemotePath,
         options: &SyncOptions,
         on_item: &mut dyn FnMut(&SyncItem<'_>),
     ) -> Result<SyncReport, SyncError> {
@@ -82,7 +82,7 @@ impl FileClient {
     pub fn synchronize_download(
         &mut self,
         local: &LocalPath,
-        remote: &Path,
+        remote: &RemotePath,
         options: &SyncOptions,
         on_item: &mut dyn FnMut(&SyncItem<'_>),
     ) -> Result<SyncReport, SyncError> {
@@ -93,7 +93,7 @@ impl FileClient {
 fn run<'a>(
     client: &mut FileClient,
     local: &LocalPath,
-    remote: &Path,
+    remote: &RemotePath,
     mode: Mode,
     options: &SyncOptions,
     on_item: &'a mut OnItem<'a>,
@@ -105,7 +105,7 @@ fn run<'a>(
 
 struct Run<'a> {
     local: &'a LocalPath,
-    remote: &'a Path,
+    remote: &'a RemotePath,
     mode: Mode,
     options: &'a SyncOptions,
 }

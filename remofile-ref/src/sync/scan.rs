@@ -6,7 +6,7 @@ use super::{
     trash::TRASH,
 };
 use crate::client::ClientError;
-use remofile_proto::{Names, Path, limits};
+use remofile_proto::{Names, RemotePath, limits};
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
     io::Errno,
@@ -132,7 +132,7 @@ impl Walk<'_> {
             return self.misnamed(shown, "it is not UTF-8".to_owned());
         };
         let path = joined(parent, text);
-        if text == TRASH || (parent.is_empty() && text == Path::STAGING) {
+        if text == TRASH || (parent.is_empty() && text == RemotePath::STAGING) {
             return true;
         }
         if is_own(text) {
@@ -198,7 +198,7 @@ impl Walk<'_> {
 
 impl Rules {
     fn check(self, path: &str, name: &str, depth: usize) -> Result<(), String> {
-        let alone = Path::root().join(name).map_err(|error| error.to_string())?;
+        let alone = RemotePath::root().join(name).map_err(|error| error.to_string())?;
         if self.names == Names::Windows {
             alone.check_windows().map_err(|(_, error)| error.to_string())?;
         }

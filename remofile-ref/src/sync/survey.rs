@@ -7,7 +7,7 @@ use super::{
     trash::TRASH,
 };
 use crate::client::{ClientError, FileClient, listing::Pages};
-use remofile_proto::{Code, Entry, Kind, ListedEntry, Path};
+use remofile_proto::{Code, Entry, Kind, ListedEntry, RemotePath};
 
 /// What is below a remote root.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Survey {
 
 impl FileClient {
     /// Looks at all below `root`; nothing where there is no such directory.
-    pub(super) fn survey(&mut self, root: &Path, options: &SyncOptions) -> Result<Option<Survey>, ClientError> {
+    pub(super) fn survey(&mut self, root: &RemotePath, options: &SyncOptions) -> Result<Option<Survey>, ClientError> {
         let mut found = Survey::default();
         // The directories that are open: their places in the list.
         let mut open: Vec<usize> = Vec::new();
@@ -59,7 +59,7 @@ impl FileClient {
 
     /// [LIST-13] A directory that the server could not look into is listed like an empty one. What it held must not be
     /// taken for removed.
-    fn find_unreadable(&mut self, root: &Path, found: &mut Survey) -> Result<(), ClientError> {
+    fn find_unreadable(&mut self, root: &RemotePath, found: &mut Survey) -> Result<(), ClientError> {
         for index in 0..found.items.len() {
             let is_empty = !found
                 .items
@@ -78,7 +78,7 @@ impl FileClient {
     }
 
     /// Why the server does not tell what is in a directory, if it does not.
-    fn keeps_secret(&mut self, directory: &Path) -> Result<Option<Code>, ClientError> {
+    fn keeps_secret(&mut self, directory: &RemotePath) -> Result<Option<Code>, ClientError> {
         let mut listing = self.list(directory, false);
         let told = match listing.next() {
             // Names may be left out for what they are, or since the directory may be read and not searched.

@@ -9,7 +9,7 @@ pub use skip::skip_lacking;
 
 use remofile::{Outcome, Performed, Storage, Store, StoreOptions};
 use remofile_proto::{
-    Answer, Code, Digest, Entry, Etag, Listing, Operation, Path, Precondition, Refusal, Staged, UploadId,
+    Answer, Code, Digest, Entry, Etag, Listing, Operation, Precondition, Refusal, RemotePath, Staged, UploadId,
 };
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -62,8 +62,8 @@ fn served_around(around: tempfile::TempDir, options: StoreOptions) -> Served {
     Served { store, mount: None, around, options }
 }
 
-pub fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+pub fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 pub fn up(n: u8) -> UploadId {

@@ -6,7 +6,7 @@ use remofile::transport::{
     ClientOptions, ClientSecurity, ClientSocket, Context, CurveKey, LinkEvent, Message, Sent, Wake,
 };
 use remofile_proto::cbor::{Item, Value};
-use remofile_proto::{Answer, Code, Hello, Keys, Operation, Path, Reply, SessionId, Token, encode_request};
+use remofile_proto::{Answer, Code, Hello, Keys, Operation, RemotePath, Reply, SessionId, Token, encode_request};
 use std::time::{Duration, Instant};
 
 pub struct Peer {
@@ -214,8 +214,8 @@ pub fn token() -> Token {
     TOKEN.parse().unwrap()
 }
 
-pub fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+pub fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 pub fn text(text: &str) -> Item {

@@ -1,7 +1,7 @@
 //! What outlives a server: a log of everything executed. Each request carries a label of its own.
 
 use remofile::{Outcome, Performed, Storage, Success};
-use remofile_proto::{Answer, Code, Digest, Entry, Etag, HashResult, Kind, Operation, Path, ReadResult, Refusal};
+use remofile_proto::{Answer, Code, Digest, Entry, Etag, HashResult, Kind, Operation, ReadResult, Refusal, RemotePath};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -34,7 +34,7 @@ pub enum Kinds {
 
 /// The request with this label, and its payload.
 pub fn request(kind: Kinds, label: u64, slices: u64) -> (Operation, Option<Vec<u8>>) {
-    let path = |text: String| Path::parse(&text).unwrap();
+    let path = |text: String| RemotePath::parse(&text).unwrap();
     match kind {
         Kinds::Touch => (Operation::Touch { path: path("/t".into()), mtime_ns: label as i64 }, None),
         Kinds::Put => {

@@ -6,7 +6,8 @@ use remofile::opening::{Greeting, Opening};
 use remofile::stream::{Event, Patience, Stream};
 use remofile::unanswered::Unanswered;
 use remofile_proto::{
-    Answer, BootId, Code, Operation, Path, Precondition, Reply, ReplyError, SessionId, Staged, UploadId, encode_request,
+    Answer, BootId, Code, Operation, Precondition, RemotePath, Reply, ReplyError, SessionId, Staged, UploadId,
+    encode_request,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -210,9 +211,9 @@ impl Client {
         Ok(())
     }
 
-    fn path(&self) -> Option<Path> {
+    fn path(&self) -> Option<RemotePath> {
         match self.jobs.front()? {
-            Job::Put(path, _) | Job::Upload(path, _) => Some(Path::parse(path).unwrap()),
+            Job::Put(path, _) | Job::Upload(path, _) => Some(RemotePath::parse(path).unwrap()),
             Job::Flush => None,
         }
     }

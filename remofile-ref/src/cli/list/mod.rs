@@ -14,7 +14,7 @@ use super::{
 use crate::client::{ClientError, FileClient};
 use clap::{Args, ValueEnum};
 use lines::Lines;
-use remofile_proto::{Entry, Kind, Path};
+use remofile_proto::{Entry, Kind, RemotePath};
 use std::{
     cmp::{Ordering, Reverse},
     io::{self, BufWriter, Write},
@@ -165,7 +165,7 @@ impl<W: Write> Listing<'_, W> {
         self.directory(client, &found.path, &prefix)
     }
 
-    fn directory(&mut self, client: &mut FileClient, path: &Path, prefix: &str) -> Result<(), Failure> {
+    fn directory(&mut self, client: &mut FileClient, path: &RemotePath, prefix: &str) -> Result<(), Failure> {
         let is_streamed = !self.is_sorted();
         let mut rows = Vec::new();
         let mut listing = client.list(path, self.args.recursive);
@@ -186,7 +186,7 @@ impl<W: Write> Listing<'_, W> {
         Ok(())
     }
 
-    fn tree(&mut self, client: &mut FileClient, path: &Path, shown: &str) -> Result<(), Failure> {
+    fn tree(&mut self, client: &mut FileClient, path: &RemotePath, shown: &str) -> Result<(), Failure> {
         let mut listing = client.list(path, true);
         let entries =
             listing.by_ref().filter(|listed| !listed.as_ref().is_ok_and(|listed| self.is_hidden(&listed.name)));
@@ -228,7 +228,7 @@ impl<W: Write> Listing<'_, W> {
 }
 
 /// Tells of names that the server leaves out.
-fn tell_skipped(path: &Path, skipped: u64) {
+fn tell_skipped(path: &RemotePath, skipped: u64) {
     match skipped {
         0 => {}
         1 => warn(format_args!("1 name in '{path}' cannot be shown: it is not valid in this protocol")),
@@ -254,6 +254,6 @@ fn extension(path: &str) -> &str {
 }
 
 /// The path of a listed name.
-fn below(path: &Path, name: &str) -> String {
+fn below(path: &RemotePath, name: &str) -> String {
     if path.is_root() { format!("/{name}") } else { format!("{path}/{name}") }
 }

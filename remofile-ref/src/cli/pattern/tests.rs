@@ -5,7 +5,7 @@ use globset::GlobBuilder;
 use proptest::prelude::*;
 
 fn matches(pattern: &str, path: &str) -> bool {
-    Pattern::parse(pattern).unwrap().matches(&Path::parse(path).unwrap(), false)
+    Pattern::parse(pattern).unwrap().matches(&RemotePath::parse(path).unwrap(), false)
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_wildcard_matches_no_dot_in_front() {
     assert!(matches("/.*", "/.a") && matches("/\\.*", "/.a"));
     assert!(!matches("/**/a", "/.x/a") && matches("/.x/**/a", "/.x/y/a"));
     let all = Pattern::parse("/**/*").unwrap();
-    assert!(all.matches(&Path::parse("/.x/.a").unwrap(), true));
+    assert!(all.matches(&RemotePath::parse("/.x/.a").unwrap(), true));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_pattern_with_a_name_that_is_none_is_refused() {
 #[test]
 fn many_stars_cost_no_more_than_few() {
     let pattern = Pattern::parse(&format!("{}/x", "/**/a*a*a*a*".repeat(20))).unwrap();
-    let path = Path::parse(&"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab".repeat(80)).unwrap();
+    let path = RemotePath::parse(&"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab".repeat(80)).unwrap();
     assert!(!pattern.matches(&path, false));
 }
 
@@ -119,13 +119,13 @@ proptest! {
         // Their classes of what is not in them hold the slash as well.
         let theirs = GlobBuilder::new(&pattern.replace("[!a]", "[!a/]")).literal_separator(true).backslash_escape(true).build().unwrap();
         let expected = theirs.compile_matcher().is_match(&path);
-        prop_assert_eq!(ours.matches(&Path::parse(&path).unwrap(), true), expected, "{} against {}", pattern, path);
+        prop_assert_eq!(ours.matches(&RemotePath::parse(&path).unwrap(), true), expected, "{} against {}", pattern, path);
     }
 
     /// Whatever is written, reading it ends, and so does matching.
     #[test]
     fn any_text_is_read(text in r"/(\PC|[*?\[\]\\!^/-]){0,30}", path in "(/[a-z.]{1,5}){1,4}") {
-        if let (Ok(pattern), Ok(path)) = (Pattern::parse(&text), Path::parse(&path)) {
+        if let (Ok(pattern), Ok(path)) = (Pattern::parse(&text), RemotePath::parse(&path)) {
             pattern.matches(&path, true);
         }
     }
@@ -137,7 +137,7 @@ proptest! {
         prop_assume!(valid_name(&name).is_ok() && valid_name(&other).is_ok());
         let escaped: String = name.chars().flat_map(|character| ['\\', character]).collect();
         let pattern = Pattern::parse(&format!("/{escaped}")).unwrap();
-        prop_assert!(pattern.matches(&Path::root().join(&name).unwrap(), false));
-        prop_assert_eq!(pattern.matches(&Path::root().join(&other).unwrap(), false), name == other);
+        prop_assert!(pattern.matches(&RemotePath::root().join(&name).unwrap(), false));
+        prop_assert_eq!(pattern.matches(&RemotePath::root().join(&other).unwrap(), false), name == other);
     }
 }

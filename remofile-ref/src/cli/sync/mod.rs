@@ -10,7 +10,7 @@ mod watch;
 use self::{conflicts::ResolveArgs, trash::TrashArgs};
 use super::{args::Cli, failure::Failure, remote::remote_path, transfer::rate};
 use clap::{Args, Subcommand, ValueHint};
-use remofile_proto::Path;
+use remofile_proto::RemotePath;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -204,7 +204,7 @@ impl Flags {
 #[derive(Clone, Debug)]
 struct Pair {
     local: PathBuf,
-    remote: Path,
+    remote: RemotePath,
 }
 
 impl Pair {

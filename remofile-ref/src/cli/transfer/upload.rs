@@ -12,7 +12,7 @@ use crate::{
     client::{ClientError, FileClient, ItemOutcome, TransferItem, TreeTransferred},
 };
 use clap::{Args, ValueHint};
-use remofile_proto::{Code, Kind, Path, Refusal};
+use remofile_proto::{Code, Kind, Refusal, RemotePath};
 use std::{
     collections::HashSet,
     path::{Path as LocalPath, PathBuf},
@@ -74,7 +74,7 @@ fn files(
     args: &UploadArgs,
     transfer: &mut Transfer,
     sources: &[String],
-    destination: &Path,
+    destination: &RemotePath,
     destination_text: &str,
 ) -> Result<(), Failure> {
     let client = transfer.client();
@@ -111,7 +111,7 @@ fn files(
     report.finish(&from, &to, done, &mut lock(&transfer.screen))
 }
 
-fn stream(cli: &Cli, args: &UploadArgs, transfer: &mut Transfer, destination: &Path) -> Result<(), Failure> {
+fn stream(cli: &Cli, args: &UploadArgs, transfer: &mut Transfer, destination: &RemotePath) -> Result<(), Failure> {
     let is_into = look(transfer.client(), destination)?.is_some_and(|entry| entry.kind == Kind::Dir);
     let target = match (&args.name, is_into) {
         (Some(name), true) => destination.join(name).map_err(|why| bad_name(name, why))?,
@@ -152,7 +152,7 @@ fn stream(cli: &Cli, args: &UploadArgs, transfer: &mut Transfer, destination: &P
 fn check_new_name(
     client: &mut FileClient,
     sources: &[String],
-    destination: &Path,
+    destination: &RemotePath,
     text: &str,
     is_given: bool,
 ) -> Result<(), Failure> {

@@ -5,8 +5,8 @@ use super::{
     flight::{Answered, Flight, Request, Walk},
 };
 use crate::client::{
-    Answer, ClientError, Code, FileClient, Kind, Operation, Path, Precondition, Refusal, TransferStatus, Transferred,
-    listing::Pages, payload::Payload,
+    Answer, ClientError, Code, FileClient, Kind, Operation, Precondition, Refusal, RemotePath, TransferStatus,
+    Transferred, listing::Pages, payload::Payload,
 };
 use remofile_proto::Digest;
 
@@ -19,7 +19,12 @@ impl FileClient {
     /// # Errors
     /// LOOP where `to` is `from` or below it; NOT_DIR where `from` is no directory; what concerns more than one item.
     /// All else is in [`TreeTransferred::failures`].
-    pub fn copy_tree(&mut self, from: &Path, to: &Path, overwrite: bool) -> Result<TreeTransferred, ClientError> {
+    pub fn copy_tree(
+        &mut self,
+        from: &RemotePath,
+        to: &RemotePath,
+        overwrite: bool,
+    ) -> Result<TreeTransferred, ClientError> {
         if to.is_at_or_below(from) {
             return Err(super::super::refused("copy", from, Code::Loop));
         }
@@ -65,7 +70,7 @@ impl FileClient {
     }
 
     /// Makes a directory, or finds the one that is there.
-    fn directory_at(&mut self, path: &Path) -> Result<(), ClientError> {
+    fn directory_at(&mut self, path: &RemotePath) -> Result<(), ClientError> {
         match self.mkdir(path) {
             Err(error) if error.is_exists() && self.stat(path)?.kind == Kind::Dir => Ok(()),
             result => result.map(drop),
@@ -83,8 +88,8 @@ struct Copy<'a> {
 /// An item on its way.
 #[derive(Debug)]
 struct Job {
-    from: Path,
-    to: Path,
+    from: RemotePath,
+    to: RemotePath,
     size: u64,
     step: Step,
     /// It was sent before in a session that was lost, and may have been executed.
@@ -177,6 +182,6 @@ impl Walk for Copy<'_> {
     }
 }
 
-fn refused(path: &Path, refusal: Refusal) -> ClientError {
+fn refused(path: &RemotePath, refusal: Refusal) -> ClientError {
     ClientError::Refused { operation: "copy", path: path.to_string(), refusal }
 }

@@ -7,7 +7,7 @@ use super::{
     survey::{Counted, STATS, is_below, leaves_out},
 };
 use crate::client::{
-    Answer, ClientError, Code, Entry, FileClient, Kind, Operation, Path, Phase, Planned, Replace, SkipReason,
+    Answer, ClientError, Code, Entry, FileClient, Kind, Operation, Phase, Planned, RemotePath, Replace, SkipReason,
     TransferItem, TransferOptions, TransferStatus, Transferred,
     download::{stays, version_of},
     part::{Target, Version},
@@ -37,7 +37,7 @@ impl FileClient {
     /// be made. All else is in [`TreeTransferred::failures`].
     pub fn download_tree(
         &mut self,
-        remote: &Path,
+        remote: &RemotePath,
         local: &LocalPath,
         overwrite: bool,
     ) -> Result<TreeTransferred, ClientError> {
@@ -63,7 +63,7 @@ impl FileClient {
     /// cancelled. All else is in [`TreeTransferred::failures`].
     pub fn download_items(
         &mut self,
-        sources: &[(Path, PathBuf)],
+        sources: &[(RemotePath, PathBuf)],
         options: &TransferOptions,
         on_item: &mut dyn FnMut(&TransferItem<'_>),
     ) -> Result<TreeTransferred, ClientError> {
@@ -85,7 +85,7 @@ impl FileClient {
 
     fn download_walk<'a>(
         &mut self,
-        sources: &[(Path, PathBuf)],
+        sources: &[(RemotePath, PathBuf)],
         options: &TransferOptions,
         on_item: &'a mut OnItem<'a>,
         walk_all: impl FnOnce(&mut DownloadWalk<'_>) -> Result<(), ClientError>,
@@ -154,7 +154,7 @@ enum Step {
 }
 
 impl DownloadWalk<'_> {
-    fn source(&mut self, remote: &Path, local: &LocalPath, entry: Entry) -> Result<(), ClientError> {
+    fn source(&mut self, remote: &RemotePath, local: &LocalPath, entry: Entry) -> Result<(), ClientError> {
         match entry.kind {
             Kind::File => {
                 let target = Target::of(local)?;
@@ -166,7 +166,7 @@ impl DownloadWalk<'_> {
         }
     }
 
-    fn tree(&mut self, remote: &Path, local: &LocalPath) -> Result<(), ClientError> {
+    fn tree(&mut self, remote: &RemotePath, local: &LocalPath) -> Result<(), ClientError> {
         self.drain()?;
         let top = self.open_top(remote, local)?;
         self.place = Some(Place { top: top.clone(), open: Vec::new() });
@@ -205,7 +205,7 @@ impl DownloadWalk<'_> {
         Ok(())
     }
 
-    fn open_top(&mut self, remote: &Path, local: &LocalPath) -> Result<Option<Rc<OwnedFd>>, ClientError> {
+    fn open_top(&mut self, remote: &RemotePath, local: &LocalPath) -> Result<Option<Rc<OwnedFd>>, ClientError> {
         let failed = |errno: Errno| ClientError::local(local, errno.into());
         if !self.options.dry_run {
             match rustix::fs::mkdir(local, Mode::from_raw_mode(0o777)) {
@@ -242,7 +242,7 @@ impl DownloadWalk<'_> {
             .map_err(|errno| ClientError::local("", errno.into()))
     }
 
-    fn entry(&mut self, remote: &Path, name: &str, shown: &LocalPath, entry: Entry) -> Result<(), ClientError> {
+    fn entry(&mut self, remote: &RemotePath, name: &str, shown: &LocalPath, entry: Entry) -> Result<(), ClientError> {
         if self.blocked.as_deref().is_some_and(|directory| is_below(name, directory)) {
             let why = io::Error::new(io::ErrorKind::NotADirectory, "its directory could not be made");
             return Err(ClientError::local(shown, why));
@@ -278,7 +278,7 @@ impl DownloadWalk<'_> {
     fn file(
         &mut self,
         name: &str,
-        path: Path,
+        path: RemotePath,
         entry: Entry,
         shown: PathBuf,
         target: Option<Target>,
@@ -310,7 +310,7 @@ impl DownloadWalk<'_> {
     }
 
     /// Makes a directory, or enters the one that is there; a symbolic link is none.
-    fn make_directory(&mut self, name: &str, shown: &LocalPath, path: &Path) -> Result<(), ClientError> {
+    fn make_directory(&mut self, name: &str, shown: &LocalPath, path: &RemotePath) -> Result<(), ClientError> {
         let failed = |errno: Errno| ClientError::local(shown, errno.into());
         let (parent, last) = self.directory_of(name)?;
         let directory = match parent {
@@ -475,6 +475,6 @@ impl Walk for DownloadWalk<'_> {
 }
 
 /// What messages call a name that the server gave, which may be none.
-fn shown_below(directory: &Path, name: &str) -> String {
+fn shown_below(directory: &RemotePath, name: &str) -> String {
     directory.join(name).map_or_else(|_| name.to_owned(), |path| path.to_string())
 }

@@ -4,7 +4,9 @@ use super::{
     NAMED_FAILURES,
     flight::{Answered, Flight, Request, Walk},
 };
-use crate::client::{Answer, ClientError, Code, FileClient, Kind, Operation, Path, listing::Pages, payload::Payload};
+use crate::client::{
+    Answer, ClientError, Code, FileClient, Kind, Operation, RemotePath, listing::Pages, payload::Payload,
+};
 use std::{cmp::Reverse, collections::HashSet};
 
 /// What became of a directory that was to be removed with all it holds.
@@ -16,7 +18,7 @@ pub struct TreeRemoved {
     /// How many were refused; directories that are left only for what is left in them do not count.
     pub failed: u64,
     /// The first hundred of those, by path and reason.
-    pub failures: Vec<(Path, ClientError)>,
+    pub failures: Vec<(RemotePath, ClientError)>,
 }
 
 impl FileClient {
@@ -24,7 +26,7 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND where nothing is at `path`; DENIED for `/`; the first refusal of an item, when all else is gone.
-    pub fn remove_tree(&mut self, path: &Path) -> Result<(), ClientError> {
+    pub fn remove_tree(&mut self, path: &RemotePath) -> Result<(), ClientError> {
         let done = self.remove_tree_telling(path, |_, _| {})?;
         done.failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
     }
@@ -36,8 +38,8 @@ impl FileClient {
     /// [`TreeRemoved::failures`].
     pub fn remove_tree_telling(
         &mut self,
-        path: &Path,
-        mut removed: impl FnMut(&Path, Kind),
+        path: &RemotePath,
+        mut removed: impl FnMut(&RemotePath, Kind),
     ) -> Result<TreeRemoved, ClientError> {
         if path.is_root() {
             return Err(super::super::refused("remove", path, Code::Denied));
@@ -63,22 +65,22 @@ struct Removal<'a> {
     client: &'a mut FileClient,
     flight: Flight<Job>,
     /// Directories below which something could not be removed: that they are not empty is no news.
-    left: HashSet<Path>,
-    told: &'a mut dyn FnMut(&Path, Kind),
+    left: HashSet<RemotePath>,
+    told: &'a mut dyn FnMut(&RemotePath, Kind),
     done: TreeRemoved,
 }
 
 #[derive(Debug)]
 struct Job {
-    path: Path,
+    path: RemotePath,
     kind: Kind,
 }
 
 impl Removal<'_> {
-    fn all_below(&mut self, top: &Path) -> Result<(), ClientError> {
+    fn all_below(&mut self, top: &RemotePath) -> Result<(), ClientError> {
         // The directories that the listing is in: each goes when it has left it [LIST-2]. One that is asked to go
         // while something is left in it stays, so it need not wait for the answers to that [SEQ-25].
-        let mut open: Vec<Path> = Vec::new();
+        let mut open: Vec<RemotePath> = Vec::new();
         let mut pages = Pages::new(top.clone(), true);
         while let Some(page) = pages.next(self.client)? {
             for listed in page {
@@ -132,7 +134,8 @@ impl Walk for Removal<'_> {
         let mut parent = job.path.as_str();
         for _ in 0..above {
             parent = parent.rsplit_once('/').map_or("", |(parent, _)| parent);
-            let directory = Path::parse(parent).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
+            let directory =
+                RemotePath::parse(parent).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
             if !self.left.insert(directory) {
                 break;
             }

@@ -1,7 +1,7 @@
 //! What there is on the server before it is downloaded: how much, of which kinds, and what of it is left out.
 
 use crate::client::{
-    Answer, ClientError, Entry, FileClient, Kind, Operation, Path, Phase, TransferOptions, listing::Pages,
+    Answer, ClientError, Entry, FileClient, Kind, Operation, Phase, RemotePath, TransferOptions, listing::Pages,
     payload::Payload,
 };
 use remofile_proto::ListedEntry;
@@ -26,7 +26,7 @@ pub(super) struct Counted {
 
 impl Counted {
     /// The listing of a tree: the one that was counted, once, where it was kept.
-    pub(super) fn listing_of(&mut self, remote: &Path) -> Pages {
+    pub(super) fn listing_of(&mut self, remote: &RemotePath) -> Pages {
         self.listings.remove(remote.as_str()).unwrap_or_else(|| Pages::new(remote.clone(), true))
     }
 
@@ -41,7 +41,7 @@ impl FileClient {
     /// Has whoever watches know how much there is.
     pub(super) fn count_remote(
         &mut self,
-        sources: &[(Path, PathBuf)],
+        sources: &[(RemotePath, PathBuf)],
         options: &TransferOptions,
     ) -> Result<Counted, ClientError> {
         self.observer().enter(Phase::Counting, None, None);
@@ -73,7 +73,7 @@ impl FileClient {
 
     fn count_tree(
         &mut self,
-        remote: &Path,
+        remote: &RemotePath,
         options: &TransferOptions,
         counted: &mut Counted,
         add: &mut dyn FnMut(&Entry),
@@ -101,7 +101,7 @@ impl FileClient {
     }
 
     /// Looks at many entries in little more time than at one; each may be refused.
-    pub(super) fn stat_each(&mut self, paths: &[&Path]) -> Result<Vec<Result<Entry, ClientError>>, ClientError> {
+    pub(super) fn stat_each(&mut self, paths: &[&RemotePath]) -> Result<Vec<Result<Entry, ClientError>>, ClientError> {
         match self.stat_together(paths) {
             // [LOST-2] Looking changes nothing: once more, each on its own.
             Err(ClientError::SessionLost { .. }) => {
@@ -111,7 +111,7 @@ impl FileClient {
         }
     }
 
-    fn stat_together(&mut self, paths: &[&Path]) -> Result<Vec<Result<Entry, ClientError>>, ClientError> {
+    fn stat_together(&mut self, paths: &[&RemotePath]) -> Result<Vec<Result<Entry, ClientError>>, ClientError> {
         let mut asked = HashMap::new();
         for (index, path) in paths.iter().enumerate() {
             asked.insert(self.submit_of_many(Operation::Stat { path: (*path).clone() }, Payload::None)?, index);

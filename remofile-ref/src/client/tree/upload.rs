@@ -7,7 +7,7 @@ use super::{
     local::{Found, Identity, LocalDirectory, count_source},
 };
 use crate::client::{
-    Answer, ClientError, Code, FileClient, Kind, Operation, Path, Phase, Planned, Precondition, TransferItem,
+    Answer, ClientError, Code, FileClient, Kind, Operation, Phase, Planned, Precondition, RemotePath, TransferItem,
     TransferOptions, TransferStatus, Transferred,
     payload::Payload,
     source::Source,
@@ -33,7 +33,7 @@ impl FileClient {
     pub fn upload_tree(
         &mut self,
         local: &LocalPath,
-        target: &Path,
+        target: &RemotePath,
         overwrite: bool,
     ) -> Result<TreeTransferred, ClientError> {
         let options = TransferOptions::new().recursive(true).replace(overwrite.into());
@@ -56,7 +56,7 @@ impl FileClient {
     /// [`TreeTransferred::failures`].
     pub fn upload_items(
         &mut self,
-        sources: &[(PathBuf, Path)],
+        sources: &[(PathBuf, RemotePath)],
         options: &TransferOptions,
         on_item: &mut dyn FnMut(&TransferItem<'_>),
     ) -> Result<TreeTransferred, ClientError> {
@@ -73,7 +73,7 @@ impl FileClient {
 
     fn upload_walk<'a>(
         &mut self,
-        sources: &[(PathBuf, Path)],
+        sources: &[(PathBuf, RemotePath)],
         options: &TransferOptions,
         on_item: &'a mut OnItem<'a>,
         walk_all: impl Fn(&mut UploadWalk<'_>) -> Result<(), ClientError>,
@@ -143,7 +143,7 @@ struct UploadWalk<'a> {
 #[derive(Debug)]
 struct Job {
     source: Source,
-    target: Path,
+    target: RemotePath,
     step: Step,
     /// On which condition it is put.
     pre: Precondition,
@@ -161,7 +161,7 @@ enum Step {
 }
 
 impl UploadWalk<'_> {
-    fn source(&mut self, local: &LocalPath, target: &Path) -> Result<(), ClientError> {
+    fn source(&mut self, local: &LocalPath, target: &RemotePath) -> Result<(), ClientError> {
         let found = local.metadata().map_err(|error| ClientError::local(local, error))?;
         if found.is_dir() && self.options.recursive {
             return self.top(&LocalDirectory::open(local)?, target);
@@ -169,13 +169,13 @@ impl UploadWalk<'_> {
         self.file(Source::open(local)?, target.clone(), false)
     }
 
-    fn top(&mut self, top: &LocalDirectory, target: &Path) -> Result<(), ClientError> {
+    fn top(&mut self, top: &LocalDirectory, target: &RemotePath) -> Result<(), ClientError> {
         self.drain()?;
         let is_new = self.make_directory(&top.shown, target)?;
         self.directory(top, target, is_new)
     }
 
-    fn directory(&mut self, directory: &LocalDirectory, target: &Path, is_new: bool) -> Result<(), ClientError> {
+    fn directory(&mut self, directory: &LocalDirectory, target: &RemotePath, is_new: bool) -> Result<(), ClientError> {
         self.ledger.done.directories += 1;
         let names = match directory.sorted_names() {
             Ok(names) => names,
@@ -200,7 +200,7 @@ impl UploadWalk<'_> {
         &mut self,
         directory: &LocalDirectory,
         name: &OsStr,
-        parent: &Path,
+        parent: &RemotePath,
         is_new: bool,
     ) -> Result<(), ClientError> {
         self.client.stay()?;
@@ -233,7 +233,7 @@ impl UploadWalk<'_> {
     }
 
     /// `is_new` where nothing can be there, since the directory was made just now.
-    fn file(&mut self, source: Source, target: Path, is_new: bool) -> Result<(), ClientError> {
+    fn file(&mut self, source: Source, target: RemotePath, is_new: bool) -> Result<(), ClientError> {
         let replaced = Replaced::by(self.options.replace);
         if source.size() > self.client.chunk() as u64 && !self.options.dry_run {
             self.drain()?;
@@ -246,7 +246,7 @@ impl UploadWalk<'_> {
     }
 
     /// Whether the directory was made just now; fails where something else is there.
-    fn make_directory(&mut self, local: &LocalPath, target: &Path) -> Result<bool, ClientError> {
+    fn make_directory(&mut self, local: &LocalPath, target: &RemotePath) -> Result<bool, ClientError> {
         if self.options.dry_run {
             return match self.client.stat(target) {
                 Ok(entry) if entry.kind == Kind::Dir => Ok(false),
@@ -436,7 +436,7 @@ impl Walk for UploadWalk<'_> {
 }
 
 /// What messages call a name in a remote directory that may be none there.
-fn shown_below(directory: &Path, name: &OsStr) -> String {
+fn shown_below(directory: &RemotePath, name: &OsStr) -> String {
     let name = name.to_string_lossy();
     directory.join(&name).map_or_else(|_| name.into_owned(), |path| path.to_string())
 }

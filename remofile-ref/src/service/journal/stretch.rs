@@ -1,7 +1,7 @@
 //! Reads and writes of a file, told as one.
 
 use super::{JOURNAL, microseconds, short};
-use remofile_proto::{Path, SessionId};
+use remofile_proto::{RemotePath, SessionId};
 use std::{collections::VecDeque, time::Duration};
 
 /// Files that may be read and written by turns without a line for each turn.
@@ -20,11 +20,11 @@ pub(super) struct Stretch<P> {
 
 /// What is read and written at present, the earliest first.
 #[derive(Default)]
-pub(super) struct Stretches(VecDeque<Stretch<Path>>);
+pub(super) struct Stretches(VecDeque<Stretch<RemotePath>>);
 
 impl Stretches {
     /// Adds a request; the last one of a file is told with what came before it.
-    pub(super) fn add(&mut self, request: &Stretch<&Path>, is_last: bool) {
+    pub(super) fn add(&mut self, request: &Stretch<&RemotePath>, is_last: bool) {
         // Most often the same file as the last time.
         let known = self.0.iter().rposition(|known| known.op == request.op && known.path == *request.path);
         let at = known.unwrap_or_else(|| {
@@ -54,7 +54,7 @@ impl Stretches {
     }
 }
 
-impl Stretch<Path> {
+impl Stretch<RemotePath> {
     fn tell(&self) {
         let took_us = microseconds(self.until.saturating_sub(self.since));
         tracing::info!(target: JOURNAL, session = short(self.session), op = self.op, path = self.path.as_str(),

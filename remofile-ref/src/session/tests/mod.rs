@@ -9,8 +9,8 @@ use super::{Pending, Reply, Session, Step, Terms};
 use crate::{Outcome, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{
-    Answer, BootId, Busy, Code, Detail, Entry, Hello, Kind, Names, Operation, Path, Refusal, ReplyError, SessionId,
-    Welcome, encode_request,
+    Answer, BootId, Busy, Code, Detail, Entry, Hello, Kind, Names, Operation, Refusal, RemotePath, ReplyError,
+    SessionId, Welcome, encode_request,
 };
 use std::time::Duration;
 
@@ -117,8 +117,8 @@ fn session(id: u8) -> SessionId {
     SessionId::new([id; 16])
 }
 
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
+fn path(text: &str) -> RemotePath {
+    RemotePath::parse(text).unwrap()
 }
 
 fn hello(take: Option<u8>, lease_ms: Option<u64>) -> Operation {

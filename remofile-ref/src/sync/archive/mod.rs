@@ -5,7 +5,7 @@ mod format;
 use super::{SyncError, sides::Archived, sides::order};
 pub(super) use format::Entries;
 use format::{Journal, Update};
-use remofile_proto::{Path, RootId};
+use remofile_proto::{RemotePath, RootId};
 use rustix::{
     fs::{FlockOperation, Mode, OFlags},
     io::Errno,
@@ -52,7 +52,7 @@ struct Open {
 
 impl Place {
     /// In `directory`, for the absolute path of a local root, and a directory of the server with this root id.
-    pub(super) fn new(directory: PathBuf, local: &LocalPath, remote: &Path, root: Option<RootId>) -> Self {
+    pub(super) fn new(directory: PathBuf, local: &LocalPath, remote: &RemotePath, root: Option<RootId>) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("remofile/1 sync archive");
         hasher.update(local.as_os_str().as_bytes()).update(&[0]).update(remote.as_str().as_bytes());
         let pair = hasher.finalize().to_hex()[..32].to_owned();
@@ -256,7 +256,7 @@ mod tests {
         }
 
         fn place_of(&self, root: u8) -> Place {
-            let remote = Path::parse("/photos").unwrap();
+            let remote = RemotePath::parse("/photos").unwrap();
             Place::new(self.0.path().to_owned(), LocalPath::new("/home/a"), &remote, Some(RootId::new([root; 16])))
         }
 

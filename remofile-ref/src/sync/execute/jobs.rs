@@ -15,7 +15,7 @@ use crate::{
         survey::version_of,
     },
 };
-use remofile_proto::{Answer, Code, Digest, Entry, Kind, Operation, Path, Precondition, Refusal};
+use remofile_proto::{Answer, Code, Digest, Entry, Kind, Operation, Precondition, Refusal, RemotePath};
 use std::{sync::Arc, time::SystemTime};
 
 /// An action whose request is unanswered.
@@ -24,9 +24,9 @@ pub(super) struct Job<'p> {
     pub(super) action: &'p Action,
     pub(super) step: Step,
     /// The path on the server.
-    path: Path,
+    path: RemotePath,
     /// Where to, for what moves or is kept.
-    to: Option<Path>,
+    to: Option<RemotePath>,
     /// What is uploaded.
     upload: Option<Upload>,
     /// The session was lost while it was unanswered: it may have been executed before.

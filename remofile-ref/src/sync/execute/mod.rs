@@ -16,7 +16,7 @@ use crate::client::{
     flight::{Flight, Walk as _},
 };
 use jobs::{Job, Step};
-use remofile_proto::Path;
+use remofile_proto::RemotePath;
 use std::{
     collections::{HashMap, HashSet},
     time::{Duration, Instant},
@@ -32,7 +32,7 @@ const UPDATES_MAX: usize = 20_000;
 pub(super) struct Tools<'a> {
     pub(super) client: &'a mut FileClient,
     pub(super) local: &'a LocalRoot,
-    pub(super) remote: &'a Path,
+    pub(super) remote: &'a RemotePath,
     pub(super) sides: &'a Sides,
     pub(super) archive: &'a mut Archive,
     pub(super) local_trash: LocalTrash,
@@ -70,7 +70,7 @@ struct Execution<'a, 'p> {
     tools: Tools<'a>,
     flight: Flight<Job<'p>>,
     /// Where in the server's trash something goes, by its path.
-    places: HashMap<&'p str, Path>,
+    places: HashMap<&'p str, RemotePath>,
     /// Conflict copies whose local file has got its name.
     aside: HashSet<&'p str>,
     /// What is true from now on, and not yet durable.
@@ -326,7 +326,7 @@ impl<'p> Execution<'_, 'p> {
         Ok(())
     }
 
-    fn remote(&self, path: &str) -> Result<Path, ClientError> {
+    fn remote(&self, path: &str) -> Result<RemotePath, ClientError> {
         Ok(self.tools.remote.join(path)?)
     }
 

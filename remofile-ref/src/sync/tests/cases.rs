@@ -6,7 +6,7 @@ use crate::sync::{
     compare::{Questions, questions},
     sides::{Item, LocalFile, Node, RemoteFile, Sides},
 };
-use remofile_proto::Path;
+use remofile_proto::RemotePath;
 use std::{fs, time::SystemTime};
 
 /// Two sides that are the same, with one file.
@@ -224,7 +224,7 @@ fn a_dry_run_shows_what_the_run_does_and_does_nothing() {
     let mut told = 0;
     let mut client = world.client();
     let dry = client
-        .synchronize(&world.at("local"), &Path::root(), &options.clone().dry_run(true), &mut |_| told += 1)
+        .synchronize(&world.at("local"), &RemotePath::root(), &options.clone().dry_run(true), &mut |_| told += 1)
         .unwrap();
     client.bye();
     assert_eq!(before, (world.tree("local"), world.tree("served")));
@@ -244,11 +244,11 @@ fn what_nothing_has_touched_is_neither_read_nor_asked_for() {
     }
     world.sync();
     let mut client = world.client();
-    let survey = client.survey(&Path::root(), &world.options()).unwrap().unwrap();
+    let survey = client.survey(&RemotePath::root(), &world.options()).unwrap().unwrap();
     let place = Place::new(
         world.at("state"),
         &fs::canonicalize(world.at("local")).unwrap(),
-        &Path::root(),
+        &RemotePath::root(),
         client.welcome().root,
     );
     client.bye();

@@ -9,7 +9,7 @@ mod strange;
 
 use super::{Change, Plan, SyncError, SyncOptions, SyncReport, fuse::Fuse};
 use crate::{Cancel, ClientOptions, Endpoint, FileClient, FileServer, StopHandle, Token, generate_token};
-use remofile_proto::Path;
+use remofile_proto::RemotePath;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -92,7 +92,7 @@ impl World {
 
     fn sync_with(&self, options: &SyncOptions) -> Result<SyncReport, SyncError> {
         let mut client = self.client();
-        let result = client.synchronize(&self.at("local"), &Path::root(), options, &mut |_| {});
+        let result = client.synchronize(&self.at("local"), &RemotePath::root(), options, &mut |_| {});
         client.bye();
         result
     }
@@ -106,14 +106,14 @@ impl World {
 
     fn push(&self, options: &SyncOptions) -> SyncReport {
         let mut client = self.client();
-        let report = client.synchronize_upload(&self.at("local"), &Path::root(), options, &mut |_| {}).unwrap();
+        let report = client.synchronize_upload(&self.at("local"), &RemotePath::root(), options, &mut |_| {}).unwrap();
         client.bye();
         report
     }
 
     fn pull(&self, options: &SyncOptions) -> SyncReport {
         let mut client = self.client();
-        let report = client.synchronize_download(&self.at("local"), &Path::root(), options, &mut |_| {}).unwrap();
+        let report = client.synchronize_download(&self.at("local"), &RemotePath::root(), options, &mut |_| {}).unwrap();
         client.bye();
         report
     }

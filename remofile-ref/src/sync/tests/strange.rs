@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::sync::{Side, Why};
-use remofile_proto::Path;
+use remofile_proto::RemotePath;
 use std::{fs, os::unix::fs::symlink};
 
 #[test]
@@ -102,7 +102,7 @@ fn a_file_that_changes_between_plan_and_download_stays() {
     let local = world.at("local");
     let mut client = world.client();
     let report = client
-        .synchronize(&local, &Path::root(), &world.options(), &mut |_| {
+        .synchronize(&local, &RemotePath::root(), &world.options(), &mut |_| {
             // As soon as the first one is there.
             fs::write(world.at("local/b"), "mine, meanwhile").unwrap();
         })
@@ -123,7 +123,7 @@ fn a_part_of_the_server_is_synchronised_by_itself() {
     fs::create_dir(world.at("served/photos")).unwrap();
     world.write("served/outside", "outside");
     world.write("local/a", "a");
-    let remote = Path::parse("/photos").unwrap();
+    let remote = RemotePath::parse("/photos").unwrap();
     for content in ["first", "second"] {
         world.write("local/a", content);
         let mut client = world.client();

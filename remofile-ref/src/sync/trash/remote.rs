@@ -2,7 +2,7 @@
 
 use super::{Cleaned, Stamp, TRASH, Trashed, run_names, stamp_of_run};
 use crate::client::{ClientError, FileClient};
-use remofile_proto::{Code, Etag, Kind, Path, Precondition};
+use remofile_proto::{Code, Etag, Kind, Precondition, RemotePath};
 use std::{
     collections::HashSet,
     time::{Duration, SystemTime},
@@ -11,10 +11,10 @@ use std::{
 /// The trash of a server, `/.remofile-trash`, which is made by what is put there first.
 #[derive(Debug)]
 pub struct RemoteTrash {
-    top: Path,
+    top: RemotePath,
     stamp: Stamp,
     /// Directories of it that are known to be there.
-    made: HashSet<Path>,
+    made: HashSet<RemotePath>,
 }
 
 impl RemoteTrash {
@@ -29,7 +29,12 @@ impl RemoteTrash {
     ///
     /// # Errors
     /// CHANGED where it has another etag, NOT_FOUND where nothing is there; then nothing was done.
-    pub fn put(&mut self, client: &mut FileClient, path: &Path, etag: Option<Etag>) -> Result<Path, ClientError> {
+    pub fn put(
+        &mut self,
+        client: &mut FileClient,
+        path: &RemotePath,
+        etag: Option<Etag>,
+    ) -> Result<RemotePath, ClientError> {
         self.placed(client, path, |client, to| client.rename(path, to, Precondition::Absent, etag.clone()).map(drop))
     }
 
@@ -38,7 +43,12 @@ impl RemoteTrash {
     ///
     /// # Errors
     /// Those of [`FileClient::copy`].
-    pub fn keep(&mut self, client: &mut FileClient, path: &Path, etag: Option<Etag>) -> Result<Path, ClientError> {
+    pub fn keep(
+        &mut self,
+        client: &mut FileClient,
+        path: &RemotePath,
+        etag: Option<Etag>,
+    ) -> Result<RemotePath, ClientError> {
         self.placed(client, path, |client, to| client.copy(path, to, Precondition::Absent, etag.clone()).map(drop))
     }
 
@@ -48,7 +58,7 @@ impl RemoteTrash {
     ///
     /// # Errors
     /// Those of [`FileClient::mkdir`]; [`ClientError::BadPath`] where the place would be too long or too deep.
-    pub fn place(&mut self, client: &mut FileClient, path: &Path) -> Result<Path, ClientError> {
+    pub fn place(&mut self, client: &mut FileClient, path: &RemotePath) -> Result<RemotePath, ClientError> {
         self.placed(client, path, |_, _| Ok(()))
     }
 
@@ -78,7 +88,7 @@ impl RemoteTrash {
     /// # Errors
     /// EXISTS where something is there; then it stays in the trash.
     pub fn restore(&mut self, client: &mut FileClient, trashed: &Trashed) -> Result<(), ClientError> {
-        let (from, to) = (Path::root().join(&trashed.place)?, Path::root().join(&trashed.path)?);
+        let (from, to) = (RemotePath::root().join(&trashed.place)?, RemotePath::root().join(&trashed.path)?);
         make(client, &above(&to), &mut HashSet::new())?;
         client.rename(&from, &to, Precondition::Absent, trashed.etag.clone())?;
         self.prune(client, &from)
@@ -123,9 +133,9 @@ impl RemoteTrash {
     fn placed(
         &mut self,
         client: &mut FileClient,
-        path: &Path,
-        mut put: impl FnMut(&mut FileClient, &Path) -> Result<(), ClientError>,
-    ) -> Result<Path, ClientError> {
+        path: &RemotePath,
+        mut put: impl FnMut(&mut FileClient, &RemotePath) -> Result<(), ClientError>,
+    ) -> Result<RemotePath, ClientError> {
         make(client, &self.top, &mut self.made)?;
         for run in run_names(self.stamp) {
             let to = self.top.join(&format!("{run}{}", path.as_str()))?;
@@ -148,7 +158,7 @@ impl RemoteTrash {
     }
 
     /// Removes the directories above a place, up to the trash itself, as far as they are empty.
-    fn prune(&mut self, client: &mut FileClient, place: &Path) -> Result<(), ClientError> {
+    fn prune(&mut self, client: &mut FileClient, place: &RemotePath) -> Result<(), ClientError> {
         self.made.clear();
         let mut directory = above(place);
         while directory.is_at_or_below(&self.top) {
@@ -163,12 +173,12 @@ impl RemoteTrash {
     }
 }
 
-fn top() -> Path {
-    Path::root().join(TRASH).expect("the name of a trash is a name")
+fn top() -> RemotePath {
+    RemotePath::root().join(TRASH).expect("the name of a trash is a name")
 }
 
 /// Makes a directory with all above it; `made` are those that are known to be there.
-fn make(client: &mut FileClient, directory: &Path, made: &mut HashSet<Path>) -> Result<(), ClientError> {
+fn make(client: &mut FileClient, directory: &RemotePath, made: &mut HashSet<RemotePath>) -> Result<(), ClientError> {
     if directory.is_root() || made.contains(directory) {
         return Ok(());
     }
@@ -184,12 +194,12 @@ fn make(client: &mut FileClient, directory: &Path, made: &mut HashSet<Path>) -> 
 }
 
 /// That something is there is no failure where it is a directory.
-fn is_directory(client: &mut FileClient, directory: &Path, error: ClientError) -> Result<(), ClientError> {
+fn is_directory(client: &mut FileClient, directory: &RemotePath, error: ClientError) -> Result<(), ClientError> {
     if error.is_exists() && client.stat(directory)?.kind == Kind::Dir { Ok(()) } else { Err(error) }
 }
 
 /// The directory that a path is in; `/` is in itself.
-fn above(path: &Path) -> Path {
+fn above(path: &RemotePath) -> RemotePath {
     let above = path.split_last().map_or("/", |(above, _)| above);
-    Path::parse(above).expect("the beginning of a path is a path")
+    RemotePath::parse(above).expect("the beginning of a path is a path")
 }
