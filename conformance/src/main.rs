@@ -31,9 +31,6 @@ mod sabotage;
 mod select;
 mod selftest;
 mod server;
-#[cfg(test)]
-#[path = "../../remofile-ref/tests/common/skip.rs"]
-mod skip;
 mod spec;
 mod stop;
 mod tap;

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use remofile::service::{Frames, Reaction, Service};
-use remofile::session::Terms;
+use remofile::server::service::{Frames, Reaction, Service};
+use remofile::protocol::server::session::Terms;
 use remofile::{Outcome, Performed, Storage, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{

@@ -6,7 +6,7 @@ export LC_ALL=C
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck disable=SC2154,SC2086
-cargo build --quiet --release -p remofile-ref --bin remofile ${built_with:-}
+cargo build --quiet --release -p remofile-cli --bin remofile ${built_with:-}
 built=${CARGO_TARGET_DIR:-target}/release
 remofile=$built/remofile
 

@@ -81,7 +81,7 @@ def parsed():
 
 def build():
     examples = ["raw_stream", "bare", "delaying_relay"]
-    command = ["cargo", "build", "--quiet", "--release", "-p", "remofile-ref", "--bin", "remofile"]
+    command = ["cargo", "build", "--quiet", "--release", "-p", "remofile-cli", "--bin", "remofile"]
     subprocess.run(command + [word for example in examples for word in ("--example", example)], check=True)
     return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target")).resolve() / "release"
 

@@ -8,30 +8,19 @@
 //! What a program that embeds either has to put into its `Cargo.toml`, sockets of its own, stopping, security and memory
 //! are in `EMBEDDING.md`, which is also the module `embedding`.
 
-#[cfg(feature = "cli")]
-pub mod cli;
 #[cfg(feature = "transport")]
 pub mod client;
-mod confinement;
-mod effect;
 #[cfg(feature = "transport")]
 #[doc = include_str!("../EMBEDDING.md")]
 pub mod embedding {}
-#[cfg(feature = "transport")]
-mod face;
 mod keys;
-pub mod opening;
-#[cfg(feature = "transport")]
+pub mod protocol;
 pub mod server;
-pub mod service;
-pub mod session;
-mod store;
-pub mod stream;
+mod storage;
 #[cfg(feature = "transport")]
 pub mod sync;
 #[cfg(feature = "transport")]
 pub mod transport;
-pub mod unanswered;
 
 #[cfg(feature = "transport")]
 pub use client::{
@@ -39,13 +28,12 @@ pub use client::{
     RemoteListing, Replace, SkipReason, TransferItem, TransferOptions, TransferStatus, Transferred, TreeProgress,
     TreeRemoved, TreeTransferred, local_parts,
 };
-pub use confinement::Confinement;
-pub use effect::{Outcome, Performed, Storage, Success};
 pub use keys::{generate_keys, generate_token};
 pub use remofile_proto::{PathError, Precondition, RemotePath, Token, TokenError};
+pub use server::landlock::Confinement;
+pub use server::service::{Frames, Reaction};
 #[cfg(feature = "transport")]
 pub use server::{BoundServer, FileServer, Handler, ServeError, SocketServer, StopHandle};
-pub use service::{Frames, Reaction};
-pub use store::{Store, StoreError, StoreOptions};
+pub use storage::{Outcome, Performed, Storage, Store, StoreError, StoreOptions, Success};
 #[cfg(feature = "transport")]
 pub use transport::{Endpoint, EndpointError, zmq};

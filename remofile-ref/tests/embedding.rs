@@ -1,9 +1,4 @@
 //! The lines of `EMBEDDING.md` are all that another workspace needs: a crate of its own, with exactly these.
-#![cfg(feature = "transport")]
-#![allow(clippy::unwrap_used)]
-
-#[path = "common/skip.rs"]
-mod skip;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn another_workspace_with_the_lines_of_the_page_has_curve() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     if let Err(error) = Command::new(&cargo).arg("--version").output() {
-        return skip::skip(&format!("cargo does not run: {error}"));
+        return remofile_testkit::skip::skip(&format!("cargo does not run: {error}"));
     }
     let served = tempfile::tempdir().unwrap();
     // Always at the same place, and beside what this workspace has built: only the first run compiles libzmq.
@@ -54,7 +49,7 @@ fn another_workspace_with_the_lines_of_the_page_has_curve() {
         .unwrap();
     let (printed, said) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     if said.contains("--offline") || said.contains("no matching package") {
-        return skip::skip(&format!("the registry's packages are not here: {said}"));
+        return remofile_testkit::skip::skip(&format!("the registry's packages are not here: {said}"));
     }
     assert!(run.status.success(), "{said}");
     assert_eq!(printed, "curve: Some(true), libzmq: (4, 3, 5)\n");

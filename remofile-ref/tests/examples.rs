@@ -1,6 +1,4 @@
 //! The examples do what they say.
-#![cfg(feature = "transport")]
-#![allow(clippy::unwrap_used)]
 
 #[path = "../examples/embed_client.rs"]
 #[allow(dead_code, reason = "main is the example's own")]

@@ -1,5 +1,4 @@
 //! The table of situations names tests that exist, and names every test that was written for it.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 /// Files whose tests are all there for a situation of the table.
 const WRITTEN_FOR_IT: [&str; 12] = [
-    "cost.rs",
-    "faults_content.rs",
-    "faults_disk.rs",
-    "faults_kill.rs",
-    "faults_network.rs",
-    "faults_paths.rs",
-    "faults_power.rs",
-    "hostile_server.rs",
-    "landlock.rs",
-    "long_work.rs",
-    "racer.rs",
-    "store_faults.rs",
+    "cli/tests/faults/content.rs",
+    "cli/tests/faults/cost.rs",
+    "cli/tests/faults/disk.rs",
+    "cli/tests/faults/hostile_server.rs",
+    "cli/tests/faults/kill.rs",
+    "cli/tests/faults/long_work.rs",
+    "cli/tests/faults/network.rs",
+    "cli/tests/faults/paths.rs",
+    "cli/tests/landlock.rs",
+    "tests/storage/faults.rs",
+    "tests/storage/power.rs",
+    "tests/storage/racer.rs",
 ];
 
 /// Tests of those files that concern no situation but the machine.
@@ -37,7 +36,10 @@ fn tests_in(file: &Path) -> BTreeSet<String> {
 }
 
 fn all_tests() -> BTreeSet<String> {
-    let (mut found, mut open) = (BTreeSet::new(), vec![here().join("src"), here().join("tests")]);
+    let (mut found, mut open) = (
+        BTreeSet::new(),
+        vec![here().join("src"), here().join("tests"), here().join("cli/src"), here().join("cli/tests")],
+    );
     while let Some(directory) = open.pop() {
         for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
             match path.is_dir() {
@@ -77,7 +79,7 @@ fn every_test_that_the_table_names_exists() {
 fn every_test_that_was_written_for_the_table_is_in_it() {
     let named: BTreeSet<String> = rows().into_iter().flat_map(|(_, named)| named).collect();
     for file in WRITTEN_FOR_IT {
-        let tests = tests_in(&PathBuf::from(here()).join("tests").join(file));
+        let tests = tests_in(&PathBuf::from(here()).join(file));
         assert!(!tests.is_empty(), "{file} has no tests");
         for test in tests.iter().filter(|test| !OTHERS.contains(&test.as_str())) {
             assert!(named.contains(test), "{file}: {test} is in no row");

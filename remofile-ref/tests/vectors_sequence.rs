@@ -1,8 +1,7 @@
 //! The server, without its socket, answers every sequence of `spec/vectors` as its file says.
-#![allow(clippy::unwrap_used)]
 
-use remofile::service::{Reaction, Service};
-use remofile::session::Terms;
+use remofile::protocol::server::session::Terms;
+use remofile::server::service::{Reaction, Service};
 use remofile::{Store, StoreOptions};
 use remofile_proto::cbor::{Map, Value as Cbor};
 use remofile_proto::{BootId, Keys, Names, Reply, SessionId, Token, Welcome};

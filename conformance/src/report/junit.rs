@@ -154,10 +154,8 @@ fn seconds(took: Duration) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{
-        skip::skip,
-        verdict::samples::{outcome, report, report_of},
-    };
+    use crate::verdict::samples::{outcome, report, report_of};
+    use remofile_testkit::skip::skip;
     use std::process::Command;
 
     /// A report with everything in it that a report may have.

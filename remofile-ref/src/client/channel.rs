@@ -15,7 +15,7 @@ use super::{
     unflushed::Unflushed,
 };
 use crate::{
-    stream::Stream,
+    protocol::client::request_window::Stream,
     transport::{ClientSocket, LinkVerdict, TransportError},
 };
 use remofile_proto::{Answer, Keys, Operation, Refusal, SessionId, Welcome, limits};

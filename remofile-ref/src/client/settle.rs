@@ -4,7 +4,7 @@ use super::{
     ClientError, Failed, FileClient, path_of,
     payload::{Content, Payload},
 };
-use crate::unanswered::Unanswered;
+use crate::protocol::client::recovery::Unanswered;
 use remofile_proto::{Answer, Code, Digest, Kind, Operation, RemotePath};
 
 /// How often a call opens a lost session again before it gives up.

@@ -75,6 +75,14 @@ pub struct TransferItem<'a> {
     pub outcome: ItemOutcome<'a>,
 }
 
+impl<'a> TransferItem<'a> {
+    /// The outcome of a transfer between this local path and this remote one.
+    #[must_use]
+    pub fn new(local: &'a LocalPath, remote: &'a str, outcome: ItemOutcome<'a>) -> Self {
+        Self { local, remote, outcome }
+    }
+}
+
 /// What becomes of one item.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -2,8 +2,8 @@
 
 use crate::{
     Confinement,
-    service::{Frames, Reaction, Service},
-    store::Store,
+    server::service::{Frames, Reaction, Service},
+    storage::Store,
     transport::Bounds,
 };
 use remofile_proto::{

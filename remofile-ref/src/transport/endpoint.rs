@@ -1,6 +1,7 @@
 //! Endpoints: what a person writes, and the addresses that libzmq is given for it.
 
 use super::TransportError;
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -221,6 +222,45 @@ fn free_ipc_path(path: &Path) -> io::Result<()> {
         Ok(metadata) if !metadata.file_type().is_socket() => Err(io::Error::from(io::ErrorKind::AlreadyExists)),
         Ok(_) if UnixStream::connect(path).is_ok() => Err(io::Error::from(io::ErrorKind::AddrInUse)),
         Ok(_) => Ok(()),
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+    fn try_from(text: &str) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = EndpointError;
+    fn try_from(text: &String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+    fn try_from(text: String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp { host: address.ip().to_string(), port: address.port() }
+    }
+}
+
+impl From<&Endpoint> for Endpoint {
+    fn from(endpoint: &Endpoint) -> Self {
+        endpoint.clone()
+    }
+}
+
+impl From<Infallible> for EndpointError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

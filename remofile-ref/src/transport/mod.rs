@@ -8,8 +8,8 @@
 //!
 //! Message bodies are handed to libzmq without a copy: make a [`Message`] from a `Vec` whose capacity is its length.
 
+mod accept_limiter;
 mod client;
-mod door;
 mod endpoint;
 mod frames;
 mod link;

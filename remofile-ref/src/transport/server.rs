@@ -1,6 +1,6 @@
 //! The server's socket: bound with CURVE behind its ZAP handler, read with a deadline, written without waiting.
 
-use super::door::Door;
+use super::accept_limiter::Door;
 use super::frames::{self, Received};
 use super::rate::LogRate;
 use super::zap::{self, Gate, Judge};

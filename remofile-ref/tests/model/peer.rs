@@ -4,8 +4,8 @@ use super::disk::{self, Kinds};
 use super::network::Frames;
 use super::random::Random;
 use super::server::auth;
-use remofile::opening::{Greeting, Opening};
-use remofile::stream::{Event, Patience, Stream};
+use remofile::protocol::client::handshake::{Greeting, Opening};
+use remofile::protocol::client::request_window::{Event, Patience, Stream};
 use remofile_proto::{Operation, Reply, SessionId, encode_request};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub struct Peer {
     pub acknowledged: Vec<u64>,
     /// Labels whose session was lost, and whether they were sent.
     pub in_doubt: Vec<(u64, bool)>,
-    pub losses: Vec<remofile::stream::Loss>,
+    pub losses: Vec<remofile::protocol::client::request_window::Loss>,
     /// More than one hello was said before a session was open.
     pub late_hellos: bool,
     /// Takes the session from whoever holds it.

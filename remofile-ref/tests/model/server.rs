@@ -2,8 +2,8 @@
 
 use super::disk::{Disk, Log};
 use super::network::Frames;
-use remofile::service::{Reaction, Service};
-use remofile::session::Terms;
+use remofile::protocol::server::session::Terms;
+use remofile::server::service::{Reaction, Service};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{BootId, Limits, Names, Operation, SessionId, Welcome};
 use std::cell::RefCell;

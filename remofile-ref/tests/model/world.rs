@@ -5,7 +5,7 @@ use super::network::{Frames, Link, Packet};
 use super::peer::{Fault, Peer};
 use super::random::Random;
 use super::server::Server;
-use remofile::stream::Patience;
+use remofile::protocol::client::request_window::Patience;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;

@@ -2,9 +2,9 @@
 //! was lost.
 
 use super::disk::{Content, digest};
-use remofile::opening::{Greeting, Opening};
-use remofile::stream::{Event, Patience, Stream};
-use remofile::unanswered::Unanswered;
+use remofile::protocol::client::handshake::{Greeting, Opening};
+use remofile::protocol::client::recovery::Unanswered;
+use remofile::protocol::client::request_window::{Event, Patience, Stream};
 use remofile_proto::{
     Answer, BootId, Code, Operation, Precondition, RemotePath, Reply, ReplyError, SessionId, Staged, UploadId,
     encode_request,

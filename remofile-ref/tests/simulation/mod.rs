@@ -2,13 +2,10 @@
 //!
 //! Of the product: `Opening` and `Stream` of the client, the table of what is unanswered, and the server's `Service`
 //! with its `Session`. Doubles: the network, the clock, a disk that forgets what was not synced, and what a client wants.
-#![allow(dead_code, reason = "each test program uses a part")]
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 pub mod client;
 pub mod disk;
+mod exhaustive;
 pub mod explore;
 pub mod world;
-
-#[path = "../model/random.rs"]
-pub mod random;
+mod worlds;

@@ -2,8 +2,8 @@
 
 use super::client::{CHUNK, Client, Fault, Frames, Job};
 use super::disk::{Content, Disk, Platter};
-use remofile::service::{Reaction, Service};
-use remofile::session::Terms;
+use remofile::protocol::server::session::Terms;
+use remofile::server::service::{Reaction, Service};
 use remofile_proto::{BootId, Names, SessionId, Welcome};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -16,7 +16,6 @@ type Authentic = fn(&SessionId, &[u8; 32]) -> bool;
 /// One way that the world may go on. Numbers are those of a client and of one of its connections, 0 the oldest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Act {
-    Send(usize),
     Serve(usize, usize),
     Hear(usize, usize),
     /// The server does a slice of what it works on.
@@ -47,7 +46,7 @@ pub enum Fate {
 
 impl Act {
     pub fn is_fault(self) -> bool {
-        !matches!(self, Self::Send(_) | Self::Serve(..) | Self::Hear(..) | Self::Work | Self::Wait)
+        !matches!(self, Self::Serve(..) | Self::Hear(..) | Self::Work | Self::Wait)
     }
 }
 
@@ -207,7 +206,6 @@ impl World {
     /// Does it; `pick` chooses what a power cut leaves.
     pub fn act(&mut self, act: Act, mut pick: impl FnMut(usize) -> usize) -> Result<(), String> {
         match act {
-            Act::Send(_) => {}
             Act::Serve(at, connection) => self.serve(at, connection),
             Act::Hear(at, connection) => {
                 let (client, link) = &mut self.clients[at];

@@ -4,8 +4,8 @@ use super::{Channel, opening::patience};
 use crate::{
     client::{ClientError, options::Wait},
     keys::new_session,
-    opening::{Greeting, Opening},
-    stream::Stream,
+    protocol::client::handshake::{Greeting, Opening},
+    protocol::client::request_window::Stream,
 };
 use remofile_proto::{Busy, Code, Refusal, Reply, SessionId, Welcome};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use super::{Channel, from_transport};
 use crate::{
     client::{ClientError, ClientOptions, flow::Flow, progress::Observer, unflushed::Unflushed},
     keys::new_session,
-    stream::{Patience, Stream},
+    protocol::client::request_window::{Patience, Stream},
     transport::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, Socket, TransportError,
     },

@@ -8,7 +8,7 @@ use crate::{
         subject,
         unflushed::needs_flush,
     },
-    stream::Event,
+    protocol::client::request_window::Event,
     transport::{LinkEvent, Message, Sent, Wake},
 };
 use remofile_proto::{Answer, Code, Operation, Refusal, Reply, ReplyError, SessionId, cbor::Value, envelope};

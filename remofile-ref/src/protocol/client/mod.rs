@@ -1,0 +1,5 @@
+//! The client's side of a session.
+
+pub mod handshake;
+pub mod recovery;
+pub mod request_window;

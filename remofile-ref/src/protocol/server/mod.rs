@@ -1,0 +1,3 @@
+//! The server's side of a session.
+
+pub mod session;

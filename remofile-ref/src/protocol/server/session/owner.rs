@@ -1,0 +1,85 @@
+//! Whoever holds the session, or held it last.
+
+use super::{Fingerprint, open_uploads::Begun, reply_cache::Replies};
+use remofile_proto::{Busy, SessionId};
+use std::time::Duration;
+
+/// The one session that is open, lapsed or released. One that is replaced leaves nothing but its id.
+#[derive(Debug)]
+pub(super) struct Holder {
+    pub(super) id: SessionId,
+    pub(super) client: String,
+    pub(super) lease: Duration,
+    /// When its last request came, or the server's own work for it ended [SES-14].
+    pub(super) heard: Duration,
+    /// It said bye: only remembered replies are left [SES-18].
+    pub(super) released: bool,
+    pub(super) replies: Replies,
+    pub(super) begun: Begun,
+    pub(super) running: Option<Running>,
+}
+
+/// Who holds the session, or held it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The id.
+    pub session: SessionId,
+    /// The name for people that hello gave: any text of at most 128 bytes.
+    pub client: String,
+    /// The lease that was granted.
+    pub lease: Duration,
+    /// How long nothing was heard of it.
+    pub idle: Duration,
+    /// Whether it said bye.
+    pub released: bool,
+    /// Whether something is being executed for it.
+    pub works: bool,
+}
+
+/// The request that is being executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Running {
+    pub(super) seq: u64,
+    pub(super) fingerprint: Fingerprint,
+}
+
+impl Holder {
+    /// Whether a new id may replace this one without naming it [SES-6].
+    pub(super) fn gives_way(&self, now: Duration) -> bool {
+        self.released || (self.running.is_none() && self.idle(now) >= self.lease)
+    }
+
+    pub(super) fn heard_at(&mut self, now: Duration) {
+        self.heard = self.heard.max(now);
+    }
+
+    pub(super) fn introduce(&self, now: Duration) -> Busy {
+        let idle = if self.running.is_some() { Duration::ZERO } else { self.idle(now) };
+        Busy {
+            idle_ms: milliseconds(idle),
+            lease_ms: milliseconds(self.lease),
+            client: self.client.clone(),
+            session: self.id,
+        }
+    }
+
+    pub(super) fn holding(&self, now: Duration) -> Holding {
+        Holding {
+            session: self.id,
+            client: self.client.clone(),
+            lease: self.lease,
+            idle: self.idle(now),
+            released: self.released,
+            works: self.running.is_some(),
+        }
+    }
+
+    fn idle(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.heard)
+    }
+}
+
+/// Whole milliseconds, at most what the protocol's integers hold.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(i64::MAX as u64)
+}

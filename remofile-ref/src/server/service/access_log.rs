@@ -1,0 +1,324 @@
+//! What a server tells of its work, as `tracing` events: who came, what was done, what was refused, who went.
+//!
+//! **Invariant**: a file takes a bounded number of lines at `INFO`, however many requests it takes, and refusals take a
+//! bounded number of lines a second. No token, no content; texts of a peer are fields, which subscribers escape.
+
+mod stretch;
+
+use crate::{Outcome, protocol::server::session::Holding};
+use remofile_proto::{Answer, Code, Detail, Operation, Refusal, RemotePath, SessionId, UploadId, envelope::Request};
+use std::{collections::BTreeMap, time::Duration};
+use stretch::{Stretch, Stretches};
+
+/// The target of every event of this file.
+pub(super) const JOURNAL: &str = "remofile::journal";
+
+/// Lines about refusals in one second; the others are counted.
+const REFUSALS_PER_SECOND: u32 = 20;
+
+/// Uploads whose path is kept in mind: as many as a server stages by default.
+const UPLOADS: usize = 64;
+
+/// The longest name of an unknown operation that is told, in bytes.
+const OP_MAX: usize = 32;
+
+/// Keeps what has to be told together.
+#[derive(Default)]
+pub(super) struct Journal {
+    /// Where the message that is handled came from, if the driver knows.
+    pub(super) address: Option<String>,
+    /// What was done, until it is known how long it took.
+    done: Option<Done>,
+    stretches: Stretches,
+    uploads: BTreeMap<UploadId, Begun>,
+    refusals: Budget,
+    executed: u64,
+    opened: Duration,
+}
+
+struct Done {
+    session: SessionId,
+    op: &'static str,
+    path: RemotePath,
+    to: Option<RemotePath>,
+    bytes: u64,
+    since: Duration,
+}
+
+struct Begun {
+    path: RemotePath,
+    since: Duration,
+    resumed_at: u64,
+    end: u64,
+}
+
+/// What a second has had of lines about refusals.
+#[derive(Default)]
+struct Budget {
+    second: u64,
+    told: u32,
+    untold: u64,
+}
+
+impl Journal {
+    /// Whether anybody listens.
+    pub(super) fn is_heard() -> bool {
+        tracing::enabled!(target: JOURNAL, tracing::Level::INFO)
+    }
+
+    /// A hello was answered: `before` and `after` are who held the session.
+    pub(super) fn hello(&mut self, now: Duration, before: Option<&Holding>, after: &Holding) {
+        if before.is_some_and(|before| before.session == after.session) {
+            return;
+        }
+        if let Some(before) = before.filter(|before| !before.released) {
+            let reason = if before.idle >= before.lease && !before.works { "lease expired" } else { "taken over" };
+            self.session_ended(now, before, reason);
+        }
+        (self.executed, self.opened) = (0, now);
+        let address = self.address.as_deref();
+        let lease_ms = milliseconds(after.lease);
+        tracing::info!(target: JOURNAL, session = short(after.session), client = after.client, address, lease_ms, "session opened");
+    }
+
+    /// A bye was answered OK.
+    pub(super) fn bye(&mut self, now: Duration, holder: &Holding) {
+        if !holder.released {
+            self.session_ended(now, holder, "bye");
+        }
+    }
+
+    /// An operation was executed, or refused by the store; it began at `since`.
+    pub(super) fn outcome(
+        &mut self,
+        now: Duration,
+        since: Duration,
+        session: SessionId,
+        operation: &Operation,
+        payload: usize,
+        outcome: &Outcome,
+    ) {
+        self.tell_done(now);
+        match outcome {
+            Ok(success) => {
+                self.executed += 1;
+                let payload = success.payload.as_ref().map_or(payload, Vec::len);
+                self.executed(now, since, session, operation, payload as u64, &success.answer);
+            }
+            Err(refusal) => {
+                let up = match operation {
+                    Operation::Append { up, .. } | Operation::Commit { up, .. } => self.uploads.get(up),
+                    _ => None,
+                };
+                let path = path_of(operation).or(up.map(|begun| &begun.path)).map(RemotePath::as_str);
+                let op = operation.name();
+                tell_refusal(&mut self.refusals, now, &Refused { session, op, path, address: None, refusal });
+            }
+        }
+    }
+
+    /// A request was answered without reaching the store: told where that is a refusal.
+    pub(super) fn unexecuted(&mut self, now: Duration, request: &Request<'_>, reply: &[u8]) {
+        self.tell_done(now);
+        let frames = [reply];
+        let Ok(reply) = remofile_proto::Reply::decode(&frames) else { return };
+        let Err(remofile_proto::ReplyError::Refused(refusal)) = reply.into_answer(&Operation::Flush) else { return };
+        let op = &request.header.op[..request.header.op.floor_char_boundary(OP_MAX)];
+        let address = self.address.as_deref();
+        let refused = Refused { session: request.header.session, op, path: None, address, refusal: &refusal };
+        match refusal.code {
+            // The numbering at work: nothing was refused to anybody.
+            Code::Pending | Code::Seq | Code::SeqReused | Code::NoSession => {
+                tracing::debug!(target: JOURNAL, session = short(refused.session), op, code = refusal.code.name(), "not executed");
+            }
+            _ => tell_refusal(&mut self.refusals, now, &refused),
+        }
+    }
+
+    /// A message was answered that is no request.
+    pub(super) fn malformed(&mut self, now: Duration, session: Option<SessionId>, refusal: &Refusal) {
+        self.tell_done(now);
+        let session = session.unwrap_or(SessionId::new([0; SessionId::LEN]));
+        let address = self.address.as_deref();
+        tell_refusal(&mut self.refusals, now, &Refused { session, op: "", path: None, address, refusal });
+    }
+
+    /// Tells what was done, which lasted until now.
+    pub(super) fn tell_done(&mut self, now: Duration) {
+        let Some(Done { session, op, path, to, bytes, since }) = self.done.take() else { return };
+        let (session, to) = (short(session), to.as_ref().map(RemotePath::as_str));
+        let took_us = microseconds(now.saturating_sub(since));
+        tracing::info!(target: JOURNAL, session, op, path = path.as_str(), to, bytes, took_us, "done");
+    }
+
+    fn session_ended(&mut self, now: Duration, holder: &Holding, reason: &'static str) {
+        self.tell_done(now);
+        self.stretches.tell_all();
+        for (_, Begun { path, end, .. }) in std::mem::take(&mut self.uploads) {
+            tracing::info!(target: JOURNAL, session = short(holder.session), op = "append", path = path.as_str(), bytes = end,
+                "left unfinished");
+        }
+        let lasted_ms = milliseconds(now.saturating_sub(self.opened));
+        tracing::info!(target: JOURNAL, session = short(holder.session), client = holder.client, reason,
+            requests = self.executed, lasted_ms, "session ended");
+    }
+
+    fn executed(
+        &mut self,
+        now: Duration,
+        since: Duration,
+        session: SessionId,
+        operation: &Operation,
+        payload: u64,
+        answer: &Answer,
+    ) {
+        match (operation, answer) {
+            (Operation::Read { path, off, .. }, Answer::Read(read)) => {
+                let stretch = Stretch { session, op: "read", path, bytes: payload, since, until: now };
+                let is_last = payload > 0 && off.saturating_add(payload) >= read.size;
+                self.stretches.add(&stretch, is_last);
+            }
+            (Operation::Write { path, .. }, _) => {
+                let stretch = Stretch { session, op: "write", path, bytes: payload, since, until: now };
+                self.stretches.add(&stretch, false);
+            }
+            (Operation::Begin { up, path, .. }, Answer::Staged(staged)) => {
+                if self.uploads.len() >= UPLOADS {
+                    let oldest = self.uploads.iter().min_by_key(|(_, begun)| begun.since).map(|(up, _)| *up);
+                    oldest.map(|up| self.uploads.remove(&up));
+                }
+                let begun = Begun { path: path.clone(), since, resumed_at: staged.off, end: staged.off };
+                self.uploads.insert(*up, begun);
+                debug(session, operation, payload);
+            }
+            (Operation::Append { up, .. }, Answer::Offset(end)) => {
+                if let Some(begun) = self.uploads.get_mut(up) {
+                    begun.end = *end;
+                }
+                debug(session, operation, payload);
+            }
+            (Operation::Commit { up, size, .. }, _) => {
+                // Forgotten only where a server stages more uploads than are kept in mind here.
+                let begun = self.uploads.remove(up);
+                let path = begun.as_ref().map(|begun| begun.path.as_str());
+                let resumed_at = begun.as_ref().map(|begun| begun.resumed_at).filter(|off| *off > 0);
+                let took_us = microseconds(now.saturating_sub(begun.as_ref().map_or(since, |begun| begun.since)));
+                tracing::info!(target: JOURNAL, session = short(session), op = "commit", path, bytes = size, resumed_at,
+                    took_us, "done");
+            }
+            (Operation::Abort { up }, _) => {
+                if let Some(Begun { path, end, .. }) = self.uploads.remove(up) {
+                    tracing::info!(target: JOURNAL, session = short(session), op = "abort", path = path.as_str(), bytes = end, "done");
+                }
+            }
+            (Operation::Flush, _) => {
+                self.stretches.tell_writes();
+                debug(session, operation, payload);
+            }
+            (Operation::Stat { .. } | Operation::List { .. } | Operation::Uploads { .. }, _) => {
+                debug(session, operation, payload);
+            }
+            _ => {
+                let Some(path) = path_of(operation).cloned() else { return };
+                let to = match operation {
+                    Operation::Move { to, .. } | Operation::Copy { to, .. } => Some(to.clone()),
+                    _ => None,
+                };
+                let bytes = match (operation, answer) {
+                    (_, Answer::Hash(hash)) => hash.len,
+                    (Operation::Copy { .. } | Operation::Truncate { .. }, Answer::Entry(entry)) => {
+                        entry.size.unwrap_or(0)
+                    }
+                    _ => payload,
+                };
+                self.done = Some(Done { session, op: operation.name(), path, to, bytes, since });
+            }
+        }
+    }
+}
+
+struct Refused<'a> {
+    session: SessionId,
+    op: &'a str,
+    path: Option<&'a str>,
+    address: Option<&'a str>,
+    refusal: &'a Refusal,
+}
+
+fn tell_refusal(budget: &mut Budget, now: Duration, refused: &Refused<'_>) {
+    if !budget.has_room(now) {
+        return;
+    }
+    let Refused { session, op, path, address, refusal } = refused;
+    let (session, code) = (short(*session), refusal.code.name());
+    let why = refusal.msg.as_deref().unwrap_or_else(|| refusal.code.text());
+    match refusal {
+        Refusal { code: Code::Auth, .. } => {
+            tracing::warn!(target: JOURNAL, session, op, address, code, why, "refused");
+        }
+        Refusal { detail: Detail::Busy(busy), .. } => {
+            tracing::info!(target: JOURNAL, session, op, address, code, why, holder = busy.client, "refused");
+        }
+        _ => tracing::info!(target: JOURNAL, session, op, path, address, code, why, "refused"),
+    }
+}
+
+impl Budget {
+    fn has_room(&mut self, now: Duration) -> bool {
+        if now.as_secs() != self.second {
+            let untold = std::mem::take(&mut self.untold);
+            (self.second, self.told) = (now.as_secs(), 0);
+            if untold > 0 {
+                tracing::info!(target: JOURNAL, count = untold, "more was refused");
+            }
+        }
+        let has_room = self.told < REFUSALS_PER_SECOND;
+        if has_room {
+            self.told += 1;
+        } else {
+            self.untold += 1;
+        }
+        has_room
+    }
+}
+
+fn debug(session: SessionId, operation: &Operation, payload: u64) {
+    if tracing::enabled!(target: JOURNAL, tracing::Level::DEBUG) {
+        let path = path_of(operation).map(RemotePath::as_str);
+        tracing::debug!(target: JOURNAL, session = short(session), op = operation.name(), path, bytes = payload, "done");
+    }
+}
+
+/// The path that an operation is about, the source of two.
+fn path_of(operation: &Operation) -> Option<&RemotePath> {
+    match operation {
+        Operation::Stat { path }
+        | Operation::List { path, .. }
+        | Operation::Read { path, .. }
+        | Operation::Hash { path, .. }
+        | Operation::Mkdir { path }
+        | Operation::Put { path, .. }
+        | Operation::Write { path, .. }
+        | Operation::Truncate { path, .. }
+        | Operation::Touch { path, .. }
+        | Operation::Remove { path, .. }
+        | Operation::Begin { path, .. } => Some(path),
+        Operation::Move { from, .. } | Operation::Copy { from, .. } => Some(from),
+        _ => None,
+    }
+}
+
+/// The first eight digits of a session id: enough to tell sessions apart, too little to be one.
+fn short(session: SessionId) -> String {
+    let mut text = session.to_string();
+    text.truncate(8);
+    text
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,9 @@
+//! The client library against servers real and scripted.
+
+mod control;
+mod conversions;
+mod remote_file;
+mod remote_file_faults;
+mod resume;
+mod session;
+mod settle;

@@ -1,0 +1,203 @@
+//! The server without a socket: who waits while a long operation runs, and what is dropped.
+
+use remofile::{FileServer, Frames, Handler, Precondition, Reaction, RemotePath, Token, generate_token};
+use remofile_proto::{Answer, Code, Hello, Keys, Operation, Reply, ReplyError, SessionId, encode_request};
+use std::fs::File;
+use std::path::PathBuf;
+
+const WINDOW: u16 = 4;
+
+/// A handler of a directory with a file that takes hours to hash, and an open session.
+struct Bench {
+    handler: Handler,
+    directory: tempfile::TempDir,
+    session: SessionId,
+}
+
+impl Bench {
+    fn open() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        File::create(directory.path().join("huge")).unwrap().set_len(1 << 42).unwrap();
+        let token = generate_token();
+        let handler = FileServer::new(&directory, &token).unwrap().window(WINDOW).chunk(65_536).open().unwrap();
+        let mut bench = Self { handler, directory, session: SessionId::new([0xa1; 16]) };
+        let hello = hello(&token, bench.session);
+        assert!(matches!(bench.say(0, &hello, None), Reaction::Reply(_)));
+        bench
+    }
+
+    fn frames(&self, seq: u64, operation: &Operation, payload: Option<&[u8]>) -> Frames {
+        let header = encode_request(self.session, seq, operation);
+        let peer = format!("peer {seq}").into_bytes();
+        [peer, vec![], header].into_iter().chain(payload.map(<[u8]>::to_vec)).collect()
+    }
+
+    fn say(&mut self, seq: u64, operation: &Operation, payload: Option<&[u8]>) -> Reaction {
+        let frames = self.frames(seq, operation, payload);
+        self.handler.handle(&frames)
+    }
+
+    /// Runs slices until a reply comes: whose it is, and what it says.
+    fn next_reply(&mut self) -> (u64, Code) {
+        loop {
+            assert!(self.handler.is_working(), "nothing is left to be done");
+            if let Some(reply) = self.handler.run_slice() {
+                let said = said(&reply);
+                assert_eq!(reply[0], format!("peer {}", said.0).into_bytes());
+                return said;
+            }
+        }
+    }
+}
+
+fn hello(token: &Token, session: SessionId) -> Operation {
+    let auth = Keys::derive(token).hello.auth(session);
+    Operation::Hello(Hello { auth, client: String::new(), take: None, lease_ms: None })
+}
+
+fn path(text: &str) -> RemotePath {
+    text.parse().unwrap()
+}
+
+fn hash_of(at: &str) -> Operation {
+    Operation::Hash { path: path(at), off: 0, len: None }
+}
+
+fn put(at: &str) -> Operation {
+    Operation::Put { path: path(at), pre: Precondition::Absent, mtime_ns: None }
+}
+
+/// The number and the code of a reply with one routing frame.
+fn said(reply: &Frames) -> (u64, Code) {
+    let reply = Reply::decode(&reply[1..]).unwrap();
+    let code = match reply.into_answer(&Operation::Flush) {
+        Err(ReplyError::Refused(refusal)) => refusal.code,
+        _ => Code::Ok,
+    };
+    (reply.seq, code)
+}
+
+#[test]
+fn requests_behind_one_that_takes_long_have_their_turn() {
+    let mut bench = Bench::open();
+    // 64 MiB are several slices, and less than half a second of them.
+    File::create(bench.directory.path().join("large")).unwrap().set_len(64 << 20).unwrap();
+    assert_eq!(bench.say(1, &hash_of("/large"), None), Reaction::Later);
+    assert_eq!(bench.say(2, &put("/second"), Some(b"2")), Reaction::Later);
+    assert_eq!(bench.say(3, &put("/third"), Some(b"3")), Reaction::Later);
+    let first = bench.next_reply();
+    if first == (1, Code::Ok) {
+        assert_eq!((bench.next_reply(), bench.next_reply()), ((2, Code::Ok), (3, Code::Ok)));
+        assert!(!bench.handler.is_working());
+    } else {
+        // A machine that is busy with something else: they are refused, and the client repeats them [SEQ-12].
+        assert_eq!(first, (1, Code::Pending));
+        assert_eq!((bench.next_reply(), bench.next_reply()), ((2, Code::Seq), (3, Code::Seq)));
+    }
+}
+
+#[test]
+fn after_pending_what_waited_is_refused() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    assert_eq!(bench.say(2, &put("/second"), Some(b"2")), Reaction::Later);
+    assert_eq!(bench.next_reply(), (1, Code::Pending));
+    assert_eq!(bench.next_reply(), (2, Code::Seq));
+    assert!(!bench.directory.path().join("second").exists());
+}
+
+#[test]
+fn what_is_not_remofiles_does_not_wait() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    assert!(bench.handler.owes_reply());
+    assert_eq!(bench.handler.handle(&[&b"peer"[..], b"", b"GET /"]), Reaction::NotOurs);
+    assert_eq!(bench.handler.handle(&[&b"peer"[..], b"no delimiter"]), Reaction::NotOurs);
+}
+
+#[test]
+fn a_client_that_keeps_to_its_window_always_finds_room() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    for seq in 2..=u64::from(WINDOW) {
+        assert!(bench.handler.has_room());
+        assert_eq!(bench.say(seq, &put("/file"), Some(&[7; 65_536])), Reaction::Later);
+    }
+    assert!(bench.handler.has_room());
+}
+
+#[test]
+fn beyond_twice_the_window_requests_are_dropped() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    for seq in 2..2 + 2 * u64::from(WINDOW) {
+        assert!(bench.handler.has_room());
+        assert_eq!(bench.say(seq, &Operation::Flush, None), Reaction::Later);
+    }
+    assert!(!bench.handler.has_room());
+    assert_eq!(bench.say(99, &Operation::Flush, None), Reaction::Silent);
+}
+
+#[test]
+fn what_waits_is_bounded_in_bytes() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    let largest = vec![7; 16 << 20];
+    assert_eq!(bench.say(2, &put("/file"), Some(&largest)), Reaction::Silent);
+    assert!(bench.handler.has_room());
+}
+
+#[test]
+fn an_answer_of_a_long_operation_is_pending_and_goes_on_with_the_next() {
+    let mut bench = Bench::open();
+    let poll = bench.frames(1, &hash_of("/huge"), None);
+    let done = |reply: &Frames| {
+        let reply = Reply::decode(&reply[1..]).unwrap();
+        match reply.into_answer(&hash_of("/huge")) {
+            Err(ReplyError::Refused(refusal)) => match refusal.detail {
+                remofile_proto::Detail::Progress { done, .. } => done.unwrap(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = done(&bench.handler.answer(&poll).unwrap());
+    let second = done(&bench.handler.answer(&poll).unwrap());
+    assert!(second > first, "{first} {second}");
+}
+
+#[test]
+fn an_answer_to_nothing_of_ours_is_none() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.handler.answer(&[&b""[..], b"GET /"]), None);
+}
+
+#[test]
+fn an_answer_is_the_result_where_it_comes_in_time() {
+    let mut bench = Bench::open();
+    std::fs::write(bench.directory.path().join("small"), b"content").unwrap();
+    let frames = bench.frames(1, &hash_of("/small"), None);
+    let reply = bench.handler.answer(&frames).unwrap();
+    let reply = Reply::decode(&reply[1..]).unwrap();
+    let Ok(Answer::Hash(hash)) = reply.into_answer(&hash_of("/small")) else { panic!("no hash") };
+    assert_eq!(hash.hash.as_bytes(), blake3::hash(b"content").as_bytes());
+}
+
+#[test]
+fn a_handler_that_is_dropped_leaves_no_half_of_a_copy() {
+    let mut bench = Bench::open();
+    let copy = Operation::Copy { from: path("/huge"), to: path("/copy"), pre: Precondition::Absent, etag: None };
+    let before = files_below(&bench.directory.path().join(".remofile"));
+    assert_eq!(bench.say(1, &copy, None), Reaction::Later);
+    assert!(files_below(&bench.directory.path().join(".remofile")).len() > before.len());
+    drop(bench.handler);
+    assert_eq!(files_below(&bench.directory.path().join(".remofile")), before);
+}
+
+fn files_below(directory: &std::path::Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect();
+    files.sort();
+    files
+}

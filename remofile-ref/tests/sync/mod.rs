@@ -1,0 +1,4 @@
+//! Synchronising, beside rsync, and its trash.
+
+mod rsync;
+mod trash;
