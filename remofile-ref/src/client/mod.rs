@@ -64,7 +64,7 @@ use std::time::Duration;
 /// client.mkdir(&RemotePath::parse("/documents")?)?;
 /// client.upload("Cargo.toml", "/documents")?;
 /// client.put(&RemotePath::parse("/hello.txt")?, b"hello".to_vec(), Precondition::Absent, None)?;
-/// for entry in client.list(&Path::root(), true) {
+/// for entry in client.list(&RemotePath::root(), true) {
 ///     println!("{}", entry?.name); // documents, documents/Cargo.toml, hello.txt
 /// }
 /// client.bye();

@@ -20,7 +20,7 @@
 //! std::fs::write(notes.join("today.txt"), "feed the cat")?;
 //! let mut client = FileClient::new(endpoint, token)?;
 //! let options = SyncOptions::new().archive_directory(around.path().join("archives"));
-//! let report = client.synchronize(&notes, &Path::root(), &options, &mut |item| {
+//! let report = client.synchronize(&notes, &RemotePath::root(), &options, &mut |item| {
 //!     println!("{} {}", item.action.change.name(), item.action.path); // upload today.txt
 //! })?;
 //! assert_eq!((report.uploaded, report.conflicts), (1, 0));
