@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "modules of a test binary")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of tests are small")]
 
+mod architecture;
 mod client;
 mod embedding;
 mod examples;
