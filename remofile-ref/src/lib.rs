@@ -31,7 +31,6 @@ pub mod stream;
 pub mod sync;
 #[cfg(feature = "transport")]
 pub mod transport;
-pub mod unanswered;
 
 #[cfg(feature = "transport")]
 pub use client::{
