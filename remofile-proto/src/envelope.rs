@@ -1,7 +1,8 @@
 //! The envelope: the frames of a ZeroMQ message to a request, and a reply to frames.
 
 use crate::cbor::{self, Map, Reader, Value};
-use crate::{Code, Refusal, SessionId, limits, operation, reply};
+use crate::operation::{OperationInfo, PayloadFrame};
+use crate::{Code, Refusal, SessionId, limits, reply};
 use alloc::{string::ToString, vec::Vec};
 
 /// What every header of this version begins with: array of five, `"rmf1"`, byte string of 16.
@@ -219,7 +220,9 @@ fn request<'a, F: AsRef<[u8]>>(
         return Err(MessageError::TooLong { actual: frame.len(), limit: header_limit });
     }
     let header = Header::decode(frame)?;
-    let expected = if operation::has_payload(header.op) { 2 } else { 1 };
+    // [ENV-20] An unknown operation has no payload.
+    let has_payload = OperationInfo::by_name(header.op).is_some_and(|info| info.payload == PayloadFrame::Request);
+    let expected = 1 + usize::from(has_payload);
     if body.len() != expected {
         return Err(MessageError::FrameCount { actual: body.len(), expected });
     }

@@ -85,7 +85,10 @@ pub use envelope::{Header, Message, Received, Request};
 pub use fields::FieldError;
 pub use id::{BootId, Digest, Etag, IdError, RootId, SessionId, UploadId};
 pub use limits::Limits;
-pub use operation::{Hello, Operation, Precondition};
+pub use operation::{
+    Hello, OPERATIONS, Operation, OperationClass, OperationInfo, OperationKind, PayloadFrame, Precondition, Recovery,
+    UploadEffect,
+};
 pub use path::{PathError, RemotePath};
 pub use reply::{Reply, ReplyError, encode_reply};
 pub use request::encode_request;

@@ -1,4 +1,8 @@
-//! The operations of version 1 and their arguments.
+//! The operations of version 1: their arguments, and the table of what else is to be known about each.
+
+mod table;
+
+pub use table::{OPERATIONS, OperationClass, OperationInfo, OperationKind, PayloadFrame, Recovery, UploadEffect};
 
 use crate::{Digest, Etag, RemotePath, SessionId, UploadId};
 use alloc::string::String;
@@ -28,11 +32,11 @@ pub struct Hello {
     pub lease_ms: Option<u64>,
 }
 
-/// An operation with its arguments; payloads ride beside it in a frame of their own.
+/// An operation with its arguments; a payload is a frame of its own.
 ///
-/// Offsets, lengths and sizes are in bytes and at most 2^63 - 1, alone and as `off + len`.
+/// Offsets, lengths and sizes are in bytes and at most 2^63 - 1, alone and as `off + len`. A new operation is a breaking
+/// change: every `match` on operations has to decide about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 #[allow(missing_docs, reason = "fields carry the names and meanings of spec section 'Operations'")]
 pub enum Operation {
     /// Opens a session.
@@ -80,84 +84,125 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The name of every operation.
-    pub const NAMES: &'static [&'static str] = &[
-        "hello", "ping", "bye", "stat", "list", "read", "hash", "mkdir", "put", "write", "truncate", "touch", "remove",
-        "move", "copy", "begin", "append", "commit", "abort", "uploads", "flush",
-    ];
-
-    /// The name as it stands in the header.
+    /// Which operation it is.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub const fn kind(&self) -> OperationKind {
         match self {
-            Self::Hello(_) => "hello",
-            Self::Ping => "ping",
-            Self::Bye => "bye",
-            Self::Stat { .. } => "stat",
-            Self::List { .. } => "list",
-            Self::Read { .. } => "read",
-            Self::Hash { .. } => "hash",
-            Self::Mkdir { .. } => "mkdir",
-            Self::Put { .. } => "put",
-            Self::Write { .. } => "write",
-            Self::Truncate { .. } => "truncate",
-            Self::Touch { .. } => "touch",
-            Self::Remove { .. } => "remove",
-            Self::Move { .. } => "move",
-            Self::Copy { .. } => "copy",
-            Self::Begin { .. } => "begin",
-            Self::Append { .. } => "append",
-            Self::Commit { .. } => "commit",
-            Self::Abort { .. } => "abort",
-            Self::Uploads { .. } => "uploads",
-            Self::Flush => "flush",
+            Self::Hello(_) => OperationKind::Hello,
+            Self::Ping => OperationKind::Ping,
+            Self::Bye => OperationKind::Bye,
+            Self::Stat { .. } => OperationKind::Stat,
+            Self::List { .. } => OperationKind::List,
+            Self::Read { .. } => OperationKind::Read,
+            Self::Hash { .. } => OperationKind::Hash,
+            Self::Mkdir { .. } => OperationKind::Mkdir,
+            Self::Put { .. } => OperationKind::Put,
+            Self::Write { .. } => OperationKind::Write,
+            Self::Truncate { .. } => OperationKind::Truncate,
+            Self::Touch { .. } => OperationKind::Touch,
+            Self::Remove { .. } => OperationKind::Remove,
+            Self::Move { .. } => OperationKind::Move,
+            Self::Copy { .. } => OperationKind::Copy,
+            Self::Begin { .. } => OperationKind::Begin,
+            Self::Append { .. } => OperationKind::Append,
+            Self::Commit { .. } => OperationKind::Commit,
+            Self::Abort { .. } => OperationKind::Abort,
+            Self::Uploads { .. } => OperationKind::Uploads,
+            Self::Flush => OperationKind::Flush,
         }
     }
 
-    /// Whether the request has a payload frame.
+    /// The row of the table of operations.
     #[must_use]
-    pub fn has_payload(&self) -> bool {
-        has_payload(self.name())
+    pub const fn info(&self) -> &'static OperationInfo {
+        self.kind().info()
     }
 
-    /// Whether it stands outside the numbering: hello, ping and bye.
+    /// The name in the header.
     #[must_use]
-    pub fn is_unnumbered(&self) -> bool {
-        is_unnumbered(self.name())
+    pub const fn name(&self) -> &'static str {
+        self.info().name
     }
 
-    /// Whether neither the session nor anything below the served directory is changed by it.
-    ///
-    /// Of the numbered operations these are the ones that a read-only server executes.
+    /// The path that it names; `from` where it names two.
     #[must_use]
-    pub fn changes_nothing(&self) -> bool {
-        matches!(
-            self,
-            Self::Ping
-                | Self::Stat { .. }
-                | Self::List { .. }
-                | Self::Read { .. }
-                | Self::Hash { .. }
-                | Self::Uploads { .. }
-                | Self::Flush
-        )
+    pub const fn path(&self) -> Option<&RemotePath> {
+        match self {
+            Self::Stat { path }
+            | Self::List { path, .. }
+            | Self::Read { path, .. }
+            | Self::Hash { path, .. }
+            | Self::Mkdir { path }
+            | Self::Put { path, .. }
+            | Self::Write { path, .. }
+            | Self::Truncate { path, .. }
+            | Self::Touch { path, .. }
+            | Self::Remove { path, .. }
+            | Self::Move { from: path, .. }
+            | Self::Copy { from: path, .. }
+            | Self::Begin { path, .. } => Some(path),
+            Self::Hello(_)
+            | Self::Ping
+            | Self::Bye
+            | Self::Append { .. }
+            | Self::Commit { .. }
+            | Self::Abort { .. }
+            | Self::Uploads { .. }
+            | Self::Flush => None,
+        }
     }
 
-    /// Whether a server may execute it again on a resend instead of remembering the reply.
+    /// The second path that it names: the `to` of `move` and `copy`.
     #[must_use]
-    pub fn is_recomputed(&self) -> bool {
-        matches!(self, Self::Read { .. } | Self::List { .. } | Self::Uploads { .. })
+    pub const fn target(&self) -> Option<&RemotePath> {
+        match self {
+            Self::Move { to, .. } | Self::Copy { to, .. } => Some(to),
+            Self::Hello(_)
+            | Self::Ping
+            | Self::Bye
+            | Self::Stat { .. }
+            | Self::List { .. }
+            | Self::Read { .. }
+            | Self::Hash { .. }
+            | Self::Mkdir { .. }
+            | Self::Put { .. }
+            | Self::Write { .. }
+            | Self::Truncate { .. }
+            | Self::Touch { .. }
+            | Self::Remove { .. }
+            | Self::Begin { .. }
+            | Self::Append { .. }
+            | Self::Commit { .. }
+            | Self::Abort { .. }
+            | Self::Uploads { .. }
+            | Self::Flush => None,
+        }
     }
-}
 
-/// Whether requests of this operation have a payload frame; unknown operations have none.
-#[must_use]
-pub fn has_payload(op: &str) -> bool {
-    matches!(op, "put" | "write" | "append")
-}
-
-/// Whether this operation stands outside the numbering.
-#[must_use]
-pub fn is_unnumbered(op: &str) -> bool {
-    matches!(op, "hello" | "ping" | "bye")
+    /// The upload that it acts on.
+    #[must_use]
+    pub const fn up(&self) -> Option<UploadId> {
+        match self {
+            Self::Begin { up, .. } | Self::Append { up, .. } | Self::Commit { up, .. } | Self::Abort { up } => {
+                Some(*up)
+            }
+            Self::Hello(_)
+            | Self::Ping
+            | Self::Bye
+            | Self::Stat { .. }
+            | Self::List { .. }
+            | Self::Read { .. }
+            | Self::Hash { .. }
+            | Self::Mkdir { .. }
+            | Self::Put { .. }
+            | Self::Write { .. }
+            | Self::Truncate { .. }
+            | Self::Touch { .. }
+            | Self::Remove { .. }
+            | Self::Move { .. }
+            | Self::Copy { .. }
+            | Self::Uploads { .. }
+            | Self::Flush => None,
+        }
+    }
 }

@@ -4,7 +4,8 @@ use crate::cbor::{Map, MapWriter, Writer};
 use crate::envelope::Header;
 use crate::fields::Fields;
 use crate::limits::{self, Limits};
-use crate::{Code, Hello, Operation, Precondition, Refusal, RemotePath, SessionId};
+use crate::operation::OperationKind;
+use crate::{Code, Etag, Hello, Operation, Precondition, Refusal, RemotePath, SessionId};
 use alloc::{borrow::ToOwned, format, vec::Vec};
 
 type Out<'w> = MapWriter<'w, Vec<u8>>;
@@ -38,53 +39,60 @@ pub fn encode_request(session: SessionId, seq: u64, operation: &Operation) -> Ve
 
 fn parse(op: &str, args: Map<'_>, payload: u64, chunk: u64) -> Result<Operation, Refusal> {
     let args = Fields(args);
-    Ok(match op {
-        "hello" => Operation::Hello(parse_hello(args)?),
-        "ping" => parse_bare(args, Operation::Ping)?,
-        "bye" => parse_bare(args, Operation::Bye)?,
-        "flush" => parse_bare(args, Operation::Flush)?,
-        "stat" => {
+    Ok(match OperationKind::from_name(op).ok_or_else(|| Refusal::new(Code::BadOp))? {
+        OperationKind::Hello => Operation::Hello(parse_hello(args)?),
+        OperationKind::Ping => parse_bare(args, Operation::Ping)?,
+        OperationKind::Bye => parse_bare(args, Operation::Bye)?,
+        OperationKind::Flush => parse_bare(args, Operation::Flush)?,
+        OperationKind::Stat => {
             args.only(&["path"])?;
             Operation::Stat { path: RemotePath::parse(args.required("path")?)? }
         }
-        "mkdir" => {
+        OperationKind::Mkdir => {
             args.only(&["path"])?;
             Operation::Mkdir { path: RemotePath::parse(args.required("path")?)? }
         }
-        "list" => parse_list(args)?,
-        "read" => parse_read(args, chunk)?,
-        "hash" => parse_hash(args)?,
-        "put" => parse_put(args, payload, chunk)?,
-        "write" => parse_write(args, payload, chunk)?,
-        "truncate" => {
+        OperationKind::List => parse_list(args)?,
+        OperationKind::Read => parse_read(args, chunk)?,
+        OperationKind::Hash => parse_hash(args)?,
+        OperationKind::Put => parse_put(args, payload, chunk)?,
+        OperationKind::Write => parse_write(args, payload, chunk)?,
+        OperationKind::Truncate => {
             args.only(&["etag", "path", "size"])?;
             let (path, size, etag) = (args.required("path")?, args.required("size")?, args.optional("etag")?);
             Operation::Truncate { path: RemotePath::parse(path)?, size, etag }
         }
-        "touch" => {
+        OperationKind::Touch => {
             args.only(&["path", "mtime_ns"])?;
             let (path, mtime_ns) = (args.required("path")?, args.required("mtime_ns")?);
             Operation::Touch { path: RemotePath::parse(path)?, mtime_ns }
         }
-        "remove" => {
+        OperationKind::Remove => {
             args.only(&["etag", "path"])?;
             let (path, etag) = (args.required("path")?, args.optional("etag")?);
             Operation::Remove { path: RemotePath::parse(path)?, etag }
         }
-        "move" | "copy" => parse_two_paths(op, args)?,
-        "begin" => {
+        OperationKind::Move => {
+            let (from, to, pre, etag) = parse_two_paths(args)?;
+            Operation::Move { from, to, pre, etag }
+        }
+        OperationKind::Copy => {
+            let (from, to, pre, etag) = parse_two_paths(args)?;
+            Operation::Copy { from, to, pre, etag }
+        }
+        OperationKind::Begin => {
             args.only(&["up", "path", "size"])?;
             let (up, path, size) = (args.required("up")?, args.required("path")?, args.optional("size")?);
             Operation::Begin { up, path: RemotePath::parse(path)?, size }
         }
-        "append" => {
+        OperationKind::Append => {
             args.only(&["up", "off"])?;
             let (up, off) = (args.required("up")?, args.required("off")?);
             check_range(off, payload)?;
             check_chunk("payload", payload, chunk)?;
             Operation::Append { up, off }
         }
-        "commit" => {
+        OperationKind::Commit => {
             args.only(&["up", "pre", "hash", "size", "mtime_ns"])?;
             Operation::Commit {
                 up: args.required("up")?,
@@ -94,15 +102,14 @@ fn parse(op: &str, args: Map<'_>, payload: u64, chunk: u64) -> Result<Operation,
                 mtime_ns: args.optional("mtime_ns")?,
             }
         }
-        "abort" => {
+        OperationKind::Abort => {
             args.only(&["up"])?;
             Operation::Abort { up: args.required("up")? }
         }
-        "uploads" => {
+        OperationKind::Uploads => {
             args.only(&["after"])?;
             Operation::Uploads { after: args.optional("after")? }
         }
-        _ => return Err(Refusal::new(Code::BadOp)),
     })
 }
 
@@ -171,7 +178,9 @@ fn parse_write(args: Fields<'_>, payload: u64, chunk: u64) -> Result<Operation, 
     Ok(Operation::Write { path: RemotePath::parse(path)?, off, etag })
 }
 
-fn parse_two_paths(op: &str, args: Fields<'_>) -> Result<Operation, Refusal> {
+type TwoPaths = (RemotePath, RemotePath, Precondition, Option<Etag>);
+
+fn parse_two_paths(args: Fields<'_>) -> Result<TwoPaths, Refusal> {
     args.only(&["to", "pre", "etag", "from"])?;
     let (from, to) = (args.required("from")?, args.required("to")?);
     let (pre, etag) = (args.optional("pre")?.unwrap_or_default(), args.optional("etag")?);
@@ -179,10 +188,7 @@ fn parse_two_paths(op: &str, args: Fields<'_>) -> Result<Operation, Refusal> {
     if to.is_at_or_below(&from) {
         return Err(Refusal::new(Code::Loop));
     }
-    Ok(match op {
-        "move" => Operation::Move { from, to, pre, etag },
-        _ => Operation::Copy { from, to, pre, etag },
-    })
+    Ok((from, to, pre, etag))
 }
 
 /// [OP-2]

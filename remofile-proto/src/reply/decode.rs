@@ -3,6 +3,7 @@
 use crate::cbor::{self, Array, Map, Value};
 use crate::envelope::{MessageError, five, uint};
 use crate::fields::{FieldError, Fields};
+use crate::operation::PayloadFrame;
 use crate::path::{NameError, PathError, valid_name};
 use crate::{
     Answer, Busy, Class, Code, Detail, Entry, HashResult, Kind, ListedEntry, Listing, Names, Operation, ReadResult,
@@ -165,7 +166,7 @@ impl<'a> Reply<'a> {
 
     fn answer(&self, operation: &Operation) -> Result<Answer, Malformed> {
         let fields = Fields(self.result);
-        self.check_frames(matches!(operation, Operation::Read { .. }))?;
+        self.check_frames(operation.info().payload == PayloadFrame::Reply)?;
         Ok(match operation {
             Operation::Ping
             | Operation::Bye

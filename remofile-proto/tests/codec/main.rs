@@ -4,6 +4,7 @@
 mod cbor;
 mod diagnostic;
 mod envelope;
+mod operations;
 mod paths;
 mod replies;
 mod requests;

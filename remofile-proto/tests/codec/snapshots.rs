@@ -64,9 +64,9 @@ fn requests_with_every_argument() {
         Operation::Uploads { after: Some(UP) },
         Operation::Flush,
     ];
-    assert_eq!(operations.each_ref().map(Operation::name), Operation::NAMES);
+    assert!(operations.iter().map(Operation::info).eq(OPERATIONS));
     assert_snapshot!(printed(operations.iter().zip(1..).map(|(operation, seq)| {
-        encode_request(SESSION, if operation.is_unnumbered() { 0 } else { seq }, operation)
+        encode_request(SESSION, if operation.info().is_numbered() { seq } else { 0 }, operation)
     })));
 }
 

@@ -1,7 +1,9 @@
 //! Every example of spec/protocol.md is read, and written byte for byte.
 
 use crate::diagnostic::parse;
-use remofile_proto::{Limits, Message, Operation, Reply, ReplyError, cbor, encode_reply, encode_request, envelope};
+use remofile_proto::{
+    Limits, Message, OPERATIONS, Operation, Reply, ReplyError, cbor, encode_reply, encode_request, envelope,
+};
 
 /// The examples as (line number, direction, header in diagnostic notation, whether a payload follows).
 fn examples() -> Vec<(usize, char, &'static str, bool)> {
@@ -22,7 +24,7 @@ fn examples() -> Vec<(usize, char, &'static str, bool)> {
 #[test]
 fn the_specification_has_examples_of_every_operation() {
     let examples = examples();
-    for op in Operation::NAMES {
+    for op in OPERATIONS.iter().map(|info| info.name) {
         let quoted = format!(", \"{op}\", ");
         assert!(examples.iter().any(|(_, _, header, _)| header.contains(&quoted)), "{op} has no example");
     }

@@ -379,26 +379,7 @@ pub(crate) fn unexpected(operation: &'static str, answer: &Answer) -> ClientErro
     ClientError::Protocol { reason: format!("{operation} was answered with {answer:?}") }
 }
 
-/// The path that a user knows an operation by.
-fn subject(operation: &Operation) -> Option<&RemotePath> {
-    match operation {
-        Operation::Stat { path }
-        | Operation::List { path, .. }
-        | Operation::Read { path, .. }
-        | Operation::Hash { path, .. }
-        | Operation::Mkdir { path }
-        | Operation::Put { path, .. }
-        | Operation::Write { path, .. }
-        | Operation::Truncate { path, .. }
-        | Operation::Touch { path, .. }
-        | Operation::Remove { path, .. }
-        | Operation::Begin { path, .. } => Some(path),
-        Operation::Move { from, .. } | Operation::Copy { from, .. } => Some(from),
-        _ => None,
-    }
-}
-
-/// The same as text, empty where it has none.
+/// The path that an operation names, as text; empty where it names none.
 fn path_of(operation: &Operation) -> String {
-    subject(operation).map(RemotePath::to_string).unwrap_or_default()
+    operation.path().map(RemotePath::to_string).unwrap_or_default()
 }

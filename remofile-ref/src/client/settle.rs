@@ -4,8 +4,7 @@ use super::{
     ClientError, Failed, FileClient, path_of,
     payload::{Content, Payload},
 };
-use crate::protocol::client::recovery::Unanswered;
-use remofile_proto::{Answer, Code, Digest, Kind, Operation, RemotePath};
+use remofile_proto::{Answer, Code, Digest, Kind, Operation, Recovery, RemotePath};
 
 /// How often a call opens a lost session again before it gives up.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -79,46 +78,60 @@ impl FileClient {
 
     /// What a request came to whose reply was lost, where looking tells.
     fn done_all_the_same(&mut self, operation: &Operation, payload: &Payload) -> Result<Option<Answer>, ClientError> {
-        match (Unanswered::of(operation), operation) {
-            (Unanswered::CompareWithContent, Operation::Put { path, .. }) => {
+        let path = operation.path().ok_or_else(|| doubt(operation));
+        let target = operation.target().ok_or_else(|| doubt(operation));
+        match operation.info().recovery {
+            Recovery::CompareContent => {
+                let path = path?;
                 let is_done = payload.hash().map_or(Ok(false), |ours| self.has_content(path, &Digest::new(ours)))?;
                 if is_done { self.stat_once(path).map(Some) } else { Ok(None) }
             }
-            (Unanswered::CompareBoth, Operation::Copy { from, to, .. }) => {
+            Recovery::CompareFiles => {
+                let (from, to) = (path?, target?);
                 let source = self.look(|client| client.hash_of(from))?;
                 let target = self.look(|client| client.hash_of(to))?;
                 if source.is_some() && source == target { self.stat_once(to).map(Some) } else { Ok(None) }
             }
-            (Unanswered::LookAtBoth, Operation::Move { from, to, .. }) => match self.stat_once(from) {
-                Err(error) if error.is_not_found() => self.look(|client| client.stat_once(to)),
-                Err(ClientError::Refused { .. }) => Ok(None),
-                result => result.map(|_| None),
-            },
-            // Calls wait for their answers: nothing else that changes the file is unanswered beside this one.
-            (
-                Unanswered::Repeat
-                | Unanswered::RepeatUnlessDirectory
-                | Unanswered::RepeatUnlessGone
-                | Unanswered::AllInOrderOrDoubt,
-                _,
-            ) => Ok(None),
-            _ => Err(doubt(operation)),
+            Recovery::CheckBothPaths => {
+                let (from, to) = (path?, target?);
+                match self.stat_once(from) {
+                    Err(error) if error.is_not_found() => self.look(|client| client.stat_once(to)),
+                    Err(ClientError::Refused { .. }) => Ok(None),
+                    result => result.map(|_| None),
+                }
+            }
+            // Calls wait for their replies: no other request that changes the file is unanswered beside this one.
+            Recovery::RepeatInOrder
+            | Recovery::Repeat
+            | Recovery::RepeatUnlessDirectory
+            | Recovery::RepeatUnlessNotFound
+            | Recovery::NotNeeded => Ok(None),
+            Recovery::Resume | Recovery::ResumeUnlessCommitted => Err(doubt(operation)),
         }
     }
 
     /// A refusal of a repeated request that shows that the first one had been executed.
     fn settle_refusal(&mut self, operation: &Operation, error: ClientError) -> Result<Answer, ClientError> {
-        match (Unanswered::of(operation), operation) {
-            (Unanswered::RepeatUnlessGone, _) if error.is_not_found() => Ok(Answer::Empty),
-            (Unanswered::RepeatUnlessDirectory, Operation::Mkdir { path }) if error.is_exists() => {
-                match self.stat_once(path)? {
-                    Answer::Entry(entry) if entry.kind == Kind::Dir => Ok(Answer::Entry(entry)),
+        match operation.info().recovery {
+            Recovery::RepeatUnlessNotFound if error.is_not_found() => Ok(Answer::Empty),
+            Recovery::RepeatUnlessDirectory if error.is_exists() => {
+                match operation.path().map(|path| self.stat_once(path)).transpose()? {
+                    Some(Answer::Entry(entry)) if entry.kind == Kind::Dir => Ok(Answer::Entry(entry)),
                     _ => Err(error),
                 }
             }
             // The first one may be what changed it.
-            (Unanswered::AllInOrderOrDoubt, _) if error.code() == Some(Code::Changed) => Err(doubt(operation)),
-            _ => Err(error),
+            Recovery::RepeatInOrder if error.code() == Some(Code::Changed) => Err(doubt(operation)),
+            Recovery::RepeatUnlessNotFound
+            | Recovery::RepeatUnlessDirectory
+            | Recovery::RepeatInOrder
+            | Recovery::Repeat
+            | Recovery::CompareContent
+            | Recovery::CompareFiles
+            | Recovery::CheckBothPaths
+            | Recovery::Resume
+            | Recovery::ResumeUnlessCommitted
+            | Recovery::NotNeeded => Err(error),
         }
     }
 
@@ -157,22 +170,9 @@ pub(super) fn doubt(operation: &Operation) -> ClientError {
 pub(super) fn unsettled(operation: &Operation, in_doubt: bool, error: ClientError) -> ClientError {
     match error {
         ClientError::Refused { .. } | ClientError::InDoubt { .. } | ClientError::Cancelled => error,
-        error if in_doubt && changes(operation) => {
+        error if in_doubt && operation.info().is_mutating() => {
             ClientError::InDoubt { operation: operation.name(), path: path_of(operation), source: Some(error.into()) }
         }
         error => error,
     }
-}
-
-/// Whether there is anything to be in doubt of.
-fn changes(operation: &Operation) -> bool {
-    !matches!(
-        operation,
-        Operation::Stat { .. }
-            | Operation::List { .. }
-            | Operation::Read { .. }
-            | Operation::Hash { .. }
-            | Operation::Uploads { .. }
-            | Operation::Flush
-    )
 }

@@ -1,6 +1,6 @@
 //! Which changes a flush can answer for [DUR-6].
 
-use remofile_proto::{BootId, Operation};
+use remofile_proto::BootId;
 
 /// The server process that acknowledged the oldest change that no flush has covered.
 #[derive(Debug, Default)]
@@ -18,23 +18,6 @@ impl Unflushed {
     pub(super) fn flushed(&mut self, boot: BootId) -> bool {
         self.0.take().is_none_or(|acknowledging| acknowledging == boot)
     }
-}
-
-/// Whether an operation makes what a flush has to cover. Staged bytes are compared before they are gone on with [UP-5],
-/// and a commit makes them durable [DUR-1].
-pub(super) fn needs_flush(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::Mkdir { .. }
-            | Operation::Put { .. }
-            | Operation::Write { .. }
-            | Operation::Truncate { .. }
-            | Operation::Touch { .. }
-            | Operation::Remove { .. }
-            | Operation::Move { .. }
-            | Operation::Copy { .. }
-            | Operation::Commit { .. }
-    )
 }
 
 #[cfg(test)]

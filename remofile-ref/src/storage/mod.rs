@@ -266,7 +266,7 @@ impl Store {
             }
             Operation::Uploads { after } => answer(Answer::Uploads(self.uploads(*after))),
             Operation::Flush => Ok(self.run(Box::new(Flush))),
-            _ => Err(Refusal::new(Code::BadOp)),
+            Operation::Hello(_) | Operation::Ping | Operation::Bye => Err(Refusal::new(Code::BadOp)),
         }
     }
 }
@@ -282,7 +282,7 @@ impl Storage for Store {
     fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
         self.cancel();
         self.walk.take_if(|walk| walk.is_stale());
-        if is_change(operation) {
+        if operation.info().is_mutating() {
             if self.options.read_only {
                 return Performed::Done(denied_change(operation));
             }
@@ -307,25 +307,10 @@ impl Storage for Store {
 
 /// LOOP comes before DENIED in the order of codes.
 fn denied_change(operation: &Operation) -> Outcome {
-    Err(match operation {
-        Operation::Move { from, to, .. } | Operation::Copy { from, to, .. } if to.is_at_or_below(from) => {
-            Refusal::new(Code::Loop)
-        }
+    Err(match (operation.path(), operation.target()) {
+        (Some(from), Some(to)) if to.is_at_or_below(from) => Refusal::new(Code::Loop),
         _ => Refusal::because(Code::Denied, "this server changes nothing"),
     })
-}
-
-/// Whether an operation is refused by a read-only server, and has to be flushed by another.
-fn is_change(operation: &Operation) -> bool {
-    !matches!(
-        operation,
-        Operation::Stat { .. }
-            | Operation::List { .. }
-            | Operation::Read { .. }
-            | Operation::Hash { .. }
-            | Operation::Uploads { .. }
-            | Operation::Flush
-    )
 }
 
 /// A text as a path, if it is a valid one.

@@ -3,11 +3,10 @@
 
 use super::disk::{Content, digest};
 use remofile::protocol::client::handshake::{Greeting, Opening};
-use remofile::protocol::client::recovery::Unanswered;
 use remofile::protocol::client::request_window::{Event, Patience, Stream};
 use remofile_proto::{
-    Answer, BootId, Code, Operation, Precondition, RemotePath, Reply, ReplyError, SessionId, Staged, UploadId,
-    encode_request,
+    Answer, BootId, Code, Operation, Precondition, Recovery, RemotePath, Reply, ReplyError, SessionId, Staged,
+    UploadId, encode_request,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -386,10 +385,8 @@ impl Client {
                 let Phase::Open(stream) = lost else { unreachable!() };
                 let mut doubtful = false;
                 for leftover in stream.into_unanswered().into_iter().filter(|leftover| leftover.sent) {
-                    doubtful |= leftover.unanswered != Unanswered::Repeat;
-                    if leftover.unanswered == Unanswered::BeginAgainUnlessCommitted
-                        && self.fault == Fault::TrustsTheLost
-                    {
+                    doubtful |= leftover.recovery != Recovery::Repeat;
+                    if leftover.recovery == Recovery::ResumeUnlessCommitted && self.fault == Fault::TrustsTheLost {
                         self.job_is_done();
                     }
                 }

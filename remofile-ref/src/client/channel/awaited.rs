@@ -24,10 +24,7 @@ pub(super) enum Sendings {
 impl Awaited {
     /// How many bytes of content it brings to either side.
     pub(super) fn bytes(&self) -> u64 {
-        match self.operation {
-            Operation::Read { len, .. } => len,
-            _ => self.payload_len as u64,
-        }
+        if let Operation::Read { len, .. } = self.operation { len } else { self.payload_len as u64 }
     }
 
     pub(super) fn note_sent(&mut self, flow: &mut Flow, now: Duration) {

@@ -5,8 +5,6 @@ use crate::{
     client::{
         ClientError,
         payload::{Content, Payload},
-        subject,
-        unflushed::needs_flush,
     },
     protocol::client::request_window::Event,
     transport::{LinkEvent, Message, Sent, Wake},
@@ -130,7 +128,7 @@ impl Channel {
                 self.pending = Some(seq);
                 if let Some(Awaited { operation, .. }) = self.awaited.get(&seq) {
                     let (done, total) = worked(&reply);
-                    self.observer.serve(operation.name(), subject(operation), done, total);
+                    self.observer.serve(operation.name(), operation.path(), done, total);
                 }
                 Ok(())
             }
@@ -141,7 +139,7 @@ impl Channel {
                 let Awaited { operation, payload_len, .. } = awaited;
                 let result = match reply.into_answer(&operation) {
                     Ok(answer) => {
-                        if needs_flush(&operation) {
+                        if operation.info().needs_flush {
                             self.changed();
                         }
                         Ok(answer)

@@ -58,7 +58,7 @@ impl Channel {
             return Ok(());
         }
         // What the server executes for long would keep the next call waiting; bye ends it [SES-17].
-        if self.pending.take().is_some() || self.awaited.values().any(|awaited| may_take_long(&awaited.operation)) {
+        if self.pending.take().is_some() || self.awaited.values().any(|awaited| awaited.operation.info().takes_long) {
             self.send_bye();
         }
         Err(ClientError::Cancelled)
@@ -96,9 +96,4 @@ impl Channel {
         // A full queue is silence, and handled as such.
         self.socket.send(vec![Message::new(), Message::from(header)]).map(drop).map_err(|error| self.failed(error))
     }
-}
-
-fn may_take_long(operation: &Operation) -> bool {
-    use Operation::{Begin, Commit, Copy, Flush, Hash};
-    matches!(operation, Hash { .. } | Copy { .. } | Begin { .. } | Commit { .. } | Flush)
 }

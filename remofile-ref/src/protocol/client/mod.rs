@@ -1,5 +1,4 @@
 //! The client's side of a session.
 
 pub mod handshake;
-pub mod recovery;
 pub mod request_window;

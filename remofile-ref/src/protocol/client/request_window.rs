@@ -13,10 +13,9 @@ mod tests;
 
 pub use rtt::Patience;
 
-use crate::protocol::client::recovery::Unanswered;
-use in_flight::{Nature, Slot};
+use in_flight::Slot;
 use remofile_proto::cbor::{Map, Value};
-use remofile_proto::{Code, Operation, Reply, SessionId, encode_request};
+use remofile_proto::{Code, Operation, OperationClass, Recovery, Reply, SessionId, encode_request};
 use rtt::Pace;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -80,8 +79,8 @@ pub struct Leftover<P> {
     pub payload: P,
     /// Whether it may have been executed: it was sent, and not answered NO_SESSION when it was sent but once.
     pub sent: bool,
-    /// How to settle it in a new session.
-    pub unanswered: Unanswered,
+    /// How a client finds out in a new session what it did.
+    pub recovery: Recovery,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -404,9 +403,10 @@ impl<P> Stream<P> {
         while self.cursor < self.end() && self.slot(self.cursor).is_none_or(|slot| slot.waiting().is_none()) {
             self.cursor += 1;
         }
-        let (_, _, nature) = self.slot(self.cursor)?.waiting()?;
-        let computed = |seq| matches!(self.slot(seq).and_then(Slot::waiting), Some((_, _, Nature::Computed)));
-        let waits = nature == Nature::Changes && (self.base..self.cursor).any(computed);
+        let class_of = |seq| self.slot(seq).and_then(Slot::waiting).map(|(_, _, class)| class);
+        let computed = |seq| class_of(seq) == Some(OperationClass::Recomputable);
+        // [SEQ-24]
+        let waits = class_of(self.cursor)? == OperationClass::Mutating && (self.base..self.cursor).any(computed);
         (!waits).then_some(self.cursor)
     }
 

@@ -21,11 +21,11 @@ pub use owner::Holding;
 
 use crate::{Outcome, Success};
 use answer::{answer, refuse};
-use open_uploads::{Begun, UploadEffect};
+use open_uploads::{Begun, UploadChange};
 use owner::{Holder, Running, milliseconds};
 use remofile_proto::envelope::Request;
 use remofile_proto::limits::{HEADER, LEASE_MIN_MS, Limits};
-use remofile_proto::{Answer, Code, Detail, Hello, Operation, Refusal, SessionId, UploadId, Welcome};
+use remofile_proto::{Answer, Code, Detail, Hello, Operation, OperationInfo, Refusal, SessionId, UploadId, Welcome};
 use reply_cache::{Remembered, Replies};
 use retired_ids::Ended;
 use std::time::Duration;
@@ -75,7 +75,7 @@ pub enum Step {
 pub struct Pending {
     session: SessionId,
     running: Running,
-    uploads: UploadEffect,
+    upload: Option<UploadChange>,
     purpose: Purpose,
 }
 
@@ -159,7 +159,9 @@ impl Session {
         self.worked_for_holder = true;
         let Running { seq, fingerprint } = pending.running;
         if pending.purpose == Purpose::Execute {
-            holder.begun.note(pending.uploads, &outcome);
+            if let Some(upload) = pending.upload {
+                holder.begun.note(upload, &outcome);
+            }
         }
         let reply = answer(pending.session, seq, outcome, limit);
         match pending.purpose {
@@ -300,18 +302,19 @@ impl Session {
     }
 
     fn execute(&mut self, request: &Request<'_>, running: Running, again: bool) -> Step {
-        let purpose = match request.header.op {
-            _ if again => Purpose::Recompute,
+        let is_recomputable = OperationInfo::by_name(request.header.op).is_some_and(OperationInfo::is_recomputable);
+        let purpose = match (again, is_recomputable) {
+            (true, _) => Purpose::Recompute,
             // [SEQ-8]
-            "read" | "list" | "uploads" => Purpose::Compute,
-            _ => Purpose::Execute,
+            (false, true) => Purpose::Compute,
+            (false, false) => Purpose::Execute,
         };
         let operation = self.admitted(request);
         if let Some(holder) = &mut self.holder {
             holder.running = Some(running);
         }
-        let uploads = operation.as_ref().map_or(UploadEffect::None, UploadEffect::of);
-        let pending = Pending { session: request.header.session, running, uploads, purpose };
+        let upload = operation.as_ref().ok().and_then(UploadChange::of);
+        let pending = Pending { session: request.header.session, running, upload, purpose };
         match operation {
             Ok(operation) => Step::Perform(operation, pending),
             // [SEQ-6] a refusal consumes the number as well.
@@ -321,15 +324,14 @@ impl Session {
 
     /// The operation, or what it is refused for before the store looks at it.
     fn admitted(&self, request: &Request<'_>) -> Result<Operation, Refusal> {
-        if let "hello" | "ping" | "bye" = request.header.op {
-            // [ENV-13] these stand outside the numbering.
+        if !OperationInfo::by_name(request.header.op).is_some_and(OperationInfo::is_numbered) {
+            // [ENV-13] hello, ping and bye are not numbered.
             return Err(Refusal::new(Code::BadOp));
         }
-        match self.parse(request)? {
-            Operation::Append { up, .. } | Operation::Commit { up, .. } if !self.may_name(up) => {
-                Err(Refusal::new(Code::NoUpload))
-            }
-            operation => Ok(operation),
+        let operation = self.parse(request)?;
+        match operation.up() {
+            Some(up) if operation.info().needs_begin() && !self.may_name(up) => Err(Refusal::new(Code::NoUpload)),
+            _ => Ok(operation),
         }
     }
 

@@ -6,7 +6,9 @@
 mod stretch;
 
 use crate::{Outcome, protocol::server::session::Holding};
-use remofile_proto::{Answer, Code, Detail, Operation, Refusal, RemotePath, SessionId, UploadId, envelope::Request};
+use remofile_proto::{
+    Answer, Code, Detail, Operation, OperationKind, Refusal, RemotePath, SessionId, UploadId, envelope::Request,
+};
 use std::{collections::BTreeMap, time::Duration};
 use stretch::{Stretch, Stretches};
 
@@ -106,11 +108,8 @@ impl Journal {
                 self.executed(now, since, session, operation, payload as u64, &success.answer);
             }
             Err(refusal) => {
-                let up = match operation {
-                    Operation::Append { up, .. } | Operation::Commit { up, .. } => self.uploads.get(up),
-                    _ => None,
-                };
-                let path = path_of(operation).or(up.map(|begun| &begun.path)).map(RemotePath::as_str);
+                let begun = operation.up().and_then(|up| self.uploads.get(&up));
+                let path = operation.path().or(begun.map(|begun| &begun.path)).map(RemotePath::as_str);
                 let op = operation.name();
                 tell_refusal(&mut self.refusals, now, &Refused { session, op, path, address: None, refusal });
             }
@@ -218,21 +217,30 @@ impl Journal {
             (Operation::Stat { .. } | Operation::List { .. } | Operation::Uploads { .. }, _) => {
                 debug(session, operation, payload);
             }
-            _ => {
-                let Some(path) = path_of(operation).cloned() else { return };
-                let to = match operation {
-                    Operation::Move { to, .. } | Operation::Copy { to, .. } => Some(to.clone()),
-                    _ => None,
-                };
-                let bytes = match (operation, answer) {
-                    (_, Answer::Hash(hash)) => hash.len,
-                    (Operation::Copy { .. } | Operation::Truncate { .. }, Answer::Entry(entry)) => {
-                        entry.size.unwrap_or(0)
-                    }
+            (
+                Operation::Hash { .. }
+                | Operation::Mkdir { .. }
+                | Operation::Put { .. }
+                | Operation::Touch { .. }
+                | Operation::Truncate { .. }
+                | Operation::Remove { .. }
+                | Operation::Move { .. }
+                | Operation::Copy { .. },
+                _,
+            ) => {
+                let Some(path) = operation.path().cloned() else { return };
+                let to = operation.target().cloned();
+                let has_size = [OperationKind::Copy, OperationKind::Truncate].contains(&operation.kind());
+                let bytes = match answer {
+                    Answer::Hash(hash) => hash.len,
+                    Answer::Entry(entry) if has_size => entry.size.unwrap_or(0),
                     _ => payload,
                 };
                 self.done = Some(Done { session, op: operation.name(), path, to, bytes, since });
             }
+            // No storage gives the answer of another operation, and a session executes no hello, ping or bye.
+            (Operation::Read { .. } | Operation::Begin { .. } | Operation::Append { .. }, _)
+            | (Operation::Hello(_) | Operation::Ping | Operation::Bye, _) => {}
         }
     }
 }
@@ -284,27 +292,8 @@ impl Budget {
 
 fn debug(session: SessionId, operation: &Operation, payload: u64) {
     if tracing::enabled!(target: JOURNAL, tracing::Level::DEBUG) {
-        let path = path_of(operation).map(RemotePath::as_str);
+        let path = operation.path().map(RemotePath::as_str);
         tracing::debug!(target: JOURNAL, session = short(session), op = operation.name(), path, bytes = payload, "done");
-    }
-}
-
-/// The path that an operation is about, the source of two.
-fn path_of(operation: &Operation) -> Option<&RemotePath> {
-    match operation {
-        Operation::Stat { path }
-        | Operation::List { path, .. }
-        | Operation::Read { path, .. }
-        | Operation::Hash { path, .. }
-        | Operation::Mkdir { path }
-        | Operation::Put { path, .. }
-        | Operation::Write { path, .. }
-        | Operation::Truncate { path, .. }
-        | Operation::Touch { path, .. }
-        | Operation::Remove { path, .. }
-        | Operation::Begin { path, .. } => Some(path),
-        Operation::Move { from, .. } | Operation::Copy { from, .. } => Some(from),
-        _ => None,
     }
 }
 

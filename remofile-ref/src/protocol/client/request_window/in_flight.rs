@@ -1,36 +1,15 @@
 //! One number of the stream.
 
-use super::{Leftover, Unanswered};
-use remofile_proto::Operation;
+use super::Leftover;
+use remofile_proto::{Operation, OperationClass, Recovery};
 use std::time::Duration;
-
-/// What sending a request again may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Nature {
-    /// The server may compute it again [SEQ-8].
-    Computed,
-    /// It changes something.
-    Changes,
-    /// Neither: the reply is remembered, and nothing is changed.
-    Looks,
-}
-
-impl Nature {
-    fn of(operation: &Operation) -> Self {
-        match operation {
-            Operation::Read { .. } | Operation::List { .. } | Operation::Uploads { .. } => Self::Computed,
-            Operation::Stat { .. } | Operation::Hash { .. } | Operation::Flush => Self::Looks,
-            _ => Self::Changes,
-        }
-    }
-}
 
 /// A submitted request; its bytes are gone once it is answered.
 #[derive(Debug)]
 pub(super) struct Slot<P> {
     request: Option<(Vec<u8>, P)>,
-    nature: Nature,
-    unanswered: Unanswered,
+    class: OperationClass,
+    recovery: Recovery,
     sent: Sent,
 }
 
@@ -43,13 +22,13 @@ enum Sent {
 
 impl<P> Slot<P> {
     pub(super) fn new(header: Vec<u8>, payload: P, operation: &Operation) -> Self {
-        let (nature, unanswered) = (Nature::of(operation), Unanswered::of(operation));
-        Self { request: Some((header, payload)), nature, unanswered, sent: Sent::Never }
+        let info = operation.info();
+        Self { request: Some((header, payload)), class: info.class, recovery: info.recovery, sent: Sent::Never }
     }
 
     /// What is to be sent, while it is not answered.
-    pub(super) fn waiting(&self) -> Option<(&[u8], &P, Nature)> {
-        self.request.as_ref().map(|(header, payload)| (header.as_slice(), payload, self.nature))
+    pub(super) fn waiting(&self) -> Option<(&[u8], &P, OperationClass)> {
+        self.request.as_ref().map(|(header, payload)| (header.as_slice(), payload, self.class))
     }
 
     /// Whether it was sent and is not answered.
@@ -84,6 +63,6 @@ impl<P> Slot<P> {
     pub(super) fn into_leftover(self, seq: u64) -> Option<Leftover<P>> {
         let sent = self.awaits();
         let (_, payload) = self.request?;
-        Some(Leftover { seq, payload, sent, unanswered: self.unanswered })
+        Some(Leftover { seq, payload, sent, recovery: self.recovery })
     }
 }

@@ -371,8 +371,8 @@ fn leftovers_say_what_was_sent_and_how_to_settle_it() {
     bench.submit(&Operation::Remove { path: RemotePath::root(), etag: None });
     let _ = bench.ok(1);
     let leftovers = bench.stream.into_unanswered();
-    let seen: Vec<_> = leftovers.iter().map(|left| (left.seq, left.sent, left.unanswered)).collect();
-    assert_eq!(seen, [(2, true, Unanswered::Repeat), (3, false, Unanswered::RepeatUnlessGone)]);
+    let seen: Vec<_> = leftovers.iter().map(|left| (left.seq, left.sent, left.recovery)).collect();
+    assert_eq!(seen, [(2, true, Recovery::Repeat), (3, false, Recovery::RepeatUnlessNotFound)]);
 }
 
 #[test]

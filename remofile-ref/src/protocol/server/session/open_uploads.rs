@@ -1,6 +1,6 @@
 //! The uploads that were begun in this session: what `append` and `commit` may name [APPEND-2].
 
-use remofile_proto::{Code, Operation, RemotePath, UploadId};
+use remofile_proto::{Code, Operation, RemotePath, UploadEffect, UploadId};
 
 use crate::Outcome;
 
@@ -23,24 +23,29 @@ impl Begun {
         self.uploads.iter().any(|(begun, _)| *begun == up)
     }
 
-    /// Notes what an executed operation did to uploads.
-    pub(super) fn note(&mut self, effect: UploadEffect, outcome: &Outcome) {
+    /// Notes what an executed operation did to an upload.
+    pub(super) fn note(&mut self, change: UploadChange, outcome: &Outcome) {
+        let UploadChange { effect, up, path } = change;
         let code = outcome.as_ref().map_or_else(|refusal| refusal.code, |_| Code::Ok);
-        match (effect, code) {
-            (UploadEffect::Begin(up, path), Code::Ok) => {
+        match effect {
+            UploadEffect::None => {}
+            UploadEffect::Begin if code == Code::Ok => {
                 // [BEGIN-3] other uploads of that path are discarded, and an id has one path.
-                self.uploads.retain(|(begun, target)| *begun != up && *target != path);
+                self.uploads.retain(|(begun, target)| *begun != up && Some(target) != path.as_ref());
                 if self.uploads.len() == self.limit {
                     self.uploads.remove(0);
                 }
-                self.uploads.push((up, path));
+                self.uploads.extend(path.map(|path| (up, path)));
             }
-            (UploadEffect::Append(up), Code::Ok) => self.touch(up),
-            (UploadEffect::Commit(up), Code::Ok | Code::Digest) | (UploadEffect::Abort(up), Code::Ok) => {
-                self.uploads.retain(|(begun, _)| *begun != up);
-            }
-            _ => {}
+            UploadEffect::Append if code == Code::Ok => self.touch(up),
+            UploadEffect::Commit if matches!(code, Code::Ok | Code::Digest) => self.forget(up),
+            UploadEffect::Abort if code == Code::Ok => self.forget(up),
+            UploadEffect::Begin | UploadEffect::Append | UploadEffect::Commit | UploadEffect::Abort => {}
         }
+    }
+
+    fn forget(&mut self, up: UploadId) {
+        self.uploads.retain(|(begun, _)| *begun != up);
     }
 
     fn touch(&mut self, up: UploadId) {
@@ -50,24 +55,17 @@ impl Begun {
     }
 }
 
-/// What an operation does to uploads if it succeeds.
+/// What an operation does to an upload if it succeeds.
 #[derive(Debug)]
-pub(super) enum UploadEffect {
-    None,
-    Begin(UploadId, RemotePath),
-    Append(UploadId),
-    Commit(UploadId),
-    Abort(UploadId),
+pub(super) struct UploadChange {
+    effect: UploadEffect,
+    up: UploadId,
+    path: Option<RemotePath>,
 }
 
-impl UploadEffect {
-    pub(super) fn of(operation: &Operation) -> Self {
-        match operation {
-            Operation::Begin { up, path, .. } => Self::Begin(*up, path.clone()),
-            Operation::Append { up, .. } => Self::Append(*up),
-            Operation::Commit { up, .. } => Self::Commit(*up),
-            Operation::Abort { up } => Self::Abort(*up),
-            _ => Self::None,
-        }
+impl UploadChange {
+    pub(super) fn of(operation: &Operation) -> Option<Self> {
+        let up = operation.up()?;
+        Some(Self { effect: operation.info().upload, up, path: operation.path().cloned() })
     }
 }
