@@ -44,7 +44,7 @@ pub(crate) struct Shape {
 /// The requirements that every reply is held to: id of the case that reports it, requirement, what passes.
 pub(crate) const RULES: &[(&str, &str, &str)] = &[
     (
-        "replies-stand-behind-the-routing-prefix",
+        "replies-follow-the-routing-frames",
         "ENV-2",
         "Every reply begins with the request's routing frames and an empty frame.",
     ),
@@ -66,12 +66,16 @@ pub(crate) const RULES: &[(&str, &str, &str)] = &[
         "Every reply has the session and number of a request that was sent.",
     ),
     (
-        "reply-headers-hold-the-eight-types-alone",
+        "reply-headers-hold-only-the-eight-types",
         "CBOR-1",
         "No reply header has a float, tag, null, undefined or other simple value.",
     ),
     ("reply-integers-fit-63-bits", "CBOR-2", "Every integer in a reply lies within −2^63 to 2^63−1."),
-    ("reply-heads-are-shortest", "CBOR-3", "Every integer, length and count in a reply is in its shortest form."),
+    (
+        "reply-heads-have-the-shortest-form",
+        "CBOR-3",
+        "Every integer, length and count in a reply is in its shortest form.",
+    ),
     ("reply-items-are-of-definite-length", "CBOR-4", "No string, array or map in a reply is of indefinite length."),
     ("reply-texts-are-utf-8", "CBOR-5", "Every text string in a reply is valid UTF-8."),
     ("reply-keys-are-short-texts", "CBOR-6", "Every map key in a reply is a text string of at most 23 bytes."),
@@ -88,14 +92,14 @@ pub(crate) const RULES: &[(&str, &str, &str)] = &[
     ),
     ("replies-have-the-keys-of-their-code", "CODE-1", "Every reply has the result keys of its code, each of its type."),
     (
-        "messages-for-people-are-texts",
+        "human-readable-messages-are-texts",
         "CODE-2",
         "`msg`, where there is one, is a text string, and never in a reply OK.",
     ),
     ("messages-do-not-reveal-the-servers-path", "CODE-3", "No `msg` has the served directory's own path in it."),
     ("codes-are-those-of-version-1", "CODE-5", "Every code is one that version 1 has."),
     (
-        "results-of-nothing-are-empty",
+        "results-without-keys-are-empty",
         "OP-3",
         "The result of an operation that answers nothing has no key of the specification.",
     ),
@@ -114,7 +118,7 @@ pub(crate) const RULES: &[(&str, &str, &str)] = &[
     ("names-is-posix-or-windows", "HELLO-5", "`names` is \"posix\" or \"windows\", `folds` and `ro` are booleans."),
     ("caps-is-an-array-of-texts", "HELLO-6", "`caps` is an array of text strings."),
     ("unknown-caps-begin-with-x", "EXT-4", "A capability that the specification does not have begins with `x-`."),
-    ("kinds-are-the-four", "ENTRY-1", "`kind` is file, dir, link or other."),
+    ("entry-kinds-are-the-four-of-the-specification", "ENTRY-1", "`kind` is file, dir, link or other."),
     (
         "entries-have-the-keys-of-their-kind",
         "ENTRY-2",

@@ -62,7 +62,7 @@ fn directories() -> Vec<Case> {
                 t.equal("what is in it", within, Vec::<String>::new())?;
                 t.expect_ok(put(&format!("{path}/f"), "content")).map(drop)
             }),
-        must("mkdir-makes-one-directory-alone", &["MKDIR-1", "PATH-13"])
+        must("mkdir-makes-only-one-directory", &["MKDIR-1", "PATH-13"])
             .sends("`mkdir` of a directory whose parent is missing, before and after the parent was made")
             .passes("NOT_FOUND and no parent; then OK.")
             .run(|t| {
@@ -73,7 +73,7 @@ fn directories() -> Vec<Case> {
                 let names = listed(t)?;
                 t.equal("the names", names, ["d"])
             }),
-        must("mkdir-of-what-is-there-exists", &["MKDIR-2"])
+        must("mkdir-of-an-existing-path-is-exists", &["MKDIR-2"])
             .sends("`mkdir` of a directory, a full directory, a file and `/`; of a removed directory before")
             .passes("EXISTS to each, and nothing changed.")
             .run(|t| {
@@ -111,7 +111,7 @@ fn contents() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("put-takes-a-whole-chunk", &["PUT-1", "LIMIT-1", "OP-5"])
+        must("put-accepts-a-whole-chunk", &["PUT-1", "LIMIT-1", "OP-5"])
             .sends("`put` of as many bytes as a chunk, and of one less")
             .passes("OK, and `read` gives exactly those bytes.")
             .run(|t| {
@@ -137,7 +137,7 @@ fn contents() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("put-leaves-nothing-of-what-it-replaces", &["PUT-1", "TARGET-1"])
+        must("put-leaves-nothing-of-the-replaced-file", &["PUT-1", "TARGET-1"])
             .sends("`put` with pre any of shorter, longer and empty content, one after the other")
             .passes("`read` gives exactly the new bytes each time.")
             .run(|t| {
@@ -149,7 +149,7 @@ fn contents() -> Vec<Case> {
                 let names = listed(t)?;
                 t.equal("the names", names, ["f"])
             }),
-        must("puts-that-are-on-the-way-together-do-not-mix", &["PUT-1", "SEQ-9"])
+        must("pipelined-puts-do-not-mix", &["PUT-1", "SEQ-9"])
             .sends("60 `put`s of different content and length, as far ahead as the window lets")
             .passes("Each file has its own content.")
             .run(|t| {
@@ -175,7 +175,7 @@ fn contents() -> Vec<Case> {
 
 fn times() -> Vec<Case> {
     vec![
-        must("put-sets-the-time-that-it-is-given", &["PUT-2", "ENTRY-5"])
+        must("put-sets-the-given-time", &["PUT-2", "ENTRY-5"])
             .sends(
                 "`put` with times before 1970, at the edges of 32 bits, with nanoseconds, and the least and greatest",
             )
@@ -190,7 +190,7 @@ fn times() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("put-without-a-time-takes-the-servers", &["PUT-2"])
+        must("put-without-a-time-sets-the-servers-time", &["PUT-2"])
             .sends("`put` with an old time, `put` in its place without one, and `mkdir`")
             .passes("The file's time is not the old one, and within an hour of the directory's.")
             .run(|t| {
@@ -214,7 +214,7 @@ fn times() -> Vec<Case> {
 
 /// A watcher opens each name as soon as it is there and reads what it has.
 fn whole_from_the_start() -> Case {
-    must("a-file-that-put-makes-is-never-seen-half", &["PUT-1", "TARGET-8"])
+    must("a-file-created-by-put-is-never-visible-in-part", &["PUT-1", "TARGET-8"])
         .needs(&[Need::Root])
         .sends("60 `put`s of a whole chunk to new names, while each name is waited for and read on the disk")
         .passes("Every file has its whole content when it is seen first.")

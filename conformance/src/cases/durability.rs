@@ -143,7 +143,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"before and after"))?;
                 t.expect_content(&path, b"before and after")
             }),
-        must("what-is-staged-is-hashed-again-after-a-restart", &["UP-4", "BEGIN-1"])
+        must("staged-bytes-are-hashed-again-after-a-restart", &["UP-4", "BEGIN-1"])
             .needs(&[Need::Spawn])
             .sends("`begin` and `append`; the server is killed, one byte of its staged file is changed on the disk, and it is started again; `begin`")
             .passes("The hash of what the file has now.")
@@ -163,7 +163,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.check(off <= content.len(), format!("{off} bytes are staged of {}", content.len()))?;
                 t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(&content[..off]).as_bytes())
             }),
-        must("uploads-that-are-gone-stay-gone-over-a-restart", &["ABORT-1", "COMMIT-3", "BEGIN-3", "BEGIN-2", "UP-2"])
+        must("discarded-uploads-stay-discarded-over-a-restart", &["ABORT-1", "COMMIT-3", "BEGIN-3", "BEGIN-2", "UP-2"])
             .needs(&[Need::Restart])
             .sends("uploads that were aborted, committed, pushed out by another of their path, and begun anew for another path; a restart; `uploads`")
             .passes("The one that pushed out, and the one that was begun anew, empty and with its new path; no other.")
@@ -186,7 +186,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_staged(t, anew, &five, b"")?;
                 expect_staged(t, aborted, &one, b"")
             }),
-        must("the-age-of-an-upload-goes-on-over-a-restart", &["UPLOADS-1"])
+        must("the-age-of-an-upload-continues-over-a-restart", &["UPLOADS-1"])
             .needs(&[Need::Restart])
             .sends("`begin`; 1.3 s; `append`; 200 ms; a restart; `uploads`")
             .passes("`age_ms` covers the whole time since the append, and no more.")

@@ -9,7 +9,7 @@ use crate::{
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        must("bye-lets-another-in", &["SES-17", "SES-6"])
+        must("bye-lets-another-client-open-a-session", &["SES-17", "SES-6"])
             .sends("`hello` of a stranger, `bye` of the holder, and `hello` of the stranger without `take`")
             .passes("BUSY, OK and OK.")
             .run(|t| {
@@ -94,7 +94,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.open()?;
                 t.expect_absent(&path)
             }),
-        must("requests-behind-bye-are-not-executed", &["SES-25", "SES-18"])
+        must("requests-after-bye-are-not-executed", &["SES-25", "SES-18"])
             .sends("in one go: `bye`, and `mkdir` under the next number")
             .passes("OK and NO_SESSION, and nothing is there.")
             .run(|t| {
@@ -122,7 +122,7 @@ pub(super) fn cases() -> Vec<Case> {
                 other.expect_ok(ping())?;
                 other.close()
             }),
-        must("a-stranger-is-refused-while-the-session-is-released", &["SES-19"])
+        must("another-client-is-refused-while-the-session-is-released", &["SES-19"])
             .sends("`bye`; of a client that said no `hello` `ping`, `bye` and request 1; `bye` of the first again")
             .passes("NO_SESSION to the three, and OK.")
             .run(|t| {

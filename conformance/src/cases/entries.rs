@@ -146,7 +146,7 @@ type Change = fn(&mut Trial) -> Checked<Vec<Request>>;
 const CHANGES: &[(&str, Change)] = &[
     ("a-write-of-the-same-size", |t| Ok(vec![write(&t.path("f"), 0, "changed")])),
     ("a-write-of-one-byte", |t| Ok(vec![write(&t.path("f"), 3, "X")])),
-    ("a-write-behind-the-end", |t| Ok(vec![write(&t.path("f"), 9, "X")])),
+    ("a-write-past-the-end", |t| Ok(vec![write(&t.path("f"), 9, "X")])),
     ("a-truncate-that-cuts", |t| Ok(vec![truncate(&t.path("f"), 6)])),
     ("a-truncate-that-grows", |t| Ok(vec![truncate(&t.path("f"), 8)])),
     ("a-touch", |t| Ok(vec![touch(&t.path("f"), OLD + 2_000_000_000)])),
@@ -187,7 +187,7 @@ fn changed(what: &str, change: Change) -> Case {
 
 fn etags() -> Vec<Case> {
     vec![
-        must("a-time-that-is-set-back-does-not-hide-a-change", &["ENTRY-3"])
+        must("a-restored-time-does-not-hide-a-change", &["ENTRY-3"])
             .needs(&[Need::Posix])
             .sends("`write` of the same size and `touch` back to the time before, to a file that is not racy")
             .passes("Another etag than before: the time of the change itself tells.")
@@ -236,7 +236,7 @@ fn etags() -> Vec<Case> {
                 let after = t.entry(&path)?.etag()?;
                 t.equal("the etag", after, before)
             }),
-        must("an-etag-is-not-the-path-s-alone", &["ENTRY-3"])
+        must("an-etag-depends-on-the-file-and-not-only-the-path", &["ENTRY-3"])
             .sends("`put` of two files, and `move` of each to the other's name, once they are not racy")
             .passes("Each name has another etag than before.")
             .run(|t| {
@@ -246,7 +246,7 @@ fn etags() -> Vec<Case> {
                 let now = (t.entry(&one)?.etag()?, t.entry(&two)?.etag()?);
                 t.check(now.0 != first && now.1 != second, "a name kept its etag, although another file has it now")
             }),
-        must("racy-goes-away-by-itself", &["ENTRY-6"])
+        must("racy-is-left-out-after-a-time", &["ENTRY-6"])
             .sends("`put`, and `stat` until its entry is no longer racy")
             .passes("`racy` is left out within 5 s: nothing has changed the file.")
             .run(|t| {
@@ -254,7 +254,7 @@ fn etags() -> Vec<Case> {
                 let settles = settles(t, &path)?.is_some();
                 t.check(settles, format!("{path} is still racy after {RACY_FOR:?}, and nothing has changed it"))
             }),
-        must("an-etag-comes-back-behind-a-racy-entry-alone", &["ENTRY-6", "ENTRY-3"])
+        must("an-etag-repeats-only-after-a-racy-entry", &["ENTRY-6", "ENTRY-3"])
             .sends("200 `write`s of the same size, each of other content, as fast as the window lets")
             .passes("Where two entries have one etag, the earlier was racy.")
             .run(|t| {

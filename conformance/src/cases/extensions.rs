@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("a-hello-of-the-next-version-is-told-this-one", &["ENV-16"])
+        must("a-hello-of-the-next-version-is-answered-with-version-1", &["ENV-16"])
             .without_directory()
             .sends("A `hello` of `rmf2`, as this version has it, and one with items that this version does not have")
             .passes("VERSION with the magic `rmf1` to both; the session goes on.")

@@ -91,7 +91,7 @@ fn authentication() -> Vec<Case> {
                 })?;
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("who-does-not-know-the-token-does-not-learn-who-holds", &["SES-3", "KEY-7", "CODE-5"])
+        must("a-wrong-auth-does-not-reveal-the-holder", &["SES-3", "KEY-7", "CODE-5"])
             .without_directory()
             .sends("`hello` of a new id with a wrong `auth` while the session is held, with and without a `take` of its id")
             .passes("AUTH and not BUSY, with nothing of the holder or the token in the reply; the session goes on.")
@@ -179,7 +179,7 @@ fn results() -> Vec<Case> {
                 }
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("boot-is-drawn", &["HELLO-3"])
+        must("boot-is-random", &["HELLO-3"])
             .without_directory()
             .sends("`hello`")
             .passes("A `boot` that is not one byte sixteen times, and not the session, `root` or the token's bytes.")
@@ -192,7 +192,7 @@ fn results() -> Vec<Case> {
                 t.check(hello.root.as_ref() != Some(&hello.boot), "boot is root")?;
                 t.check(hello.boot != token, "boot is the beginning of the token")
             }),
-        must("what-hello-announces-stays-while-the-server-runs", &["HELLO-2", "HELLO-5", "HELLO-6"])
+        must("the-values-of-hello-stay-while-the-server-runs", &["HELLO-2", "HELLO-5", "HELLO-6"])
             .without_directory()
             .sends("`hello` of two sessions in a row")
             .passes("The same window, chunk, header, lease, names, folds, ro and caps.")
@@ -202,7 +202,7 @@ fn results() -> Vec<Case> {
                 let again = t.open()?;
                 t.equal("the result of hello", again, first)
             }),
-        must("a-holder-is-shown-as-it-named-itself", &["SES-7", "HELLO-1"])
+        must("busy-shows-the-client-name-of-the-holder", &["SES-7", "HELLO-1"])
             .without_directory()
             .sends("`hello` with a `client` of 128 bytes of all kinds, and `hello` of another id")
             .passes("BUSY with exactly that `client`, and the session's id.")
@@ -219,7 +219,7 @@ fn results() -> Vec<Case> {
                 t.equal("client", busy.text("client")?, name.as_str())?;
                 t.equal("session", busy.bytes("session")?, &held[..])
             }),
-        must("ping-and-bye-answer-nothing", &["OP-3", "SES-17"])
+        must("ping-and-bye-have-empty-results", &["OP-3", "SES-17"])
             .without_directory()
             .sends("`ping` twice and `bye`")
             .passes("OK to each with none of the specification's keys; after `bye` a `ping` is NO_SESSION.")
@@ -243,7 +243,7 @@ fn results() -> Vec<Case> {
                 }
                 t.open().map(drop)
             }),
-        must("hello-with-a-number-is-no-hello", &["ENV-13", "CODE-5"])
+        must("hello-with-a-number-is-no-session", &["ENV-13", "CODE-5"])
             .without_directory()
             .sends("With the session released: `hello` of a new id with seq 1, then with seq 0")
             .passes("NO_SESSION to the first, OK to the second.")

@@ -78,7 +78,7 @@ fn furnish(t: &mut Trial, to: To) -> Checked<Disk> {
 }
 
 fn on_the_way(what: &str, to: &'static To) -> Case {
-    case(&format!("a-link-to-{what}-is-no-way"), &["PATH-11", "PATH-10", "PATH-13"])
+    case(&format!("a-path-through-a-link-to-{what}-is-not-dir"), &["PATH-11", "PATH-10", "PATH-13"])
         .sends("Every operation that takes a path, with one through the link: to names that are behind it and that are not")
         .passes("NOT_DIR to each; nothing is read, made, changed or removed behind the link.")
         .run(move |t| {
@@ -301,7 +301,7 @@ fn hard_links() -> Vec<Case> {
     type Change = fn(&str) -> Request;
     let in_place: [(&str, &'static [&'static str], Change); 3] = [
         ("write", &["WRITE-4", "CODE-5"], |path| write(path, 0, "changed")),
-        ("write-behind-the-end", &["WRITE-4", "CODE-5"], |path| write(path, 1_000, "changed")),
+        ("write-past-the-end", &["WRITE-4", "CODE-5"], |path| write(path, 1_000, "changed")),
         ("truncate", &["TRUNC-2", "CODE-5"], |path| truncate(path, 0)),
     ];
     let mut cases: Vec<Case> = Vec::new();
@@ -329,7 +329,7 @@ fn hard_links() -> Vec<Case> {
     ];
     for (op, checks) in replacing {
         cases.push(
-            case(&format!("{op}-over-one-of-two-names-leaves-the-other-alone"), checks)
+            case(&format!("{op}-over-one-of-two-names-keeps-the-other"), checks)
                 .sends(format!("`{op}` with pre any onto a file with another hard link outside"))
                 .passes("The name has the new file, the other name the old one.")
                 .run(move |t| {
@@ -372,7 +372,7 @@ fn hard_links() -> Vec<Case> {
             }),
     );
     cases.push(
-        case("one-of-two-names-moved-onto-the-other-is-gone", &["MOVE-3", "MOVE-1"])
+        case("one-of-two-names-moved-onto-the-other-is-removed", &["MOVE-3", "MOVE-1"])
             .sends("`move` of a file onto another hard link of it, with pre any and with its etag")
             .passes("OK; nothing is left under the old name, and the content under the new one.")
             .run(|t| {

@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let without = t.open()?.lease_ms.max(SHORTEST);
                 t.equal("the lease without lease_ms", without, own)
             }),
-        must("idle-time-is-the-holders-silence", &["SES-7", "SES-14"])
+        must("idle-time-counts-from-the-last-request-of-the-holder", &["SES-7", "SES-14"])
             .sends("`ping` of the holder and, 75 ms later, `hello` of two strangers, 50 ms apart")
             .passes("BUSY with an `idle_ms` of the time since that `ping`, within 35 ms: a stranger's `hello` does not count.")
             .run(|t| {
@@ -62,22 +62,22 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("every-request-of-the-holder-starts-the-lease-anew", &["SES-13"])
+        must("every-request-of-the-holder-renews-the-lease", &["SES-13"])
             .sends("each after 75 ms of silence: `ping`, `hello` again, a request answered OK, one refused, one with an unknown operation, a resent one, one answered SEQ, one answered SEQ_REUSED, and `ping` with an argument")
             .passes("BUSY to a stranger after each, with an `idle_ms` that is no longer than the time since.")
             .run(|t| {
                 let mut other = t.stranger()?;
                 RENEWING.iter().try_for_each(|(what, send)| expect_renewed(t, &mut other, what, *send))
             }),
-        must("a-bad-message-does-not-start-the-lease-anew", &["SES-13"])
+        must("a-bad-message-does-not-renew-the-lease", &["SES-13"])
             .sends("after 75 ms of silence two requests of the holder's id that are BAD_MESSAGE: one with a byte behind its header, one without its payload")
             .passes("BUSY to a stranger after each, with an `idle_ms` that goes on from before.")
             .run(|t| expect_not_renewed(t, BAD_MESSAGES)),
-        must("a-hello-that-is-refused-does-not-start-the-lease-anew", &["SES-13"])
+        must("a-refused-hello-does-not-renew-the-lease", &["SES-13"])
             .sends("after 75 ms of silence two `hello` of the holder's id: with a wrong `auth`, and with an `auth` of 31 bytes")
             .passes("BUSY to a stranger after each, with an `idle_ms` that goes on from before.")
             .run(|t| expect_not_renewed(t, REFUSED_HELLOS)),
-        must("a-strangers-request-does-not-start-the-lease-anew", &["SES-14", "SES-19"])
+        must("a-request-of-another-client-does-not-renew-the-lease", &["SES-14", "SES-19"])
             .sends("after 75 ms of silence of the holder `ping`, a numbered request and `bye` of a stranger")
             .passes("NO_SESSION, and then BUSY to another stranger with an `idle_ms` that goes on from before.")
             .run(|t| {
@@ -117,7 +117,7 @@ pub(super) fn cases() -> Vec<Case> {
                     t.let_pass(Duration::from_millis(20))?;
                 }
             }),
-        must("a-lease-that-ran-out-lets-another-in", &["SES-6", "SES-9"])
+        must("an-expired-lease-lets-another-client-open-a-session", &["SES-6", "SES-9"])
             .sends("`hello` with a `lease_ms` of 1,000 and silence; `hello` of a stranger after 0.5 s and, without `take`, after 1.1 s; `ping` of the first")
             .passes("BUSY, OK and NO_SESSION.")
             .run(|t| {
@@ -140,7 +140,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect(ping(), NO_SESSION)?;
                 other.close()
             }),
-        must("a-lease-that-ran-out-does-not-end-the-session", &["SES-15", "SES-13", "SEQ-3"])
+        must("an-expired-lease-does-not-end-the-session", &["SES-15", "SES-13", "SEQ-3"])
             .sends("`hello` with a `lease_ms` of 1,000, a request, 1.1 s of silence, that request again, the next one, and `hello` of a stranger")
             .passes("the remembered reply, OK, and BUSY.")
             .run(|t| {

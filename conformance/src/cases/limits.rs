@@ -46,7 +46,7 @@ fn headers() -> Vec<Case> {
                 t.expect(request, BAD_ARGS)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("a-header-and-a-payload-at-their-limits-go-together", &["LIMIT-1"])
+        must("a-header-and-a-payload-at-their-limits-are-accepted-together", &["LIMIT-1"])
             .sends("`put` with a payload of `chunk` bytes and a header of `header` bytes, by an argument that nobody knows")
             .passes("BAD_ARGS: neither is too long; OK without the argument.")
             .run(|t| {
@@ -94,7 +94,7 @@ fn payloads() -> Vec<Case> {
     let mut cases: Vec<Case> = with
         .into_iter()
         .map(|(op, make)| {
-            must(&format!("{op}-takes-a-payload-of-chunk-and-no-more"), &["LIMIT-1", "LIMIT-4", "OP-5", "REFUSE-1"])
+            must(&format!("{op}-accepts-a-payload-of-at-most-a-chunk"), &["LIMIT-1", "LIMIT-4", "OP-5", "REFUSE-1"])
                 .sends(format!("`{op}` with a payload of chunk + 1,024, chunk + 1 and chunk bytes"))
                 .passes("TOO_LARGE to the first two, over a connection that stays, and OK to the last.")
                 .run(move |t| {
@@ -114,7 +114,7 @@ fn payloads() -> Vec<Case> {
         })
         .collect();
     cases.push(
-        must("a-read-takes-a-len-of-chunk-and-no-more", &["LIMIT-1", "OP-5", "READ-4"])
+        must("read-accepts-a-len-of-at-most-a-chunk", &["LIMIT-1", "OP-5", "READ-4"])
             .sends("Of a file of two chunks: `read` with a `len` of chunk, chunk + 1, and 2^63−1")
             .passes("A whole chunk to the first, and TOO_LARGE to the others.")
             .run(|t| {
@@ -130,7 +130,7 @@ fn payloads() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("a-payload-of-one-chunk-comes-back-as-it-was", &["LIMIT-1", "PUT-1", "READ-1"])
+        must("a-payload-of-one-chunk-is-read-back-unchanged", &["LIMIT-1", "PUT-1", "READ-1"])
             .sends("`put` and `read` of a chunk of random bytes; `append` of another, and `commit`")
             .passes("The same bytes.")
             .run(|t| {

@@ -84,7 +84,7 @@ fn orders() -> Vec<Case> {
                 let listed = page_by_page(t, &request, |_, _| Ok(()))?;
                 t.equal("the names", listed, names)
             }),
-        must("a-directory-is-followed-by-what-is-in-it", &["LIST-2", "LIST-8"])
+        must("a-directory-is-followed-by-its-entries", &["LIST-2", "LIST-8"])
             .sends("`list` with `tree` of directories beside names that sort before `/` by its byte, such as `a b`")
             .passes("Every name below, each directory followed at once by all that is in it.")
             .run(|t| {
@@ -104,7 +104,7 @@ fn orders() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("names-in-a-tree-are-relative-to-what-is-listed", &["LIST-2"])
+        must("names-in-a-tree-are-relative-to-the-listed-directory", &["LIST-2"])
             .sends("`list` with `tree` of a directory two below")
             .passes("Names without what stands above that directory, and none of its neighbours.")
             .run(|t| {
@@ -150,7 +150,7 @@ fn orders() -> Vec<Case> {
 
 fn pages() -> Vec<Case> {
     let by_limit = [1_u64, 2, 3, 15, 16].into_iter().map(|limit| {
-        must(&format!("pages-of-{limit}-make-up-the-whole"), &["LIST-3", "LIST-5", "LIST-7", "LIST-8"])
+        must(&format!("pages-of-{limit}-cover-the-listing"), &["LIST-3", "LIST-5", "LIST-7", "LIST-8"])
             .sends(format!("`list` with a `limit` of {limit}, `after` the last name, with `tree` and without"))
             .passes("Every name once and in order; `more` is false on the page that ends with the last name.")
             .run(move |t| {
@@ -217,7 +217,7 @@ fn changes() -> Vec<Case> {
     /// Twelve files that stay, in two directories and beside them.
     const STAY: [&str; 12] = ["d/c", "d/f", "d/i", "d/l", "e/c", "e/f", "e/i", "e/l", "p", "s", "v", "y"];
     vec![
-        must("what-stays-is-listed-once-whatever-comes-and-goes", &["LIST-8", "LIST-3"])
+        must("unchanged-entries-are-listed-once-during-changes", &["LIST-8", "LIST-3"])
             .sends("`list` page by page; before each of the first dozen the last name is removed and others are made before and behind it")
             .passes("What was there throughout comes exactly once and in order.")
             .run(|t| {
@@ -244,7 +244,7 @@ fn changes() -> Vec<Case> {
                 let stayed: Vec<_> = listed.into_iter().filter(|name| STAY.contains(&name.as_str())).collect();
                 t.equal("what stayed and was listed", stayed, STAY)
             }),
-        must("a-listing-goes-on-behind-a-directory-that-is-gone", &["LIST-8", "LIST-3"])
+        must("a-listing-continues-after-a-removed-directory", &["LIST-8", "LIST-3"])
             .sends("`list` with `tree` and a `limit` of 2; the directory that the page ends in is removed or moved behind")
             .passes("What stayed comes exactly once and in order.")
             .run(|t| {
@@ -266,7 +266,7 @@ fn changes() -> Vec<Case> {
                 let stayed: Vec<_> = listed.into_iter().filter(|name| ["c", "c/1", "d"].contains(&name.as_str())).collect();
                 t.equal("what stayed and was listed", stayed, ["c", "c/1", "d"])
             }),
-        must("a-new-listing-shows-what-was-done-just-before", &["SEQ-9", "LIST-8", "ENTRY-5"])
+        must("a-new-listing-shows-the-latest-changes", &["SEQ-9", "LIST-8", "ENTRY-5"])
             .sends("`list`, `put`, `write`, `remove` and `move`, each followed by a new `list` of the same directory")
             .passes("Each listing shows the effect of all before it, `size` too.")
             .run(|t| {

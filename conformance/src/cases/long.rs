@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_remembered(t, &reply)?;
                 t.peer.expect_ok(stat(t.directory())).map(drop)
             }),
-        must("a-reply-is-remembered-when-nobody-polled-for-it", &["SEQ-14", "SEQ-12"])
+        must("a-reply-is-remembered-without-a-poll", &["SEQ-14", "SEQ-12"])
             .needs(&[Need::Window(2)])
             .sends("`hash` of zeros that take a second or so; after PENDING no poll, but the next request again and again until it is not SEQ; then the `hash` again")
             .passes("SEQ with the number of the `hash` while it runs, then OK; and OK with the right hash.")
@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.code("hash", &reply, OK)?;
                 t.equal_bytes("the hash", reply.bytes("hash")?, &wanted)
             }),
-        must("a-number-that-is-pending-is-the-next-one", &["SEQ-12", "SEQ-11"])
+        must("a-pending-number-is-the-next-one", &["SEQ-12", "SEQ-11"])
             .sends("`hash` that is answered PENDING; under its number `mkdir`, and `hash` of another length; `mkdir` under the next two numbers; `ping`")
             .passes("SEQ_REUSED twice, SEQ with the number of the `hash` twice, and OK; nothing was made.")
             .run(|t| {
@@ -77,7 +77,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.open()?;
                 t.expect_absent(&path)
             }),
-        must("bye-cancels-what-runs", &["SEQ-15", "SEQ-27", "SES-17"])
+        must("bye-cancels-a-running-request", &["SEQ-15", "SEQ-27", "SES-17"])
             .sends("`hash` that is answered PENDING; two polls and, behind them, `bye`; `hello` of another client, and its first request")
             .passes("a reply to each poll, NO_SESSION where it was held until `bye`; OK to `bye` and to the other client.")
             .run(|t| {
@@ -98,7 +98,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_soon(&mut other, stat(t.directory()), OK)?;
                 other.close()
             }),
-        must("a-takeover-cancels-what-runs", &["SEQ-15", "SES-9", "SEQ-27", "SES-25"])
+        must("a-takeover-cancels-a-running-request", &["SEQ-15", "SES-9", "SEQ-27", "SES-25"])
             .sends("`hash` that is answered PENDING, a poll, and `mkdir` behind it; a takeover, and its first request")
             .passes("NO_SESSION to the poll (or PENDING, if it was not held so long), SEQ or NO_SESSION to what stood behind it; OK to the others, and nothing was made.")
             .run(|t| {
@@ -115,7 +115,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.code("the request behind", &behind, [SEQ, NO_SESSION])?;
                 other.close()
             }),
-        must("what-waits-behind-a-long-request-is-not-refused-before-it", &["SEQ-26", "SES-25", "SEQ-9"])
+        must("requests-queued-after-a-long-request-are-not-refused-before-it", &["SEQ-26", "SES-25", "SEQ-9"])
             .needs(&[Need::Window(3)])
             .sends("in one go a `hash` that takes long and two `mkdir` behind it; after its PENDING a takeover")
             .passes("nothing but PENDING to the `hash` comes before that PENDING; the others are answered SEQ or NO_SESSION, and nothing was made.")

@@ -43,7 +43,7 @@ fn lost_replies() -> Vec<Case> {
                 let reply = t.expect_reply(seq, OK)?;
                 expect_remembered(t, &reply)
             })),
-        must("a-request-sent-again-while-its-reply-is-on-the-way-is-executed-once", &["SEQ-3", "ENV-8"])
+        must("a-request-sent-again-before-its-reply-arrives-is-executed-once", &["SEQ-3", "ENV-8"])
             .sends("`mkdir` over a connection that takes 40 ms more each way, and twice again before there is a reply")
             .passes("OK three times, the same byte for byte.")
             .run(relayed(|t, relay| {
@@ -78,7 +78,7 @@ fn lost_replies() -> Vec<Case> {
                 t.expect_content(&one, b"two")?;
                 t.expect_content(&two, b"three")
             })),
-        must("a-pipeline-whose-replies-were-cut-goes-on", &["SEQ-3", "SEQ-9", "ENV-8"])
+        must("a-pipeline-whose-replies-were-cut-continues", &["SEQ-3", "SEQ-9", "ENV-8"])
             .needs(&[Need::Window(PARTS as u64)])
             .sends("`begin`; twelve `append` of 20,000 bytes in one go; the connection is cut in the middle of the replies; all of them again; `commit`")
             .passes("OK to each with its own `off`, and the file has each byte once.")
@@ -88,7 +88,7 @@ fn lost_replies() -> Vec<Case> {
 
 fn lost_requests() -> Vec<Case> {
     vec![
-        must("a-request-that-was-lost-is-executed-when-it-comes-again", &["SEQ-1", "SEQ-5"])
+        must("a-lost-request-is-executed-when-sent-again", &["SEQ-1", "SEQ-5"])
             .sends("`mkdir`, which is lost with its connection; over a new one the request behind it, then both")
             .passes("SEQ with the number of the lost one, then OK to both.")
             .run(relayed(|t, relay| {
@@ -124,7 +124,7 @@ fn lost_requests() -> Vec<Case> {
                 t.expect_reply(first, OK)?;
                 t.expect_content(&path, &content)
             })),
-        must("a-pipeline-that-was-cut-goes-on", &["SEQ-3", "SEQ-1", "SEQ-9", "SEQ-5"])
+        must("a-pipeline-that-was-cut-continues", &["SEQ-3", "SEQ-1", "SEQ-9", "SEQ-5"])
             .needs(&[Need::Window(PARTS as u64)])
             .sends("`begin`; twelve `append` of 20,000 bytes in one go; the connection is cut in the middle; all of them again; `commit`")
             .passes("OK to each with its own `off`, and the file has each byte once.")
@@ -149,7 +149,7 @@ fn lost_connections() -> Vec<Case> {
                 t.expect_ok(ping())?;
                 t.peer.expect_ok(stat(&t.path("d"))).map(drop)
             })),
-        must("a-cut-leaves-uploads-begun", &["APPEND-2", "SES-15"])
+        must("a-cut-keeps-uploads-begun", &["APPEND-2", "SES-15"])
             .sends("`begin` and `append`; the connection is cut; over a new one the next `append` and `commit`")
             .passes("OK to each, and the file has all its bytes.")
             .run(relayed(|t, relay| {
@@ -162,7 +162,7 @@ fn lost_connections() -> Vec<Case> {
                 t.expect_ok(commit(up, b"onetwo"))?;
                 t.expect_content(&path, b"onetwo")
             })),
-        must("a-cut-does-not-cancel-what-runs", &["SEQ-14", "SEQ-12", "SES-15"])
+        must("a-cut-does-not-cancel-a-running-request", &["SEQ-14", "SEQ-12", "SES-15"])
             .needs(&[Need::Window(2)])
             .sends("`hash` that is answered PENDING; the connection is cut; over a new one no poll, but the next request again and again until it is not SEQ; then the `hash` again")
             .passes("SEQ with the number of the `hash` while it runs, then OK to both.")
@@ -177,7 +177,7 @@ fn lost_connections() -> Vec<Case> {
                 t.code("hash", &reply, OK)?;
                 t.equal("the length", reply.uint("len")?, length)
             })),
-        should("a-client-that-does-not-read-does-not-hold-up-others", &["SES-10", "LIMIT-5"])
+        should("a-client-that-does-not-read-does-not-block-others", &["SES-10", "LIMIT-5"])
             .sends("many `read` of a client that takes none of the replies; `hello` of a stranger; then the client reads")
             .passes("BUSY within a second, and OK to every `read` in the end.")
             .run(relayed(|t, relay| {

@@ -48,7 +48,7 @@ fn removals() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("remove-of-a-full-directory-is-refused", &["REMOVE-2"])
+        must("remove-of-a-directory-that-is-not-empty-is-refused", &["REMOVE-2"])
             .sends("`remove` of a directory with a file in it, and of one with an empty directory in it")
             .passes("NOT_EMPTY, and all is there; OK once they are empty.")
             .run(|t| {
@@ -64,7 +64,7 @@ fn removals() -> Vec<Case> {
             .sends("`remove` of `/`, with an etag too")
             .passes("DENIED.")
             .run(|t| refuse_all(t, vec![remove("/"), remove("/").arg("etag", *b"etag")], DENIED)),
-        must("remove-is-held-to-the-etag", &["OP-7", "OP-4"])
+        must("remove-checks-the-etag", &["OP-7", "OP-4"])
             .sends("`remove` with etags that are not the file's own, and with its own")
             .passes("CHANGED and the file is there; OK and it is gone.")
             .run(|t| {
@@ -107,7 +107,7 @@ fn old_file(t: &mut Trial) -> Checked<String> {
 
 fn moves() -> Vec<Case> {
     vec![
-        must("move-gives-a-file-another-name", &["MOVE-1", "MOVE-3", "ENTRY-5"])
+        must("move-renames-a-file", &["MOVE-1", "MOVE-3", "ENTRY-5"])
             .sends("`move` of a file to another name, and into another directory")
             .passes("Content, size and time are there, and nothing under the old name.")
             .run(|t| {
@@ -123,7 +123,7 @@ fn moves() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("move-gives-a-directory-another-name", &["MOVE-1", "MOVE-3"])
+        must("move-renames-a-directory", &["MOVE-1", "MOVE-3"])
             .sends("`move` of an empty directory, and of a full one into another directory")
             .passes("All that was in it is there, and nothing under the old name.")
             .run(|t| {
@@ -163,7 +163,7 @@ fn moves() -> Vec<Case> {
                 let to = t.path("x");
                 refuse_all(t, vec![rename("/", &to), rename("/", "/"), copy("/", &to), copy("/", "/")], LOOP)
             }),
-        must("names-are-swapped-by-three-moves", &["MOVE-1", "SEQ-9"])
+        must("three-moves-swap-two-names", &["MOVE-1", "SEQ-9"])
             .sends("Three `move`s that are on the way together and swap two files")
             .passes("Each has the other's content.")
             .run(|t| {
@@ -195,7 +195,7 @@ fn copies() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("a-copy-is-a-file-of-its-own", &["COPY-1"])
+        must("a-copy-is-independent-of-its-source", &["COPY-1"])
             .sends("`copy`, then `write` to the copy and `truncate` of the source; `copy` again and `remove` of the source")
             .passes("Neither changes the other.")
             .run(|t| {
@@ -268,7 +268,7 @@ fn loops() -> Vec<Case> {
     });
     let mut cases: Vec<Case> = cases.collect();
     cases.push(
-        must("a-directory-moves-beside-one-that-begins-alike", &["MOVE-1", "MOVE-2"])
+        must("a-directory-moves-beside-one-with-the-same-prefix", &["MOVE-1", "MOVE-2"])
             .sends("`move` of `d` to `dd`, and of `dd` into a directory `d` that was made since")
             .passes("OK to both: neither target is the source or below it.")
             .run(|t| {
@@ -301,7 +301,7 @@ fn both() -> Vec<Case> {
                     let targets = [file, directory, into, through, free];
                     refuse_all(t, targets.iter().map(|to| operation(&missing, to)).collect(), NOT_FOUND)
                 }),
-            must(&format!("{op}-is-held-to-the-etag-of-its-source"), &["OP-7", "OP-4", "CODE-5"])
+            must(&format!("{op}-checks-the-etag-of-its-source"), &["OP-7", "OP-4", "CODE-5"])
                 .sends(format!(
                     "`{op}` with etags that are not the source's, onto nothing and onto a file; with its own"
                 ))

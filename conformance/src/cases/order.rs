@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn nothing_to_tell() -> Case {
-    must("where-nothing-is-to-be-told-the-result-is-empty", &["OP-3"])
+    must("operations-without-result-keys-answer-an-empty-map", &["OP-3"])
         .sends("`ping`, `remove`, `flush`, and `abort` of an upload")
         .passes("OK with an empty map.")
         .run(|t| {
@@ -45,7 +45,7 @@ fn nothing_to_tell() -> Case {
 }
 
 fn strangers_arguments() -> Case {
-    must("arguments-of-a-strangers-ping-come-before-its-session", &["CODE-5", "CBOR-13"])
+    must("the-arguments-of-a-ping-are-checked-before-its-session", &["CODE-5", "CBOR-13"])
         .sends("of a client that said no `hello` `ping` and `bye`, each with an argument and without")
         .passes("BAD_ARGS to those with an argument, NO_SESSION to those without.")
         .run(|t| {
@@ -59,7 +59,7 @@ fn strangers_arguments() -> Case {
 }
 
 fn told_to_people() -> Case {
-    must("what-refusals-tell-people-is-a-text", &["CODE-2", "CODE-3"])
+    must("the-message-of-a-refusal-is-a-text", &["CODE-2", "CODE-3"])
         .sends("requests that are refused: for what is not there, for what it is, for a name, for arguments")
         .passes("Refusals in which `msg` is a text that does not tell where the served directory is, or is left out.")
         .run(|t| {

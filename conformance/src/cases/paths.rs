@@ -161,7 +161,7 @@ fn limits() -> Vec<Case> {
                 t.expect_absent(&within)?;
                 refuse_all(t, by_name(t, &deep(t, 129), &other), LIMIT)
             }),
-        must("too-long-a-path-is-limit-whatever-its-names", &["PATH-7", "PATH-5", "CODE-5"])
+        must("a-too-long-path-with-a-bad-name-is-limit", &["PATH-7", "PATH-5", "CODE-5"])
             .sends("`stat` and `put` of texts that are no paths and have 4,097 bytes or 129 slashes, or one less")
             .passes("LIMIT to what is too long or deep, BAD_NAME to the others.")
             .run(|t| {
@@ -174,7 +174,7 @@ fn limits() -> Vec<Case> {
                 refuse_all(t, both(&over), LIMIT)?;
                 refuse_all(t, both(&within), BAD_NAME)
             }),
-        must("the-source-is-looked-at-before-the-target", &["CODE-5", "PATH-7"])
+        must("the-source-is-checked-before-the-target", &["CODE-5", "PATH-7"])
             .sends("`move` and `copy` whose `from` has a bad name and whose `to` is too long, and the other way round")
             .passes("BAD_NAME to the first, LIMIT to the second.")
             .run(|t| {
@@ -296,7 +296,7 @@ fn names() -> Vec<Case> {
                 let listed = listed(t)?;
                 t.equal("the names that are listed", listed, ["..\\x", "C:\\x", "\\", "d", "d\\x"])
             }),
-        must("what-is-not-forbidden-is-a-name", &["PATH-8", "LIMIT-1"])
+        must("a-name-that-is-not-forbidden-is-accepted", &["PATH-8", "LIMIT-1"])
             .needs(&[Need::Posix])
             .sends(
                 "`put` of names that programs like to mistake: spaces, dots, escapes, reserved words of other systems",
@@ -360,7 +360,7 @@ fn names() -> Vec<Case> {
                 let requests = requests.chain(by_name(t, &t.path("aux"), &good)).collect();
                 refuse_all(t, requests, BAD_NAME)
             }),
-        must("windows-accepts-what-is-not-reserved", &["PATH-9", "LIMIT-1"])
+        must("windows-accepts-names-that-are-not-reserved", &["PATH-9", "LIMIT-1"])
             .needs(&[Need::Windows])
             .sends("`put` of names that look like those that Windows reserves")
             .passes("OK, and each comes back as it is.")
@@ -380,7 +380,7 @@ fn components() -> Vec<Case> {
                     ["x/y", "d/x/y", "x/y/z"].iter().flat_map(|name| by_path(&t.path(name), &other)).collect();
                 refuse_all(t, requests, NOT_FOUND)
             }),
-        must("a-file-on-the-way-is-no-directory", &["PATH-13", "CODE-5"])
+        must("a-file-in-place-of-a-directory-is-not-dir", &["PATH-13", "CODE-5"])
             .sends("Every operation that takes a path, with a path that leads through a file")
             .passes("NOT_DIR to each, nothing is made.")
             .run(|t| {
@@ -388,7 +388,7 @@ fn components() -> Vec<Case> {
                 let requests = ["g/x", "g/x/y"].iter().flat_map(|name| by_path(&t.path(name), &other)).collect();
                 refuse_all(t, requests, NOT_DIR)
             }),
-        must("components-are-looked-at-from-the-root-down", &["PATH-13", "CODE-5"])
+        must("components-are-checked-from-the-root-down", &["PATH-13", "CODE-5"])
             .sends("`stat` and `put` of paths with a missing component before a file, and a file before a missing one")
             .passes("The first in the way decides: NOT_FOUND, and NOT_DIR.")
             .run(|t| {

@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
     };
     vec![
         property(
-            "random-operations-do-what-a-model-does",
+            "random-operations-match-a-model",
             &[
                 "SEQ-9", "REFUSE-1", "CODE-5", "STAT-1", "LIST-8", "READ-1", "HASH-1", "MKDIR-1", "PUT-1", "WRITE-1",
                 "WRITE-2", "TRUNC-1", "TOUCH-1", "REMOVE-1", "REMOVE-2", "MOVE-1", "MOVE-3", "COPY-1", "TARGET-1",
@@ -40,7 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
             Mix { uploads: 0, repeats: 0, sessions: 0 },
         ),
         property(
-            "random-uploads-do-what-a-model-does",
+            "random-uploads-match-a-model",
             &[
                 "COMMIT-1",
                 "SEQ-9",
@@ -66,7 +66,7 @@ pub(super) fn cases() -> Vec<Case> {
             Mix { uploads: 30, repeats: 30, sessions: 0 },
         ),
         property(
-            "sessions-in-between-change-nothing-but-what-is-begun",
+            "intermediate-sessions-affect-only-begun-uploads",
             &["UP-2", "APPEND-2", "SES-6", "SEQ-1"],
             Mix { uploads: 50, repeats: 10, sessions: 10 },
         ),

@@ -67,7 +67,7 @@ fn reads() -> Vec<Case> {
                 let path = t.file("f", b"content")?;
                 expect_parts(t, &path, b"content", &[(0, 0), (3, 0), (7, 0), (8, 0), (MAX, 0)])
             }),
-        must("a-read-at-or-behind-the-end-is-empty", &["READ-1", "ENV-6"])
+        must("a-read-at-or-past-the-end-is-empty", &["READ-1", "ENV-6"])
             .sends(
                 "`read` at the end of a file and behind it, up to where `off` and `len` make 2^63−1; of an empty file",
             )

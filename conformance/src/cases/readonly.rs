@@ -97,7 +97,7 @@ fn earlier(t: &Trial, chunk: usize) -> Vec<(Request, Code)> {
 
 fn others() -> Vec<Case> {
     vec![
-        case("what-is-wrong-with-a-request-comes-before-read-only", &["CODE-5"])
+        case("errors-in-a-request-come-before-read-only", &["CODE-5"])
             .sends("Every changing operation with a wrong argument, a bad name, a path too long or deep, a loop, a large payload")
             .passes("BAD_ARGS, BAD_NAME, LIMIT, LOOP and TOO_LARGE, not DENIED.")
             .run(|t| {
@@ -112,7 +112,7 @@ fn others() -> Vec<Case> {
             .sends("`uploads` and `flush`")
             .passes("OK to both.")
             .run(|t| expect_all(t, vec![uploads(), flush()], OK).map(drop)),
-        case("a-read-only-server-is-read-as-any-other", &["OP-1", "STAT-1", "LIST-1"])
+        case("listings-on-a-read-only-server-are-answered", &["OP-1", "STAT-1", "LIST-1"])
             .sends("`stat` and `list` of `/`; `stat`, `list`, `read` and `hash` of what is not there; `read` of `/`")
             .passes("OK, NOT_FOUND and NOT_FILE.")
             .run(|t| {

@@ -182,7 +182,7 @@ const RESENT: &[Resent] = &[
 
 fn recomputed() -> Vec<Case> {
     vec![
-        must("a-refusal-sent-again-is-not-reconsidered", &["SEQ-3", "SEQ-6"])
+        must("a-refused-request-sent-again-gets-the-same-reply", &["SEQ-3", "SEQ-6"])
             .needs(&[Need::Window(2)])
             .sends("`stat` of nothing; `mkdir` there; the `stat` again")
             .passes("NOT_FOUND both times, the same byte for byte.")
@@ -192,7 +192,7 @@ fn recomputed() -> Vec<Case> {
                 t.given(mkdir(&path))?;
                 expect_remembered(t, &refused)
             }),
-        must("read-list-and-uploads-sent-again-are-answered-alike", &["SEQ-3", "SEQ-8"])
+        must("read-list-and-uploads-sent-again-get-the-same-reply", &["SEQ-3", "SEQ-8"])
             .sends("`read`, `list` and `uploads`, and each of them again")
             .passes("OK again, with the same bytes, names and uploads.")
             .run(|t| {
@@ -226,7 +226,7 @@ fn recomputed() -> Vec<Case> {
                 }
                 t.expect_content(&path, b"first")
             }),
-        must("a-reply-is-remembered-however-often-it-is-asked-for", &["SEQ-3", "SEQ-2"])
+        must("a-reply-is-remembered-for-many-resends", &["SEQ-3", "SEQ-2"])
             .sends("`mkdir`, and twenty times again")
             .passes("the same reply byte for byte.")
             .run(|t| {
@@ -262,7 +262,7 @@ fn reused() -> Vec<Case> {
                 t.expect_absent(&other)?;
                 t.expect_content(&path, b"first")
             }),
-        must("reuse-is-looked-at-before-operation-and-arguments", &["SEQ-4", "CODE-5"])
+        must("reuse-is-checked-before-operation-and-arguments", &["SEQ-4", "CODE-5"])
             .sends("`mkdir`; under the same number an unknown operation, `stat` without a path, `stat` of a name that is not allowed, and `bye`")
             .passes("SEQ_REUSED to each; under the next number the first is BAD_OP.")
             .run(|t| {
@@ -274,7 +274,7 @@ fn reused() -> Vec<Case> {
                 }
                 t.expect(unknown, crate::code::BAD_OP).map(drop)
             }),
-        must("a-read-under-another-header-is-reuse-too", &["SEQ-4", "SEQ-8"])
+        must("a-read-under-a-remembered-number-is-reuse", &["SEQ-4", "SEQ-8"])
             .sends("`read`; under the same number `read` of another length, and `stat`")
             .passes("SEQ_REUSED to both.")
             .run(|t| {
@@ -302,7 +302,7 @@ fn window() -> Vec<Case> {
                 let size = t.peer.given(stat(&t.path("f")))?.entry()?.size()?;
                 t.equal("the size", size, replies.len() as u64)
             }),
-        must("what-lies-behind-the-window-is-not-executed", &["SEQ-5", "SEQ-2"])
+        must("a-number-older-than-the-window-is-not-executed", &["SEQ-5", "SEQ-2"])
             .sends("one `truncate` more than the window; the first of them again, and another request under its number")
             .passes("SEQ with `next`, or else the reply that is still remembered and SEQ_REUSED; the file keeps its last size.")
             .run(|t| {

@@ -43,7 +43,7 @@ fn gaps() -> Vec<Case> {
                 }
                 t.expect_ok(mkdir(&path)).map(drop)
             }),
-        must("requests-that-overtake-are-refused-and-executed-in-their-turn", &["SEQ-5", "SEQ-9", "SEQ-1"])
+        must("requests-out-of-order-are-refused-and-executed-in-order", &["SEQ-5", "SEQ-9", "SEQ-1"])
             .needs(&[Need::Window(3)])
             .sends("in one go: two `put` into a directory, and before them nothing; then `mkdir` of it, and both again")
             .passes("SEQ with the same `next` to the first two, then OK to each.")
@@ -119,7 +119,7 @@ fn consumed() -> Vec<Case> {
                 t.expect_ok(put(&path, *b"content"))?;
                 t.expect_content(&path, b"content")
             }),
-        must("a-bad-message-under-a-remembered-number-is-no-resend", &["SEQ-7", "CODE-5"])
+        must("a-bad-message-under-a-remembered-number-is-not-a-resend", &["SEQ-7", "CODE-5"])
             .sends("`put`; its header again without the payload; both again")
             .passes("OK, BAD_MESSAGE, and the reply of before.")
             .run(|t| {
@@ -160,7 +160,7 @@ fn consumed() -> Vec<Case> {
 
 fn order() -> Vec<Case> {
     vec![
-        must("requests-in-one-go-each-see-the-one-before", &["SEQ-9", "SEQ-1"])
+        must("pipelined-requests-see-the-effects-of-earlier-ones", &["SEQ-9", "SEQ-1"])
             .needs(&[Need::Window(6)])
             .sends("in one go: `mkdir`, `put` into it, `move` within it, `read`, `remove` of the file and of the directory")
             .passes("OK to each, and the bytes that were put.")
@@ -182,7 +182,7 @@ fn order() -> Vec<Case> {
                 t.equal_bytes("what was read", replies[3].payload.as_deref().unwrap_or_default(), &content)?;
                 t.expect_absent(&directory)
             }),
-        must("a-whole-window-in-one-go-is-executed-in-order", &["SEQ-9", "SEQ-2", "LIMIT-5"])
+        must("a-pipelined-window-is-executed-in-order", &["SEQ-9", "SEQ-2", "LIMIT-5"])
             .needs(&[Need::Window(2)])
             .sends("as many requests as `window` allows in one go: `mkdir` and `remove` of one path by turns")
             .passes("OK to each.")
@@ -194,7 +194,7 @@ fn order() -> Vec<Case> {
                 replies.iter().try_for_each(|reply| t.code(&format!("request {}", reply.seq), reply, OK))?;
                 t.expect_absent(&path)
             }),
-        must("uploads-in-one-go-are-executed-in-order", &["SEQ-9", "APPEND-1"])
+        must("pipelined-uploads-are-executed-in-order", &["SEQ-9", "APPEND-1"])
             .needs(&[Need::Window(4)])
             .sends("in one go: `begin`, `append` after `append` of 1,000 bytes up to the window, and `commit`")
             .passes("OK to each, and the file has all the bytes in their order.")
@@ -209,7 +209,7 @@ fn order() -> Vec<Case> {
                 replies.iter().try_for_each(|reply| t.code(&format!("{} {}", reply.op, reply.seq), reply, OK))?;
                 t.expect_content(&path, &content)
             }),
-        must("a-refusal-does-not-stop-the-requests-behind-it", &["SEQ-1", "SEQ-6"])
+        must("a-refusal-does-not-stop-the-requests-after-it", &["SEQ-1", "SEQ-6"])
             .needs(&[Need::Window(5)])
             .sends("in one go: `mkdir`, the same again, `stat` of nothing, an unknown operation, `stat` of the directory")
             .passes("OK, EXISTS, NOT_FOUND, BAD_OP, OK.")
@@ -220,7 +220,7 @@ fn order() -> Vec<Case> {
                 let codes: Vec<_> = replies.iter().map(|reply| reply.code).collect();
                 t.equal("the codes", codes, [OK, EXISTS, NOT_FOUND, BAD_OP, OK])
             }),
-        must("a-request-sent-twice-in-one-go-is-executed-once", &["SEQ-3", "ENV-8"])
+        must("a-request-pipelined-twice-is-executed-once", &["SEQ-3", "ENV-8"])
             .sends("`mkdir` twice in one go, with the same bytes")
             .passes("OK twice, the same byte for byte.")
             .run(|t| {

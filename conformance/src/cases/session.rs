@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn busy() -> Vec<Case> {
     vec![
-        must("busy-tells-who-holds-the-session", &["SES-7"])
+        must("busy-names-the-holder-of-the-session", &["SES-7"])
             .sends("`hello` with `client` \"Ännä's λ\" from one client, and `hello` from another")
             .passes("BUSY with the first client's id, name and lease.")
             .run(|t| {
@@ -38,7 +38,7 @@ fn busy() -> Vec<Case> {
                 t.equal("session", busy.bytes("session")?, &t.session[..])?;
                 t.equal("lease_ms", busy.uint("lease_ms")?, lease)
             }),
-        must("a-client-that-is-told-busy-changes-nothing-for-the-holder", &["SES-7", "SES-6", "SEQ-1"])
+        must("a-hello-answered-busy-does-not-affect-the-holder", &["SES-7", "SES-6", "SEQ-1"])
             .sends("three `hello` of other clients between two numbered requests of the holder")
             .passes("BUSY to each; the holder's numbers go on, and its first reply is still remembered.")
             .run(|t| {
@@ -98,7 +98,7 @@ fn busy() -> Vec<Case> {
                 other.renew();
                 other.expect(forged(&other).arg("take", [7; 16]), AUTH).map(drop)
             }),
-        must("a-wrong-auth-takes-nothing-over", &["SES-3"])
+        must("a-wrong-auth-does-not-take-the-session-over", &["SES-3"])
             .sends("`hello` with `take` naming the holder and a wrong `auth`")
             .passes("AUTH, and the holder goes on.")
             .run(|t| {
@@ -132,7 +132,7 @@ fn take() -> Vec<Case> {
                 other.expect_ok(stat(&directory))?;
                 other.close()
             }),
-        must("take-of-anybody-else-is-ignored", &["SES-8", "SES-7"])
+        must("take-of-an-id-that-is-not-the-holder-is-ignored", &["SES-8", "SES-7"])
             .sends(
                 "`hello` with `take` a random id, 16 zero bytes, its own id, and the holder's id with one bit turned",
             )
@@ -160,7 +160,7 @@ fn take() -> Vec<Case> {
                 second.expect_ok(ping())?;
                 second.close()
             }),
-        must("take-of-a-released-session-is-no-obstacle", &["SES-6", "SES-8"])
+        must("take-after-a-release-is-ignored", &["SES-6", "SES-8"])
             .sends("`bye`; `hello` with `take` naming the released id, `bye`, and `hello` with `take` naming nobody")
             .passes("OK to each.")
             .run(|t| {
@@ -197,7 +197,7 @@ fn replaced() -> Vec<Case> {
                 t.peer.expect(t.hello_request(), NO_SESSION)?;
                 other.close()
             }),
-        must("a-replaced-id-is-refused-whatever-it-asks", &["SES-9", "SES-19"])
+        must("every-request-of-a-replaced-id-is-refused", &["SES-9", "SES-19"])
             .sends("a takeover; then of the replaced id `ping`, its last request again, its next request, and `bye`")
             .passes("NO_SESSION to each, nothing is executed, and the new holder goes on.")
             .run(|t| {
@@ -212,7 +212,7 @@ fn replaced() -> Vec<Case> {
                 other.expect(stat(&after), crate::code::NOT_FOUND)?;
                 other.close()
             }),
-        must("nothing-is-remembered-for-a-new-session", &["SES-6", "SEQ-3"])
+        must("a-new-session-has-no-remembered-replies", &["SES-6", "SEQ-3"])
             .sends("`mkdir` as request 1 of a session, and the same as request 1 of the next one")
             .passes("OK, and EXISTS: it is executed anew.")
             .run(|t| {

@@ -51,19 +51,19 @@ enum Pre {
 }
 
 const ROWS: &[Row] = &[
-    row("makes-what-is-not-there", There::Nothing, Pre::LeftOut, OK, &["TARGET-4"]),
-    row("makes-what-is-to-be-absent", There::Nothing, Pre::Absent, OK, &["TARGET-4"]),
-    row("with-any-makes-what-is-not-there", There::Nothing, Pre::Any, OK, &["TARGET-1"]),
-    row("replaces-nothing-unasked", There::File, Pre::LeftOut, EXISTS, &["TARGET-4"]),
-    row("replaces-nothing-that-is-to-be-absent", There::File, Pre::Absent, EXISTS, &["TARGET-4"]),
+    row("creates-a-missing-target", There::Nothing, Pre::LeftOut, OK, &["TARGET-4"]),
+    row("with-absent-creates-a-missing-target", There::Nothing, Pre::Absent, OK, &["TARGET-4"]),
+    row("with-any-creates-a-missing-target", There::Nothing, Pre::Any, OK, &["TARGET-1"]),
+    row("without-pre-replaces-nothing", There::File, Pre::LeftOut, EXISTS, &["TARGET-4"]),
+    row("with-absent-replaces-nothing", There::File, Pre::Absent, EXISTS, &["TARGET-4"]),
     row("with-any-replaces-a-file", There::File, Pre::Any, OK, &["TARGET-1"]),
     row("with-its-etag-replaces-a-file", There::File, Pre::Etag, OK, &["TARGET-7"]),
     row("with-another-etag-replaces-nothing", There::File, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
     row("with-an-old-etag-replaces-nothing", There::File, Pre::OldEtag, CHANGED, &["TARGET-7", "ENTRY-3"]),
-    row("with-an-etag-makes-nothing", There::Nothing, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
-    row("on-a-directory-is-refused-as-existing", There::Directory, Pre::LeftOut, EXISTS, &["TARGET-4"]),
+    row("with-an-etag-creates-nothing", There::Nothing, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
+    row("on-a-directory-without-pre-is-exists", There::Directory, Pre::LeftOut, EXISTS, &["TARGET-4"]),
     row("with-any-does-not-replace-a-directory", There::Directory, Pre::Any, NOT_FILE, &["TARGET-5"]),
-    row("with-any-does-not-replace-a-full-directory", There::FullDirectory, Pre::Any, NOT_FILE, &["TARGET-5"]),
+    row("with-any-does-not-replace-a-non-empty-directory", There::FullDirectory, Pre::Any, NOT_FILE, &["TARGET-5"]),
     row(
         "with-an-etag-on-a-directory-is-not-file",
         There::Directory,
@@ -93,7 +93,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// Refusals of every step, each followed by a request that is fine.
 fn after_refusals() -> Case {
-    must("a-session-goes-on-behind-every-refusal", &["REFUSE-2", "REFUSE-1", "SEQ-6"])
+    must("a-session-continues-after-every-refusal", &["REFUSE-2", "REFUSE-1", "SEQ-6"])
         .sends("Requests that are refused with one code after the other, and `write` and `stat` behind each")
         .passes("Each has its code; what comes behind it is OK under the next number, and the content is as it was written.")
         .run(|t| {
@@ -247,7 +247,7 @@ fn at_the_root(op: &'static str) -> Case {
 }
 
 fn below_nothing(op: &'static str) -> Case {
-    must(&format!("{op}-makes-no-directories"), &["PATH-13"])
+    must(&format!("{op}-creates-no-directories"), &["PATH-13"])
         .sends(format!("`{op}` to a path whose directory does not exist, and again when it does"))
         .passes("NOT_FOUND, then OK.")
         .run(move |t| {
@@ -279,9 +279,21 @@ fn moved_directories() -> Vec<Case> {
     vec![
         onto("a-directory-is-not-moved-onto-a-file", There::File, "any", NOT_FILE, &["TARGET-5"]),
         onto("a-directory-is-not-moved-onto-an-empty-directory", There::Directory, "any", NOT_FILE, &["TARGET-5"]),
-        onto("a-directory-is-not-moved-onto-a-full-directory", There::FullDirectory, "any", NOT_FILE, &["TARGET-5"]),
-        onto("a-directory-moved-onto-a-file-unasked-exists", There::File, "absent", EXISTS, &["TARGET-4"]),
-        onto("a-directory-moved-onto-a-directory-unasked-exists", There::Directory, "absent", EXISTS, &["TARGET-4"]),
+        onto(
+            "a-directory-is-not-moved-onto-a-non-empty-directory",
+            There::FullDirectory,
+            "any",
+            NOT_FILE,
+            &["TARGET-5"],
+        ),
+        onto("a-directory-moved-onto-a-file-without-pre-is-exists", There::File, "absent", EXISTS, &["TARGET-4"]),
+        onto(
+            "a-directory-moved-onto-a-directory-without-pre-is-exists",
+            There::Directory,
+            "absent",
+            EXISTS,
+            &["TARGET-4"],
+        ),
     ]
 }
 

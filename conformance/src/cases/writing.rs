@@ -38,7 +38,7 @@ fn written(content: &[u8], off: usize, bytes: &[u8]) -> Vec<u8> {
 
 fn writes() -> Vec<Case> {
     vec![
-        must("write-puts-bytes-at-an-offset", &["WRITE-1"])
+        must("write-stores-bytes-at-an-offset", &["WRITE-1"])
             .sends("`write` at the start, within, up to the end, over the end and at the end of a file")
             .passes("Those bytes are there, all others stay, and the entry has the size.")
             .run(|t| {
@@ -55,7 +55,7 @@ fn writes() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("write-behind-the-end-leaves-zeros-between", &["WRITE-2", "WRITE-1"])
+        must("write-past-the-end-leaves-zeros-between", &["WRITE-2", "WRITE-1"])
             .sends("`write` a little and far behind the end, of an empty file and of one that was longer once")
             .passes("The old bytes, zeros, the new bytes.")
             .run(|t| {
@@ -68,7 +68,7 @@ fn writes() -> Vec<Case> {
                 t.expect_ok(write(&empty, 1, "x"))?;
                 t.expect_content(&empty, b"\0x")
             }),
-        must("write-takes-a-whole-chunk", &["WRITE-1", "LIMIT-1", "OP-5"])
+        must("write-accepts-a-whole-chunk", &["WRITE-1", "LIMIT-1", "OP-5"])
             .sends("`write` of as many bytes as a chunk, at the start of a file and behind its end")
             .passes("OK, and the bytes are there.")
             .run(|t| {
@@ -121,7 +121,7 @@ fn writes() -> Vec<Case> {
                     BAD_ARGS,
                 )
             }),
-        must("writes-that-are-on-the-way-together-keep-their-order", &["SEQ-9", "WRITE-1"])
+        must("pipelined-writes-keep-their-order", &["SEQ-9", "WRITE-1"])
             .sends("100 overlapping `write`s, as far ahead as the window lets")
             .passes("What the last of them wrote is there at each place.")
             .run(|t| {
@@ -161,7 +161,7 @@ fn nothing() -> Vec<Case> {
                 }
                 t.expect_content(&path, b"content")
             }),
-        must("write-of-nothing-is-checked-like-any-other", &["OP-7", "WRITE-1", "KIND-1"])
+        must("write-of-nothing-is-checked-like-other-writes", &["OP-7", "WRITE-1", "KIND-1"])
             .sends("`write` of nothing to a missing name, to a directory, and with another etag")
             .passes("NOT_FOUND, NOT_FILE and CHANGED.")
             .run(|t| {
@@ -212,7 +212,7 @@ fn truncates() -> Vec<Case> {
                 }
                 t.expect_content(&path, b"content")
             }),
-        must("truncate-to-the-greatest-size-is-done-or-refused", &["TRUNC-1", "LIMIT-1", "REFUSE-1"])
+        must("truncate-to-the-largest-size-is-executed-or-refused", &["TRUNC-1", "LIMIT-1", "REFUSE-1"])
             .sends("`truncate` to 2^63−1")
             .passes("OK and a file of that size; or TOO_LARGE or NO_SPACE, and it is as it was.")
             .run(|t| {
@@ -257,7 +257,7 @@ fn in_place() -> Vec<Case> {
                         NOT_FILE,
                     )
                 }),
-            must(&format!("{op}-is-held-to-the-etag"), &["OP-7", "OP-4"])
+            must(&format!("{op}-checks-the-etag"), &["OP-7", "OP-4"])
                 .sends(format!("`{op}` with the file's etag, and then with etags that are not its own"))
                 .passes("OK, and CHANGED to each of the others; nothing is changed by them.")
                 .run(move |t| {
@@ -307,7 +307,7 @@ fn touches() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("touch-reaches-far-enough", &["TOUCH-1"])
+        must("touch-sets-distant-times", &["TOUCH-1"])
             .sends("`touch` with the least and the greatest time of the protocol")
             .passes("A time before 1981 and one behind 2037: what every file system keeps lies between.")
             .run(|t| {

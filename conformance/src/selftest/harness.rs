@@ -32,7 +32,7 @@ const SENTINELS: &[Sentinel] = &[
         came: &[("an-argument-in-capitals-is-unknown", Verdict::Fail)],
     },
     // No answer.
-    Sentinel { fault: Some("replies-lost-on-cancel"), came: &[("bye-cancels-what-runs", Verdict::Fail)] },
+    Sentinel { fault: Some("replies-lost-on-cancel"), came: &[("bye-cancels-a-running-request", Verdict::Fail)] },
     // A step that the check builds upon; a positive control.
     Sentinel {
         fault: Some("nothing-is-no-file"),
@@ -42,7 +42,7 @@ const SENTINELS: &[Sentinel] = &[
         ],
     },
     // What a refused request changed.
-    Sentinel { fault: Some("refused-and-done"), came: &[("put-replaces-nothing-unasked", Verdict::Fail)] },
+    Sentinel { fault: Some("refused-and-done"), came: &[("put-without-pre-replaces-nothing", Verdict::Fail)] },
     // A check of every reply.
     Sentinel {
         fault: Some("after-is-included"),

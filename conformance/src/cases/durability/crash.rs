@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"before and after"))?;
                 t.expect_content(&path, b"before and after")
             }),
-        must("an-upload-goes-on-behind-a-kill-amid-appends", &["UP-2", "UP-4", "BEGIN-1", "UP-1"])
+        must("an-upload-continues-after-a-kill-during-appends", &["UP-2", "UP-4", "BEGIN-1", "UP-1"])
             .needs(&[Need::Spawn])
             .sends("appends of 64 KiB one behind the other, during which the server is killed; `begin`, the rest, `commit`")
             .passes("Nothing is visible; begin answers no less than was acknowledged, with the right hash; the file is whole.")
@@ -83,7 +83,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("what-was-flushed-survives-a-kill", &["FLUSH-1", "PUT-1", "WRITE-1", "MOVE-3", "REMOVE-1"])
+        must("flushed-data-survives-a-kill", &["FLUSH-1", "PUT-1", "WRITE-1", "MOVE-3", "REMOVE-1"])
             .needs(&[Need::Spawn])
             .sends("one of every operation that changes something, then `flush`; the server is killed and started again")
             .passes("Every change is there.")

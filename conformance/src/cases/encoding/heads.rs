@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = damages();
     cases.push(
-        must("every-cut-of-a-header-is-bad-message", &["CBOR-10", "CBOR-12", "ENV-18"])
+        must("every-truncated-header-is-bad-message", &["CBOR-10", "CBOR-12", "ENV-18"])
             .without_directory()
             .sends("The header of a `stat`, cut off behind each of its bytes from the 23rd")
             .passes("BAD_MESSAGE to each, with its number as far as that is there; OK to the whole.")
@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("a-cut-within-the-number-leaves-no-number", &["ENV-18"])
+        must("a-header-truncated-in-its-number-is-answered-with-number-0", &["ENV-18"])
             .without_directory()
             .sends("The header of a `stat` with a number of four bytes, cut off within it and behind it")
             .passes(
@@ -44,7 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("bytes-behind-a-change-keep-it-from-being-made", &["CBOR-9", "ENV-18", "SEQ-7"])
+        must("a-change-with-bytes-after-its-header-is-not-executed", &["CBOR-9", "ENV-18", "SEQ-7"])
             .sends("`mkdir` with a byte behind its header, and then without")
             .passes("BAD_MESSAGE, then OK under the same number: nothing was made before.")
             .run(|t| {
@@ -57,7 +57,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("bytes-behind-a-ping-are-refused", &["CBOR-9", "ENV-18"])
+        must("bytes-after-a-ping-are-refused", &["CBOR-9", "ENV-18"])
             .without_directory()
             .sends("`ping` with a second header behind its header, in the same frame")
             .passes("One BAD_MESSAGE with seq 0; OK to the `ping` alone.")
@@ -76,15 +76,13 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn damages() -> Vec<Case> {
     let cases: [Damage; 16] = [
-        ("a-byte-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 behind the array", |p| {
+        ("a-byte-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 behind the array", |p| {
             p.behind = vec![0]
         }),
-        ("a-line-feed-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a line feed behind the array", |p| {
+        ("a-line-feed-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a line feed behind the array", |p| {
             p.behind = b"\n".to_vec();
         }),
-        ("null-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "`null` behind the array", |p| {
-            p.behind = vec![0xf6]
-        }),
+        ("null-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "`null` behind the array", |p| p.behind = vec![0xf6]),
         (
             "an-operation-with-a-long-length",
             &["CBOR-3", "ENV-18", "SEQ-7"],
@@ -131,14 +129,9 @@ fn damages() -> Vec<Case> {
         ("a-path-that-is-not-utf-8", &["CBOR-5", "ENV-18", "SEQ-7"], "a path that is not UTF-8", |p| {
             p.args = map(&[(text(b"path"), text(b"/\xff"))]);
         }),
-        (
-            "args-instead-of-which-there-are-arrays",
-            &["CBOR-8", "ENV-18", "SEQ-7"],
-            "arrays down to level 9 as args",
-            |p| {
-                p.args = arrays(8);
-            },
-        ),
+        ("arrays-in-place-of-args", &["CBOR-8", "ENV-18", "SEQ-7"], "arrays down to level 9 as args", |p| {
+            p.args = arrays(8);
+        }),
     ];
     cases.into_iter().map(bad_message).collect()
 }

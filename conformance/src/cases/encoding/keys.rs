@@ -26,14 +26,14 @@ fn forms() -> Vec<Case> {
         ("an-argument-before-a-shorter-one", &["CBOR-7", "ENV-18"], "`path` before `zz`, which is shorter", |p| {
             p.args = map(&[root(), (text(b"zz"), vec![0xf5])]);
         }),
-        ("arguments-in-falling-order", &["CBOR-7", "ENV-18"], "`zzzz` before `path`", |p| {
+        ("arguments-in-descending-order", &["CBOR-7", "ENV-18"], "`zzzz` before `path`", |p| {
             p.args = map(&[(text(b"zzzz"), vec![0xf5]), root()]);
         }),
-        ("keys-that-differ-in-case-in-falling-order", &["CBOR-7", "ENV-18"], "`path` before `PATH`", |p| {
+        ("keys-that-differ-in-case-in-descending-order", &["CBOR-7", "ENV-18"], "`path` before `PATH`", |p| {
             p.args = map(&[root(), (text(b"PATH"), vec![0xf5])]);
         }),
         (
-            "keys-in-falling-order-beyond-ascii",
+            "keys-in-descending-order-beyond-ascii",
             &["CBOR-7", "ENV-18"],
             "a key that begins with a byte of 80 or more before `zz`",
             |p| {
@@ -94,8 +94,12 @@ fn unknown() -> Vec<Case> {
                 t.expect_ok(stat("/")).map(drop)
             }),
     ];
-    for (name, key) in [("in-capitals", "PATH"), ("that-is-empty", ""), ("with-a-space", "path "), ("longer", "path2")]
-    {
+    for (name, key) in [
+        ("in-capitals", "PATH"),
+        ("with-an-empty-name", ""),
+        ("with-a-space", "path "),
+        ("with-a-longer-name", "path2"),
+    ] {
         cases.push(
             must(&format!("an-argument-{name}-is-unknown"), &["CBOR-13"])
                 .without_directory()

@@ -58,7 +58,7 @@ fn broken() -> Vec<Broken> {
         ("text-of-indefinite-length", "CBOR-4", b"\x7f\x61a\xff"),
         ("an-array-of-indefinite-length", "CBOR-4", b"\x9f\x00\xff"),
         ("a-map-of-indefinite-length", "CBOR-4", b"\xbf\x61a\x00\xff"),
-        ("a-break-that-ends-nothing", "CBOR-4", b"\xff"),
+        ("a-lone-break", "CBOR-4", b"\xff"),
         ("the-reserved-information-28", "CBOR-1", b"\x1c"),
         ("the-reserved-information-30", "CBOR-1", b"\x7e"),
         ("text-of-a-lone-continuation", "CBOR-5", b"\x61\x80"),
@@ -138,7 +138,7 @@ fn everywhere() -> Vec<Case> {
                 }
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("strangers-are-held-to-the-profile", &["CBOR-10", "CODE-5"])
+        must("requests-without-a-session-are-held-to-the-profile", &["CBOR-10", "CODE-5"])
             .without_directory()
             .sends("`stat` of an id without a session, with an argument of every value that the profile lacks")
             .passes("BAD_MESSAGE to each, not NO_SESSION; NO_SESSION where the argument's value is `true`.")
@@ -153,7 +153,7 @@ fn everywhere() -> Vec<Case> {
                 })?;
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("what-is-nested-is-held-to-the-profile", &["CBOR-10", "CBOR-13"])
+        must("nested-items-are-held-to-the-profile", &["CBOR-10", "CBOR-13"])
             .without_directory()
             .sends("`hello` of the session with every value that the profile lacks in a map in an array")
             .passes("BAD_MESSAGE to each; OK where the value is `true`.")
@@ -294,7 +294,7 @@ mod tests {
             let header = with(&stat("/"), [7; 16], 1, &broken.bytes).remove(0);
             let got = read(&header).map_err(|broken| broken.requirement);
             // What a break or a reserved head is called is a matter of taste.
-            let alike = matches!(broken.name, "a-break-that-ends-nothing");
+            let alike = matches!(broken.name, "a-lone-break");
             assert!(got == Err(broken.requirement) || (alike && got.is_err()), "{}: {got:?}", broken.name);
         }
     }

@@ -171,7 +171,7 @@ fn numbers() -> Vec<Case> {
         );
     }
     cases.push(
-        must("bad-message-repeats-a-strangers-session", &["ENV-18", "CODE-5", "ENV-12"])
+        must("bad-message-repeats-the-id-of-a-client-without-a-session", &["ENV-18", "CODE-5", "ENV-12"])
             .without_directory()
             .sends("From an id without a session: a `stat` with number 5, as it should be and with a byte behind it")
             .passes("NO_SESSION, and BAD_MESSAGE with that session and number.")

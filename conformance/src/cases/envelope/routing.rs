@@ -77,7 +77,7 @@ fn prefixes() -> Vec<Case> {
                 t.set_route(&[]);
                 t.equal_bytes("the payload", reply.payload.as_deref().unwrap_or_default(), &content)
             }),
-        must("each-reply-takes-the-way-of-its-request", &["ENV-2"])
+        must("each-reply-has-the-routing-frames-of-its-request", &["ENV-2"])
             .without_directory()
             .sends("The same `stat` under the same number by two ways, and another by a third")
             .passes("Each answer behind the frames of the message that it answers.")
@@ -91,7 +91,7 @@ fn prefixes() -> Vec<Case> {
                 t.set_route(&[]);
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("an-empty-frame-behind-the-delimiter-is-no-routing", &["ENV-3", "ENV-14"])
+        must("an-empty-frame-after-the-delimiter-is-not-a-routing-frame", &["ENV-3", "ENV-14"])
             .without_directory()
             .sends("A message of two empty frames and a `stat`")
             .passes("No answer: the first empty frame ends the routing, and the second one is no header.")
@@ -130,7 +130,7 @@ fn sockets() -> Vec<Case> {
     })
     .collect();
     cases.push(
-        must("a-session-goes-on-behind-a-proxy", &["ENV-2"])
+        must("a-session-works-through-a-proxy", &["ENV-2"])
             .sends("`put`, `read` and several requests at once through a ROUTER–DEALER proxy")
             .passes("OK to each, as without the proxy.")
             .run(|t| {
@@ -148,7 +148,7 @@ fn sockets() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("two-clients-behind-two-proxies-are-told-apart", &["ENV-2", "SES-19"])
+        must("two-clients-on-two-proxies-get-their-own-replies", &["ENV-2", "SES-19"])
             .without_directory()
             .sends(
                 "Through two ROUTER–DEALER proxies in a row: `stat` of the session, and `ping` of a client without one",

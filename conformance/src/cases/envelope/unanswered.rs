@@ -53,7 +53,7 @@ fn frames() -> Vec<Case> {
                 t.send_raw(&[vec![]], None)?;
                 unanswered(t, &[vec![], b"payload".to_vec()])
             }),
-        must("a-message-of-forty-frames-does-no-harm", &["ENV-5", "ENV-23"])
+        must("a-message-of-forty-frames-does-not-stop-the-server", &["ENV-5", "ENV-23"])
             .without_directory()
             .sends("A `stat` with 40 frames behind the delimiter")
             .passes("BAD_MESSAGE, or no answer; the session goes on.")
@@ -142,7 +142,7 @@ fn beginnings() -> Vec<Case> {
         })
         .collect();
     cases.push(
-        must("what-is-shorter-than-23-bytes-is-not-answered", &["ENV-17", "ENV-14"])
+        must("a-message-shorter-than-23-bytes-is-not-answered", &["ENV-17", "ENV-14"])
             .without_directory()
             .sends("The first 1 to 22 bytes of a `stat`, and then the first 23")
             .passes("No answer to any but the last, which is BAD_MESSAGE with its session and seq 0.")
@@ -157,7 +157,7 @@ fn beginnings() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("bytes-of-something-else-are-not-answered", &["ENV-14", "ENV-8"])
+        must("bytes-of-other-protocols-are-not-answered", &["ENV-14", "ENV-8"])
             .without_directory()
             .sends("JSON, a line of HTTP, zeros, random bytes, CBOR of another shape")
             .passes("No answer to any.")
@@ -224,7 +224,7 @@ fn reply(t: &Trial, magic: &str, seq: u64, code: Vec<u8>) -> Vec<u8> {
 
 /// What only a REP socket does.
 fn hollow() -> Case {
-    must("a-rep-socket-answers-what-is-no-message-with-an-empty-frame", &["ENV-19"])
+    must("a-rep-socket-answers-an-invalid-message-with-an-empty-frame", &["ENV-19"])
         .without_directory()
         .sends("Three messages that are no Remofile messages")
         .passes("No answer, or one empty frame to each from a server on a REP socket.")

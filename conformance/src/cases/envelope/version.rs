@@ -14,7 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = ['0', '2', '3', '9']
         .into_iter()
         .map(|digit| {
-            must(&format!("a-request-of-version-{digit}-is-told-version"), &["ENV-16", "ENV-12"])
+            must(&format!("a-request-of-version-{digit}-is-answered-version"), &["ENV-16", "ENV-12"])
                 .without_directory()
                 .sends(format!("A `stat` with the magic `rmf{digit}`"))
                 .passes("VERSION of `rmf1`, with a session of zeros and seq 0; the number is still to be had.")
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("a-bare-magic-of-another-version", "the head of the array and the magic alone", |p| {
             (p.session, p.seq, p.op, p.args) = (vec![], vec![], vec![], vec![]);
         }),
-        ("garbage-behind-another-magic", "bytes that are no CBOR behind the magic", |p| {
+        ("garbage-after-another-magic", "bytes that are no CBOR behind the magic", |p| {
             (p.session, p.args) = (vec![0xff; 3], vec![0x1c; 30]);
         }),
         ("a-short-session-of-another-version", "a session of 8 bytes", |p| p.session = encode(&[7_u8; 8].into())),
@@ -47,13 +47,13 @@ pub(super) fn cases() -> Vec<Case> {
         ("a-reply-of-another-version-without-a-code", "nothing behind the number", |p| {
             (p.op, p.args) = (vec![], vec![]);
         }),
-        ("a-profile-that-is-broken-in-another-version", "a float among the arguments", |p| {
+        ("a-profile-violation-of-another-version", "a float among the arguments", |p| {
             p.args = [&head(5, 1)[..], b"\x61x\xf9\x3c\x00"].concat();
         }),
-        ("bytes-behind-a-header-of-another-version", "bytes behind the header", |p| p.behind = vec![0; 9]),
+        ("bytes-after-a-header-of-another-version", "bytes behind the header", |p| p.behind = vec![0; 9]),
     ];
     cases.extend(oddities.into_iter().map(|(name, words, damage)| {
-        must(&format!("{name}-is-told-version"), &["ENV-16", "CODE-5"])
+        must(&format!("{name}-is-answered-version"), &["ENV-16", "CODE-5"])
             .without_directory()
             .sends(format!("A `stat` with the magic `rmf2` and {words}"))
             .passes("VERSION of `rmf1`, with a session of zeros and seq 0.")
@@ -89,7 +89,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("version-is-told-to-anybody", &["ENV-16", "CODE-5"])
+        must("version-is-answered-without-a-session", &["ENV-16", "CODE-5"])
             .without_directory()
             .sends("A `hello` of `rmf2` with an `auth` that does not fit, from an id without a session")
             .passes("VERSION, not AUTH, BUSY or NO_SESSION.")

@@ -102,7 +102,7 @@ fn accepted() -> Vec<Case> {
             |r| r.arg("client", "ä".repeat(64)),
         ),
         ("an-empty-client", &["HELLO-1", "LIMIT-1"], "an empty `client`", |r| r.arg("client", "")),
-        ("a-take-of-nobody", &["SES-8"], "a `take` that names nobody", |r| r.arg("take", [7_u8; 16])),
+        ("a-take-of-an-unknown-id", &["SES-8"], "a `take` that names nobody", |r| r.arg("take", [7_u8; 16])),
         ("the-largest-lease", &["OP-2", "SES-12"], "a `lease_ms` of 2^63−1", |r| r.arg("lease_ms", i64::MAX)),
         ("an-unknown-argument", &["CBOR-13"], "an argument that nobody knows", |r| r.arg("zz", "?")),
         (
@@ -128,7 +128,7 @@ fn accepted() -> Vec<Case> {
     table
         .into_iter()
         .map(|(name, checks, words, change)| {
-            must(&format!("hello-takes-{name}"), checks)
+            must(&format!("hello-accepts-{name}"), checks)
                 .without_directory()
                 .sends(format!("With the session released: `hello` of a new id with {words}"))
                 .passes("OK, and the session is open.")

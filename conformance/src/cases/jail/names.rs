@@ -20,7 +20,7 @@ const ODD: [&[u8]; 9] =
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case("odd-names-are-left-out-and-counted", &["LIST-12", "LIST-10", "LIST-11"])
+        case("invalid-names-are-skipped-and-counted", &["LIST-12", "LIST-10", "LIST-11"])
             .sends("`list` of a directory with 9 names that are not UTF-8, have control characters or are reserved, and 2 others")
             .passes("The 2 others, and `skipped` 9; with `tree` too.")
             .run(|t| {
@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        case("odd-names-are-counted-on-the-page-they-belong-to", &["LIST-12", "LIST-3"])
+        case("invalid-names-are-counted-on-their-page", &["LIST-12", "LIST-3"])
             .sends("`list` with `after` each name, of a directory with odd names before, between and behind the others")
             .passes("`skipped` is what sorts behind `after` and not behind the page's last entry; on the last page, all behind.")
             .run(|t| {
@@ -60,7 +60,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        case("an-odd-directory-is-counted-once-with-all-below-it", &["LIST-10", "LIST-12"])
+        case("a-directory-with-an-invalid-name-is-counted-once", &["LIST-10", "LIST-12"])
             .sends("`list` with `tree` of a directory with a reserved and an odd directory that have files in them")
             .passes("Nothing of them is listed, and `skipped` is 2.")
             .run(|t| {
@@ -76,7 +76,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("the names", names, ["d", "d/f", "z"])?;
                 t.equal("skipped", skipped, 2)
             }),
-        case("what-is-too-deep-is-left-out-and-counted", &["LIST-10", "LIST-12", "PATH-5"])
+        case("an-entry-that-is-too-deep-is-skipped-and-counted", &["LIST-10", "LIST-12", "PATH-5"])
             .sends("`list` with `tree` of 140 directories in one another, and `list` of the last one that has a path")
             .passes("Those with a path are listed, and `skipped` is 1.")
             .run(|t| {
@@ -93,7 +93,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("what the last one lists", names, Vec::<String>::new())?;
                 t.equal("skipped in it", skipped, 1)
             }),
-        case("what-has-too-long-a-path-is-left-out-and-counted", &["LIST-10", "LIST-12", "PATH-5"])
+        case("an-entry-with-a-too-long-path-is-skipped-and-counted", &["LIST-10", "LIST-12", "PATH-5"])
             .sends("`list` with `tree` of files whose paths would have more than 4,096 bytes since a directory was renamed")
             .passes("What has a path is listed, and the others are counted.")
             .run(|t| {
@@ -116,7 +116,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("how many are listed", names.len(), wanted)?;
                 t.equal("skipped", skipped, 1)
             }),
-        case("a-directory-of-odd-names-is-not-empty", &["REMOVE-2", "LIST-12"])
+        case("a-directory-of-invalid-names-is-not-empty", &["REMOVE-2", "LIST-12"])
             .sends("`remove` of a directory that holds nothing but an odd name, and of it once that is gone")
             .passes("NOT_EMPTY, and the odd file is there; OK.")
             .run(|t| {

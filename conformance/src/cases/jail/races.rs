@@ -37,7 +37,7 @@ const INSIDE: &[u8] = b"inside";
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case("a-directory-that-is-exchanged-for-a-link-leads-nowhere", &["PATH-10", "PATH-11"])
+        case("a-directory-replaced-by-a-link-is-not-followed", &["PATH-10", "PATH-11"])
             .sends("`read`, `hash`, `list`, `copy`, `put`, `mkdir`, `write`, `truncate`, `move` and `remove` through a directory that is exchanged for a link to one outside, over and over")
             .passes("Whatever the moment gives, but nothing of what is outside is read, listed, made, changed or removed.")
             .run(|t| {
@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let raced = disk.while_exchanging("d", "link", || through(t));
                 raced.and(disk.expect_outside_untouched())
             }),
-        case("a-file-that-is-exchanged-for-a-link-leads-nowhere", &["PATH-10", "PATH-11"])
+        case("a-file-replaced-by-a-link-is-not-followed", &["PATH-10", "PATH-11"])
             .sends("`read`, `hash`, `copy`, `write`, `truncate`, `touch` and `put` of a file that is exchanged for a link to one outside, over and over")
             .passes("Whatever the moment gives, but nothing of the file outside is read or changed.")
             .run(|t| {
@@ -57,7 +57,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let raced = disk.while_exchanging("f", "link", || at(t));
                 raced.and(disk.expect_outside_untouched())
             }),
-        case("an-upload-is-not-committed-through-an-exchanged-directory", &["PATH-10", "PATH-11", "COMMIT-3"])
+        case("an-upload-is-not-committed-through-a-replaced-directory", &["PATH-10", "PATH-11", "COMMIT-3"])
             .sends("`begin`, `append` and `commit` into a directory that is exchanged for a link to one outside, over and over")
             .passes("Whatever the moment gives, but nothing is made outside.")
             .run(|t| {
@@ -75,7 +75,7 @@ pub(super) fn cases() -> Vec<Case> {
                 });
                 raced.and(disk.expect_outside_untouched())
             }),
-        case("a-hash-of-a-file-that-grows-meanwhile-is-changed", &["HASH-2"])
+        case("a-hash-of-a-growing-file-is-changed", &["HASH-2"])
             .sends("`hash` of a file of 96 MiB that grows on the disk all the while")
             .passes("CHANGED; or OK with a `len` that the file had for long enough to be read.")
             .run(|t| {
@@ -99,7 +99,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.control(hash(&path)).map(drop)
             }),
-        case("a-copy-of-a-file-that-changes-meanwhile-is-no-mixture", &["COPY-3", "REFUSE-1"])
+        case("a-copy-of-a-changing-file-has-one-version", &["COPY-3", "REFUSE-1"])
             .sends("`copy` of a file of 96 MiB in which a number at the start, and then at the end, is raised all the while")
             .passes("CHANGED and nothing made; or OK and a copy in which the two numbers stood at one moment.")
             .run(|t| {

@@ -78,7 +78,7 @@ pub(super) fn cases() -> Vec<Case> {
             ],
         ),
         after(
-            "after-a-directory-in-a-tree-comes-what-is-in-it",
+            "after-a-directory-in-a-tree-come-its-entries",
             "directories that are there, full and empty",
             true,
             &[("a", "a/b"), ("a/b", "a/b/c"), ("a-b", "a-b/y"), ("b", "z"), ("C", "a")],

@@ -106,7 +106,7 @@ pub(super) fn of(operation: &Operation) -> Vec<Defect> {
 
 fn everywhere() -> Vec<Defect> {
     vec![
-        defect!("a-frame-too-many", (3, 0), BAD_MESSAGE, Slot::Frames, &["CODE-5", "ENV-18"], |a, _| {
+        defect!("an-extra-frame", (3, 0), BAD_MESSAGE, Slot::Frames, &["CODE-5", "ENV-18"], |a, _| {
             a.extra_frame = true;
             Ok(())
         }),
@@ -206,7 +206,7 @@ fn sources(operation: &str, role: Role) -> Vec<Defect> {
             "missing/file"
         )),
         defect!("a-file-as-parent", (14, 10), NOT_DIR, slot, &["CODE-5", "PATH-13"], |a, t| source(a, t, "file/file")),
-        defect!("nothing-there", (14, 11), NOT_FOUND, slot, &["CODE-5"], |a, t| source(a, t, "nothing")),
+        defect!("a-missing-entry", (14, 11), NOT_FOUND, slot, &["CODE-5"], |a, t| source(a, t, "nothing")),
     ];
     match role {
         Role::File => defects.push(defect!("a-directory", (14, 20), NOT_FILE, slot, &["CODE-5", "KIND-1"], |a, t| {

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
-        must("the-keys-of-the-token-open-the-server", &["KEY-5", "KEY-6", "CURVE-1", "CURVE-2"])
+        must("the-keys-of-the-token-are-accepted", &["KEY-5", "KEY-6", "CURVE-1", "CURVE-2"])
             .needs(&[Need::Curve])
             .without_directory()
             .sends("A handshake with the derived client key and the server's key, and `hello` of a new id")
@@ -81,7 +81,7 @@ pub(super) fn cases() -> Vec<Case> {
             })
     }));
     cases.push(
-        must("another-server-key-is-not-proved", &["CURVE-1", "KEY-5"])
+        must("a-handshake-with-another-server-key-fails", &["CURVE-1", "KEY-5"])
             .needs(&[Need::Curve])
             .without_directory()
             .sends("A handshake in which the client expects another server key, and a `hello`")

@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        must("no-reply-tells-the-token", &["KEY-3"])
+        must("no-reply-contains-the-token", &["KEY-3"])
             .without_directory()
             .sends("`hello` of the session, with a wrong `auth` and with none; a stranger's `ping`; requests with an unknown operation and an unknown argument")
             .passes("OK and then the refusals, none of which has half of the token in it.")

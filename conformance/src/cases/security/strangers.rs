@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn greetings() -> Vec<Case> {
     vec![
-        must("the-server-greets-with-curve", &["CURVE-1", "CURVE-5"])
+        must("the-greeting-announces-curve", &["CURVE-1", "CURVE-5"])
             .needs(&[Need::Curve])
             .without_directory()
             .sends("The greeting of a ZMTP 3.1 client, in two halves")
@@ -163,7 +163,7 @@ fn nonsense() -> Vec<Case> {
     let mut cases: Vec<Case> = table
         .into_iter()
         .map(|(name, words, bytes)| {
-            must(&format!("{name}-does-no-harm"), &["ENV-8"])
+            must(&format!("{name}-does-not-stop-the-server"), &["ENV-8"])
                 .without_directory()
                 .sends(format!(
                     "Over bare TCP: {words}; a `hello` of a new client meanwhile, and a `stat` of the session"
@@ -180,7 +180,7 @@ fn nonsense() -> Vec<Case> {
         })
         .collect();
     cases.push(
-        must("connections-that-fall-silent-keep-nobody-out", &["ENV-8", "SES-10"])
+        must("silent-connections-do-not-block-other-clients", &["ENV-8", "SES-10"])
             .without_directory()
             .sends("24 connections that stop within their greeting, or before; a `hello` of a new client meanwhile")
             .passes("It is answered, and so is a `stat` of the session.")

@@ -56,7 +56,7 @@ fn keeps_permissions(op: &'static str) -> Case {
     must(
         &format!(
             "{op}-{}",
-            if keeps { "keeps-the-permissions-of-what-it-replaces" } else { "takes-its-permissions-along" }
+            if keeps { "keeps-the-permissions-of-the-replaced-file" } else { "keeps-the-permissions-of-its-source" }
         ),
         &["TARGET-10"],
     )
@@ -96,7 +96,7 @@ fn permissions_of_new_ones() -> Case {
 }
 
 fn replacing_is_atomic() -> Case {
-    must("a-file-that-is-replaced-is-never-seen-half", &["TARGET-8", "PUT-1"])
+    must("a-replaced-file-is-never-visible-in-part", &["TARGET-8", "PUT-1"])
         .needs(&[Need::Root])
         .sends("`put` with pre any of two contents in turn, 100 times, while the file is read on the disk")
         .passes("Every reading sees one of the two, whole.")

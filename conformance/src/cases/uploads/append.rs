@@ -9,7 +9,7 @@ use crate::{
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        must("append-adds-behind-the-staged-bytes", &["APPEND-1"])
+        must("append-adds-after-the-staged-bytes", &["APPEND-1"])
             .sends("`append` of 3 bytes at 0, of 2 at 3, and `commit`")
             .passes("`off` 3 and 5, and the file is the five bytes.")
             .run(|t| {
@@ -83,7 +83,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.control(append(up, 5, "")).map(drop)
             }),
-        must("an-append-beyond-all-numbers-is-refused", &["OP-2"])
+        must("an-append-beyond-63-bits-is-refused", &["OP-2"])
             .sends("`append` of one byte at 2^63−1, and at −1")
             .passes("BAD_ARGS, not OFFSET.")
             .run(|t| {
@@ -127,7 +127,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_staged(t, up, &path, b"12345")?;
                 t.control(commit(up, b"12345")).map(drop)
             }),
-        must("a-committed-upload-is-gone", &["COMMIT-3", "APPEND-2", "BEGIN-1"])
+        must("a-committed-upload-is-discarded", &["COMMIT-3", "APPEND-2", "BEGIN-1"])
             .sends("`commit`; then `append`, `commit` and `begin` of the same id")
             .passes("NO_UPLOAD, NO_UPLOAD, and `off` 0; the file is as it was committed.")
             .run(|t| {
@@ -138,7 +138,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_staged(t, up, &path, b"")?;
                 t.expect_content(&path, b"done")
             }),
-        must("an-aborted-upload-is-gone", &["ABORT-1", "APPEND-2"])
+        must("an-aborted-upload-is-discarded", &["ABORT-1", "APPEND-2"])
             .sends("`abort`; then `append`, `commit` and `begin` of the same id")
             .passes("NO_UPLOAD, NO_UPLOAD, and `off` 0; nothing is at the path.")
             .run(|t| {
@@ -149,7 +149,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_staged(t, up, &path, b"")?;
                 t.expect_absent(&path)
             }),
-        must("an-upload-of-another-hash-is-gone", &["COMMIT-2", "APPEND-2", "COMMIT-1"])
+        must("an-upload-of-another-hash-is-discarded", &["COMMIT-2", "APPEND-2", "COMMIT-1"])
             .sends("`commit` with the hash of other bytes; then `append`, `commit` and `begin` of the same id")
             .passes("DIGEST, NO_UPLOAD, NO_UPLOAD, and `off` 0; nothing is at the path.")
             .run(|t| {
@@ -162,7 +162,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.given(append(up, 0, "staged"))?;
                 t.control(commit(up, b"staged")).map(drop)
             }),
-        must("append-takes-a-whole-chunk", &["OP-5", "LIMIT-1", "APPEND-1"])
+        must("append-accepts-a-whole-chunk", &["OP-5", "LIMIT-1", "APPEND-1"])
             .sends("`append` of `chunk` + 1 bytes, and of `chunk` bytes")
             .passes("TOO_LARGE with nothing added, then OK.")
             .run(|t| {

@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 expect_staged(t, up, &path, b"")
             }),
-        must("begin-again-goes-on", &["BEGIN-2", "BEGIN-1"])
+        must("begin-again-continues-the-upload", &["BEGIN-2", "BEGIN-1"])
             .sends("`begin`, `append`, and `begin` with the same id and path; then the rest and `commit`")
             .passes("The second begin answers how many bytes are staged and their hash, and the file is whole.")
             .run(|t| {
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"first second"))?;
                 t.expect_content(&path, b"first second")
             }),
-        must("begin-with-another-size-goes-on", &["BEGIN-1", "BEGIN-2", "BEGIN-5"])
+        must("begin-with-another-size-continues-the-upload", &["BEGIN-1", "BEGIN-2", "BEGIN-5"])
             .sends("`begin` with `size` 10 and `append` of 6 bytes; `begin` with `size` 20, with 3, and without; `commit`")
             .passes("Each begin answers the 6 bytes and their hash, and they are committed.")
             .run(|t| {
@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"staged"))?;
                 t.expect_content(&path, b"staged")
             }),
-        must("begin-goes-on-in-a-new-session", &["UP-2", "BEGIN-1", "BEGIN-2"])
+        must("begin-in-a-new-session-continues-the-upload", &["UP-2", "BEGIN-1", "BEGIN-2"])
             .sends("`begin` and `append`; `bye` and a new session; `begin` with the same id and path, `append`, `commit`")
             .passes("begin answers the staged bytes' number and hash, and the file is whole.")
             .run(|t| {
@@ -54,7 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"before and after"))?;
                 t.expect_content(&path, b"before and after")
             }),
-        must("begin-for-another-path-starts-anew", &["BEGIN-2", "BEGIN-1"])
+        must("begin-for-another-path-starts-an-empty-upload", &["BEGIN-2", "BEGIN-1"])
             .sends("`begin` and `append`; `begin` with the same id and another path; `append` and `commit` of other bytes")
             .passes("The second begin answers 0 and the hash of nothing; the other path gets the other bytes alone.")
             .run(|t| {
@@ -67,7 +67,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_absent(&first)?;
                 t.expect_content(&second, b"short")
             }),
-        must("begin-for-another-path-in-a-new-session-starts-anew", &["BEGIN-2", "BEGIN-1"])
+        must("begin-for-another-path-in-a-new-session-starts-an-empty-upload", &["BEGIN-2", "BEGIN-1"])
             .sends("`begin` and `append`; a new session; `begin` with the same id and another path; `commit` of nothing")
             .passes("`off` 0 and the hash of nothing; the other path gets an empty file.")
             .run(|t| {
@@ -103,7 +103,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("what is staged for the path", staged, vec![(new.to_vec(), 0)])?;
                 expect_staged(t, old, &path, b"")
             }),
-        must("begin-leaves-uploads-of-other-paths", &["UP-3", "BEGIN-3"])
+        must("begin-keeps-uploads-of-other-paths", &["UP-3", "BEGIN-3"])
             .sends("`begin` and `append` for a path; `begin` for a longer one that begins alike, and for its parent")
             .passes("The first is still staged, and takes more.")
             .run(|t| {
@@ -156,7 +156,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(append(up, 4, "!"))?;
                 expect_staged(t, up, &path, b"kept!")
             }),
-        must("begin-does-not-look-at-the-target", &["BEGIN-4"])
+        must("begin-does-not-check-the-target", &["BEGIN-4"])
             .sends("`begin` and `append` for a file, a directory, something in a directory that is not there, and below a file")
             .passes("OK to all.")
             .run(|t| {
@@ -170,7 +170,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_content(&file, b"here")?;
                 t.expect_absent(&t.path("missing"))
             }),
-        must("begin-makes-no-directories", &["BEGIN-4", "UP-1"])
+        must("begin-creates-no-directories", &["BEGIN-4", "UP-1"])
             .sends("`begin` and `append` for a path whose parent is missing")
             .passes("The parent is still missing.")
             .run(|t| {
@@ -220,7 +220,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let shown = listed(t, up)?.map(|upload| upload.uint("size").ok());
                 t.equal("`size` in uploads behind a begin without one", shown, Some(None))
             }),
-        must("a-size-of-nothing-is-announced-too", &["UPLOADS-1"])
+        must("a-size-of-0-can-be-announced", &["UPLOADS-1"])
             .sends("`begin` with `size` 0, and `uploads`")
             .passes("`size` 0.")
             .run(|t| {
@@ -229,7 +229,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let shown = listed(t, up)?.and_then(|upload| upload.uint("size").ok());
                 t.equal("`size` in uploads", shown, Some(0))
             }),
-        must("begin-takes-ids-of-16-bytes-alone", &["OP-4"])
+        must("begin-accepts-only-ids-of-16-bytes", &["OP-4"])
             .sends("`begin` with `up` of 15, 17 and 0 bytes, as a text of 16, and left out; and of 16 bytes")
             .passes("BAD_ARGS to all but the last.")
             .run(|t| {

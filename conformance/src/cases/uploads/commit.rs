@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let staged = t.staged()?;
                 t.check(staged.is_empty(), "the upload is still staged behind its commit")
             }),
-        must("nothing-can-be-committed", &["COMMIT-3", "COMMIT-1"])
+        must("an-empty-upload-can-be-committed", &["COMMIT-3", "COMMIT-1"])
             .sends("`begin`, and `commit` of 0 bytes with the hash of nothing")
             .passes("OK, and an empty file is there.")
             .run(|t| {
@@ -53,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_absent(&path)?;
                 t.control(commit(up, b"content")).map(drop)
             }),
-        must("commit-with-a-wrong-hash-makes-nothing", &["COMMIT-1", "COMMIT-2", "TARGET-8"])
+        must("commit-with-a-wrong-hash-creates-nothing", &["COMMIT-1", "COMMIT-2", "TARGET-8"])
             .sends("over a file, `commit` with `pre` any and a hash that differs in the last bit")
             .passes("DIGEST; the file is as it was, and the upload is gone.")
             .run(|t| {
@@ -156,7 +156,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("commit-takes-the-time-of-the-commit", &["COMMIT-4"])
+        must("commit-without-a-time-sets-the-servers-time", &["COMMIT-4"])
             .sends("`begin` and `append`; 100 ms later `put`, `commit` without `mtime_ns`, and `put`")
             .passes("The committed file's modification time lies between those of the two others.")
             .run(|t| {
@@ -172,7 +172,7 @@ pub(super) fn cases() -> Vec<Case> {
                     format!("mtime_ns is {made}, and not within {least} to {most}"),
                 )
             }),
-        must("commit-goes-by-the-path", &["COMMIT-3"])
+        must("commit-resolves-the-path-at-commit", &["COMMIT-3"])
             .sends("`begin` for `d/f`, `move` of `d` to `e`, `mkdir` of `d`, `commit`")
             .passes("The file is in `d`, and not in `e`.")
             .run(|t| {

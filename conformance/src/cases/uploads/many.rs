@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("at-the-limit-the-longest-untouched-upload-goes", &["BEGIN-6", "BEGIN-3", "UP-3", "APPEND-2"])
+        must("at-the-limit-the-least-recently-used-upload-is-discarded", &["BEGIN-6", "BEGIN-3", "UP-3", "APPEND-2"])
             .sends("64 uploads, `append` to the first, and `begin` of one more")
             .passes(
                 "LIMIT; or OK, and either all are there or the second alone is gone, to which `append` is NO_UPLOAD.",
@@ -58,7 +58,7 @@ pub(super) fn cases() -> Vec<Case> {
                     )),
                 }
             }),
-        must("at-the-limit-the-same-path-takes-no-place", &["BEGIN-3", "BEGIN-6", "UP-3"])
+        must("at-the-limit-the-same-path-discards-no-other-upload", &["BEGIN-3", "BEGIN-6", "UP-3"])
             .sends("64 uploads, `begin` of one of them again, and `begin` of a new id with the path of another")
             .passes("OK to both; the one of that path is gone, and all others are there.")
             .run(|t| {

@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.check(put == committed, format!("put made {put:04o}, commit {committed:04o}"))?;
                 t.check(committed & 0o111 == 0, format!("the permissions are {committed:04o}"))
             }),
-        must("commit-leaves-other-links-of-the-file-alone", &["TARGET-8", "COMMIT-3"])
+        must("commit-keeps-other-links-of-the-file", &["TARGET-8", "COMMIT-3"])
             .needs(&[Need::Root, Need::Posix])
             .sends("over a file with a second hard link, `commit` with `pre` any")
             .passes("OK; the other link still shows the old content.")
@@ -76,7 +76,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_refused(commit(up, b"content"), NOT_DIR)?;
                 t.expect_absent(&format!("{other}/f"))
             }),
-        must("commit-replaces-at-once", &["TARGET-8", "COMMIT-3"])
+        must("commit-replaces-atomically", &["TARGET-8", "COMMIT-3"])
             .needs(&[Need::Root, Need::Posix])
             .sends("commits over a file of another content and length each, while it is read on the disk all the time")
             .passes("Every time that it is read it is there, and one of them whole.")
@@ -102,7 +102,7 @@ pub(super) fn cases() -> Vec<Case> {
                     Err(_) => Err(Stop::Harness("the reader ended in a panic".into())),
                 }
             }),
-        must("put-behind-a-commit-is-not-undone", &["COMMIT-3", "SEQ-9"])
+        must("put-after-a-commit-is-not-undone", &["COMMIT-3", "SEQ-9"])
             .needs(&[Need::Root])
             .sends("`commit`, `put` over it, and the file on the disk")
             .passes("The disk shows the bytes of each as soon as it is answered.")
@@ -115,7 +115,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(put(&path, "put").arg("pre", "any"))?;
                 t.equal_bytes("the file on the disk", &read(&disk)?, b"put")
             }),
-        must("nothing-is-staged-beside-the-served-directory", &["PATH-10"])
+        must("nothing-is-staged-outside-the-served-directory", &["PATH-10"])
             .needs(&[Need::Spawn])
             .sends("`begin` and `append`; `put`, `copy` and `commit`, each of a new file; `begin` and `append` again")
             .passes("OK to each; in the directory that has the served one in it nothing else has come.")

@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"mine, then yours"))?;
                 t.expect_content(&path, b"mine, then yours")
             }),
-        must("a-replaced-session-appends-no-more", &["SES-19", "UP-2"])
+        must("a-replaced-session-cannot-append", &["SES-19", "UP-2"])
             .sends("`begin` and `append`; another client takes over; the first one's `append` and `commit`")
             .passes("NO_SESSION to both, nothing is added, and nothing becomes visible.")
             .run(|t| {
@@ -68,7 +68,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.opened(&reply)?;
                 expect_staged(t, up, &path, b"lapsed")
             }),
-        must("sessions-go-on-with-one-upload-in-turn", &["UP-2", "BEGIN-1", "COMMIT-3"])
+        must("sessions-continue-one-upload-in-turn", &["UP-2", "BEGIN-1", "COMMIT-3"])
             .sends("ten bytes, each in a session of its own that begins anew, and `commit` in another")
             .passes("Every begin answers what is staged so far, and the file is whole.")
             .run(|t| {
@@ -83,7 +83,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, content))?;
                 t.expect_content(&path, content)
             }),
-        must("a-session-does-not-begin-by-listing", &["APPEND-2", "UP-2"])
+        must("listing-an-upload-does-not-begin-it", &["APPEND-2", "UP-2"])
             .sends("`begin` and `append`; in a new session `uploads`, `begin` of another upload, then `append` to the first")
             .passes("The first is listed, and NO_UPLOAD all the same.")
             .run(|t| {
@@ -95,7 +95,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.given(begin(other, &beside))?;
                 t.expect_refused(append(up, 5, "x"), NO_UPLOAD).map(drop)
             }),
-        must("a-commit-of-unknown-fate-shows-by-begin", &["COMMIT-3", "BEGIN-1"])
+        must("begin-shows-whether-a-commit-was-executed", &["COMMIT-3", "BEGIN-1"])
             .sends("`commit`; in a new session `begin` of the same id and path, `hash` of the path, `abort`")
             .passes("`off` 0 and the hash of the source: the commit was executed; the file stays.")
             .run(|t| {
@@ -110,7 +110,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(abort(up))?;
                 t.expect_content(&path, b"source")
             }),
-        must("an-upload-that-was-committed-does-not-return", &["COMMIT-3", "UP-2"])
+        must("a-committed-upload-does-not-return", &["COMMIT-3", "UP-2"])
             .sends("`commit`; a new session; `uploads`, `append`")
             .passes("It is not listed, and NO_UPLOAD.")
             .run(|t| {

@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let shown = staged.iter().find(|name| !top.contains(name) && !after.contains(name));
                 t.check(shown.is_none(), format!("while an upload was staged, `/` had a name {shown:?}"))
             }),
-        must("a-staged-upload-does-not-show-through-its-target", &["UP-1", "TARGET-8"])
+        must("a-staged-upload-does-not-change-its-target", &["UP-1", "TARGET-8"])
             .sends("over a file, `begin` and `append`; then `read`")
             .passes("The file is as it was until `commit`.")
             .run(|t| {
@@ -44,7 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.control(commit(up, b"brand new").arg("pre", "any"))?;
                 t.expect_content(&path, b"brand new")
             }),
-        must("uploads-lists-what-is-staged", &["UPLOADS-1"])
+        must("uploads-lists-staged-uploads", &["UPLOADS-1"])
             .sends("three uploads of 0, 1 and 5 bytes, the second with the greatest id and the third with the least, and `uploads`")
             .passes("All three with path and `off`, in ascending order of their ids.")
             .run(|t| {
@@ -67,7 +67,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.equal("what `uploads` lists of the case's", staged, wanted)
             }),
-        must("uploads-goes-on-behind-an-id", &["UPLOADS-1"])
+        must("uploads-continues-after-an-id", &["UPLOADS-1"])
             .sends("two uploads; `uploads` with `after` set to the first, to one between, to the last, and to 16 bytes of ff")
             .passes("Those with higher ids alone, whether or not an upload has that id.")
             .run(|t| {
@@ -178,7 +178,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_gone(t, up, b"staged")?;
                 expect_staged(t, up, &path, b"")
             }),
-        must("abort-leaves-everything-else", &["ABORT-1", "UP-3"])
+        must("abort-keeps-all-other-uploads", &["ABORT-1", "UP-3"])
             .sends("over a file, `begin`, `append` and `abort`, while another upload is staged")
             .passes("The file and the other upload are as they were.")
             .run(|t| {

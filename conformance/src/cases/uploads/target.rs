@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.control(commit(up, b"new").arg("pre", "any"))?;
                 t.expect_content(&path, b"new")
             }),
-        must("a-file-made-behind-begin-is-not-replaced", &["TARGET-9", "TARGET-4", "BEGIN-4"])
+        must("a-file-made-after-begin-is-not-replaced", &["TARGET-9", "TARGET-4", "BEGIN-4"])
             .sends("`begin`, `append`, `put` of the same path, `commit` without `pre`")
             .passes("EXISTS, and the file is that of `put`.")
             .run(|t| {
@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.given(remove(&path))?;
                 t.control(commit(up, b"staged")).map(drop)
             }),
-        must("commit-with-any-makes-a-file-too", &["COMMIT-3", "TARGET-1"])
+        must("commit-with-any-can-create-a-file", &["COMMIT-3", "TARGET-1"])
             .sends("`commit` with `pre` any where nothing is")
             .passes("OK, and the file is there.")
             .run(|t| {
@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"new").arg("pre", "any"))?;
                 t.expect_content(&path, b"new")
             }),
-        must("commit-with-an-etag-replaces-that-file-alone", &["TARGET-7", "COMMIT-2"])
+        must("commit-with-an-etag-replaces-only-that-file", &["TARGET-7", "COMMIT-2"])
             .sends("`commit` with the etag that the file had before it was replaced; then with its present one")
             .passes("CHANGED, and file and upload are as they were; then OK.")
             .run(|t| {
