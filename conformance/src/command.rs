@@ -1,5 +1,7 @@
 //! The subcommands, and what they share: output, colours, errors.
 
+mod access;
+pub(crate) mod args;
 mod decode;
 mod doctor;
 mod explain;
@@ -13,11 +15,11 @@ mod vectors;
 mod zoo;
 
 use crate::{
-    args::{Cli, Command},
-    curve,
+    command::args::{Cli, Command},
     exit::{Exit, Failure},
+    mutation,
     report::visible,
-    sabotage,
+    wire::curve,
 };
 use std::{
     env,
@@ -41,7 +43,7 @@ fn attempt(cli: Cli) -> Result<Exit, Failure> {
     if let Some(way) = cli.sabotage {
         // Nobody but a self-test believes what follows.
         tell(&Failure::new(Exit::OwnFault, format!("spoilt by {way:?}: what this run says means nothing")));
-        sabotage::commit(way);
+        mutation::commit(way);
     }
     match cli.command {
         Command::Run(arguments) => run::run(&arguments, colours),

@@ -4,16 +4,15 @@ mod greeting;
 mod handshake;
 
 use crate::{
-    code::{AUTH, BUSY, NO_SESSION, OK, VERSION},
-    environment::Environment,
+    engine::{client::Peer, environment::Environment, error::Stop, journal::Journal},
     exit::{Exit, Failure},
-    journal::Journal,
-    link::{Link, Security},
-    peer::Peer,
-    reply::Reply,
-    request::{bye, ping},
-    stop::Stop,
-    zmtp::Greeting,
+    wire::{
+        code::{AUTH, BUSY, NO_SESSION, OK, VERSION},
+        link::{Link, Security},
+        reply::Reply,
+        request::{bye, ping},
+        zmtp::Greeting,
+    },
 };
 use handshake::Handshake;
 use std::{

@@ -4,6 +4,7 @@ mod html;
 mod json;
 mod junit;
 mod progress;
+pub(crate) mod redact;
 mod tap;
 mod terminal;
 mod xml;
@@ -12,9 +13,9 @@ pub(crate) use progress::Progress;
 pub(crate) use xml::escape;
 
 use crate::{
-    args::Format,
+    command::args::Format,
+    engine::verdict::{Outcome, Report, Verdict},
     spec,
-    verdict::{Outcome, Report, Verdict},
 };
 use std::collections::BTreeMap;
 
@@ -143,11 +144,11 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        redact::{
+        engine::verdict::samples::{outcome, report, report_of},
+        report::redact::{
             Redactor,
             tests::{leaky, secrets, target},
         },
-        verdict::samples::{outcome, report, report_of},
     };
 
     const FORMATS: [Format; 5] = [Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Html];

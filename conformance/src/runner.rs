@@ -1,22 +1,28 @@
 //! Runs cases one after the other, each in a session and a directory of its own.
 
+pub(crate) mod baseline;
 mod housekeeping;
 mod ledger;
 pub(crate) mod plan;
+pub(crate) mod select;
 
 use crate::{
-    case::{Case, Level, Need},
-    environment::Environment,
-    journal::{Exchange, Journal},
-    link::{Patience, Pattern},
-    lint::{self, Finding},
-    peer::{Peer, Welcome},
-    redact::Redactor,
-    request::{mkdir, ping},
-    sabotage::{self, Sabotage},
-    stop::{Checked, Stop},
-    trial::Trial,
-    verdict::{Outcome, Report, Verdict},
+    engine::{
+        case::{Case, Level, Need},
+        client::{Peer, Welcome},
+        context::Trial,
+        environment::Environment,
+        error::{Checked, Stop},
+        journal::{Exchange, Journal},
+        lint::{self, Finding},
+        verdict::{Outcome, Report, Verdict},
+    },
+    mutation::{self, Sabotage},
+    report::redact::Redactor,
+    wire::{
+        link::{Patience, Pattern},
+        request::{mkdir, ping},
+    },
 };
 use ledger::Ledger;
 use plan::Plan;
@@ -146,7 +152,7 @@ impl<'a> Runner<'a> {
     fn tell(&mut self, outcome: Outcome) {
         let outcome = self.redactor.outcome(outcome);
         (self.progress)(Event::Ended(&outcome));
-        if !(outcome.verdict.is_failure() && sabotage::is(Sabotage::CaseDropped)) {
+        if !(outcome.verdict.is_failure() && mutation::is(Sabotage::CaseDropped)) {
             self.ledger.enter(outcome);
         }
     }
@@ -225,7 +231,7 @@ impl<'a> Runner<'a> {
     }
 
     /// A client with a new session, and the case's directory.
-    fn prepared(&mut self, journal: &crate::journal::Shared, case: &Case, directory: &str) -> Checked<Peer> {
+    fn prepared(&mut self, journal: &crate::engine::journal::Shared, case: &Case, directory: &str) -> Checked<Peer> {
         let mut peer = match self.peer.take() {
             Some(mut peer) => {
                 peer.rest(journal);
@@ -284,7 +290,7 @@ fn judge(level: Level, stop: Option<Stop>) -> (Verdict, String) {
     let Some(stop) = stop.filter(|stop| !is_overlooked(stop)) else { return (Verdict::Pass, String::new()) };
     let reason = stop.text().to_owned();
     let verdict = match (stop, level) {
-        (Stop::Failed(_), _) if sabotage::is(Sabotage::FailureDoesNotApply) => Verdict::NotApplicable,
+        (Stop::Failed(_), _) if mutation::is(Sabotage::FailureDoesNotApply) => Verdict::NotApplicable,
         (Stop::Failed(_) | Stop::Silent(_), Level::Must) => Verdict::Fail,
         (Stop::Failed(_) | Stop::Silent(_), Level::Should) => Verdict::Warn,
         (Stop::Failed(_) | Stop::Silent(_), Level::May) => Verdict::Info,
@@ -296,9 +302,9 @@ fn judge(level: Level, stop: Option<Stop>) -> (Verdict, String) {
 }
 
 fn is_overlooked(stop: &Stop) -> bool {
-    sabotage::is(Sabotage::EverythingPasses)
-        || matches!(stop, Stop::Silent(_)) && sabotage::is(Sabotage::SilencePasses)
-        || matches!(stop, Stop::Untestable(_)) && sabotage::is(Sabotage::UntestablePasses)
+    mutation::is(Sabotage::EverythingPasses)
+        || matches!(stop, Stop::Silent(_)) && mutation::is(Sabotage::SilencePasses)
+        || matches!(stop, Stop::Untestable(_)) && mutation::is(Sabotage::UntestablePasses)
 }
 
 pub(crate) fn outcome(case: &Case, verdict: Verdict, reason: String) -> Outcome {

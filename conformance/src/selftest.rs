@@ -18,12 +18,10 @@ mod witnesses;
 pub(crate) use findings::Findings;
 
 use crate::{
-    args::SelfTest,
-    case::Case,
+    command::args::SelfTest,
+    engine::{case::Case, verdict::Verdict},
     exit::{Exit, Failure},
-    runner::{SANITY, plan::every_case},
-    select::matches,
-    verdict::Verdict,
+    runner::{SANITY, plan::every_case, select::matches},
 };
 use bench::{Attempt, Bench, Tried};
 use classes::{Cell, Class, Row, cell_of, cites, classify};

@@ -1,6 +1,9 @@
 //! The specification as the suite reads it: sections and numbered requirements.
 
-use crate::case::Level;
+pub(crate) mod traceability;
+pub(crate) mod waivers;
+
+use crate::engine::case::Level;
 use std::{collections::BTreeMap, sync::OnceLock};
 
 /// The protocol, as it was when the suite was built.

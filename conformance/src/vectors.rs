@@ -8,10 +8,12 @@ mod paths;
 pub(crate) use file::KINDS;
 
 use crate::{
-    cbor::{self, Value, hex},
-    code,
-    lint::{self, Expected},
+    engine::lint::{self, Expected},
     spec,
+    wire::{
+        cbor::{self, Value, hex},
+        code,
+    },
 };
 use classify::{Class, Defect, judge};
 use file::{Envelope, KeysVector, Reply, Request, Sequence, Step, Vector};
@@ -66,7 +68,7 @@ fn request(vector: &Request) -> Result<(), String> {
                     same("verdict", "accept", vector.expect.as_str())?;
                     let args = classify::without_defaults(&request);
                     same("arguments", Some(&json::of(&Value::Map(args.clone()))), vector.args.as_ref())?;
-                    let written = crate::request::Request { op: request.op.clone(), args, payload: None };
+                    let written = crate::wire::request::Request { op: request.op.clone(), args, payload: None };
                     let wanted = vector.reencoded.as_ref().map_or_else(|| Ok(frames[0].clone()), file::Frame::bytes)?;
                     same("encoding", &hex(&written.frames(request.session, request.seq)[0]), &hex(&wanted))
                 }
@@ -138,10 +140,10 @@ fn keys(vector: &KeysVector) -> Result<(), String> {
         same(what, &hex(key), &wanted.hex)?;
         same(what, &z85::encode(key), &wanted.z85)?;
     }
-    let session = classify::id(&crate::decode::hex(&vector.session)?).ok_or("the session has not 16 bytes")?;
+    let session = classify::id(&crate::wire::cbor::from_hex(&vector.session)?).ok_or("the session has not 16 bytes")?;
     let auth = keys.hello.auth(SessionId::new(session));
     same("auth", &hex(&auth), &vector.auth)?;
-    let hello = crate::request::request("hello").arg("auth", auth).arg("client", vector.client.as_str());
+    let hello = crate::wire::request::request("hello").arg("auth", auth).arg("client", vector.client.as_str());
     same("hello", &hello.frames(session, 0), &file::bytes(&vector.frames)?)
 }
 

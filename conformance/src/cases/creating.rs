@@ -1,12 +1,16 @@
 //! Sections 11.7 and 11.8: mkdir and put.
 
-use super::files::{Clock, expect_all, expect_stat, given_all, listed, refuse_all};
+use super::support::files::{Clock, expect_all, expect_stat, given_all, listed, refuse_all};
 use crate::{
-    case::{Case, Need, must},
-    code::{EXISTS, NAME_CLASH, NOT_FILE, OK, TOO_LARGE},
-    request::{list, mkdir, put, read, remove, stat},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::{Checked, Stop, failed},
+    },
+    wire::{
+        code::{EXISTS, NAME_CLASH, NOT_FILE, OK, TOO_LARGE},
+        request::{list, mkdir, put, read, remove, stat},
+    },
 };
 use std::{
     fs,
@@ -67,7 +71,7 @@ fn directories() -> Vec<Case> {
             .passes("NOT_FOUND and no parent; then OK.")
             .run(|t| {
                 let (parent, child) = (t.path("d"), t.path("d/e"));
-                t.expect_refused(mkdir(&child), crate::code::NOT_FOUND)?;
+                t.expect_refused(mkdir(&child), crate::wire::code::NOT_FOUND)?;
                 t.expect_absent(&parent)?;
                 given_all(t, vec![mkdir(&parent), mkdir(&child)])?;
                 let names = listed(t)?;

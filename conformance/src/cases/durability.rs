@@ -3,13 +3,17 @@
 mod crash;
 
 use crate::{
-    case::{Case, Need, must},
-    code::{NO_SESSION, NO_UPLOAD, OK},
-    peer::Welcome,
-    request::{abort, append, begin, commit, flush, ping, put, remove, truncate, uploads, write},
-    server::{Second, Server},
-    stop::{Checked, failed, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        client::Welcome,
+        context::Trial,
+        error::{Checked, failed, not_applicable},
+        server::{Second, Server},
+    },
+    wire::{
+        code::{NO_SESSION, NO_UPLOAD, OK},
+        request::{abort, append, begin, commit, flush, ping, put, remove, truncate, uploads, write},
+    },
 };
 use std::{
     fs,

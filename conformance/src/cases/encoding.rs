@@ -5,8 +5,9 @@ mod keys;
 mod values;
 
 use crate::{
-    case::{Case, must},
-    malformed::{Pieces, Seq, damaged},
+    cases::support::messages::{Seq, damaged},
+    engine::case::{Case, must},
+    wire::malformed::Pieces,
 };
 
 pub(super) fn cases() -> Vec<Case> {

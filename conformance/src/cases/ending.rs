@@ -2,9 +2,11 @@
 
 use super::{sequence::expect_remembered, session::greet};
 use crate::{
-    case::{Case, Need, must},
-    code::{BUSY, NO_SESSION, OK, SEQ},
-    request::{bye, mkdir, ping, read, stat},
+    engine::case::{Case, Need, must},
+    wire::{
+        code::{BUSY, NO_SESSION, OK, SEQ},
+        request::{bye, mkdir, ping, read, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,14 +1,16 @@
 //! Section 9: entries and etags.
 
-use super::files::{RACY_FOR, expect_stat, given_all, lasting, settled, settles};
+use super::support::files::{RACY_FOR, expect_stat, given_all, lasting, settled, settles};
 use crate::{
-    case::{Case, Need, must},
-    request::{
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::{Checked, failed},
+    },
+    wire::request::{
         Request, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch, truncate,
         write,
     },
-    stop::{Checked, failed},
-    trial::Trial,
 };
 use std::collections::BTreeMap;
 

@@ -1,12 +1,16 @@
 //! Section 17: extensions.
 
 use crate::{
-    case::{Case, must},
-    cbor::{Value, encode},
-    code::{BAD_ARGS, BAD_OP, VERSION},
-    malformed::Pieces,
-    request::{list, read, request, stat},
-    stop::not_applicable,
+    engine::{
+        case::{Case, must},
+        error::not_applicable,
+    },
+    wire::{
+        cbor::{Value, encode},
+        code::{BAD_ARGS, BAD_OP, VERSION},
+        malformed::Pieces,
+        request::{list, read, request, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

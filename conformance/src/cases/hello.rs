@@ -3,12 +3,16 @@
 mod arguments;
 
 use crate::{
-    case::{Case, must},
-    code::{AUTH, BAD_ARGS, BUSY, NO_SESSION, OK, PENDING},
-    malformed::as_another,
-    request::{bye, ping, stat},
-    stop::{Checked, failed},
-    trial::Trial,
+    cases::support::messages::as_another,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::{Checked, failed},
+    },
+    wire::{
+        code::{AUTH, BAD_ARGS, BUSY, NO_SESSION, OK, PENDING},
+        request::{bye, ping, stat},
+    },
 };
 use hmac::{Hmac, KeyInit, Mac};
 use remofile_proto::Keys;

@@ -4,18 +4,22 @@ mod names;
 mod races;
 
 use super::{
-    disk::{Disk, SECRET, harness},
-    files::{all, by_path, expect_all, given_all, refuse_all},
+    support::disk::{Disk, SECRET, harness},
+    support::files::{all, by_path, expect_all, given_all, refuse_all},
 };
 use crate::{
-    case::{Case, Need, must},
-    code::{CHANGED, DENIED, EXISTS, NOT_DIR, NOT_FOUND, OK, UNSUPPORTED_KIND},
-    request::{
-        Request, abort, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch,
-        truncate, write,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::Checked,
     },
-    stop::Checked,
-    trial::Trial,
+    wire::{
+        code::{CHANGED, DENIED, EXISTS, NOT_DIR, NOT_FOUND, OK, UNSUPPORTED_KIND},
+        request::{
+            Request, abort, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch,
+            truncate, write,
+        },
+    },
 };
 use std::{
     fs::{self, OpenOptions},
@@ -241,7 +245,7 @@ fn special_files() -> Vec<Case> {
                 refused_as_special(t)?;
                 match listener.accept() {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-                    _ => crate::stop::failed("somebody connected to the socket"),
+                    _ => crate::engine::error::failed("somebody connected to the socket"),
                 }
             }),
         case("a-device-is-not-opened", &["PATH-12", "KIND-1", "ENTRY-1", "TARGET-6"])

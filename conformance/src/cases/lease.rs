@@ -6,12 +6,16 @@ use super::{
     session::{greet, take_over},
 };
 use crate::{
-    case::{Case, must},
-    code::{AUTH, BAD_ARGS, BAD_MESSAGE, BAD_OP, BUSY, Code, NO_SESSION, NOT_FOUND, OK, SEQ, SEQ_REUSED},
-    peer::Peer,
-    request::{bye, mkdir, ping, request, stat},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        client::Peer,
+        context::Trial,
+        error::Checked,
+    },
+    wire::{
+        code::{AUTH, BAD_ARGS, BAD_MESSAGE, BAD_OP, BUSY, Code, NO_SESSION, NOT_FOUND, OK, SEQ, SEQ_REUSED},
+        request::{bye, mkdir, ping, request, stat},
+    },
 };
 use std::time::{Duration, Instant};
 

@@ -3,13 +3,17 @@
 mod names;
 
 use crate::{
-    case::{Case, must},
-    cbor::Value,
-    code::{BAD_ARGS, OK, TOO_LARGE},
-    malformed::refused,
-    request::{Request, abort, append, begin, commit, list, put, read, stat, uploads, write},
-    stop::{Checked, Stop, not_applicable},
-    trial::Trial,
+    cases::support::messages::refused,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::{Checked, Stop, not_applicable},
+    },
+    wire::{
+        cbor::Value,
+        code::{BAD_ARGS, OK, TOO_LARGE},
+        request::{Request, abort, append, begin, commit, list, put, read, stat, uploads, write},
+    },
 };
 use std::collections::BTreeSet;
 

@@ -2,13 +2,17 @@
 
 mod after;
 
-use super::files::{expect_all, given_all, refuse_all};
+use super::support::files::{expect_all, given_all, refuse_all};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, NOT_DIR, NOT_FOUND},
-    request::{Request, list, mkdir, put, remove, rename, write},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::{Checked, failed},
+    },
+    wire::{
+        code::{BAD_ARGS, NOT_DIR, NOT_FOUND},
+        request::{Request, list, mkdir, put, remove, rename, write},
+    },
 };
 
 /// The names of a small tree in the order of listings, `/` counting as 00; those with a `/` behind them are directories.
@@ -125,7 +129,7 @@ fn orders() -> Vec<Case> {
                     plain.clone().arg("limit", 1_u64),
                     plain.arg("after", "x"),
                 ];
-                for reply in expect_all(t, requests, crate::code::OK)? {
+                for reply in expect_all(t, requests, crate::wire::code::OK)? {
                     t.equal("the names", reply.names()?, Vec::<String>::new())?;
                     t.check(!reply.bool("more")?, "more is true")?;
                     t.equal("skipped", reply.uint("skipped")?, 0)?;

@@ -5,14 +5,18 @@ use super::{
     session::{greet, take_over},
 };
 use crate::{
-    case::{Case, Need, must, should},
-    code::{BUSY, Code, NO_SESSION, NO_SPACE, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED, TOO_LARGE},
-    environment::LongHash,
-    peer::Peer,
-    reply::Reply,
-    request::{Request, bye, hash, mkdir, ping, stat, truncate},
-    stop::{Checked, Stop, failed, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must, should},
+        client::Peer,
+        context::Trial,
+        environment::LongHash,
+        error::{Checked, Stop, failed, not_applicable},
+    },
+    wire::{
+        code::{BUSY, Code, NO_SESSION, NO_SPACE, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED, TOO_LARGE},
+        reply::Reply,
+        request::{Request, bye, hash, mkdir, ping, stat, truncate},
+    },
 };
 use std::time::{Duration, Instant};
 
@@ -309,7 +313,7 @@ pub(super) fn follow(t: &mut Trial, seq: u64, first: Reply) -> Checked<Reply> {
     let deadline = Instant::now() + BLOCKED.min(t.environment.patience.get().answer * 10);
     while reply.code == PENDING {
         t.check(Instant::now() < deadline, format!("request {seq} does not end however often it is polled"))?;
-        let number = |key: &str| reply.result.member(key).and_then(crate::cbor::Value::uint);
+        let number = |key: &str| reply.result.member(key).and_then(crate::wire::cbor::Value::uint);
         if let Some(done) = number("done") {
             t.check(done >= before, format!("done fell from {before} to {done}"))?;
             before = done;

@@ -6,14 +6,18 @@ use super::{
     session::greet,
 };
 use crate::{
-    case::{Case, Need, must, should},
-    code::{BUSY, OK, PENDING, SEQ},
-    link::Link,
-    relay::{Relay, Way},
-    reply::Reply,
-    request::{Request, append, begin, commit, hash, mkdir, ping, put, read, remove, rename, stat},
-    stop::{Checked, Stop},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must, should},
+        context::Trial,
+        error::{Checked, Stop},
+    },
+    wire::{
+        code::{BUSY, OK, PENDING, SEQ},
+        link::Link,
+        reply::Reply,
+        request::{Request, append, begin, commit, hash, mkdir, ping, put, read, remove, rename, stat},
+        tcp_relay::{Relay, Way},
+    },
 };
 use std::time::{Duration, Instant};
 

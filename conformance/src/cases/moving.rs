@@ -1,15 +1,19 @@
 //! Sections 11.12 to 11.14: remove, move and copy.
 
 use super::{
-    files::{expect_all, expect_stat, given_all, lasting, listed, refuse_all, settled},
     reading::others,
+    support::files::{expect_all, expect_stat, given_all, lasting, listed, refuse_all, settled},
 };
 use crate::{
-    case::{Case, must},
-    code::{CHANGED, DENIED, LOOP, NOT_EMPTY, NOT_FILE, NOT_FOUND, OK},
-    request::{Request, copy, hash, mkdir, put, remove, rename, truncate, write},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{
+        code::{CHANGED, DENIED, LOOP, NOT_EMPTY, NOT_FILE, NOT_FOUND, OK},
+        request::{Request, copy, hash, mkdir, put, remove, rename, truncate, write},
+    },
 };
 
 /// A modification time of the year 2001, in whole seconds.

@@ -5,12 +5,16 @@ mod defects;
 mod operations;
 
 use crate::{
-    case::{Case, must},
-    cbor::Value,
-    code::{BAD_ARGS, BAD_MESSAGE, BAD_NAME, Code, EXISTS, NO_SESSION, NOT_FILE, NOT_FOUND, OK, SEQ},
-    request::{abort, begin, bye, flush, mkdir, ping, read, remove, stat},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::{Checked, Stop, failed},
+    },
+    wire::{
+        cbor::Value,
+        code::{BAD_ARGS, BAD_MESSAGE, BAD_NAME, Code, EXISTS, NO_SESSION, NOT_FILE, NOT_FOUND, OK, SEQ},
+        request::{abort, begin, bye, flush, mkdir, ping, read, remove, stat},
+    },
 };
 use defects::{Attempt, Defect};
 use operations::Operation;

@@ -1,12 +1,16 @@
 //! Section 8: paths and names.
 
-use super::files::{all, by_name, by_path, expect_all, given_all, listed, refuse_all};
+use super::support::files::{all, by_name, by_path, expect_all, given_all, listed, refuse_all};
 use crate::{
-    case::{Case, Need, may, must},
-    code::{BAD_NAME, LIMIT, NAME_CLASH, NOT_DIR, NOT_FILE, NOT_FOUND, OK},
-    request::{copy, hash, list, mkdir, put, read, remove, rename, stat},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, may, must},
+        context::Trial,
+        error::{Checked, failed},
+    },
+    wire::{
+        code::{BAD_NAME, LIMIT, NAME_CLASH, NOT_DIR, NOT_FILE, NOT_FOUND, OK},
+        request::{copy, hash, list, mkdir, put, read, remove, rename, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -79,7 +83,7 @@ const HARMLESS: &str = "conformance-out-";
 
 /// A name that nothing has: a server that follows such a path writes and removes there, and nobody may lose anything.
 fn harmless(t: &Trial) -> String {
-    format!("{HARMLESS}{}", crate::cbor::hex(&t.id()))
+    format!("{HARMLESS}{}", crate::wire::cbor::hex(&t.id()))
 }
 
 /// Every operation with every one of these paths is BAD_NAME; the control is a neighbour without the fault.

@@ -4,10 +4,10 @@ mod model;
 mod play;
 mod step;
 
-use crate::{
+use crate::engine::{
     case::{Case, must},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    context::Trial,
+    error::{Checked, Stop, failed},
 };
 use play::Play;
 use std::time::{Duration, Instant};

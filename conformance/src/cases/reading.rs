@@ -1,12 +1,16 @@
 //! Sections 11.3, 11.5 and 11.6: stat, read and hash.
 
-use super::files::{expect_all, given_all, refuse_all};
+use super::support::files::{expect_all, given_all, refuse_all};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, CHANGED, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
-    request::{Request, hash, put, read, stat, truncate, write},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{
+        code::{BAD_ARGS, CHANGED, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
+        request::{Request, hash, put, read, stat, truncate, write},
+    },
 };
 
 /// The greatest offset, size and sum of both.
@@ -146,7 +150,7 @@ fn reads() -> Vec<Case> {
             .run(|t| {
                 let (gone, moved, there) = (t.file("gone", b"")?, t.file("moved", b"")?, t.path("there"));
                 t.control(stat(&gone))?;
-                given_all(t, vec![crate::request::remove(&gone), crate::request::rename(&moved, &there)])?;
+                given_all(t, vec![crate::wire::request::remove(&gone), crate::wire::request::rename(&moved, &there)])?;
                 let missing = t.path("missing");
                 refuse_all(t, vec![stat(&gone), stat(&moved), stat(&missing)], NOT_FOUND)
             }),
@@ -189,7 +193,7 @@ fn guarded() -> Vec<Case> {
             .run(|t| {
                 let path = t.file("f", b"content")?;
                 for change in [write(&path, 0, "C"), truncate(&path, 3), put(&path, "content").arg("pre", "any")] {
-                    let before = super::files::settled(t, &path)?.etag()?;
+                    let before = super::support::files::settled(t, &path)?.etag()?;
                     t.control(read(&path, 0, 1).arg("etag", before.as_slice()))?;
                     t.given(change)?;
                     t.expect_refused(read(&path, 0, 1).arg("etag", before), CHANGED)?;
@@ -268,7 +272,7 @@ fn hashes() -> Vec<Case> {
                 ];
                 for reply in expect_all(t, requests, OK)? {
                     t.equal("how many bytes were hashed", reply.uint("len")?, 0)?;
-                    t.equal("the hash", crate::cbor::hex(reply.bytes("hash")?), NOTHING)?;
+                    t.equal("the hash", crate::wire::cbor::hex(reply.bytes("hash")?), NOTHING)?;
                 }
                 Ok(())
             }),

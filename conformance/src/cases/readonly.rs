@@ -1,15 +1,19 @@
 //! Step 12 of section 14.1: a server that refuses every change.
 
-use super::files::{expect_all, lasting};
+use super::support::files::{expect_all, lasting};
 use crate::{
-    case::{Case, Need, must},
-    code::{BAD_ARGS, BAD_NAME, Code, DENIED, LIMIT, LOOP, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
-    request::{
-        Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, ping, put, read, remove, rename, stat,
-        touch, truncate, uploads, write,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::{Checked, not_applicable},
     },
-    stop::{Checked, not_applicable},
-    trial::Trial,
+    wire::{
+        code::{BAD_ARGS, BAD_NAME, Code, DENIED, LIMIT, LOOP, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
+        request::{
+            Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, ping, put, read, remove, rename,
+            stat, touch, truncate, uploads, write,
+        },
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -42,7 +46,7 @@ fn changer(t: &Trial, op: &str, path: &str) -> Request {
 
 /// A name in the served directory that nothing else has.
 fn nowhere(t: &Trial) -> String {
-    format!("/conformance-{}", crate::cbor::hex(&t.id()))
+    format!("/conformance-{}", crate::wire::cbor::hex(&t.id()))
 }
 
 fn case(id: &str, checks: &'static [&'static str]) -> Case {

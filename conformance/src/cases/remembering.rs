@@ -2,14 +2,18 @@
 
 use super::sequence::{expect_remembered, in_one_go};
 use crate::{
-    case::{Case, Need, must},
-    code::{NOT_FOUND, OK, SEQ, SEQ_REUSED},
-    request::{
-        Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, put, read, remove, rename, request,
-        stat, touch, truncate, uploads, write,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::Checked,
     },
-    stop::Checked,
-    trial::Trial,
+    wire::{
+        code::{NOT_FOUND, OK, SEQ, SEQ_REUSED},
+        request::{
+            Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, put, read, remove, rename, request,
+            stat, touch, truncate, uploads, write,
+        },
+    },
 };
 
 /// A request that is sent again, and how it is seen whether it was executed again.
@@ -268,11 +272,11 @@ fn reused() -> Vec<Case> {
             .run(|t| {
                 let first = t.peer.expect_ok(mkdir(&t.path("d")))?;
                 let (unknown, argless) = (request("frobnicate"), request("stat"));
-                for request in [&unknown, &argless, &stat("/.."), &crate::request::bye()] {
+                for request in [&unknown, &argless, &stat("/.."), &crate::wire::request::bye()] {
                     t.send_as(first.seq, request)?;
                     t.expect_reply(first.seq, SEQ_REUSED)?;
                 }
-                t.expect(unknown, crate::code::BAD_OP).map(drop)
+                t.expect(unknown, crate::wire::code::BAD_OP).map(drop)
             }),
         must("a-read-under-a-remembered-number-is-reuse", &["SEQ-4", "SEQ-8"])
             .sends("`read`; under the same number `read` of another length, and `stat`")
@@ -325,7 +329,7 @@ fn window() -> Vec<Case> {
 }
 
 /// `truncate` to 1, 2, 3 … bytes: as many as the window, in one go, and so many more; gives the replies.
-fn a_window_of_sizes(t: &mut Trial, more: u64) -> Checked<Vec<crate::reply::Reply>> {
+fn a_window_of_sizes(t: &mut Trial, more: u64) -> Checked<Vec<crate::wire::reply::Reply>> {
     let path = t.file("f", b"")?;
     let window = t.server()?.window;
     let requests: Vec<Request> = (1..=window).map(|size| truncate(&path, size)).collect();

@@ -1,12 +1,18 @@
 //! Section 7.1: sequence numbers, and the order of execution.
 
 use crate::{
-    case::{Case, Need, must},
-    code::{BAD_ARGS, BAD_MESSAGE, BAD_OP, EXISTS, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED},
-    reply::Reply,
-    request::{Request, append, begin, bye, commit, mkdir, ping, put, read, remove, rename, request, stat, truncate},
-    stop::{Checked, Stop},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::{Checked, Stop},
+    },
+    wire::{
+        code::{BAD_ARGS, BAD_MESSAGE, BAD_OP, EXISTS, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED},
+        reply::Reply,
+        request::{
+            Request, append, begin, bye, commit, mkdir, ping, put, read, remove, rename, request, stat, truncate,
+        },
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

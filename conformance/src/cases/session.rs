@@ -2,13 +2,17 @@
 
 use super::sequence::expect_remembered;
 use crate::{
-    case::{Case, must},
-    code::{AUTH, BAD_ARGS, BUSY, EXISTS, NO_SESSION, NO_UPLOAD, OK, SEQ},
-    peer::Peer,
-    reply::Reply,
-    request::{Request, append, begin, bye, mkdir, ping, put, stat},
-    stop::{Checked, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        client::Peer,
+        context::Trial,
+        error::{Checked, not_applicable},
+    },
+    wire::{
+        code::{AUTH, BAD_ARGS, BUSY, EXISTS, NO_SESSION, NO_UPLOAD, OK, SEQ},
+        reply::Reply,
+        request::{Request, append, begin, bye, mkdir, ping, put, stat},
+    },
 };
 use std::time::{Duration, Instant};
 
@@ -209,7 +213,7 @@ fn replaced() -> Vec<Case> {
                 t.expect_reply(last, NO_SESSION)?;
                 t.expect(mkdir(&after), NO_SESSION)?;
                 t.expect(bye(), NO_SESSION)?;
-                other.expect(stat(&after), crate::code::NOT_FOUND)?;
+                other.expect(stat(&after), crate::wire::code::NOT_FOUND)?;
                 other.close()
             }),
         must("a-new-session-has-no-remembered-replies", &["SES-6", "SEQ-3"])
@@ -303,7 +307,7 @@ fn holder() -> Vec<Case> {
 }
 
 /// `hello` of a client with an id that it has not used.
-pub(super) fn greet(other: &mut Peer, code: crate::code::Code) -> Checked<Reply> {
+pub(super) fn greet(other: &mut Peer, code: crate::wire::code::Code) -> Checked<Reply> {
     other.renew();
     other.expect(other.hello_request(), code)
 }

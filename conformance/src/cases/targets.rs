@@ -3,15 +3,19 @@
 mod disk;
 
 use crate::{
-    case::{Case, Need, must},
-    cbor::Value,
-    code::{
-        BAD_ARGS, BAD_NAME, BAD_OP, CHANGED, Code, DENIED, EXISTS, LIMIT, LOOP, NAME_CLASH, NO_UPLOAD, NOT_DIR,
-        NOT_EMPTY, NOT_FILE, NOT_FOUND, OK, TOO_LARGE,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::Checked,
     },
-    request::{Request, append, begin, commit, copy, mkdir, put, read, remove, rename, stat, write},
-    stop::Checked,
-    trial::Trial,
+    wire::{
+        cbor::Value,
+        code::{
+            BAD_ARGS, BAD_NAME, BAD_OP, CHANGED, Code, DENIED, EXISTS, LIMIT, LOOP, NAME_CLASH, NO_UPLOAD, NOT_DIR,
+            NOT_EMPTY, NOT_FILE, NOT_FOUND, OK, TOO_LARGE,
+        },
+        request::{Request, append, begin, commit, copy, mkdir, put, read, remove, rename, stat, write},
+    },
 };
 
 const OLD: &[u8] = b"what was there";
@@ -214,9 +218,9 @@ fn fitting_commit(t: &mut Trial, there: There, target: &str) -> Checked {
     let up = <[u8; 16]>::try_from(up.as_slice()).unwrap_or_default();
     if matches!(there, There::Directory | There::FullDirectory) {
         if there == There::FullDirectory {
-            t.given(crate::request::remove(&format!("{target}/inner")))?;
+            t.given(crate::wire::request::remove(&format!("{target}/inner")))?;
         }
-        t.given(crate::request::remove(target))?;
+        t.given(crate::wire::request::remove(target))?;
     }
     t.control(commit(up, NEW).arg("pre", "any")).map(drop)
 }
@@ -237,7 +241,7 @@ fn at_the_root(op: &'static str) -> Case {
             if op == "commit" {
                 // It is staged for what is not the case's own, and must not stay.
                 let up = request.args.iter().find(|(key, _)| key == "up").map(|(_, up)| up.clone());
-                t.given(crate::request::request("abort").arg("up", up.unwrap_or(Value::Bool(false))))?;
+                t.given(crate::wire::request::request("abort").arg("up", up.unwrap_or(Value::Bool(false))))?;
             }
             refused?;
             let free = t.path("free");
@@ -313,7 +317,7 @@ fn folding() -> Vec<Case> {
                 let (small, large) = (t.subdirectory("inside")?, t.path("INSIDE"));
                 t.expect_ok(rename(&small, &large))?;
                 let directory = t.directory().to_owned();
-                let names = t.names(&crate::request::list(&directory))?;
+                let names = t.names(&crate::wire::request::list(&directory))?;
                 t.equal("the names", names, ["INSIDE", "SPELLING"])
             }),
     );

@@ -10,12 +10,12 @@ mod staged;
 mod target;
 
 use crate::{
-    case::Case,
-    code::NO_UPLOAD,
-    reply::Entry,
-    request::{Request, abort, append, begin, commit, uploads},
-    stop::Checked,
-    trial::Trial,
+    engine::{case::Case, context::Trial, error::Checked},
+    wire::{
+        code::NO_UPLOAD,
+        reply::Entry,
+        request::{Request, abort, append, begin, commit, uploads},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

@@ -2,15 +2,19 @@
 
 use super::{
     creating::TIMES,
-    files::{Clock, expect_all, expect_stat, lasting, refuse_all},
     reading::others,
+    support::files::{Clock, expect_all, expect_stat, lasting, refuse_all},
 };
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, CHANGED, NO_SPACE, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
-    request::{Request, mkdir, put, read, stat, touch, truncate, write},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{
+        code::{BAD_ARGS, CHANGED, NO_SPACE, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
+        request::{Request, mkdir, put, read, stat, touch, truncate, write},
+    },
 };
 
 /// The greatest offset, size and sum of both.
@@ -296,7 +300,7 @@ fn touches() -> Vec<Case> {
             .run(|t| {
                 let clock = Clock::learn(t)?;
                 let (empty, full, below) = (t.path("empty"), t.path("full"), t.path("full/f"));
-                super::files::given_all(t, vec![mkdir(&empty), mkdir(&full), put(&below, "")])?;
+                super::support::files::given_all(t, vec![mkdir(&empty), mkdir(&full), put(&below, "")])?;
                 for path in [empty, full] {
                     for time in [OLD, OLD + 123_456_789, 0, -86_400_000_000_000] {
                         let entry = t.expect_ok(touch(&path, time))?.entry()?;

@@ -2,11 +2,10 @@
 
 use super::{Colours, print, setup};
 use crate::{
-    args::{Doctor, Hooks},
+    command::args::{Doctor, Hooks},
     doctor::{Diagnosis, diagnose},
     exit::{Exit, Failure},
-    redact::Redactor,
-    report::visible,
+    report::{redact::Redactor, visible},
 };
 use std::{fmt::Write as _, io};
 

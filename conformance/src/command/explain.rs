@@ -2,11 +2,10 @@
 
 use super::{list::needs, print};
 use crate::{
-    case::{Case, Level},
+    engine::case::{Case, Level},
     exit::{Exit, Failure},
     runner::plan::every_case,
-    spec::{self, Requirement},
-    traceability, waivers,
+    spec::{self, Requirement, traceability, waivers},
 };
 use std::fmt::Write as _;
 

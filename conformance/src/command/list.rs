@@ -2,13 +2,17 @@
 
 use super::print;
 use crate::{
-    args::{List, ListFormat},
-    case::{Case, Need},
+    command::args::{List, ListFormat},
+    engine::case::{Case, Need},
     exit::{Exit, Failure},
-    runner::plan::every_case,
-    select::{need_name, select},
-    spec,
-    traceability::{self, Row},
+    runner::{
+        plan::every_case,
+        select::{need_name, select},
+    },
+    spec::{
+        self,
+        traceability::{self, Row},
+    },
 };
 use serde::Serialize;
 use std::fmt::Write as _;

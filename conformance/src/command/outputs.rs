@@ -2,11 +2,10 @@
 
 use super::{Colours, print};
 use crate::{
-    args::{Format, Outputs},
+    command::args::{Format, Outputs},
+    engine::verdict::Report,
     exit::{Exit, Failure},
-    redact::Redactor,
-    report,
-    verdict::Report,
+    report::{self, redact::Redactor},
 };
 use std::{
     fs::File,

@@ -2,10 +2,10 @@
 
 use super::{Colours, run};
 use crate::{
-    args::{Access, Choice, Judging, Replay, Run},
     cases::replay_operations,
+    command::args::{Access, Choice, Judging, Replay, Run},
+    engine::verdict::Report,
     exit::{Exit, Failure},
-    verdict::Report,
 };
 use serde::{Deserialize, Serialize};
 use std::{env, fmt::Display, fs, path::Path};
@@ -121,13 +121,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{
-        redact::{
-            Redactor,
-            tests::{leaky, secrets, target},
-        },
-        verdict::{
+        engine::verdict::{
             Verdict,
             samples::{outcome, report_of},
+        },
+        report::redact::{
+            Redactor,
+            tests::{leaky, secrets, target},
         },
     };
     use std::path::PathBuf;

@@ -2,21 +2,23 @@
 
 use super::{Colours, outputs::Destinations, print, replay, setup};
 use crate::{
-    args::{Access, Hooks, Run},
-    baseline::Baseline,
-    case::Case,
+    command::args::{Access, Hooks, Run},
     doctor::{Diagnosis, diagnose},
-    environment::Environment,
-    exit::{Exit, Failure},
-    peer::{Peer, Welcome},
-    redact::Redactor,
-    report::Progress,
-    runner::{
-        self, Runner, SANITY, outcome,
-        plan::{Plan, every_case},
+    engine::{
+        case::Case,
+        client::{Peer, Welcome},
+        environment::Environment,
+        verdict::{Report, Verdict},
     },
-    select::select,
-    verdict::{Report, Verdict},
+    exit::{Exit, Failure},
+    report::{Progress, redact::Redactor},
+    runner::{
+        self, Runner, SANITY,
+        baseline::Baseline,
+        outcome,
+        plan::{Plan, every_case},
+        select::select,
+    },
 };
 use signal_hook::{
     consts::{SIGINT, SIGTERM},

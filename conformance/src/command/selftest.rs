@@ -2,7 +2,7 @@
 
 use super::{Colours, print, run::interruption};
 use crate::{
-    args::SelfTest,
+    command::args::SelfTest,
     exit::{Exit, Failure},
     selftest::{self, Findings},
 };

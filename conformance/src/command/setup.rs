@@ -1,12 +1,16 @@
 //! What a run needs before it starts: the server, and what all cases share.
 
 use crate::{
-    access::looks_like_an_address,
-    args::{Access, Hooks},
-    environment::{Environment, random_id},
+    command::{
+        access::looks_like_an_address,
+        args::{Access, Hooks},
+    },
+    engine::{
+        environment::{Environment, random_id},
+        server::Server,
+    },
     exit::{Exit, Failure},
-    link::{Patience, Target},
-    server::Server,
+    wire::link::{Patience, Target},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -59,7 +63,7 @@ pub(super) fn establish(access: &Access, hooks: &Hooks, server: Option<&str>) ->
 pub(super) fn environment(established: Established, seed: u64, access: &Access) -> Rc<Environment> {
     let Established { context, target, server, root } = established;
     // Not the seed: two runs with one may meet on one server.
-    let name = crate::cbor::hex(&random_id()[..8]);
+    let name = crate::wire::cbor::hex(&random_id()[..8]);
     Rc::new(Environment {
         context,
         target: RefCell::new(target),

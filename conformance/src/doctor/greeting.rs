@@ -2,7 +2,7 @@
 
 use crate::{
     exit::{Exit, Failure},
-    zmtp::{self, GREETING, Greeting},
+    wire::zmtp::{self, GREETING, Greeting},
 };
 use std::{
     io::{ErrorKind, Read, Write},

@@ -1,6 +1,6 @@
 //! The ZMTP handshake as libzmq tells of it.
 
-use crate::link::{Link, Pattern, Target};
+use crate::wire::link::{Link, Pattern, Target};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},

@@ -2,10 +2,11 @@
 
 use super::{VERSION, again, clauses, conclusion, flips, json::matrix, summary, visible, xml::escape};
 use crate::{
-    journal::{Direction, Exchange},
-    spec,
-    verdict::{Outcome, Report, Verdict},
-    waivers,
+    engine::{
+        journal::{Direction, Exchange},
+        verdict::{Outcome, Report, Verdict},
+    },
+    spec::{self, waivers},
 };
 use std::fmt::Write as _;
 
@@ -234,7 +235,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::samples::report;
+    use crate::engine::verdict::samples::report;
 
     #[test]
     fn every_field_of_the_page_is_filled() {

@@ -2,10 +2,12 @@
 
 use super::{VERSION, again, conclusion, summary, visible};
 use crate::{
-    journal::{Direction, Exchange},
-    peer::Welcome,
+    engine::{
+        client::Welcome,
+        journal::{Direction, Exchange},
+        verdict::{Outcome, Report, Verdict},
+    },
     spec,
-    verdict::{Outcome, Report, Verdict},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
@@ -203,7 +205,7 @@ fn case<'a>(report: &Report, outcome: &'a Outcome) -> Case<'a> {
 fn message(exchange: &Exchange) -> Message<'_> {
     let frames = exchange.frames.iter().enumerate().map(|(index, frame)| Frame {
         length: frame.length,
-        hex: crate::cbor::hex(&frame.bytes),
+        hex: crate::wire::cbor::hex(&frame.bytes),
         notation: (index == 0).then(|| visible(&frame.notation())),
     });
     Message {
@@ -243,7 +245,7 @@ fn is_zero(number: &usize) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::verdict::samples::{outcome, report};
+    use crate::engine::verdict::samples::{outcome, report};
     use serde_json::Value;
 
     fn schema() -> jsonschema::Validator {
@@ -279,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_requirement_has_the_worst_verdict_of_its_cases_and_their_ids() {
-        let report = rendered(&crate::verdict::samples::report_of(vec![
+        let report = rendered(&crate::engine::verdict::samples::report_of(vec![
             outcome("x", Verdict::Pass, ""),
             outcome("y", Verdict::Fail, ""),
         ]));

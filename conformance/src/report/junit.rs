@@ -1,7 +1,7 @@
 //! JUnit's XML, as continuous integration reads it: a suite for each section of the specification.
 
 use super::{again, clauses, conclusion, flips, summary, visible, xml::escape};
-use crate::verdict::{Outcome, Report, Verdict};
+use crate::engine::verdict::{Outcome, Report, Verdict};
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 /// How an outcome counts.
@@ -155,8 +155,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{
+        engine::verdict::samples::{outcome, report, report_of},
         skip::skip,
-        verdict::samples::{outcome, report, report_of},
     };
     use std::process::Command;
 

@@ -2,8 +2,8 @@
 
 use super::{cut, terminal::Paint, visible};
 use crate::{
+    engine::verdict::{Outcome, Verdict},
     runner::Event,
-    verdict::{Outcome, Verdict},
 };
 use std::{
     io::{self, Write},
@@ -84,7 +84,7 @@ impl<W: Write> Progress<W> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::verdict::samples::outcome;
+    use crate::engine::verdict::samples::outcome;
 
     fn shown(live: bool, outcomes: &[Outcome]) -> String {
         let mut progress = Progress::on(Vec::new(), live, false, 9);

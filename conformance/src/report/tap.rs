@@ -1,7 +1,7 @@
 //! The Test Anything Protocol, version 14.
 
 use super::{again, clauses, conclusion, flips, summary, visible};
-use crate::verdict::{Outcome, Report, Verdict};
+use crate::engine::verdict::{Outcome, Report, Verdict};
 use std::fmt::Write as _;
 
 pub(super) fn render(report: &Report) -> String {
@@ -65,7 +65,7 @@ fn yaml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::samples::{outcome, report, report_of};
+    use crate::engine::verdict::samples::{outcome, report, report_of};
 
     #[test]
     fn a_report_of_every_verdict_is_tap() {

@@ -2,10 +2,12 @@
 
 use super::{VERSION, again, clauses, conclusion, cut, flips, grouped, summary, visible};
 use crate::{
+    engine::{
+        journal::{Direction, Exchange},
+        verdict::{Outcome, Report, Verdict},
+    },
     exit::Exit,
-    journal::{Direction, Exchange},
     spec,
-    verdict::{Outcome, Report, Verdict},
 };
 use std::fmt::Write as _;
 
@@ -195,7 +197,7 @@ fn names(ids: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::samples::{outcome, report, report_of};
+    use crate::engine::verdict::samples::{outcome, report, report_of};
 
     #[test]
     fn a_report_of_every_verdict_reads_well() {

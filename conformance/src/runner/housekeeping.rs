@@ -2,14 +2,13 @@
 
 use super::{Runner, SANITY};
 use crate::{
-    case::Case,
-    code::{NOT_FOUND, OK, SEQ},
-    journal::Journal,
-    link::Pattern,
-    peer::Peer,
-    request::{abort, list, remove, stat, uploads},
-    sabotage::{self, Sabotage},
-    stop::Checked,
+    engine::{case::Case, client::Peer, error::Checked, journal::Journal},
+    mutation::{self, Sabotage},
+    wire::{
+        code::{NOT_FOUND, OK, SEQ},
+        link::Pattern,
+        request::{abort, list, remove, stat, uploads},
+    },
 };
 
 impl Runner<'_> {
@@ -43,7 +42,7 @@ impl Runner<'_> {
 
     /// Removes everything that the run made; gives what could not be removed.
     pub(super) fn clean_up(&mut self) -> Vec<String> {
-        if sabotage::is(Sabotage::CleanUpSkipped) {
+        if mutation::is(Sabotage::CleanUpSkipped) {
             return Vec::new();
         }
         let directory = self.environment.run_directory.clone();

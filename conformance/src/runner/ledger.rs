@@ -1,7 +1,7 @@
 //! The outcomes of a run, one for each case however often it was run.
 
 use super::SANITY;
-use crate::verdict::{Outcome, Verdict};
+use crate::engine::verdict::{Outcome, Verdict};
 use std::collections::{BTreeMap, HashMap};
 
 /// Messages that are kept of a case that failed: the last ones.
@@ -61,7 +61,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use crate::engine::{
         journal::Direction,
         verdict::samples::{exchange, outcome},
     };

@@ -2,11 +2,10 @@
 
 use super::stand::{Pinned, Stand, Variant};
 use crate::{
+    engine::{server::quoted, verdict::Verdict},
     exit::{Exit, Failure},
+    mutation::Sabotage,
     runner::{SANITY, plan::every_case},
-    sabotage::Sabotage,
-    server::quoted,
-    verdict::Verdict,
 };
 use clap::ValueEnum;
 use remofile_proto::z85;

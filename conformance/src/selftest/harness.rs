@@ -7,7 +7,7 @@ use super::{
     stand::{Stand, Variant},
     tidy,
 };
-use crate::{sabotage::Sabotage, verdict::Verdict};
+use crate::{engine::verdict::Verdict, mutation::Sabotage};
 use clap::ValueEnum;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What a server has to make of a message, by spec sections 3.3, 11 and 14.1: the steps that one message decides.
 
 use super::{item, paths};
-use crate::{
+use crate::wire::{
     cbor::{Value, head},
     code::{BAD_ARGS, BAD_OP, Code, LOOP, TOO_LARGE},
     request::MAGIC,

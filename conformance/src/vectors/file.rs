@@ -179,9 +179,9 @@ impl Frame {
     /// The bytes that it stands for.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, String> {
         match self {
-            Frame::Plain(text) => crate::decode::hex(text),
+            Frame::Plain(text) => crate::wire::cbor::from_hex(text),
             Frame::Repeated(Repeated { hex, then, times }) => {
-                let (mut bytes, part) = (crate::decode::hex(hex)?, crate::decode::hex(then)?);
+                let (mut bytes, part) = (crate::wire::cbor::from_hex(hex)?, crate::wire::cbor::from_hex(then)?);
                 if part.len().saturating_mul(*times) > LONGEST {
                     return Err(format!("a frame of more than {LONGEST} bytes"));
                 }

@@ -1,6 +1,6 @@
 //! Values as vectors write them in JSON: byte strings in hexadecimal.
 
-use crate::cbor::{Value, hex};
+use crate::wire::cbor::{Value, hex};
 use serde_json::Value as Json;
 
 /// A value in JSON.

@@ -1,7 +1,7 @@
 //! Paths by the rules of spec section 8, for a server with POSIX or Windows names.
 
 use super::classify::Defect;
-use crate::{
+use crate::wire::{
     code::{BAD_NAME, LIMIT},
     name,
 };

@@ -2,14 +2,18 @@
 
 use super::{expect_staged, restart};
 use crate::{
-    case::{Case, Need, must},
-    code::{NO_UPLOAD, NOT_FOUND, OK},
-    request::{
-        Request, append, begin, commit, copy, flush, list, mkdir, put, read, remove, rename, stat, truncate, write,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::{Checked, failed},
+        server::Server,
     },
-    server::Server,
-    stop::{Checked, failed},
-    trial::Trial,
+    wire::{
+        code::{NO_UPLOAD, NOT_FOUND, OK},
+        request::{
+            Request, append, begin, commit, copy, flush, list, mkdir, put, read, remove, rename, stat, truncate, write,
+        },
+    },
 };
 use std::rc::Rc;
 
@@ -59,7 +63,7 @@ pub(super) fn cases() -> Vec<Case> {
                     at = end;
                 }
                 t.expect_ok(commit(up, &content))?;
-                let found = t.expect_ok(crate::request::hash(&path))?;
+                let found = t.expect_ok(crate::wire::request::hash(&path))?;
                 t.equal_bytes("the hash of the file", found.bytes("hash")?, blake3::hash(&content).as_bytes())
             }),
         must("a-committed-file-survives-a-kill", &["COMMIT-3"])

@@ -2,10 +2,13 @@
 
 use super::{Damage, bad_message};
 use crate::{
-    case::{Case, must},
-    cbor::head,
-    malformed::{Pieces, arrays, long_head, map, refused, text},
-    request::{mkdir, ping, stat},
+    cases::support::messages::refused,
+    engine::case::{Case, must},
+    wire::{
+        cbor::head,
+        malformed::{Pieces, arrays, long_head, map, text},
+        request::{mkdir, ping, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

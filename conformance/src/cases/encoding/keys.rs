@@ -2,11 +2,13 @@
 
 use super::{Damage, bad_message};
 use crate::{
-    case::{Case, must},
-    cbor::{Value, encode},
-    code::BAD_ARGS,
-    malformed::{long_head, map, text},
-    request::{bye, flush, list, ping, stat, uploads},
+    engine::case::{Case, must},
+    wire::{
+        cbor::{Value, encode},
+        code::BAD_ARGS,
+        malformed::{long_head, map, text},
+        request::{bye, flush, list, ping, stat, uploads},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,12 +1,17 @@
 //! Values that the profile does not have, as the argument that nobody knows: it has to be looked at all the same.
 
 use crate::{
-    case::{Case, must},
-    cbor::{encode, head},
-    code::{BAD_ARGS, BAD_OP, NO_SESSION, OK},
-    malformed::{Pieces, arrays, as_another, map, maps, refused, text},
-    request::{Request, request, stat},
-    stop::Stop,
+    cases::support::messages::{as_another, refused},
+    engine::{
+        case::{Case, must},
+        error::Stop,
+    },
+    wire::{
+        cbor::{encode, head},
+        code::{BAD_ARGS, BAD_OP, NO_SESSION, OK},
+        malformed::{Pieces, arrays, map, maps, text},
+        request::{Request, request, stat},
+    },
 };
 
 /// Bytes that break the profile where they stand as a value.
@@ -286,7 +291,7 @@ fn spaced(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cbor::read;
+    use crate::wire::cbor::read;
 
     #[test]
     fn every_value_breaks_the_requirement_that_it_names() {

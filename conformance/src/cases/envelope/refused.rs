@@ -1,13 +1,18 @@
 //! Requests that the envelope refuses: BAD_MESSAGE, and what it carries.
 
 use crate::{
-    case::{Case, must},
-    cbor::{Value, encode, head},
-    code::{BAD_OP, NO_SESSION},
-    malformed::{Pieces, Seq, as_another, damaged, long_head, refused},
-    request::{Request, append, begin, bye, flush, list, mkdir, ping, put, request, stat, uploads, write},
-    stop::Checked,
-    trial::Trial,
+    cases::support::messages::{Seq, as_another, damaged, refused},
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{
+        cbor::{Value, encode, head},
+        code::{BAD_OP, NO_SESSION},
+        malformed::{Pieces, long_head},
+        request::{Request, append, begin, bye, flush, list, mkdir, ping, put, request, stat, uploads, write},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,12 +1,14 @@
 //! Frames in front of the delimiter: proxies, REQ sockets, and whatever else adds some.
 
 use crate::{
-    case::{Case, must},
-    code::{NO_SESSION, OK},
-    hop::Hop,
-    link::Pattern,
-    malformed::nothing_came,
-    request::{ping, put, read, stat},
+    cases::support::messages::nothing_came,
+    engine::case::{Case, must},
+    wire::{
+        code::{NO_SESSION, OK},
+        link::Pattern,
+        request::{ping, put, read, stat},
+        zmq_proxy::Hop,
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,13 +1,18 @@
 //! What is no request, and stays unanswered.
 
 use crate::{
-    case::{Case, must},
-    cbor::{Value, encode, head},
-    code::BAD_MESSAGE,
-    malformed::{Pieces, long_head, nothing_came, refused, unanswered},
-    request::stat,
-    stop::{failed, not_applicable},
-    trial::Trial,
+    cases::support::messages::{nothing_came, refused, unanswered},
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::{failed, not_applicable},
+    },
+    wire::{
+        cbor::{Value, encode, head},
+        code::BAD_MESSAGE,
+        malformed::{Pieces, long_head},
+        request::stat,
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

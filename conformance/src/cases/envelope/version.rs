@@ -1,13 +1,17 @@
 //! Messages of other versions.
 
 use crate::{
-    case::{Case, must},
-    cbor::{encode, head},
-    code::VERSION,
-    malformed::{Pieces, long_head},
-    request::{ping, put, request, stat},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{
+        cbor::{encode, head},
+        code::VERSION,
+        malformed::{Pieces, long_head},
+        request::{ping, put, request, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

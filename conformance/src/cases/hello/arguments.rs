@@ -1,11 +1,13 @@
 //! The arguments of hello.
 
 use crate::{
-    case::{Case, must},
-    cbor::Value,
-    code::{BAD_ARGS, BUSY, OK},
-    malformed::as_another,
-    request::{Request, stat},
+    cases::support::messages::as_another,
+    engine::case::{Case, must},
+    wire::{
+        cbor::Value,
+        code::{BAD_ARGS, BUSY, OK},
+        request::{Request, stat},
+    },
 };
 
 pub(in super::super) fn cases() -> Vec<Case> {

@@ -2,15 +2,19 @@
 
 use super::case;
 use crate::{
-    case::Case,
-    cases::{
+    cases::support::{
         disk::{Disk, harness},
         files::given_all,
     },
-    code::{NOT_EMPTY, OK},
-    request::{Request, list, mkdir, put, remove, stat},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        case::Case,
+        context::Trial,
+        error::{Checked, failed},
+    },
+    wire::{
+        code::{NOT_EMPTY, OK},
+        request::{Request, list, mkdir, put, remove, stat},
+    },
 };
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -163,7 +167,7 @@ pub(super) fn cases() -> Vec<Case> {
                 for entry in fs::read_dir(root).map_err(harness)? {
                     let name = entry.map_err(harness)?.file_name();
                     let text = name.to_str();
-                    let valid = text.is_some_and(|name| crate::name::is_valid(name) && !name.eq_ignore_ascii_case(".remofile"));
+                    let valid = text.is_some_and(|name| crate::wire::name::is_valid(name) && !name.eq_ignore_ascii_case(".remofile"));
                     let within = name.as_encoded_bytes() > b".remofild".as_slice()
                         && listed.iter().all(|last| name.as_encoded_bytes() <= last.as_bytes());
                     if !valid && within && text != Some(".remofile") {

@@ -2,19 +2,23 @@
 
 use super::case;
 use crate::{
-    case::Case,
-    cases::{
+    cases::support::{
         disk::{Disk, SECRET, harness},
         files::{all, given_all},
     },
-    code::{CHANGED, OK},
-    reply::Reply,
-    request::{
-        Request, abort, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch,
-        truncate, write,
+    engine::{
+        case::Case,
+        context::Trial,
+        error::{Checked, Stop, failed},
     },
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    wire::{
+        code::{CHANGED, OK},
+        reply::Reply,
+        request::{
+            Request, abort, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch,
+            truncate, write,
+        },
+    },
 };
 use std::{
     fs::{File, OpenOptions},

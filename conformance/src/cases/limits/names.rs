@@ -1,11 +1,15 @@
 //! Limits of paths, names and arguments, from both sides.
 
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, BAD_NAME, CHANGED, LIMIT, NO_UPLOAD, NOT_FOUND, OK},
-    request::{abort, append, begin, commit, mkdir, put, read, remove, stat},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{
+        code::{BAD_ARGS, BAD_NAME, CHANGED, LIMIT, NO_UPLOAD, NOT_FOUND, OK},
+        request::{abort, append, begin, commit, mkdir, put, read, remove, stat},
+    },
 };
 
 /// The longest path, the longest name, and the most names.

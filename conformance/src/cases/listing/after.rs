@@ -2,12 +2,13 @@
 
 use super::{listing, plant, shown};
 use crate::{
-    case::{Case, must},
-    cases::files::{given_all, refuse_all},
-    code::BAD_ARGS,
-    request::remove,
-    stop::Checked,
-    trial::Trial,
+    cases::support::files::{given_all, refuse_all},
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{code::BAD_ARGS, request::remove},
 };
 
 pub(super) fn cases() -> Vec<Case> {

@@ -2,12 +2,12 @@
 
 use super::operations::{self, CONTENT, Operation, UP};
 use crate::{
-    case::{Case, must},
-    cbor::Value,
-    code::BAD_ARGS,
-    request::Request,
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{cbor::Value, code::BAD_ARGS, request::Request},
 };
 
 /// The type of an argument.

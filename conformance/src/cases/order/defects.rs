@@ -2,13 +2,14 @@
 
 use super::operations::{Operation, Role};
 use crate::{
-    code::{
-        BAD_ARGS, BAD_MESSAGE, BAD_NAME, CHANGED, Code, DENIED, EXISTS, LIMIT, LOOP, NO_SESSION, NO_UPLOAD, NOT_DIR,
-        NOT_EMPTY, NOT_FILE, NOT_FOUND, OFFSET, SEQ, TOO_LARGE,
+    engine::{context::Trial, error::Checked},
+    wire::{
+        code::{
+            BAD_ARGS, BAD_MESSAGE, BAD_NAME, CHANGED, Code, DENIED, EXISTS, LIMIT, LOOP, NO_SESSION, NO_UPLOAD,
+            NOT_DIR, NOT_EMPTY, NOT_FILE, NOT_FOUND, OFFSET, SEQ, TOO_LARGE,
+        },
+        request::Request,
     },
-    request::Request,
-    stop::Checked,
-    trial::Trial,
 };
 
 /// A request in the making, with what stands around it.
@@ -65,7 +66,7 @@ impl Attempt {
         frames
     }
 
-    fn set(&mut self, key: &str, value: impl Into<crate::cbor::Value>) {
+    fn set(&mut self, key: &str, value: impl Into<crate::wire::cbor::Value>) {
         self.request = self.request.clone().arg(key, value);
     }
 

@@ -1,12 +1,11 @@
 //! Every numbered operation with arguments that are right, and the files that they are right for.
 
 use crate::{
-    request::{
+    engine::{context::Trial, error::Checked},
+    wire::request::{
         Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, put, read, remove, rename, stat, touch,
         truncate, uploads, write,
     },
-    stop::Checked,
-    trial::Trial,
 };
 
 /// What is in the files of the furnished directory.

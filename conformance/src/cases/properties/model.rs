@@ -1,7 +1,9 @@
 //! What a server has to hold, in memory: a tree of files, and staged uploads.
 
 use super::step::{Etag, Lie, Pre};
-use crate::code::{CHANGED, Code, DIGEST, EXISTS, LOOP, NO_UPLOAD, NOT_DIR, NOT_EMPTY, NOT_FILE, NOT_FOUND, OFFSET};
+use crate::wire::code::{
+    CHANGED, Code, DIGEST, EXISTS, LOOP, NO_UPLOAD, NOT_DIR, NOT_EMPTY, NOT_FILE, NOT_FOUND, OFFSET,
+};
 use std::collections::BTreeMap;
 
 /// A tree of files and what is staged.

@@ -5,12 +5,16 @@ use super::{
     step::{Etag, Lie, Pre, Step},
 };
 use crate::{
-    cbor::Value,
-    code::{Code, OK},
-    reply::Reply,
-    request::{self, Request},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        context::Trial,
+        error::{Checked, failed},
+    },
+    wire::{
+        cbor::Value,
+        code::{Code, OK},
+        reply::Reply,
+        request::{self, Request},
+    },
 };
 
 /// An etag that no server gives.
@@ -271,7 +275,7 @@ impl<'a> Play<'a> {
 
     fn compare_offset(&self, code: Code, up: u8, reply: &Reply) -> Checked {
         match self.model.uploads.get(&up) {
-            Some(upload) if code == crate::code::OFFSET => {
+            Some(upload) if code == crate::wire::code::OFFSET => {
                 self.t.equal("`off` of OFFSET", reply.uint("off")?, upload.content.len() as u64)
             }
             _ => Ok(()),

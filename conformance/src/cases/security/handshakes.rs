@@ -1,13 +1,17 @@
 //! Handshakes that libzmq makes, with the right keys and with wrong ones.
 
 use crate::{
-    case::{Case, Need, must},
-    code::BUSY,
-    link::Credentials,
-    probe::{Attempt, Handshake},
-    request::{ping, stat},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::{Checked, Stop, failed},
+    },
+    wire::{
+        code::BUSY,
+        handshake::{Attempt, Handshake},
+        link::Credentials,
+        request::{ping, stat},
+    },
 };
 use remofile_proto::{KeyPair, Keys, Token};
 use std::time::Instant;
@@ -158,7 +162,7 @@ fn another(t: &Trial) -> Checked<Token> {
 }
 
 fn random() -> [u8; 32] {
-    let (one, other) = (crate::environment::random_id(), crate::environment::random_id());
+    let (one, other) = (crate::engine::environment::random_id(), crate::engine::environment::random_id());
     [one, other].concat().try_into().expect("two ids have 32 bytes")
 }
 

@@ -1,12 +1,16 @@
 //! The token stays where it is.
 
 use crate::{
-    case::{Case, must},
-    code::{AUTH, BAD_ARGS, BAD_OP, NO_SESSION, OK},
-    reply::Reply,
-    request::{ping, request, stat},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::Checked,
+    },
+    wire::{
+        code::{AUTH, BAD_ARGS, BAD_OP, NO_SESSION, OK},
+        reply::Reply,
+        request::{ping, request, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

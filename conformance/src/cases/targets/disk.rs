@@ -2,12 +2,16 @@
 
 use super::{MAKERS, OLD, maker};
 use crate::{
-    case::{Case, Need, must},
-    cases::disk::harness,
-    code::{EXISTS, UNSUPPORTED_KIND},
-    request::{mkdir, put},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    cases::support::disk::harness,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::{Checked, Stop, failed},
+    },
+    wire::{
+        code::{EXISTS, UNSUPPORTED_KIND},
+        request::{mkdir, put},
+    },
 };
 use std::{
     fs,

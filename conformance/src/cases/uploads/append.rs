@@ -2,9 +2,11 @@
 
 use super::{expect_gone, expect_staged, new_session, stage};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, DIGEST, NO_UPLOAD, OFFSET, TOO_LARGE},
-    request::{abort, append, begin, commit, hash},
+    engine::case::{Case, must},
+    wire::{
+        code::{BAD_ARGS, DIGEST, NO_UPLOAD, OFFSET, TOO_LARGE},
+        request::{abort, append, begin, commit, hash},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -52,7 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 t.given(begin(up, &path))?;
                 let seq = t.send(&append(up, 0, "once"))?;
-                let first = t.expect_reply(seq, crate::code::OK)?;
+                let first = t.expect_reply(seq, crate::wire::code::OK)?;
                 t.resend(seq)?;
                 let again = t.first_reply(seq)?;
                 t.equal("the reply to the same message", again.frames, first.frames)?;
@@ -200,7 +202,7 @@ pub(super) fn cases() -> Vec<Case> {
                         sent.push(t.send(&request)?);
                         offs.push(at as u64);
                     }
-                    for (reply, off) in t.expect_replies(&sent, crate::code::OK)?.iter().zip(offs) {
+                    for (reply, off) in t.expect_replies(&sent, crate::wire::code::OK)?.iter().zip(offs) {
                         t.equal("`off` of append", reply.uint("off")?, off)?;
                     }
                 }

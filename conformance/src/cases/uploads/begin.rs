@@ -2,10 +2,14 @@
 
 use super::{expect_begun, expect_gone, expect_staged, listed, new_session, stage};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, BAD_NAME, LIMIT, NO_SPACE, NO_UPLOAD, OFFSET, OK, TOO_LARGE},
-    request::{append, begin, commit, mkdir},
-    stop::not_applicable,
+    engine::{
+        case::{Case, must},
+        error::not_applicable,
+    },
+    wire::{
+        code::{BAD_ARGS, BAD_NAME, LIMIT, NO_SPACE, NO_UPLOAD, OFFSET, OK, TOO_LARGE},
+        request::{append, begin, commit, mkdir},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -114,7 +118,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let directory = t.directory().to_owned();
                 t.expect_ok(begin(parent, &directory))?;
                 t.expect_ok(append(up, 4, "!"))?;
-                t.given(crate::request::abort(parent))?;
+                t.given(crate::wire::request::abort(parent))?;
                 expect_staged(t, up, &path, b"kept!")
             }),
         must("a-begin-with-bad-arguments-discards-nothing", &["BEGIN-3", "REFUSE-1", "OP-2"])

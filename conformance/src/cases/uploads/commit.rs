@@ -2,11 +2,15 @@
 
 use super::{expect_staged, listed, stage};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, DIGEST, EXISTS, NO_UPLOAD, OFFSET, OK},
-    request::{Request, append, begin, commit, mkdir, put, rename, stat},
-    stop::not_applicable,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::not_applicable,
+    },
+    wire::{
+        code::{BAD_ARGS, DIGEST, EXISTS, NO_UPLOAD, OFFSET, OK},
+        request::{Request, append, begin, commit, mkdir, put, rename, stat},
+    },
 };
 use std::time::Duration;
 
@@ -220,9 +224,9 @@ pub(super) fn cases() -> Vec<Case> {
                 let path = t.file("f", b"old")?;
                 let up = t.id();
                 stage(t, up, &path, b"new")?;
-                refuse(t, commit(up, b"ne"), crate::code::OFFSET)?;
+                refuse(t, commit(up, b"ne"), crate::wire::code::OFFSET)?;
                 refuse(t, commit(up, b"new"), EXISTS)?;
-                refuse(t, commit(up, b"new").arg("pre", vec![1, 2, 3]), crate::code::CHANGED)?;
+                refuse(t, commit(up, b"new").arg("pre", vec![1, 2, 3]), crate::wire::code::CHANGED)?;
                 t.expect_ok(append(up, 3, "er"))?;
                 t.expect_ok(commit(up, b"newer").arg("pre", "any"))?;
                 t.expect_content(&path, b"newer")
@@ -243,6 +247,6 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn refuse(t: &mut Trial, request: Request, code: crate::code::Code) -> crate::stop::Checked {
+fn refuse(t: &mut Trial, request: Request, code: crate::wire::code::Code) -> crate::engine::error::Checked {
     t.expect_refused(request, code).map(drop)
 }

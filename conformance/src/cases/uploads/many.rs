@@ -1,12 +1,16 @@
 //! Many uploads at once.
 
-use super::{super::files::given_all, expect_gone, expect_staged};
+use super::{super::support::files::given_all, expect_gone, expect_staged};
 use crate::{
-    case::{Case, must},
-    code::{LIMIT, NO_UPLOAD, OK},
-    request::{Request, abort, append, begin, uploads},
-    stop::{Checked, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::{Checked, not_applicable},
+    },
+    wire::{
+        code::{LIMIT, NO_UPLOAD, OK},
+        request::{Request, abort, append, begin, uploads},
+    },
 };
 use std::time::Duration;
 
@@ -52,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
                 match gone[..] {
                     [] => Ok(()),
                     [only] if *only == ups[1] => expect_gone(t, *only, b""),
-                    _ => crate::stop::failed(format!(
+                    _ => crate::engine::error::failed(format!(
                         "{} uploads were discarded, and not the one that was untouched longest",
                         gone.len()
                     )),

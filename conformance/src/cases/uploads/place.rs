@@ -2,11 +2,15 @@
 
 use super::stage;
 use crate::{
-    case::{Case, Need, must},
-    code::{EXISTS, NOT_DIR, UNSUPPORTED_KIND},
-    request::{commit, copy, put},
-    stop::{Checked, Stop, failed, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        context::Trial,
+        error::{Checked, Stop, failed, not_applicable},
+    },
+    wire::{
+        code::{EXISTS, NOT_DIR, UNSUPPORTED_KIND},
+        request::{commit, copy, put},
+    },
 };
 use std::{
     fs,
@@ -71,7 +75,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let other = t.subdirectory("other")?;
                 let (up, path) = (t.id(), format!("{directory}/f"));
                 stage(t, up, &path, b"content")?;
-                t.given(crate::request::remove(&directory))?;
+                t.given(crate::wire::request::remove(&directory))?;
                 symlink("other", t.on_disk("d")?).or_else(|error| cannot("make a link", &error))?;
                 t.expect_refused(commit(up, b"content"), NOT_DIR)?;
                 t.expect_absent(&format!("{other}/f"))

@@ -2,11 +2,15 @@
 
 use super::{expect_staged, listed, stage};
 use crate::{
-    case::{Case, must},
-    code::{BUSY, NO_SESSION, NO_UPLOAD, OK},
-    request::{abort, append, begin, commit, hash, uploads},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::{Checked, failed},
+    },
+    wire::{
+        code::{BUSY, NO_SESSION, NO_UPLOAD, OK},
+        request::{abort, append, begin, commit, hash, uploads},
+    },
 };
 use std::time::Duration;
 

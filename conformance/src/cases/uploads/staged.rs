@@ -2,11 +2,15 @@
 
 use super::{expect_gone, expect_staged, listed, new_session, stage};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, NOT_FOUND},
-    request::{abort, append, begin, commit, hash, list, put, read, uploads},
-    stop::{Checked, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::Trial,
+        error::{Checked, not_applicable},
+    },
+    wire::{
+        code::{BAD_ARGS, NOT_FOUND},
+        request::{abort, append, begin, commit, hash, list, put, read, uploads},
+    },
 };
 use std::time::{Duration, Instant};
 
@@ -19,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 let (before, top) = (t.snapshot()?, names_at_the_top(t)?);
                 stage(t, up, &path, b"staged")?;
-                t.expect(crate::request::stat(&path), NOT_FOUND)?;
+                t.expect(crate::wire::request::stat(&path), NOT_FOUND)?;
                 t.expect(read(&path, 0, 6), NOT_FOUND)?;
                 t.expect(hash(&path), NOT_FOUND)?;
                 let staged = names_at_the_top(t)?;
@@ -239,7 +243,7 @@ fn names_at_the_top(t: &mut Trial) -> Checked<Vec<String>> {
 fn age_of(t: &mut Trial, up: [u8; 16]) -> Checked<u64> {
     match listed(t, up)? {
         Some(upload) => upload.uint("age_ms"),
-        None => crate::stop::failed("`uploads` does not list an upload that was begun"),
+        None => crate::engine::error::failed("`uploads` does not list an upload that was begun"),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::{expect_staged, stage};
 use crate::{
-    case::{Case, must},
-    code::{CHANGED, EXISTS, NOT_DIR, NOT_FILE, NOT_FOUND},
-    request::{commit, mkdir, put, remove},
+    engine::case::{Case, must},
+    wire::{
+        code::{CHANGED, EXISTS, NOT_DIR, NOT_FILE, NOT_FOUND},
+        request::{commit, mkdir, put, remove},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,0 +1,308 @@
+//! Peers on a bare TCP connection: what no ZeroMQ library would send to a CURVE server.
+
+use super::handshakes::{broken, twin};
+use crate::{
+    engine::{
+        case::{Case, Need, must, should},
+        context::Trial,
+        error::{Checked, Stop, failed, not_applicable},
+    },
+    wire::{
+        handshake::{Attempt, Handshake},
+        link::Pattern,
+        request::stat,
+        tap::Tap,
+        zmtp::{self, Ending, GREETING, MORE, SIGNATURE, Wire},
+    },
+};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+/// How long behind its control what must not come is waited for.
+const LATE: Duration = Duration::from_millis(200);
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = greetings();
+    cases.extend(unserved());
+    cases.extend(nonsense());
+    cases.extend(floods());
+    cases
+}
+
+fn greetings() -> Vec<Case> {
+    vec![
+        must("the-greeting-announces-curve", &["CURVE-1", "CURVE-5"])
+            .needs(&[Need::Curve])
+            .without_directory()
+            .sends("The greeting of a ZMTP 3.1 client, in two halves")
+            .passes("A greeting whose mechanism is CURVE.")
+            .run(|t| {
+                let mut wire = Wire::connect(&address(t)?, deadline(t)).map_err(unreachable)?;
+                let mut bytes = greet(&mut wire, &zmtp::greeting("CURVE"), t)?;
+                let missing = GREETING.saturating_sub(bytes.len());
+                bytes.extend(wire.read_up_to(missing, deadline(t)).map_err(cut)?.0);
+                curve_greeted(t, &bytes)?;
+                t.expect_ok(stat("/")).map(drop)
+            }),
+        must("a-greeting-in-single-bytes-is-understood", &["CURVE-1"])
+            .needs(&[Need::Curve])
+            .without_directory()
+            .sends("The greeting of a ZMTP 3.1 client with the mechanism CURVE, byte by byte")
+            .passes("A whole greeting with the mechanism CURVE.")
+            .run(|t| {
+                let until = deadline(t);
+                let mut wire = Wire::connect(&address(t)?, until).map_err(unreachable)?;
+                wire.send_bytewise(&zmtp::greeting("CURVE")).map_err(cut)?;
+                let (bytes, _) = wire.read_up_to(GREETING, until).map_err(cut)?;
+                curve_greeted(t, &bytes)
+            }),
+    ]
+}
+
+fn curve_greeted(t: &Trial, bytes: &[u8]) -> Checked {
+    match bytes.get(..GREETING).and_then(|bytes| bytes.try_into().ok()) {
+        Some(whole) => {
+            let greeting = zmtp::parse_greeting(whole);
+            t.check(greeting.version.0 >= 3, format!("the server speaks ZMTP {:?}", greeting.version))?;
+            t.equal("the mechanism", greeting.mechanism.as_str(), "CURVE")
+        }
+        None => failed(format!("{} bytes came in place of a greeting", bytes.len())),
+    }
+}
+
+/// Peers that try to do without CURVE.
+fn unserved() -> Vec<Case> {
+    type Approach = fn(&[u8]) -> (Vec<u8>, Vec<u8>);
+    let table: [(&str, &str, Approach); 8] = [
+        ("a-null-handshake", "the mechanism NULL, READY, and a `hello`", |hello| {
+            (zmtp::greeting("NULL"), [ready(), message(hello)].concat())
+        }),
+        ("a-plain-handshake", "the mechanism PLAIN, its HELLO and INITIATE, and a `hello`", |hello| {
+            let login = zmtp::command("HELLO", b"\x08remofile\x08remofile");
+            let initiate = zmtp::command("INITIATE", METADATA);
+            (zmtp::greeting("PLAIN"), [login, initiate, message(hello)].concat())
+        }),
+        ("an-unknown-mechanism", "the mechanism XYZZY, READY, and a `hello`", |hello| {
+            (zmtp::greeting("XYZZY"), [ready(), message(hello)].concat())
+        }),
+        ("ready-in-place-of-a-curve-handshake", "the mechanism CURVE, READY in the clear, and a `hello`", |hello| {
+            (zmtp::greeting("CURVE"), [ready(), message(hello)].concat())
+        }),
+        ("a-message-in-place-of-a-curve-handshake", "the mechanism CURVE, and a `hello` in the clear", |hello| {
+            (zmtp::greeting("CURVE"), message(hello))
+        }),
+        (
+            "a-curve-handshake-of-garbage",
+            "the mechanism CURVE, a HELLO of zeros, an INITIATE of zeros, and a `hello`",
+            |hello| {
+                let first = zmtp::command("HELLO", &[&[1, 0][..], &[0; 192]].concat());
+                let second = zmtp::command("INITIATE", &[0; 400]);
+                (zmtp::greeting("CURVE"), [first, second, message(hello)].concat())
+            },
+        ),
+        ("a-peer-of-zmtp-2", "the greeting of ZMTP 2.0, a DEALER's, and a `hello`", |hello| {
+            let mut greeting = SIGNATURE.to_vec();
+            greeting.extend([1, 5, 0, 0]);
+            (greeting, message(hello))
+        }),
+        ("a-peer-of-zmtp-1", "the greeting of ZMTP 1.0, and a `hello`", |hello| {
+            // Each frame is a length, that of the flags included, the flags, and the body.
+            let length = u8::try_from(hello.len() + 1).expect("a short hello");
+            (vec![1, 0], [&[1, MORE, length, 0], hello].concat())
+        }),
+    ];
+    table
+        .into_iter()
+        .map(|(name, words, approach)| {
+            must(&format!("{name}-is-not-served"), &["CURVE-1", "CURVE-2", "CURVE-5"])
+                .needs(&[Need::Curve])
+                .without_directory()
+                .sends(format!("Over bare TCP: {words}"))
+                .passes("No handshake is completed and nothing answered, while a client with the right keys is served.")
+                .run(move |t| {
+                    let session = t.id();
+                    let auth = t.environment.target.borrow().auth(session);
+                    let hello = t.hello_request().arg("auth", auth).arg("client", "bare").frames(session, 0).remove(0);
+                    let (greeting, rest) = approach(&hello);
+                    let until = deadline(t);
+                    let mut wire = Wire::connect(&address(t)?, until).map_err(unreachable)?;
+                    let mut came = greet(&mut wire, &greeting, t)?;
+                    // A server that has hung up by now has not served anybody.
+                    let _ = wire.send(&rest);
+                    twin(t)?;
+                    // The control does not say that this connection was looked at as well.
+                    let until = Instant::now() + LATE + t.environment.patience.get().round_trip * 2;
+                    came.extend(wire.read_up_to(usize::MAX, until).map_err(cut)?.0);
+                    for (sign, meaning) in
+                        [(&b"READY"[..], "READY"), (b"WELCOME", "WELCOME"), (b"\x85drmf1", "a reply of Remofile")]
+                    {
+                        let shown = came.windows(sign.len()).any(|bytes| bytes == sign);
+                        t.check(!shown, format!("the server sent {meaning}"))?;
+                    }
+                    Ok(())
+                })
+        })
+        .collect()
+}
+
+/// Connections that are no ZeroMQ, or no more than its beginning.
+fn nonsense() -> Vec<Case> {
+    type Make = fn() -> Vec<u8>;
+    let table: [(&str, &str, Make); 6] = [
+        ("http", "a request of HTTP", || b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
+        ("tls", "the beginning of TLS", || [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], &[7; 505]].concat()),
+        ("a-wrong-signature", "a greeting whose tenth byte is even", || {
+            let mut greeting = zmtp::greeting("CURVE");
+            greeting[9] = 0x7e;
+            greeting
+        }),
+        ("zeros", "10,000 zeros", || vec![0; 10_000]),
+        ("bytes-of-ff", "10,000 bytes of ff", || vec![0xff; 10_000]),
+        ("a-command-without-a-name", "a greeting and a command of no bytes", || {
+            [zmtp::greeting("CURVE"), vec![4, 0], vec![4, 1, 255]].concat()
+        }),
+    ];
+    let mut cases: Vec<Case> = table
+        .into_iter()
+        .map(|(name, words, bytes)| {
+            must(&format!("{name}-does-not-stop-the-server"), &["ENV-8"])
+                .without_directory()
+                .sends(format!(
+                    "Over bare TCP: {words}; a `hello` of a new client meanwhile, and a `stat` of the session"
+                ))
+                .passes("Both are answered.")
+                .run(move |t| {
+                    let mut wire = Wire::connect(&address(t)?, deadline(t)).map_err(unreachable)?;
+                    // A server that hangs up in the middle does well.
+                    let _ = wire.send(&bytes());
+                    served_meanwhile(t)?;
+                    drop(wire);
+                    t.expect_ok(stat("/")).map(drop)
+                })
+        })
+        .collect();
+    cases.push(
+        must("silent-connections-do-not-block-other-clients", &["ENV-8", "SES-10"])
+            .without_directory()
+            .sends("24 connections that stop within their greeting, or before; a `hello` of a new client meanwhile")
+            .passes("It is answered, and so is a `stat` of the session.")
+            .run(|t| {
+                let greeting = zmtp::greeting("CURVE");
+                let mut silent = Vec::new();
+                for length in [0, 1, 9, 10, 11, 12, 32, 63, 64].into_iter().cycle().take(24) {
+                    let mut wire = Wire::connect(&address(t)?, deadline(t)).map_err(unreachable)?;
+                    wire.send(&greeting[..length]).map_err(cut)?;
+                    silent.push(wire);
+                }
+                served_meanwhile(t)?;
+                drop(silent);
+                t.expect_ok(stat("/")).map(drop)
+            }),
+    );
+    cases
+}
+
+/// Frames that announce more than a server should take.
+fn floods() -> Vec<Case> {
+    const EIGHT_GIB: u64 = 8 << 30;
+    vec![
+        should("eight-gib-announced-before-the-handshake-are-not-awaited", &["LIMIT-3"])
+            .needs(&[Need::Curve])
+            .without_directory()
+            .sends("On two connections a greeting and the head of a command: of 200 bytes on the first, of 8 GiB on the second")
+            .passes("The second is closed before the first, and both before they are complete; others are served.")
+            .run(|t| {
+                let until = deadline(t);
+                let mut wires = Vec::new();
+                for head in [&[4, 200][..], &zmtp::long_command_head(EIGHT_GIB)] {
+                    let mut wire = Wire::connect(&address(t)?, until).map_err(unreachable)?;
+                    greet(&mut wire, &zmtp::greeting("CURVE"), t)?;
+                    wire.send(head).map_err(cut)?;
+                    wires.push(wire);
+                }
+                let [first, second] = &mut wires[..] else { unreachable!("two heads were sent") };
+                let closed = second.await_close().map_err(cut)?;
+                let (_, other) = first.drain().map_err(cut)?;
+                t.check(closed, "a connection that announced 8 GiB before any handshake is kept open")?;
+                t.check(other == Ending::Open, "it was not closed earlier than one that announced 200 bytes")?;
+                served_meanwhile(t)
+            }),
+        should("eight-gib-announced-after-the-handshake-are-not-awaited", &["LIMIT-3"])
+            .needs(&[Need::Curve])
+            .without_directory()
+            .sends("Behind a handshake with the right keys, the head of a frame of 8 GiB")
+            .passes("The connection is closed; others are served.")
+            .run(|t| {
+                let credentials = t.environment.target.borrow().credentials();
+                let mut tap = Tap::before(&address(t)?)?;
+                let attempt =
+                    Attempt::begin(&t.environment.context, &tap.endpoint, credentials.as_ref()).map_err(broken)?;
+                let handshake = attempt.outcome(deadline(t)).map_err(broken)?;
+                if handshake != Handshake::Succeeded {
+                    return Err(Stop::Untestable(format!("the handshake through a relay ended as {handshake:?}")));
+                }
+                tap.slip_in(&zmtp::long_head(0, EIGHT_GIB), deadline(t))?;
+                t.check(tap.is_closed(deadline(t)), "a connection that announced a frame of 8 GiB is kept open")?;
+                served_meanwhile(t)
+            }),
+    ]
+}
+
+/// A new client is answered, and so is the session.
+fn served_meanwhile(t: &mut Trial) -> Checked {
+    let mut other = t.stranger_with(Pattern::Dealer)?;
+    let hello = other.hello_request();
+    other.expect(hello, crate::wire::code::BUSY)?;
+    t.expect_ok(stat("/")).map(drop)
+}
+
+/// Sends a greeting in two halves and takes the server's in between, so that a server which hangs up on its second half
+/// has been heard; gives what came.
+fn greet(wire: &mut Wire, greeting: &[u8], t: &Trial) -> Checked<Vec<u8>> {
+    let (version, rest) = greeting.split_at(greeting.len().min(12));
+    wire.send(version).map_err(cut)?;
+    let came = match greeting.len() {
+        // Only who speaks ZMTP 3 is told more than a signature.
+        ..GREETING => Vec::new(),
+        _ => {
+            // A server may wait for the whole greeting before it says anything.
+            let half = t.environment.patience.get().answer / 10;
+            wire.read_up_to(GREETING, Instant::now() + half).map_err(cut)?.0
+        }
+    };
+    let _ = wire.send(rest);
+    Ok(came)
+}
+
+const METADATA: &[u8] = b"\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00\x00";
+
+fn ready() -> Vec<u8> {
+    zmtp::command("READY", METADATA)
+}
+
+/// The frames of a message behind a delimiter.
+fn message(header: &[u8]) -> Vec<u8> {
+    [zmtp::frame(MORE, b""), zmtp::frame(0, header)].concat()
+}
+
+fn address(t: &Trial) -> Checked<String> {
+    let target = t.environment.target.borrow();
+    if !target.endpoint.starts_with("tcp://") {
+        return not_applicable(format!("the server is reached by {}", target.endpoint));
+    }
+    Ok(target.address().to_owned())
+}
+
+fn deadline(t: &Trial) -> Instant {
+    Instant::now() + t.environment.patience.get().answer
+}
+
+fn unreachable(error: io::Error) -> Stop {
+    Stop::Silent(format!("no TCP connection: {error}"))
+}
+
+fn cut(error: io::Error) -> Stop {
+    Stop::Failed(format!("the connection broke: {error}"))
+}

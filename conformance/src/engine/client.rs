@@ -1,0 +1,456 @@
+//! A client as the cases drive it: it numbers, sends, awaits, and looks at every reply.
+
+mod codes;
+mod in_order;
+mod reconnect;
+mod session;
+
+pub(crate) use codes::Codes;
+pub(crate) use session::Welcome;
+
+use crate::{
+    engine::{
+        environment::Environment,
+        error::{Checked, Stop, failed},
+        journal::{Direction, Shared},
+        lint::{self, Expected, Finding},
+    },
+    mutation::{self, Sabotage},
+    wire::{
+        cbor::Value,
+        code::{Code, PENDING},
+        link::{Frames, Link, Pattern, Received},
+        reply::Reply,
+        request::Request,
+    },
+};
+use std::{
+    collections::VecDeque,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+/// The least time between a PENDING and the poll behind it [SEQ-22].
+const POLL_AFTER: Duration = Duration::from_millis(100);
+
+/// The largest chunk that a server may announce.
+const CHUNK_MAX: u64 = 1_048_576;
+
+/// One client with one connection.
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) environment: Rc<Environment>,
+    journal: Shared,
+    link: Link,
+    /// Frames in front of the delimiter, as proxies on the way would add them.
+    route: Frames,
+    /// The id that requests carry.
+    pub(crate) session: [u8; 16],
+    /// The number of the next request.
+    pub(crate) next: u64,
+    welcome: Option<Welcome>,
+    awaited: Vec<Awaited>,
+    inbox: VecDeque<Reply>,
+    /// Messages of one empty frame, as only a REP socket sends them [ENV-19].
+    hollow: u32,
+    /// Connections that were cut since a message came.
+    cuts: u32,
+    /// A PENDING has come in this case, or a connection was given up: what stood behind may have been refused.
+    was_pending: bool,
+    was_cut: bool,
+}
+
+/// A request that was sent, and how often it may still be answered.
+struct Awaited {
+    session: [u8; 16],
+    seq: u64,
+    request: Option<Request>,
+    frames: Frames,
+    replies: u32,
+}
+
+impl Peer {
+    /// A client that is connected, or on the way, and has no session yet.
+    pub(crate) fn new(name: &str, environment: &Rc<Environment>, journal: &Shared, pattern: Pattern) -> Checked<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            environment: Rc::clone(environment),
+            journal: Rc::clone(journal),
+            link: environment.link(pattern)?,
+            route: Vec::new(),
+            session: crate::engine::environment::random_id(),
+            next: 1,
+            welcome: None,
+            awaited: Vec::new(),
+            inbox: VecDeque::new(),
+            hollow: 0,
+            cuts: 0,
+            was_pending: false,
+            was_cut: false,
+        })
+    }
+
+    /// The socket of this client.
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Gets ready for another case: its journal, and nothing of the old one but what may still be answered.
+    pub(crate) fn rest(&mut self, journal: &Shared) {
+        self.journal = Rc::clone(journal);
+        self.awaited.retain(|sent| sent.replies > 0);
+        self.awaited.iter_mut().for_each(|sent| sent.frames.clear());
+        self.inbox.clear();
+        self.route.clear();
+        (self.was_pending, self.was_cut) = (false, false);
+    }
+
+    /// Goes on over another socket, of any target and kind; whatever was on the way over the old one is lost.
+    pub(crate) fn set_link(&mut self, link: Link) {
+        self.link = link;
+        self.was_cut = true;
+        self.awaited.clear();
+        self.inbox.clear();
+    }
+
+    /// Goes on over a fresh connection to the same server.
+    pub(crate) fn reconnect(&mut self) -> Checked {
+        let link = self.environment.link(self.link.pattern())?;
+        self.set_link(link);
+        Ok(())
+    }
+
+    /// Puts frames in front of the delimiter of whatever is sent from now on, and expects them before each reply [ENV-2].
+    /// None of them may be empty, and the socket has to be a DEALER.
+    pub(crate) fn set_route(&mut self, route: &[&[u8]]) {
+        self.route = route.iter().map(|frame| frame.to_vec()).collect();
+    }
+
+    /// Sends a request under the next number (or 0, for what has none) and gives the number.
+    pub(crate) fn send(&mut self, request: &Request) -> Checked<u64> {
+        let seq = if matches!(request.op.as_str(), "hello" | "ping" | "bye") { 0 } else { self.next };
+        self.send_as(seq, request)?;
+        if seq != 0 {
+            self.next += 1;
+        }
+        Ok(seq)
+    }
+
+    /// Sends a request under any number; `next` stays as it is.
+    pub(crate) fn send_as(&mut self, seq: u64, request: &Request) -> Checked {
+        let frames = request.frames(self.session, seq);
+        self.transmit(&frames)?;
+        self.await_reply(self.session, seq, Some(request.clone()), frames);
+        Ok(())
+    }
+
+    /// Sends the identical bytes of an earlier request again.
+    pub(crate) fn resend(&mut self, seq: u64) -> Checked {
+        let session = self.session;
+        let found = self.awaited.iter().rposition(|sent| sent.session == session && sent.seq == seq);
+        let Some(found) = found else {
+            return Err(Stop::Harness(format!("request {seq} was never sent")));
+        };
+        let frames = self.awaited[found].frames.clone();
+        self.transmit(&frames)?;
+        self.awaited[found].replies += 1;
+        Ok(())
+    }
+
+    /// Sends any frames behind the delimiter. `answer` is the session and number that an answer would carry.
+    pub(crate) fn send_raw(&mut self, frames: &[Vec<u8>], answer: Option<([u8; 16], u64)>) -> Checked {
+        self.transmit(frames)?;
+        if let Some((session, seq)) = answer {
+            self.await_reply(session, seq, None, frames.to_vec());
+        }
+        Ok(())
+    }
+
+    /// Sends a whole message as it is, the delimiter (or its absence) included, that awaits no answer.
+    pub(crate) fn send_whole(&mut self, frames: &[Vec<u8>]) -> Checked {
+        self.journal.borrow_mut().record(&self.name, Direction::Sent, frames);
+        self.link.send_bare(frames).map_err(unsent)
+    }
+
+    /// The next reply that nobody has asked for yet, whatever it answers.
+    pub(crate) fn any_reply(&mut self) -> Checked<Reply> {
+        if let Some(reply) = self.inbox.pop_front() {
+            return Ok(reply);
+        }
+        let patience = self.environment.patience.get().answer;
+        let reply = self.next_reply(Instant::now() + patience)?;
+        reply.ok_or_else(|| Stop::Silent(format!("no answer within {} ms", patience.as_millis())))
+    }
+
+    /// Waits for the reply to a number of this session, whatever its code.
+    pub(crate) fn first_reply(&mut self, seq: u64) -> Checked<Reply> {
+        self.reply_of(self.session, seq)
+    }
+
+    /// Waits for the reply to a number of any session, whatever its code.
+    pub(crate) fn reply_of(&mut self, session: [u8; 16], seq: u64) -> Checked<Reply> {
+        let deadline = Instant::now() + self.environment.patience.get().answer;
+        self.reply_until(session, seq, deadline)?.ok_or_else(|| {
+            let waited = self.environment.patience.get().answer;
+            Stop::Silent(format!("no answer to {} within {} ms", self.describe(session, seq), waited.as_millis()))
+        })
+    }
+
+    /// Waits for the reply to a number of any session until the deadline.
+    pub(crate) fn reply_until(&mut self, session: [u8; 16], seq: u64, deadline: Instant) -> Checked<Option<Reply>> {
+        if let Some(index) = self.inbox.iter().position(|reply| reply.session == session && reply.seq == seq) {
+            return Ok(self.inbox.remove(index));
+        }
+        while let Some(reply) = self.next_reply(deadline)? {
+            if reply.session == session && reply.seq == seq {
+                return Ok(Some(reply));
+            }
+            self.inbox.push_back(reply);
+        }
+        Ok(None)
+    }
+
+    /// Waits for the final reply to a number, polling while it is PENDING: for ten times as long as for an answer.
+    pub(crate) fn final_reply(&mut self, seq: u64) -> Checked<Reply> {
+        let (asked, most) = (Instant::now(), self.environment.patience.get().answer * 10);
+        loop {
+            let reply = self.first_reply(seq)?;
+            if reply.code != PENDING || seq == 0 {
+                return Ok(reply);
+            }
+            if asked.elapsed() > most {
+                return Err(Stop::Silent(format!("request {seq} is PENDING for more than {} s", most.as_secs())));
+            }
+            // Nothing is due now; whatever comes is kept.
+            self.settle(Instant::now() + POLL_AFTER)?;
+            self.resend(seq)?;
+        }
+    }
+
+    /// Sends a request and waits for its final reply, whatever its code.
+    pub(crate) fn call(&mut self, request: Request) -> Checked<Reply> {
+        let seq = self.send(&request)?;
+        self.final_reply(seq)
+    }
+
+    /// A step that the check builds upon: anything but OK makes the case untestable.
+    pub(crate) fn given(&mut self, request: Request) -> Checked<Reply> {
+        if mutation::is(Sabotage::PrerequisiteIgnored) {
+            return self.call(request);
+        }
+        self.expect_ok(request).map_err(|stop| stop.into_prerequisite("a step that the check builds upon"))
+    }
+
+    /// The positive control of a refusal, which differs from it in one thing: it has to be OK.
+    pub(crate) fn control(&mut self, request: Request) -> Checked<Reply> {
+        if mutation::is(Sabotage::TwinIgnored) {
+            return self.call(request);
+        }
+        self.expect_ok(request).map_err(|stop| stop.into_prerequisite("the positive control"))
+    }
+
+    /// The check itself: the answer has to be OK.
+    pub(crate) fn expect_ok(&mut self, request: Request) -> Checked<Reply> {
+        self.expect(request, crate::wire::code::OK)
+    }
+
+    /// The check itself: the answer has to be one of these.
+    pub(crate) fn expect(&mut self, request: Request, codes: impl Codes) -> Checked<Reply> {
+        let seq = self.send(&request)?;
+        self.expect_reply(seq, codes)
+    }
+
+    /// Waits for the final reply to what was sent, which has to be one of these.
+    pub(crate) fn expect_reply(&mut self, seq: u64, codes: impl Codes) -> Checked<Reply> {
+        let reply = self.final_reply(seq)?;
+        self.expect_code(&reply, codes.codes())?;
+        Ok(reply)
+    }
+
+    fn expect_code(&self, reply: &Reply, wanted: &[Code]) -> Checked {
+        if wanted.contains(&reply.code) || mutation::is(Sabotage::CodeNotCompared) {
+            return Ok(());
+        }
+        let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
+        let what = self.describe(reply.session, reply.seq);
+        failed(format!("{what} was answered {}, not {} (result {})", reply.code, wanted.join(" or "), reply.result))
+    }
+
+    /// Everything that was sent before is through when a `ping` behind it is answered: what is unanswered by then,
+    /// and not being worked at, stays so. Gives how many replies have come that nobody has asked for yet.
+    pub(crate) fn barrier(&mut self) -> Checked<usize> {
+        let reply = self.call(crate::wire::request::ping())?;
+        if !reply.is_ok() {
+            return failed(format!("ping of a session that is open was answered {}", reply.code));
+        }
+        Ok(self.inbox.len())
+    }
+
+    /// Replies that have come and that nobody has asked for yet.
+    pub(crate) fn take_unasked(&mut self) -> Vec<Reply> {
+        self.inbox.drain(..).collect()
+    }
+
+    /// How many messages of one empty frame have come, as a REP socket has to send them [ENV-19].
+    pub(crate) fn hollow_messages(&self) -> u32 {
+        self.hollow
+    }
+
+    /// Takes in whatever comes until the deadline.
+    pub(crate) fn settle(&mut self, deadline: Instant) -> Checked {
+        while let Some(reply) = self.next_reply(deadline)? {
+            self.inbox.push_back(reply);
+        }
+        Ok(())
+    }
+
+    fn next_reply(&mut self, deadline: Instant) -> Checked<Option<Reply>> {
+        loop {
+            let received = self.link.receive_or_cut(deadline);
+            let message = match received.map_err(|error| Stop::Harness(format!("receive: {error}")))? {
+                Received::Message(message) => message,
+                Received::Nothing => return Ok(None),
+                Received::Cut => {
+                    self.repair()?;
+                    continue;
+                }
+            };
+            self.cuts = 0;
+            let whole = message.clone();
+            let Some((prefix, frames)) = self.link.split(message) else {
+                self.journal.borrow_mut().record(&self.name, Direction::Received, &whole);
+                self.note(vec![finding("ENV-2", "a message without an empty frame")]);
+                return failed("a message without an empty frame came");
+            };
+            self.journal.borrow_mut().record(&self.name, Direction::Received, &frames);
+            if frames.len() == 1 && frames[0].is_empty() {
+                self.hollow += 1;
+                continue;
+            }
+            return self.judge(&prefix, frames).map(Some);
+        }
+    }
+
+    fn judge(&mut self, prefix: &[Vec<u8>], frames: Frames) -> Checked<Reply> {
+        // The header tells which request it answers, and that tells what to hold it against.
+        let root = self.environment.root_text();
+        let generic =
+            Expected { op: None, limit: None, after: None, len: None, chunk: self.chunk(), root: root.as_deref() };
+        let (shape, mut findings) = lint::lint(&frames, &generic);
+        let Some(shape) = shape else {
+            let what = findings.last().map(|finding| finding.what.clone()).unwrap_or_default();
+            self.note(findings);
+            return failed(format!("a reply that cannot be read came: {what}"));
+        };
+        if let Some(what) = self.strays(prefix) {
+            findings.push(finding("ENV-2", what.clone()));
+            self.note(findings);
+            return failed(what);
+        }
+        let awaited = self
+            .awaited
+            .iter_mut()
+            .rev()
+            .find(|sent| sent.session == shape.session && sent.seq == shape.seq && sent.replies > 0);
+        let mut op = String::new();
+        match awaited {
+            Some(sent) => {
+                sent.replies -= 1;
+                if let Some(request) = &sent.request {
+                    op.clone_from(&request.op);
+                    let argument =
+                        |key: &str| request.args.iter().find(|(name, _)| name == key).map(|(_, value)| value);
+                    let expected = Expected {
+                        op: Some(&request.op),
+                        limit: argument("limit").and_then(Value::uint),
+                        after: argument("after"),
+                        len: argument("len").and_then(Value::uint),
+                        ..generic
+                    };
+                    findings.retain(|found| found.requirement == "ENV-2");
+                    findings.extend(lint::lint(&frames, &expected).1);
+                }
+            }
+            None => {
+                let known = self.awaited.iter().any(|sent| sent.session == shape.session && sent.seq == shape.seq);
+                let requirement = if known { "ENV-8" } else { "ENV-12" };
+                findings
+                    .push(finding(requirement, format!("{} for seq {}, which awaits no reply", shape.code, shape.seq)));
+            }
+        }
+        let endless =
+            findings.iter().find(|found| PAGES_END_BY.contains(&found.requirement)).map(|found| found.what.clone());
+        self.note(findings);
+        if let Some(what) = endless {
+            return failed(format!("a page came that leads nowhere: {what}"));
+        }
+        self.was_pending |= shape.code == PENDING;
+        let payload = frames.get(1).cloned();
+        Ok(Reply {
+            op,
+            session: shape.session,
+            seq: shape.seq,
+            code: shape.code,
+            result: shape.result,
+            payload,
+            frames,
+        })
+    }
+
+    /// What is wrong with the frames up to the delimiter; REQ sockets keep them to themselves.
+    fn strays(&self, prefix: &[Vec<u8>]) -> Option<String> {
+        let fine = match prefix.split_last() {
+            None => self.link.pattern() != Pattern::Dealer,
+            Some((delimiter, route)) => delimiter.is_empty() && *route == self.route[..],
+        };
+        let lengths = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).collect::<Vec<_>>();
+        (!fine).then(|| {
+            let (came, sent) = (lengths(prefix), lengths(&self.route));
+            format!("a reply came behind other routing frames than its request: lengths {came:?} for {sent:?} and 0")
+        })
+    }
+
+    fn note(&self, findings: Vec<Finding>) {
+        self.journal.borrow_mut().linted(findings);
+    }
+
+    fn transmit(&self, frames: &[Vec<u8>]) -> Checked {
+        self.journal.borrow_mut().record(&self.name, Direction::Sent, frames);
+        if self.route.is_empty() {
+            return self.link.send(frames).map_err(unsent);
+        }
+        let whole: Frames = self.route.iter().cloned().chain([Vec::new()]).chain(frames.iter().cloned()).collect();
+        self.link.send_bare(&whole).map_err(unsent)
+    }
+
+    fn await_reply(&mut self, session: [u8; 16], seq: u64, request: Option<Request>, frames: Frames) {
+        self.awaited.push(Awaited { session, seq, request, frames, replies: 1 });
+    }
+
+    fn describe(&self, session: [u8; 16], seq: u64) -> String {
+        let sent = self.awaited.iter().rev().find(|sent| sent.session == session && sent.seq == seq);
+        match sent.and_then(|sent| sent.request.as_ref()) {
+            Some(request) => format!("request {seq}, {} {}", request.op, Value::Map(request.args.clone())),
+            None => format!("seq {seq}"),
+        }
+    }
+
+    fn chunk(&self) -> u64 {
+        self.welcome.as_ref().map_or(CHUNK_MAX, |welcome| welcome.chunk)
+    }
+}
+
+fn unsent(error: zmq::Error) -> Stop {
+    match error {
+        zmq::Error::EAGAIN => Stop::Silent("the server takes no more messages".into()),
+        other => Stop::Harness(format!("send: {other}")),
+    }
+}
+
+/// What makes a listing end for who follows its pages: each goes on behind the one before, and has something in it. Where
+/// one of these is broken the case ends, since it might not otherwise.
+const PAGES_END_BY: &[&str] = &["LIST-2", "LIST-7", "UPLOADS-1", "UPLOADS-2"];
+
+fn finding(requirement: &'static str, what: impl Into<String>) -> Finding {
+    Finding { requirement, what: what.into() }
+}

@@ -1,0 +1,290 @@
+//! A connection to the server: a ZeroMQ socket, secured as the user said.
+
+use crate::mutation::{self, Sabotage};
+use remofile_proto::{Keys, SessionId, Token};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+use zmq::{Context, POLLIN, Socket, SocketEvent, SocketType};
+
+/// Frames as they stand in a message.
+pub(crate) type Frames = Vec<Vec<u8>>;
+
+/// How the connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// CURVE with the server key that the token gives.
+    Derived,
+    /// CURVE with a server key of its own.
+    Pinned([u8; 32]),
+    /// None, by name.
+    Insecure,
+}
+
+/// Where the server is, and what opens it.
+#[derive(Clone)]
+pub(crate) struct Target {
+    /// As libzmq takes it, `tcp://…`.
+    pub(crate) endpoint: String,
+    pub(crate) security: Security,
+    pub(crate) token: Token,
+}
+
+/// The kind of socket at this end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    Dealer,
+    Req,
+    /// REQ that numbers its requests in a frame of its own, and may send again without an answer.
+    ReqCorrelate,
+}
+
+/// A socket that is connected, or on the way.
+pub(crate) struct Link {
+    socket: Socket,
+    pattern: Pattern,
+    /// Where it is to be known when the connection is cut.
+    watch: Option<Watch>,
+}
+
+/// What tells of the end of a connection, and what another one takes.
+struct Watch {
+    context: Context,
+    target: Target,
+    monitor: Socket,
+    /// Where the monitor is.
+    at: String,
+}
+
+/// What a link has come to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    Message(Frames),
+    /// None came until the deadline.
+    Nothing,
+    /// The connection was cut, and what came before has been received.
+    Cut,
+}
+
+/// The keys at this end.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    /// The key that the server has to prove.
+    pub(crate) server: [u8; 32],
+    pub(crate) public: [u8; 32],
+    pub(crate) secret: [u8; 32],
+}
+
+impl Target {
+    /// The keys of an admitted client; none without CURVE.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        let keys = Keys::derive(&self.token);
+        let server = match self.security {
+            Security::Derived => *keys.server.public(),
+            Security::Pinned(key) => key,
+            Security::Insecure => return None,
+        };
+        Some(Credentials { server, public: *keys.client.public(), secret: *keys.client.secret() })
+    }
+
+    /// hello's `auth` for a session [KEY-7].
+    pub(crate) fn auth(&self, session: [u8; 16]) -> [u8; 32] {
+        Keys::derive(&self.token).hello.auth(SessionId::new(session))
+    }
+
+    /// The host and port, for what goes there without libzmq.
+    pub(crate) fn address(&self) -> &str {
+        self.endpoint.strip_prefix("tcp://").unwrap_or(&self.endpoint)
+    }
+}
+
+impl Link {
+    /// Connects with the target's own keys.
+    pub(crate) fn open(context: &Context, target: &Target, pattern: Pattern) -> Result<Self, zmq::Error> {
+        Self::open_with(context, &target.endpoint, target.credentials().as_ref(), pattern)
+    }
+
+    /// As [`Link::open`], and [`Link::receive_or_cut`] tells when the connection is cut.
+    pub(crate) fn open_to_repair(context: &Context, target: &Target, pattern: Pattern) -> Result<Self, zmq::Error> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let at = format!("inproc://cuts-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let keys = target.credentials();
+        let mut link = Self::open_watched(context, &target.endpoint, keys.as_ref(), pattern, |socket| {
+            socket.monitor(&at, i32::from(SocketEvent::DISCONNECTED.to_raw()))
+        })?;
+        let monitor = context.socket(SocketType::PAIR)?;
+        monitor.set_linger(0)?;
+        // At a limit libzmq's own thread would wait for the reader.
+        monitor.set_rcvhwm(0)?;
+        monitor.connect(&at)?;
+        link.watch = Some(Watch { context: context.clone(), target: target.clone(), monitor, at });
+        Ok(link)
+    }
+
+    /// Another link like this one. What was on the way over this one, or waits to be sent, is lost.
+    pub(crate) fn replacement(&self) -> Result<Self, zmq::Error> {
+        match &self.watch {
+            Some(watch) => Self::open_to_repair(&watch.context, &watch.target, self.pattern),
+            None => Err(zmq::Error::ENOTSUP),
+        }
+    }
+
+    /// Connects with any keys, or none.
+    pub(crate) fn open_with(
+        context: &Context,
+        endpoint: &str,
+        credentials: Option<&Credentials>,
+        pattern: Pattern,
+    ) -> Result<Self, zmq::Error> {
+        Self::open_watched(context, endpoint, credentials, pattern, |_| Ok(()))
+    }
+
+    /// Connects, after `watch` has looked at the socket.
+    pub(crate) fn open_watched(
+        context: &Context,
+        endpoint: &str,
+        credentials: Option<&Credentials>,
+        pattern: Pattern,
+        watch: impl FnOnce(&Socket) -> Result<(), zmq::Error>,
+    ) -> Result<Self, zmq::Error> {
+        let kind = if pattern == Pattern::Dealer { SocketType::DEALER } else { SocketType::REQ };
+        let socket = context.socket(kind)?;
+        socket.set_linger(0)?;
+        // A window of the largest size has to fit, resent and all.
+        socket.set_sndhwm(8_192)?;
+        socket.set_rcvhwm(8_192)?;
+        socket.set_reconnect_ivl(100)?;
+        socket.set_ipv6(endpoint.contains('['))?;
+        if pattern == Pattern::ReqCorrelate {
+            socket.set_req_correlate(true)?;
+            socket.set_req_relaxed(true)?;
+        }
+        if let Some(keys) = credentials {
+            socket.set_curve_serverkey(&keys.server)?;
+            socket.set_curve_publickey(&keys.public)?;
+            socket.set_curve_secretkey(&keys.secret)?;
+        }
+        watch(&socket)?;
+        socket.connect(endpoint)?;
+        Ok(Self { socket, pattern, watch: None })
+    }
+
+    /// The kind of socket.
+    pub(crate) fn pattern(&self) -> Pattern {
+        self.pattern
+    }
+
+    /// The socket itself, for monitors and the like.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Sends what goes behind the delimiter.
+    pub(crate) fn send(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
+        match self.pattern {
+            Pattern::Dealer => {
+                let delimited: Vec<&[u8]> = std::iter::once(&[][..]).chain(frames.iter().map(Vec::as_slice)).collect();
+                self.socket.send_multipart(delimited, zmq::DONTWAIT)
+            }
+            Pattern::Req | Pattern::ReqCorrelate => self.socket.send_multipart(frames, zmq::DONTWAIT),
+        }
+    }
+
+    /// Sends frames as they are, without a delimiter of our own (DEALER only).
+    pub(crate) fn send_bare(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
+        self.socket.send_multipart(frames, zmq::DONTWAIT)
+    }
+
+    /// The next message, with all its frames; `None` when none came until the deadline.
+    pub(crate) fn receive(&self, deadline: Instant) -> Result<Option<Frames>, zmq::Error> {
+        loop {
+            match self.receive_or_cut(deadline)? {
+                Received::Message(frames) => return Ok(Some(frames)),
+                Received::Nothing => return Ok(None),
+                Received::Cut => {}
+            }
+        }
+    }
+
+    /// The next message, or the end of the connection, whatever comes first.
+    pub(crate) fn receive_or_cut(&self, deadline: Instant) -> Result<Received, zmq::Error> {
+        let mut cut = false;
+        loop {
+            match self.socket.recv_multipart(zmq::DONTWAIT) {
+                Ok(frames) => return Ok(Received::Message(frames)),
+                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => {}
+                // To a REQ that has sent nothing since the last answer nothing can come.
+                Err(zmq::Error::EFSM) if self.pattern != Pattern::Dealer => {}
+                Err(error) => return Err(error),
+            }
+            if cut {
+                return Ok(Received::Cut);
+            }
+            // What came before the cut is looked for once more.
+            cut = self.is_cut();
+            if cut {
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() && !mutation::is(Sabotage::DeadlineNeverEnds) {
+                return Ok(Received::Nothing);
+            }
+            // Rounded up, so that the last millisecond is waited for and not spun through.
+            let wait = i64::try_from(left.as_millis()).unwrap_or(i64::MAX - 1) + 1;
+            let mut items = vec![self.socket.as_poll_item(POLLIN)];
+            items.extend(self.watch.as_ref().map(|watch| watch.monitor.as_poll_item(POLLIN)));
+            match zmq::poll(&mut items, wait) {
+                Ok(_) | Err(zmq::Error::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether the connection has been cut since this was asked.
+    pub(crate) fn is_cut(&self) -> bool {
+        let Some(watch) = &self.watch else { return false };
+        let mut cut = false;
+        while watch.monitor.recv_multipart(zmq::DONTWAIT).is_ok() {
+            cut = true;
+        }
+        cut
+    }
+
+    /// Splits a message of this link at its delimiter; `None` where it has none.
+    pub(crate) fn split(&self, frames: Frames) -> Option<(Frames, Frames)> {
+        if self.pattern != Pattern::Dealer {
+            return Some((Vec::new(), frames));
+        }
+        let delimiter = frames.iter().position(Vec::is_empty)?;
+        let mut prefix = frames;
+        let behind = prefix.split_off(delimiter + 1);
+        Some((prefix, behind))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            // libzmq's own thread would wait for ever for somebody to take the event of the end. Where it cannot be told
+            // to say nothing from now on, the socket is of no use any more.
+            let _ = self.socket.monitor(&format!("{}-ended", watch.at), 0);
+        }
+    }
+}
+
+/// How long to wait for what depends on the path to the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// The median round trip.
+    pub(crate) round_trip: Duration,
+    /// How long an answer may take without a PENDING.
+    pub(crate) answer: Duration,
+}
+
+impl Patience {
+    /// `answer` as the user said it, but never less than thirty round trips.
+    pub(crate) fn new(round_trip: Duration, answer: Duration) -> Self {
+        Self { round_trip, answer: answer.max(round_trip * 30) }
+    }
+}
