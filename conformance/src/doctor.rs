@@ -4,17 +4,17 @@ mod greeting;
 mod handshake;
 
 use crate::{
-    engine::{client::Peer, environment::Environment, error::Stop, journal::Journal},
+    engine::{client::Client, environment::Environment, error::CaseError, journal::Journal},
     exit::{Exit, Failure},
     wire::{
         code::{AUTH, BUSY, NO_SESSION, OK, VERSION},
-        link::{Link, Security},
+        connection::{Connection, Security},
         reply::Reply,
         request::{bye, ping},
         zmtp::Greeting,
     },
 };
-use handshake::Handshake;
+use handshake::DoctorHandshake;
 use std::{
     io::ErrorKind,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
@@ -24,7 +24,7 @@ use std::{
 
 /// One thing that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct DoctorStep {
     pub(crate) name: &'static str,
     /// What was found.
     pub(crate) found: Result<String, Failure>,
@@ -33,7 +33,7 @@ pub(crate) struct Step {
 /// What was tried, in order; the last step may have failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Diagnosis {
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<DoctorStep>,
     /// Whether only somebody else's session is in the way, and how long that may last.
     pub(crate) busy: Option<Duration>,
     /// Whether the server answered `hello` with OK.
@@ -56,7 +56,7 @@ impl Diagnosis {
 
     fn go_on(&mut self, environment: &Rc<Environment>) -> Option<()> {
         let target = environment.target.borrow().clone();
-        let patience = environment.patience.get().answer;
+        let patience = environment.timeouts.get().reply;
         let addresses = self.note("name", resolve(target.address()), |addresses| {
             let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
             format!("resolves to {}", shown.join(", "))
@@ -72,15 +72,15 @@ impl Diagnosis {
             "CURVE" => "CURVE, as it has to be".into(),
             other => format!("{other}, as --insecure says"),
         })?;
-        let link = self.note("handshake", shake_hands(environment), |_| match target.security {
+        let connection = self.note("handshake", shake_hands(environment), |_| match target.security {
             Security::Insecure => "done, without encryption".into(),
             _ => "done: the server has the expected key and admits the key that the token gives".into(),
         })?;
-        let mut peer = Peer::new("doctor", environment, &Journal::shared(), link.pattern()).ok()?;
-        peer.set_link(link);
-        let said = self.hello(&mut peer);
+        let mut client = Client::new("doctor", environment, &Journal::shared(), connection.socket_kind()).ok()?;
+        client.replace_connection(connection);
+        let said = self.hello(&mut client);
         self.note("hello", said, |said| said.clone())?;
-        self.note("ping", pinged(&mut peer), |took| format!("answered in {:.1} ms", took.as_secs_f64() * 1_000.0))
+        self.note("ping", pinged(&mut client), |took| format!("answered in {:.1} ms", took.as_secs_f64() * 1_000.0))
             .map(drop)
     }
 
@@ -89,28 +89,28 @@ impl Diagnosis {
             Ok(value) => (Ok(show(&value)), Some(value)),
             Err(failure) => (Err(failure), None),
         };
-        self.steps.push(Step { name, found });
+        self.steps.push(DoctorStep { name, found });
         value
     }
 
-    fn hello(&mut self, peer: &mut Peer) -> Result<String, Failure> {
-        let hello = peer.hello_request();
-        let reply = peer.call(hello).map_err(|stop| unanswered(peer, &stop))?;
+    fn hello(&mut self, client: &mut Client) -> Result<String, Failure> {
+        let hello = client.hello_request();
+        let reply = client.call(hello).map_err(|error| unanswered(client, &error))?;
         match reply.code {
             OK => {
                 self.opened = true;
-                let welcome = peer.opened(&reply).map_err(|stop| {
-                    Failure::new(Exit::NotConformant, format!("hello was answered OK, but {}", stop.text()))
+                let hello_reply = client.opened(&reply).map_err(|error| {
+                    Failure::new(Exit::NotConformant, format!("hello was answered OK, but {}", error.text()))
                         .hint("conformance explain HELLO-2 says what has to be in it")
                 })?;
                 Ok(format!(
                     "OK: window {}, chunk {}, header {}, lease {} ms, names {:?}{}",
-                    welcome.window,
-                    welcome.chunk,
-                    welcome.header,
-                    welcome.lease_ms,
-                    welcome.names,
-                    if welcome.ro { ", read-only" } else { "" }
+                    hello_reply.window,
+                    hello_reply.chunk,
+                    hello_reply.header,
+                    hello_reply.lease_ms,
+                    hello_reply.names,
+                    if hello_reply.ro { ", read-only" } else { "" }
                 ))
             }
             BUSY => {
@@ -178,35 +178,35 @@ fn mechanism(greeting: &Greeting, security: Security) -> Result<String, Failure>
     Err(Failure::new(Exit::Unreachable, format!("the server uses the ZMTP mechanism {found}, not {wanted}")).hint(hint))
 }
 
-fn shake_hands(environment: &Environment) -> Result<Link, Failure> {
+fn shake_hands(environment: &Environment) -> Result<Connection, Failure> {
     let target = environment.target.borrow().clone();
-    let patience = environment.patience.get().answer;
+    let patience = environment.timeouts.get().reply;
     let pinned = matches!(target.security, Security::Pinned(_));
     let failed = |exit, what: &str, hint: &str| Err(Failure::new(exit, what).hint(hint));
     match handshake::attempt(&environment.context, &target, patience) {
         Err(error) => Err(Failure::new(Exit::OwnFault, format!("no socket could be opened: {error}"))),
-        Ok(Handshake::Done(link)) => Ok(link),
-        Ok(Handshake::Refused(status)) => failed(
+        Ok(DoctorHandshake::Done(connection)) => Ok(connection),
+        Ok(DoctorHandshake::Refused(status)) => failed(
             Exit::Refused,
             &format!("the client's key was refused with status {status}: the token is not the server's"),
             "check REMOFILE_TOKEN; the key is derived from it by [KEY-5], which the vectors keys-*.json show byte by byte",
         ),
-        Ok(Handshake::Broken) if pinned => failed(
+        Ok(DoctorHandshake::Broken) if pinned => failed(
             Exit::Refused,
             "the CURVE handshake fails without a reason: the server has another key than --server-key",
             "check the key; without --server-key the one that the token gives is expected",
         ),
-        Ok(Handshake::Broken) => failed(
+        Ok(DoctorHandshake::Broken) => failed(
             Exit::Refused,
             "the CURVE handshake fails without a reason: the server's key is not the one that this token gives",
             "check REMOFILE_TOKEN; a server with a key pair of its own needs --server-key",
         ),
-        Ok(Handshake::Protocol) => failed(
+        Ok(DoctorHandshake::Protocol) => failed(
             Exit::Unreachable,
             "the ZMTP handshake fails: the server breaks the protocol of its mechanism",
             "the server's ZeroMQ library is at fault, or something between here and there",
         ),
-        Ok(Handshake::Silent) => failed(
+        Ok(DoctorHandshake::Silent) => failed(
             Exit::Unreachable,
             "the server greets, but does not finish the ZMTP handshake",
             "it may be stuck, or its ZAP handler not at work [CURVE-3]; --timeout waits longer",
@@ -214,14 +214,14 @@ fn shake_hands(environment: &Environment) -> Result<Link, Failure> {
     }
 }
 
-fn unanswered(peer: &mut Peer, stop: &Stop) -> Failure {
-    let version = peer.take_unasked().iter().any(|reply| reply.code == VERSION);
+fn unanswered(client: &mut Client, error: &CaseError) -> Failure {
+    let version = client.take_unasked().iter().any(|reply| reply.code == VERSION);
     if version {
         return Failure::new(Exit::Unreachable, "hello was answered VERSION: the server speaks another version")
             .hint("this suite checks version 1, magic \"rmf1\"");
     }
-    match stop {
-        Stop::Silent(what) => Failure::new(Exit::Unreachable, format!("the server does not answer hello: {what}"))
+    match error {
+        CaseError::Silent(what) => Failure::new(Exit::Unreachable, format!("the server does not answer hello: {what}"))
             .hint(
                 "it hangs, takes hello for no Remofile message (conformance explain ENV-14), or is no Remofile server",
             ),
@@ -247,10 +247,10 @@ fn busy(reply: &Reply) -> (Failure, Duration) {
     (Failure::new(Exit::Unreachable, what).hint(hint), rest)
 }
 
-fn pinged(peer: &mut Peer) -> Result<Duration, Failure> {
+fn pinged(client: &mut Client) -> Result<Duration, Failure> {
     let sent = Instant::now();
-    let reply = peer.call(ping()).map_err(|stop| {
-        Failure::new(Exit::NotConformant, format!("a ping in the open session fails: {}", stop.text()))
+    let reply = client.call(ping()).map_err(|error| {
+        Failure::new(Exit::NotConformant, format!("a ping in the open session fails: {}", error.text()))
     })?;
     let took = sent.elapsed();
     if !reply.is_ok() {
@@ -261,12 +261,12 @@ fn pinged(peer: &mut Peer) -> Result<Duration, Failure> {
         .hint("conformance explain SES-19 says when"));
     }
     // The next client is not to find this one's session.
-    match peer.call(bye()) {
+    match client.call(bye()) {
         Ok(reply) if reply.is_ok() || reply.code == NO_SESSION => {
-            peer.environment.last_session.set(None);
+            client.environment.last_session.set(None);
             Ok(took)
         }
         Ok(reply) => Err(Failure::new(Exit::NotConformant, format!("bye was answered {}", reply.code))),
-        Err(stop) => Err(Failure::new(Exit::NotConformant, format!("bye fails: {}", stop.text()))),
+        Err(error) => Err(Failure::new(Exit::NotConformant, format!("bye fails: {}", error.text()))),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 /// One thing that the suite no longer does as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub(crate) enum Sabotage {
+pub(crate) enum HarnessMutation {
     /// Whatever a case comes to, it passed: the control, which cannot stay unnoticed
     EverythingPasses,
     /// Every comparison holds
@@ -41,15 +41,15 @@ pub(crate) enum Sabotage {
     ExitAlwaysZero,
 }
 
-static DONE: OnceLock<Sabotage> = OnceLock::new();
+static DONE: OnceLock<HarnessMutation> = OnceLock::new();
 
 /// Spoils this process for good.
-pub(crate) fn commit(sabotage: Sabotage) {
+pub(crate) fn commit(sabotage: HarnessMutation) {
     // Only the command line does, once.
     let _ = DONE.set(sabotage);
 }
 
 /// Whether this process is spoilt in this way.
-pub(crate) fn is(sabotage: Sabotage) -> bool {
+pub(crate) fn is(sabotage: HarnessMutation) -> bool {
     DONE.get() == Some(&sabotage)
 }

@@ -9,18 +9,18 @@ pub(crate) mod select;
 use crate::{
     engine::{
         case::{Case, Level, Need},
-        client::{Peer, Welcome},
-        context::Trial,
+        client::{Client, HelloReply},
+        context::CaseContext,
         environment::Environment,
-        error::{Checked, Stop},
+        error::{CaseError, CaseResult},
         journal::{Exchange, Journal},
         lint::{self, Finding},
         verdict::{Outcome, Report, Verdict},
     },
-    mutation::{self, Sabotage},
+    mutation::{self, HarnessMutation},
     report::redact::Redactor,
     wire::{
-        link::{Patience, Pattern},
+        connection::{SocketKind, Timeouts},
         request::{mkdir, ping},
     },
 };
@@ -41,8 +41,8 @@ pub(crate) struct Runner<'a> {
     redactor: &'a Redactor,
     /// Told of what happens as it happens.
     progress: &'a mut dyn FnMut(Event<'_>),
-    peer: Option<Peer>,
-    welcome: Option<Welcome>,
+    client: Option<Client>,
+    hello_reply: Option<HelloReply>,
     ledger: Ledger,
     /// By requirement: the first finding, where it was seen, and how many there are.
     findings: BTreeMap<&'static str, Found>,
@@ -68,27 +68,27 @@ struct Found {
 }
 
 /// Opens a first session and measures the round trip: what a run needs before it starts.
-pub(crate) fn acquaint(environment: &Rc<Environment>) -> Checked<(Peer, Welcome)> {
-    let mut peer = Peer::new("A", environment, &Journal::shared(), Pattern::Dealer)?;
-    let welcome = peer.open()?;
+pub(crate) fn connect_and_measure(environment: &Rc<Environment>) -> CaseResult<(Client, HelloReply)> {
+    let mut client = Client::new("A", environment, &Journal::shared(), SocketKind::Dealer)?;
+    let hello_reply = client.open()?;
     let mut trips: Vec<Duration> = Vec::new();
     for _ in 0..5 {
         let sent = Instant::now();
-        peer.call(ping())?;
+        client.call(ping())?;
         trips.push(sent.elapsed());
     }
     trips.sort();
-    let answer = environment.patience.get().answer;
-    environment.patience.set(Patience::new(trips[trips.len() / 2], answer));
-    Ok((peer, welcome))
+    let answer = environment.timeouts.get().reply;
+    environment.timeouts.set(Timeouts::new(trips[trips.len() / 2], answer));
+    Ok((client, hello_reply))
 }
 
 impl<'a> Runner<'a> {
-    /// A runner that goes on with the session of [`acquaint`].
+    /// A runner that goes on with the session of [`connect_and_measure`].
     pub(crate) fn new(
         environment: &Rc<Environment>,
-        peer: Peer,
-        welcome: Welcome,
+        client: Client,
+        hello_reply: HelloReply,
         redactor: &'a Redactor,
         progress: &'a mut dyn FnMut(Event<'_>),
     ) -> Self {
@@ -96,8 +96,8 @@ impl<'a> Runner<'a> {
             environment: Rc::clone(environment),
             redactor,
             progress,
-            peer: Some(peer),
-            welcome: Some(welcome),
+            client: Some(client),
+            hello_reply: Some(hello_reply),
             ledger: Ledger::default(),
             findings: BTreeMap::new(),
             replies: 0,
@@ -132,9 +132,9 @@ impl<'a> Runner<'a> {
             server: String::new(),
             seed: self.environment.seed,
             began,
-            round_trip: self.environment.patience.get().round_trip,
+            round_trip: self.environment.timeouts.get().round_trip,
             took: instant.elapsed(),
-            welcome: self.welcome,
+            hello_reply: self.hello_reply,
             outcomes: self.ledger.into_outcomes(),
             rounds: plan.rounds,
             replies: self.replies,
@@ -152,7 +152,7 @@ impl<'a> Runner<'a> {
     fn tell(&mut self, outcome: Outcome) {
         let outcome = self.redactor.outcome(outcome);
         (self.progress)(Event::Ended(&outcome));
-        if !(outcome.verdict.is_failure() && mutation::is(Sabotage::CaseDropped)) {
+        if !(outcome.verdict.is_failure() && mutation::is(HarnessMutation::CaseDropped)) {
             self.ledger.enter(outcome);
         }
     }
@@ -171,19 +171,23 @@ impl<'a> Runner<'a> {
     }
 
     fn lacks(&self, need: Need) -> Option<(Verdict, String)> {
-        let welcome = self.welcome.as_ref()?;
+        let hello_reply = self.hello_reply.as_ref()?;
         let said = |what: String| Some((Verdict::NotApplicable, what));
         let needs = |option: &str| Some((Verdict::NotRun, format!("needs {option}")));
         let server = self.environment.server.borrow();
         let insecure = self.environment.target.borrow().credentials().is_none();
         match need {
-            Need::Writing if welcome.ro => said("hello said ro: true".into()),
-            Need::ReadOnly if !welcome.ro => said("hello said ro: false".into()),
-            Need::Posix if welcome.names != "posix" => said(format!("hello said names: {:?}", welcome.names)),
-            Need::Windows if welcome.names != "windows" => said(format!("hello said names: {:?}", welcome.names)),
-            Need::Exact if welcome.folds => said("hello said folds: true".into()),
-            Need::Folds if !welcome.folds => said("hello said folds: false".into()),
-            Need::Window(least) if welcome.window < least => said(format!("hello said window: {}", welcome.window)),
+            Need::Writing if hello_reply.ro => said("hello said ro: true".into()),
+            Need::ReadOnly if !hello_reply.ro => said("hello said ro: false".into()),
+            Need::Posix if hello_reply.names != "posix" => said(format!("hello said names: {:?}", hello_reply.names)),
+            Need::Windows if hello_reply.names != "windows" => {
+                said(format!("hello said names: {:?}", hello_reply.names))
+            }
+            Need::Exact if hello_reply.folds => said("hello said folds: true".into()),
+            Need::Folds if !hello_reply.folds => said("hello said folds: false".into()),
+            Need::Window(least) if hello_reply.window < least => {
+                said(format!("hello said window: {}", hello_reply.window))
+            }
             Need::Curve if insecure => said("the run was asked to do without CURVE by --insecure".into()),
             Need::Spawn if !server.can_kill() => needs("--spawn"),
             Need::Restart if !server.can_restart() => needs("--spawn or --restart-cmd"),
@@ -198,29 +202,29 @@ impl<'a> Runner<'a> {
         self.cases_run += 1;
         let directory = format!("{}/{}", self.environment.run_directory, self.cases_run);
         let seed = self.environment.seed ^ u64::from_le_bytes(blake3_prefix(&case.id));
-        let result = self.prepared(&journal, case, &directory).map(|peer| {
-            let mut trial = Trial::new(&self.environment, peer, &journal, directory, seed);
-            let result = (case.run)(&mut trial);
-            (trial.peer, result)
+        let result = self.prepared(&journal, case, &directory).map(|client| {
+            let mut context = CaseContext::new(&self.environment, client, &journal, directory, seed);
+            let result = (case.run)(&mut context);
+            (context.client, result)
         });
-        let stop = match result {
+        let error = match result {
             // A session that a case left in a bad way is not worth keeping.
-            Ok((peer, result)) => {
-                let fine = result.is_ok() || matches!(result, Err(Stop::NotApplicable(_)));
-                self.peer = fine.then_some(peer);
+            Ok((client, result)) => {
+                let fine = result.is_ok() || matches!(result, Err(CaseError::NotApplicable(_)));
+                self.client = fine.then_some(client);
                 result.err()
             }
-            Err(stop) => Some(stop.into_prerequisite("opening a session for the case")),
+            Err(error) => Some(error.into_prerequisite("opening a session for the case")),
         };
-        let gone = matches!(stop, Some(Stop::Silent(_) | Stop::Untestable(_))) && !self.is_alive();
+        let gone = matches!(error, Some(CaseError::Silent(_) | CaseError::Untestable(_))) && !self.is_alive();
         if gone {
-            self.bury(case);
+            self.mark_dead(case);
         }
         let (exchanges, forgotten, findings, replies) = journal.borrow_mut().take();
         self.replies += replies;
         self.keep(findings, &case.id, &exchanges);
         // Whatever binds the case, a server that is gone after it has not answered [ENV-8].
-        let (verdict, reason) = judge(if gone { Level::Must } else { case.level }, stop);
+        let (verdict, reason) = judge(if gone { Level::Must } else { case.level }, error);
         let silent = matches!(verdict, Verdict::Pass | Verdict::NotApplicable);
         Outcome {
             exchanges: if silent { Vec::new() } else { exchanges },
@@ -231,24 +235,29 @@ impl<'a> Runner<'a> {
     }
 
     /// A client with a new session, and the case's directory.
-    fn prepared(&mut self, journal: &crate::engine::journal::Shared, case: &Case, directory: &str) -> Checked<Peer> {
-        let mut peer = match self.peer.take() {
-            Some(mut peer) => {
-                peer.rest(journal);
-                peer.close()?;
-                peer
+    fn prepared(
+        &mut self,
+        journal: &crate::engine::journal::SharedJournal,
+        case: &Case,
+        directory: &str,
+    ) -> CaseResult<Client> {
+        let mut client = match self.client.take() {
+            Some(mut client) => {
+                client.rest(journal);
+                client.close()?;
+                client
             }
-            None => Peer::new("A", &self.environment, journal, Pattern::Dealer)?,
+            None => Client::new("A", &self.environment, journal, SocketKind::Dealer)?,
         };
-        let welcome = peer.open()?;
+        let hello_reply = client.open()?;
         if case.needs.contains(&Need::Writing) {
-            if self.cases_run == 1 || !self.has_directory(&mut peer)? {
-                peer.given(mkdir(&self.environment.run_directory))?;
+            if self.cases_run == 1 || !self.has_directory(&mut client)? {
+                client.setup(mkdir(&self.environment.run_directory))?;
             }
-            peer.given(mkdir(directory))?;
+            client.setup(mkdir(directory))?;
         }
-        self.welcome = Some(welcome);
-        Ok(peer)
+        self.hello_reply = Some(hello_reply);
+        Ok(client)
     }
 
     fn keep(&mut self, findings: Vec<Finding>, case: &str, exchanges: &[Exchange]) {
@@ -286,25 +295,25 @@ impl<'a> Runner<'a> {
     }
 }
 
-fn judge(level: Level, stop: Option<Stop>) -> (Verdict, String) {
-    let Some(stop) = stop.filter(|stop| !is_overlooked(stop)) else { return (Verdict::Pass, String::new()) };
-    let reason = stop.text().to_owned();
-    let verdict = match (stop, level) {
-        (Stop::Failed(_), _) if mutation::is(Sabotage::FailureDoesNotApply) => Verdict::NotApplicable,
-        (Stop::Failed(_) | Stop::Silent(_), Level::Must) => Verdict::Fail,
-        (Stop::Failed(_) | Stop::Silent(_), Level::Should) => Verdict::Warn,
-        (Stop::Failed(_) | Stop::Silent(_), Level::May) => Verdict::Info,
-        (Stop::Untestable(_), _) => Verdict::Untestable,
-        (Stop::NotApplicable(_), _) => Verdict::NotApplicable,
-        (Stop::Harness(_), _) => Verdict::HarnessError,
+fn judge(level: Level, error: Option<CaseError>) -> (Verdict, String) {
+    let Some(error) = error.filter(|error| !is_overlooked(error)) else { return (Verdict::Pass, String::new()) };
+    let reason = error.text().to_owned();
+    let verdict = match (error, level) {
+        (CaseError::Failed(_), _) if mutation::is(HarnessMutation::FailureDoesNotApply) => Verdict::NotApplicable,
+        (CaseError::Failed(_) | CaseError::Silent(_), Level::Must) => Verdict::Fail,
+        (CaseError::Failed(_) | CaseError::Silent(_), Level::Should) => Verdict::Warn,
+        (CaseError::Failed(_) | CaseError::Silent(_), Level::May) => Verdict::Info,
+        (CaseError::Untestable(_), _) => Verdict::Untestable,
+        (CaseError::NotApplicable(_), _) => Verdict::NotApplicable,
+        (CaseError::Harness(_), _) => Verdict::HarnessError,
     };
     (verdict, reason)
 }
 
-fn is_overlooked(stop: &Stop) -> bool {
-    mutation::is(Sabotage::EverythingPasses)
-        || matches!(stop, Stop::Silent(_)) && mutation::is(Sabotage::SilencePasses)
-        || matches!(stop, Stop::Untestable(_)) && mutation::is(Sabotage::UntestablePasses)
+fn is_overlooked(error: &CaseError) -> bool {
+    mutation::is(HarnessMutation::EverythingPasses)
+        || matches!(error, CaseError::Silent(_)) && mutation::is(HarnessMutation::SilencePasses)
+        || matches!(error, CaseError::Untestable(_)) && mutation::is(HarnessMutation::UntestablePasses)
 }
 
 pub(crate) fn outcome(case: &Case, verdict: Verdict, reason: String) -> Outcome {

@@ -15,8 +15,8 @@ use crate::{
         code,
     },
 };
-use classify::{Class, Defect, judge};
-use file::{Envelope, KeysVector, Reply, Request, Sequence, Step, Vector};
+use classify::{MessageClass, VectorRefusal, judge};
+use file::{Envelope, KeysVector, Reply, Request, Sequence, SequenceStep, Vector};
 use remofile_proto::{Keys, SessionId, Token, z85};
 use std::{fmt::Debug, path::Path};
 
@@ -57,7 +57,7 @@ pub(crate) fn check(path: &Path) -> Result<&'static str, String> {
 fn request(vector: &Request) -> Result<(), String> {
     let frames = file::bytes(&vector.frames)?;
     match classify::classify(&frames, HEADER) {
-        Class::Request(request) => {
+        MessageClass::Request(request) => {
             same("session", &hex(&request.session), &vector.session)?;
             same("seq", request.seq, vector.seq)?;
             same("operation", Some(&request.op), vector.op.as_ref())?;
@@ -69,18 +69,19 @@ fn request(vector: &Request) -> Result<(), String> {
                     let args = classify::without_defaults(&request);
                     same("arguments", Some(&json::of(&Value::Map(args.clone()))), vector.args.as_ref())?;
                     let written = crate::wire::request::Request { op: request.op.clone(), args, payload: None };
-                    let wanted = vector.reencoded.as_ref().map_or_else(|| Ok(frames[0].clone()), file::Frame::bytes)?;
+                    let wanted =
+                        vector.reencoded.as_ref().map_or_else(|| Ok(frames[0].clone()), file::VectorFrame::bytes)?;
                     same("encoding", &hex(&written.frames(request.session, request.seq)[0]), &hex(&wanted))
                 }
             }
         }
-        Class::BadMessage { session, seq } => {
+        MessageClass::BadMessage { session, seq } => {
             same("verdict", "BAD_MESSAGE", vector.expect.as_str())?;
             same("session", &hex(&session), &vector.session)?;
             same("seq", seq, vector.seq)
         }
-        Class::Version => same("verdict", "VERSION", vector.expect.as_str()),
-        Class::NotOurs | Class::Reply => same("verdict", "not answered", vector.expect.as_str()),
+        MessageClass::Version => same("verdict", "VERSION", vector.expect.as_str()),
+        MessageClass::NotOurs | MessageClass::Reply => same("verdict", "not answered", vector.expect.as_str()),
     }
 }
 
@@ -113,12 +114,12 @@ fn reply(vector: &Reply) -> Result<(), String> {
 fn envelope(vector: &Envelope) -> Result<(), String> {
     let frames = file::bytes(&vector.frames)?;
     let delimiter = frames.iter().position(Vec::is_empty);
-    let class = delimiter.map_or(Class::NotOurs, |at| classify::classify(&frames[at + 1..], HEADER));
+    let class = delimiter.map_or(MessageClass::NotOurs, |at| classify::classify(&frames[at + 1..], HEADER));
     let (verdict, answer) = match &class {
-        Class::NotOurs | Class::Reply => ("not-ours", None),
-        Class::Version => ("VERSION", Some(([0; 16], 0))),
-        Class::BadMessage { session, seq } => ("BAD_MESSAGE", Some((*session, *seq))),
-        Class::Request(request) => ("accept", Some((request.session, request.seq))),
+        MessageClass::NotOurs | MessageClass::Reply => ("not-ours", None),
+        MessageClass::Version => ("VERSION", Some(([0; 16], 0))),
+        MessageClass::BadMessage { session, seq } => ("BAD_MESSAGE", Some((*session, *seq))),
+        MessageClass::Request(request) => ("accept", Some((request.session, request.seq))),
     };
     same("verdict", verdict, vector.expect.as_str())?;
     same("route", answer.and(delimiter).map(|at| at + 1), vector.route)?;
@@ -156,27 +157,27 @@ fn sequence(vector: &Sequence) -> Result<(), String> {
     Ok(())
 }
 
-fn sequence_step(vector: &Sequence, index: usize, step: &Step) -> Result<(), String> {
+fn sequence_step(vector: &Sequence, index: usize, step: &SequenceStep) -> Result<(), String> {
     let frames = file::bytes(&step.frames)?;
     let class = classify::classify(&frames, vector.server.header);
     let Some(reply) = &step.reply else {
-        let unanswered = matches!(class, Class::NotOurs | Class::Reply);
+        let unanswered = matches!(class, MessageClass::NotOurs | MessageClass::Reply);
         return if unanswered { Ok(()) } else { Err("it has no reply, but has to be answered".into()) };
     };
     let (answer, code) = match &class {
-        Class::NotOurs | Class::Reply => return Err("it has a reply, but is not to be answered".into()),
-        Class::Version => (([0; 16], 0), Some(code::VERSION)),
-        Class::BadMessage { session, seq } => ((*session, *seq), Some(code::BAD_MESSAGE)),
-        Class::Request(request) => ((request.session, request.seq), None),
+        MessageClass::NotOurs | MessageClass::Reply => return Err("it has a reply, but is not to be answered".into()),
+        MessageClass::Version => (([0; 16], 0), Some(code::VERSION)),
+        MessageClass::BadMessage { session, seq } => ((*session, *seq), Some(code::BAD_MESSAGE)),
+        MessageClass::Request(request) => ((request.session, request.seq), None),
     };
     same("session", &hex(&answer.0), &reply.session)?;
     same("seq", answer.1, reply.seq)?;
     if let Some(code) = code {
         same("code", code.0, reply.code)?;
     }
-    if let Class::Request(request) = &class {
+    if let MessageClass::Request(request) = &class {
         let payload = frames.get(1).map_or(0, |payload| payload.len() as u64);
-        if let Err(Defect(refused)) = judge(request, payload, vector.server.chunk) {
+        if let Err(VectorRefusal(refused)) = judge(request, payload, vector.server.chunk) {
             // What concerns the session or the number comes before it.
             let before = (10..20).contains(&reply.code);
             if !before && reply.same_as.is_none() {
@@ -197,7 +198,7 @@ fn is_token(text: &str) -> bool {
         && distinct.len() >= 8
 }
 
-fn code_name(defect: Defect) -> String {
+fn code_name(defect: VectorRefusal) -> String {
     defect.0.to_string()
 }
 

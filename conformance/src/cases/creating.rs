@@ -1,11 +1,11 @@
 //! Sections 11.7 and 11.8: mkdir and put.
 
-use super::support::files::{Clock, expect_all, expect_stat, given_all, listed, refuse_all};
+use super::support::files::{Clock, expect_all, expect_stat, listed, refuse_all, setup_all};
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::{Checked, Stop, failed},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
     },
     wire::{
         code::{EXISTS, NAME_CLASH, NOT_FILE, OK, TOO_LARGE},
@@ -73,7 +73,7 @@ fn directories() -> Vec<Case> {
                 let (parent, child) = (t.path("d"), t.path("d/e"));
                 t.expect_refused(mkdir(&child), crate::wire::code::NOT_FOUND)?;
                 t.expect_absent(&parent)?;
-                given_all(t, vec![mkdir(&parent), mkdir(&child)])?;
+                setup_all(t, vec![mkdir(&parent), mkdir(&child)])?;
                 let names = listed(t)?;
                 t.equal("the names", names, ["d"])
             }),
@@ -93,8 +93,8 @@ fn directories() -> Vec<Case> {
             .passes("NAME_CLASH, or OK where the server keeps both apart.")
             .run(|t| {
                 t.subdirectory("Twin")?;
-                let twin = t.path("twin");
-                t.expect(mkdir(&twin), [NAME_CLASH, OK]).map(drop)
+                let second = t.path("twin");
+                t.expect(mkdir(&second), [NAME_CLASH, OK]).map(drop)
             }),
     ]
 }
@@ -199,12 +199,12 @@ fn times() -> Vec<Case> {
             .passes("The file's time is not the old one, and within an hour of the directory's.")
             .run(|t| {
                 let path = t.path("f");
-                t.given(put(&path, "old").arg("mtime_ns", OLD))?;
+                t.setup(put(&path, "old").arg("mtime_ns", OLD))?;
                 let replaced = t.expect_ok(put(&path, "new").arg("pre", "any"))?.entry()?.mtime_ns()?;
                 let beside = t.path("g");
                 let made = t.expect_ok(put(&beside, "new"))?.entry()?.mtime_ns()?;
                 let directory = t.path("d");
-                let now = t.given(mkdir(&directory))?.entry()?.mtime_ns()?;
+                let now = t.setup(mkdir(&directory))?.entry()?.mtime_ns()?;
                 for time in [replaced, made] {
                     t.check(
                         (now - time).abs() < 3_600_000_000_000,
@@ -227,7 +227,7 @@ fn whole_from_the_start() -> Case {
             let longest = usize::try_from(t.server()?.chunk).unwrap_or(usize::MAX);
             let content = t.bytes(1, longest);
             let names: Vec<String> = (0..60).map(|index| format!("f{index}")).collect();
-            let files: Vec<PathBuf> = names.iter().map(|name| t.on_disk(name)).collect::<Checked<_>>()?;
+            let files: Vec<PathBuf> = names.iter().map(|name| t.on_disk(name)).collect::<CaseResult<_>>()?;
             let done = AtomicBool::new(false);
             let (sent, seen) = thread::scope(|scope| {
                 let watcher = scope.spawn(|| watch(&files, &done, &content));
@@ -239,16 +239,16 @@ fn whole_from_the_start() -> Case {
             match seen {
                 Ok(None) => Ok(()),
                 Ok(Some(what)) => failed(what),
-                Err(_) => Err(Stop::Harness("the watching thread panicked".into())),
+                Err(_) => Err(CaseError::Harness("the watching thread panicked".into())),
             }
         })
 }
 
-fn put_each(t: &mut Trial, names: &[String], content: &[u8]) -> Checked {
+fn put_each(t: &mut CaseContext, names: &[String], content: &[u8]) -> CaseResult {
     for name in names {
         let path = t.path(name);
         t.expect_ok(put(&path, content))?;
-        t.given(stat(&path))?;
+        t.setup(stat(&path))?;
     }
     Ok(())
 }

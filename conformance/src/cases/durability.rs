@@ -5,9 +5,9 @@ mod crash;
 use crate::{
     engine::{
         case::{Case, Need, must},
-        client::Welcome,
-        context::Trial,
-        error::{Checked, failed, not_applicable},
+        client::HelloReply,
+        context::CaseContext,
+        error::{CaseResult, failed, not_applicable},
         server::{Second, Server},
     },
     wire::{
@@ -32,14 +32,14 @@ pub(super) fn cases() -> Vec<Case> {
                 let path = t.file("f", b"content")?;
                 let gone = t.file("gone", b"content")?;
                 let (up, staged) = (t.id(), t.path("staged"));
-                t.given(write(&path, 3, "more than there was"))?;
-                t.given(truncate(&path, 5))?;
-                t.given(begin(up, &staged))?;
-                t.given(append(up, 0, "staged"))?;
-                t.given(remove(&gone))?;
+                t.setup(write(&path, 3, "more than there was"))?;
+                t.setup(truncate(&path, 5))?;
+                t.setup(begin(up, &staged))?;
+                t.setup(append(up, 0, "staged"))?;
+                t.setup(remove(&gone))?;
                 t.expect_ok(flush())?;
                 t.expect_ok(flush())?;
-                t.given(abort(up)).map(drop)
+                t.setup(abort(up)).map(drop)
             }),
         must("flush-answers-ok-in-a-new-process", &["FLUSH-1"])
             .needs(&[Need::Restart])
@@ -67,11 +67,11 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("The same etags, sizes and modification times.")
             .run(|t| {
                 let (up, committed) = (t.id(), t.path("committed"));
-                t.given(begin(up, &committed))?;
-                t.given(append(up, 0, "content"))?;
-                t.given(commit(up, b"content"))?;
+                t.setup(begin(up, &committed))?;
+                t.setup(append(up, 0, "content"))?;
+                t.setup(commit(up, b"content"))?;
                 let paths = [t.file("put", b"content")?, t.file("empty", b"")?, committed];
-                let before = paths.iter().map(|path| t.entry(path)).collect::<Checked<Vec<_>>>()?;
+                let before = paths.iter().map(|path| t.entry(path)).collect::<CaseResult<Vec<_>>>()?;
                 restart(t, Server::restart)?;
                 for (path, before) in paths.iter().zip(before) {
                     let after = t.entry(path)?;
@@ -87,7 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (path, late) = (t.path("f"), t.path("late"));
                 let (session, seq) = (t.session, t.next);
-                t.given(put(&path, "content"))?;
+                t.setup(put(&path, "content"))?;
                 restart_without_hello(t, Server::restart)?;
                 for (number, request) in [(seq, put(&path, "content")), (seq + 1, put(&late, "late")), (1, put(&late, "late")), (0, ping())] {
                     t.send_raw(&request.frames(session, number), Some((session, number)))?;
@@ -104,8 +104,8 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("NO_SESSION to each, and nothing is made.")
             .run(|t| {
                 let (up, staged, path) = (t.id(), t.path("staged"), t.path("f"));
-                t.given(begin(up, &staged))?;
-                t.given(append(up, 0, "content"))?;
+                t.setup(begin(up, &staged))?;
+                t.setup(append(up, 0, "content"))?;
                 let (session, next) = (t.session, t.next);
                 let environment = Rc::clone(&t.environment);
                 environment.server.borrow_mut().kill()?;
@@ -131,8 +131,8 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("It is listed with path, `off` and `size`; NO_UPLOAD before begin; the file is whole.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path).arg("size", 77_u64))?;
-                t.given(append(up, 0, "before and "))?;
+                t.setup(begin(up, &path).arg("size", 77_u64))?;
+                t.setup(append(up, 0, "before and "))?;
                 restart(t, Server::restart)?;
                 let page = t.uploads(&uploads())?;
                 let Some(listed) = page.iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)) else {
@@ -154,8 +154,8 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 let mut content = t.bytes(4, 4_096);
-                t.given(begin(up, &path))?;
-                t.given(append(up, 0, content.clone()))?;
+                t.setup(begin(up, &path))?;
+                t.setup(append(up, 0, content.clone()))?;
                 restart(t, |server| {
                     server.kill()?;
                     change_on_disk(&server.root().unwrap_or_default(), &content)?;
@@ -175,13 +175,13 @@ pub(super) fn cases() -> Vec<Case> {
                 let [aborted, committed, pushed, pusher, anew] = [t.id(), t.id(), t.id(), t.id(), t.id()];
                 let (one, two, three, four, five) = (t.path("1"), t.path("2"), t.path("3"), t.path("4"), t.path("5"));
                 for (up, path) in [(aborted, &one), (committed, &two), (pushed, &three), (anew, &four)] {
-                    t.given(begin(up, path))?;
-                    t.given(append(up, 0, "content"))?;
+                    t.setup(begin(up, path))?;
+                    t.setup(append(up, 0, "content"))?;
                 }
-                t.given(abort(aborted))?;
-                t.given(commit(committed, b"content"))?;
-                t.given(begin(pusher, &three))?;
-                t.given(begin(anew, &five))?;
+                t.setup(abort(aborted))?;
+                t.setup(commit(committed, b"content"))?;
+                t.setup(begin(pusher, &three))?;
+                t.setup(begin(anew, &five))?;
                 restart(t, Server::restart)?;
                 let mut wanted = vec![(pusher.to_vec(), 0), (anew.to_vec(), 0)];
                 wanted.sort();
@@ -198,10 +198,10 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 let stamp = t.file("stamp", b"x")?;
                 let keeps_seconds = t.entry(&stamp)?.mtime_ns()? % 1_000_000_000 == 0;
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 t.let_pass(Duration::from_millis(1_300))?;
                 let before = Instant::now();
-                t.given(append(up, 0, "content"))?;
+                t.setup(append(up, 0, "content"))?;
                 let since = Instant::now();
                 t.let_pass(Duration::from_millis(200))?;
                 restart(t, Server::restart)?;
@@ -238,12 +238,12 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Ends the server and starts it again, and opens a new session.
-fn restart(t: &mut Trial, how: impl FnOnce(&mut Server) -> Checked) -> Checked<Welcome> {
+fn restart(t: &mut CaseContext, how: impl FnOnce(&mut Server) -> CaseResult) -> CaseResult<HelloReply> {
     restart_without_hello(t, how)?;
     t.open()
 }
 
-fn restart_without_hello(t: &mut Trial, how: impl FnOnce(&mut Server) -> Checked) -> Checked {
+fn restart_without_hello(t: &mut CaseContext, how: impl FnOnce(&mut Server) -> CaseResult) -> CaseResult {
     let environment = Rc::clone(&t.environment);
     how(&mut environment.server.borrow_mut())?;
     environment.last_session.set(None);
@@ -251,7 +251,7 @@ fn restart_without_hello(t: &mut Trial, how: impl FnOnce(&mut Server) -> Checked
 }
 
 /// Changes the byte in the middle of the file that has this content, wherever below `root` a server stages it.
-fn change_on_disk(root: &Path, content: &[u8]) -> Checked {
+fn change_on_disk(root: &Path, content: &[u8]) -> CaseResult {
     let not_found = || not_applicable("no file below the served directory has the bytes that are staged");
     let mut directories = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -271,7 +271,7 @@ fn change_on_disk(root: &Path, content: &[u8]) -> Checked {
 }
 
 /// The check that `begin` goes on with exactly these bytes.
-fn expect_staged(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
+fn expect_staged(t: &mut CaseContext, up: [u8; 16], path: &str, content: &[u8]) -> CaseResult {
     let reply = t.expect_ok(begin(up, path))?;
     t.equal("`off` of begin", reply.uint("off")?, content.len() as u64)?;
     t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(content).as_bytes())

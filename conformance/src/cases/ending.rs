@@ -12,10 +12,10 @@ use crate::{
 pub(super) fn cases() -> Vec<Case> {
     vec![
         must("bye-lets-another-client-open-a-session", &["SES-17", "SES-6"])
-            .sends("`hello` of a stranger, `bye` of the holder, and `hello` of the stranger without `take`")
+            .sends("`hello` of another client, `bye` of the holder, and `hello` of the other client without `take`")
             .passes("BUSY, OK and OK.")
             .run(|t| {
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 greet(&mut other, BUSY)?;
                 t.expect_ok(bye())?;
                 let reply = greet(&mut other, OK)?;
@@ -26,9 +26,9 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`bye`, and `hello` of the same id, without and with `take` naming itself")
             .passes("NO_SESSION to both; a new id opens.")
             .run(|t| {
-                t.given(bye())?;
-                t.peer.expect(t.hello_request(), NO_SESSION)?;
-                t.peer.expect(t.hello_request().arg("take", t.session), NO_SESSION)?;
+                t.setup(bye())?;
+                t.client.expect(t.hello_request(), NO_SESSION)?;
+                t.client.expect(t.hello_request().arg("take", t.session), NO_SESSION)?;
                 t.open().map(drop)
             }),
         must("ping-of-a-released-id-is-refused", &["SES-18"])
@@ -36,12 +36,12 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("OK, OK and NO_SESSION.")
             .run(|t| {
                 t.control(ping())?;
-                t.given(bye())?;
+                t.setup(bye())?;
                 t.expect(ping(), NO_SESSION).map(drop)
             }),
         must("bye-of-a-released-id-is-answered-ok", &["SES-18"]).sends("`bye` three times").passes("OK to each.").run(
             |t| {
-                t.given(bye())?;
+                t.setup(bye())?;
                 t.expect_ok(bye())?;
                 t.expect_ok(bye()).map(drop)
             },
@@ -50,11 +50,11 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`mkdir`; `bye`; the `mkdir` again, twice, `bye`, and once more")
             .passes("the same reply byte for byte, and OK to `bye`.")
             .run(|t| {
-                let made = t.peer.expect_ok(mkdir(&t.path("d")))?;
-                t.given(bye())?;
+                let made = t.client.expect_ok(mkdir(&t.path("d")))?;
+                t.setup(bye())?;
                 expect_remembered(t, &made)?;
                 expect_remembered(t, &made)?;
-                t.given(bye())?;
+                t.setup(bye())?;
                 expect_remembered(t, &made)
             }),
         must("a-read-sent-again-after-bye-gets-its-reply-or-no-session", &["SES-18"])
@@ -62,8 +62,8 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("OK with the same bytes, or NO_SESSION.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
-                let first = t.given(read(&path, 0, 100))?;
-                t.given(bye())?;
+                let first = t.setup(read(&path, 0, 100))?;
+                t.setup(bye())?;
                 t.resend(first.seq)?;
                 let again = t.expect_reply(first.seq, [OK, NO_SESSION])?;
                 t.check(again.code == NO_SESSION || again.payload == first.payload, "the read gave other bytes")
@@ -75,8 +75,8 @@ pub(super) fn cases() -> Vec<Case> {
                 let path = t.path("d");
                 let far = t.next + 1_000;
                 t.send_as(far, &mkdir(&path))?;
-                t.expect_reply(far, SEQ).map_err(|stop| stop.into_prerequisite("the control"))?;
-                t.given(bye())?;
+                t.expect_reply(far, SEQ).map_err(|error| error.into_prerequisite("the control"))?;
+                t.setup(bye())?;
                 for seq in [t.next, far] {
                     t.send_as(seq, &mkdir(&path))?;
                     t.expect_reply(seq, NO_SESSION)?;
@@ -88,8 +88,8 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`mkdir`, `bye`, and another `mkdir` under the same number")
             .passes("NO_SESSION, and nothing is there.")
             .run(|t| {
-                let first = t.peer.given(mkdir(&t.path("one")))?;
-                t.given(bye())?;
+                let first = t.client.setup(mkdir(&t.path("one")))?;
+                t.setup(bye())?;
                 let path = t.path("two");
                 t.send_as(first.seq, &mkdir(&path))?;
                 t.expect_reply(first.seq, NO_SESSION)?;
@@ -112,15 +112,15 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`mkdir`, `bye`; `hello` of another client; then of the first the `mkdir` again, `bye` and `hello`")
             .passes("NO_SESSION to each of the three, and the other goes on.")
             .run(|t| {
-                let first = t.peer.given(mkdir(&t.path("d")))?;
-                t.given(bye())?;
-                let mut other = t.stranger()?;
+                let first = t.client.setup(mkdir(&t.path("d")))?;
+                t.setup(bye())?;
+                let mut other = t.another_client()?;
                 let reply = greet(&mut other, OK)?;
                 other.opened(&reply)?;
                 t.resend(first.seq)?;
                 t.expect_reply(first.seq, NO_SESSION)?;
                 t.expect(bye(), NO_SESSION)?;
-                t.peer.expect(t.hello_request(), NO_SESSION)?;
+                t.client.expect(t.hello_request(), NO_SESSION)?;
                 other.expect_ok(ping())?;
                 other.close()
             }),
@@ -128,8 +128,8 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`bye`; of a client that said no `hello` `ping`, `bye` and request 1; `bye` of the first again")
             .passes("NO_SESSION to the three, and OK.")
             .run(|t| {
-                t.given(bye())?;
-                let mut other = t.stranger()?;
+                t.setup(bye())?;
+                let mut other = t.another_client()?;
                 other.expect(ping(), NO_SESSION)?;
                 other.expect(bye(), NO_SESSION)?;
                 other.expect(stat("/"), NO_SESSION)?;
@@ -142,7 +142,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let boot = t.server()?.boot;
                 let request = mkdir(&t.path("d"));
-                let first = t.given(request.clone())?;
+                let first = t.setup(request.clone())?;
                 t.environment.server.borrow_mut().kill_and_restart()?;
                 t.reconnect()?;
                 t.send_as(first.seq, &request)?;

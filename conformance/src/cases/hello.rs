@@ -3,11 +3,11 @@
 mod arguments;
 
 use crate::{
-    cases::support::messages::as_another,
+    cases::support::messages::with_another_session,
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::{Checked, failed},
+        context::CaseContext,
+        error::{CaseResult, failed},
     },
     wire::{
         code::{AUTH, BAD_ARGS, BUSY, NO_SESSION, OK, PENDING},
@@ -88,9 +88,9 @@ fn authentication() -> Vec<Case> {
             .passes("AUTH to the first, BUSY to the second.")
             .run(|t| {
                 let stolen = t.environment.target.borrow().auth(t.session);
-                as_another(t, |t| {
+                with_another_session(t, |t| {
                     let hello = t.hello_request();
-                    t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
+                    t.expect(hello.clone(), BUSY).map_err(|error| error.into_prerequisite("the control"))?;
                     t.expect(hello.arg("auth", stolen), AUTH)
                 })?;
                 t.expect_ok(stat("/")).map(drop)
@@ -102,9 +102,9 @@ fn authentication() -> Vec<Case> {
             .run(|t| {
                 let held = t.session;
                 let token = t.environment.target.borrow().token.reveal().as_bytes().to_vec();
-                as_another(t, |t| {
+                with_another_session(t, |t| {
                     let hello = t.hello_request();
-                    t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
+                    t.expect(hello.clone(), BUSY).map_err(|error| error.into_prerequisite("the control"))?;
                     for request in [hello.clone(), hello.arg("take", held)] {
                         let reply = t.expect(request.arg("auth", [7_u8; 32]), AUTH)?;
                         for secret in ["client", "session", "idle_ms"] {
@@ -129,7 +129,7 @@ fn authentication() -> Vec<Case> {
                 t.open()?;
                 let (session, next) = (t.session, t.next);
                 t.session = ended;
-                t.expect(hello.clone(), NO_SESSION).map_err(|stop| stop.into_prerequisite("the control"))?;
+                t.expect(hello.clone(), NO_SESSION).map_err(|error| error.into_prerequisite("the control"))?;
                 t.expect(hello.arg("auth", [7_u8; 32]), AUTH)?;
                 (t.session, t.next) = (session, next);
                 t.expect_ok(stat("/")).map(drop)
@@ -140,7 +140,7 @@ fn authentication() -> Vec<Case> {
             .passes("AUTH, then NO_SESSION to both; a `hello` with the right one opens.")
             .run(|t| {
                 t.close()?;
-                t.renew();
+                t.draw_session_id();
                 let hello = t.hello_request();
                 t.expect(hello.clone().arg("auth", [7_u8; 32]), AUTH)?;
                 t.expect(ping(), NO_SESSION)?;
@@ -154,7 +154,7 @@ fn authentication() -> Vec<Case> {
             .passes("AUTH, BAD_ARGS, OK: what was refused has not used the id up.")
             .run(|t| {
                 t.close()?;
-                t.renew();
+                t.draw_session_id();
                 let hello = t.hello_request();
                 t.expect(hello.clone().arg("auth", [7_u8; 32]), AUTH)?;
                 t.expect(hello.clone().without("client"), BAD_ARGS)?;
@@ -216,7 +216,7 @@ fn results() -> Vec<Case> {
                 let name = format!("{name}{}", "x".repeat(128 - name.len()));
                 t.open_with(|hello| hello.arg("client", name.as_str()))?;
                 let held = t.session;
-                let busy = as_another(t, |t| {
+                let busy = with_another_session(t, |t| {
                     let hello = t.hello_request();
                     t.expect(hello, BUSY)
                 })?;
@@ -253,7 +253,7 @@ fn results() -> Vec<Case> {
             .passes("NO_SESSION to the first, OK to the second.")
             .run(|t| {
                 t.close()?;
-                t.renew();
+                t.draw_session_id();
                 let hello = t.hello_request();
                 t.send_as(1, &hello)?;
                 t.expect_reply(1, NO_SESSION)?;
@@ -264,7 +264,7 @@ fn results() -> Vec<Case> {
     ]
 }
 
-fn settled(t: &Trial, op: &str, pending: bool, ok: bool) -> Checked {
+fn settled(t: &CaseContext, op: &str, pending: bool, ok: bool) -> CaseResult {
     if pending {
         return failed(format!("{op} was answered PENDING"));
     }

@@ -5,13 +5,13 @@ mod races;
 
 use super::{
     support::disk::{Disk, SECRET, harness},
-    support::files::{all, by_path, expect_all, given_all, refuse_all},
+    support::files::{all, by_path, expect_all, refuse_all, setup_all},
 };
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         code::{CHANGED, DENIED, EXISTS, NOT_DIR, NOT_FOUND, OK, UNSUPPORTED_KIND},
@@ -65,18 +65,18 @@ const LINKS: &[(&str, To)] = &[
 ];
 
 /// The link `link`, and inside the directory `d` with the files `f` and `secret`, and the file `other`.
-fn furnish(t: &mut Trial, to: To) -> Checked<Disk> {
+fn set_up_fixture(t: &mut CaseContext, to: To) -> CaseResult<Disk> {
     let steps = vec![
         mkdir(&t.path("d")),
         put(&t.path("d/f"), "inside"),
         put(&t.path("d/secret"), "inside"),
         put(&t.path("other"), "other"),
     ];
-    given_all(t, steps)?;
+    setup_all(t, steps)?;
     let disk = Disk::new(t)?;
     match to {
-        To::Outside(name) => disk.link(disk.outside(name), "link")?,
-        To::Text(text) => disk.link(text, "link")?,
+        To::Outside(name) => disk.connection(disk.outside(name), "link")?,
+        To::Text(text) => disk.connection(text, "link")?,
     }
     Ok(disk)
 }
@@ -86,7 +86,7 @@ fn on_the_way(what: &str, to: &'static To) -> Case {
         .sends("Every operation that takes a path, with one through the link: to names that are behind it and that are not")
         .passes("NOT_DIR to each; nothing is read, made, changed or removed behind the link.")
         .run(move |t| {
-            let disk = furnish(t, *to)?;
+            let disk = set_up_fixture(t, *to)?;
             let other = t.path("other");
             // On a server that follows it, what is behind must be ours: it is written to and removed.
             let behind = match to {
@@ -104,12 +104,12 @@ fn on_the_way(what: &str, to: &'static To) -> Case {
 }
 
 /// `begin` looks at the name alone [BEGIN-4]; `commit` may not go through the link.
-fn uploads_through_it(t: &mut Trial, path: &str) -> Checked {
+fn uploads_through_it(t: &mut CaseContext, path: &str) -> CaseResult {
     let up = t.id();
-    t.given(begin(up, path))?;
-    t.given(append(up, 0, "staged"))?;
+    t.setup(begin(up, path))?;
+    t.setup(append(up, 0, "staged"))?;
     t.expect(commit(up, b"staged").arg("pre", "any"), NOT_DIR)?;
-    t.given(abort(up)).map(drop)
+    t.setup(abort(up)).map(drop)
 }
 
 fn at_the_end(what: &str, to: &'static To) -> Case {
@@ -120,7 +120,7 @@ fn at_the_end(what: &str, to: &'static To) -> Case {
     .sends("`stat`, `list`, `read`, `hash`, `write`, `truncate`, `touch`, `copy`, `mkdir` and `put` of the link itself")
     .passes("An entry of kind link; NOT_DIR, UNSUPPORTED_KIND or EXISTS to the others; nothing changes behind it.")
     .run(move |t| {
-        let disk = furnish(t, *to)?;
+        let disk = set_up_fixture(t, *to)?;
         let link = t.path("link");
         let entry = t.expect_ok(stat(&link))?.entry()?;
         t.equal("the kind", entry.kind()?, "link")?;
@@ -132,7 +132,7 @@ fn at_the_end(what: &str, to: &'static To) -> Case {
 }
 
 /// What needs a file or makes one is refused at a link or special file.
-fn not_files(t: &mut Trial, path: &str) -> Checked {
+fn not_files(t: &mut CaseContext, path: &str) -> CaseResult {
     let (other, new) = (t.path("other"), t.path("new"));
     let mut requests = vec![
         read(path, 0, 100),
@@ -161,10 +161,10 @@ fn links() -> Vec<Case> {
             .run(|t| {
                 for to in [To::Outside("d"), To::Outside("secret"), To::Text("full"), To::Text("missing")] {
                     let disk = Disk::new(t)?;
-                    given_all(t, vec![mkdir(&t.path("full")), put(&t.path("full/f"), "inside")])?;
+                    setup_all(t, vec![mkdir(&t.path("full")), put(&t.path("full/f"), "inside")])?;
                     match to {
-                        To::Outside(name) => disk.link(disk.outside(name), "link")?,
-                        To::Text(text) => disk.link(text, "link")?,
+                        To::Outside(name) => disk.connection(disk.outside(name), "link")?,
+                        To::Text(text) => disk.connection(text, "link")?,
                     }
                     let (link, inside) = (t.path("link"), t.path("full/f"));
                     t.expect_refused(remove(&link).arg("etag", *b"etag"), CHANGED)?;
@@ -179,7 +179,7 @@ fn links() -> Vec<Case> {
             .sends("`move` of a link to a file outside: with an etag, to a free name, and onto a file with pre any")
             .passes("CHANGED by an etag; then a link of the same text under the other name.")
             .run(|t| {
-                let disk = furnish(t, To::Outside("secret"))?;
+                let disk = set_up_fixture(t, To::Outside("secret"))?;
                 let (link, moved, other) = (t.path("link"), t.path("d/moved"), t.path("other"));
                 t.expect_refused(rename(&link, &moved).arg("etag", *b"etag"), CHANGED)?;
                 for (from, to) in [(&link, &moved), (&moved, &other)] {
@@ -199,9 +199,9 @@ fn links() -> Vec<Case> {
             .sends("`list` with `tree` of a directory with links to directories outside, inside and above it")
             .passes("The links are listed as links, and nothing behind them.")
             .run(|t| {
-                let disk = furnish(t, To::Outside("d"))?;
-                disk.link("..", "d/up")?;
-                disk.link("d", "again")?;
+                let disk = set_up_fixture(t, To::Outside("d"))?;
+                disk.connection("..", "d/up")?;
+                disk.connection("d", "again")?;
                 let request = list(t.directory()).arg("tree", true);
                 let names = t.names(&request)?;
                 t.equal("the names", names, ["again", "d", "d/f", "d/secret", "d/up", "link", "other"])?;
@@ -220,7 +220,7 @@ fn special_files() -> Vec<Case> {
             .sends("Every operation on a FIFO, to which a process writes and from which it reads, and through it")
             .passes("Kind other; refused; nothing is taken from the FIFO or written to it; nothing blocks.")
             .run(|t| {
-                given_all(t, vec![put(&t.path("other"), "other")])?;
+                setup_all(t, vec![put(&t.path("other"), "other")])?;
                 let disk = Disk::new(t)?;
                 disk.fifo("special")?;
                 alone(t)?;
@@ -239,7 +239,7 @@ fn special_files() -> Vec<Case> {
             .sends("Every operation on a socket that a process listens to, and through it")
             .passes("Kind other; refused; nobody connects.")
             .run(|t| {
-                given_all(t, vec![put(&t.path("other"), "other")])?;
+                setup_all(t, vec![put(&t.path("other"), "other")])?;
                 let disk = Disk::new(t)?;
                 let listener = disk.socket("special")?;
                 refused_as_special(t)?;
@@ -252,7 +252,7 @@ fn special_files() -> Vec<Case> {
             .sends("Every operation on a device that gives zeros without end, and through it")
             .passes("Kind other; refused; nothing is read.")
             .run(|t| {
-                given_all(t, vec![put(&t.path("other"), "other")])?;
+                setup_all(t, vec![put(&t.path("other"), "other")])?;
                 let disk = Disk::new(t)?;
                 disk.device("special")?;
                 refused_as_special(t)
@@ -279,13 +279,13 @@ fn special_files() -> Vec<Case> {
 }
 
 /// A FIFO that nobody else has open: an open that waits for the other end would never return.
-fn alone(t: &mut Trial) -> Checked {
+fn alone(t: &mut CaseContext) -> CaseResult {
     let path = t.path("special");
     expect_all(t, vec![read(&path, 0, 1), hash(&path), write(&path, 0, "x"), truncate(&path, 0)], UNSUPPORTED_KIND)
         .map(drop)
 }
 
-fn refused_as_special(t: &mut Trial) -> Checked {
+fn refused_as_special(t: &mut CaseContext) -> CaseResult {
     let (path, other) = (t.path("special"), t.path("other"));
     let entry = t.expect_ok(stat(&path))?.entry()?;
     t.equal("the kind", entry.kind()?, "other")?;
@@ -295,15 +295,15 @@ fn refused_as_special(t: &mut Trial) -> Checked {
 }
 
 /// The file `hard`, which has another name outside.
-fn hard_link(t: &mut Trial) -> Checked<(Disk, String)> {
+fn hard_link(t: &mut CaseContext) -> CaseResult<(Disk, String)> {
     let disk = Disk::new(t)?;
     disk.hard_link(&disk.outside("secret"), "hard")?;
     Ok((disk, t.path("hard")))
 }
 
 fn hard_links() -> Vec<Case> {
-    type Change = fn(&str) -> Request;
-    let in_place: [(&str, &'static [&'static str], Change); 3] = [
+    type ChangeRequest = fn(&str) -> Request;
+    let in_place: [(&str, &'static [&'static str], ChangeRequest); 3] = [
         ("write", &["WRITE-4", "CODE-5"], |path| write(path, 0, "changed")),
         ("write-past-the-end", &["WRITE-4", "CODE-5"], |path| write(path, 1_000, "changed")),
         ("truncate", &["TRUNC-2", "CODE-5"], |path| truncate(path, 0)),
@@ -345,8 +345,8 @@ fn hard_links() -> Vec<Case> {
                         "move" => rename(&other, &path),
                         _ => {
                             let up = t.id();
-                            t.given(begin(up, &path))?;
-                            t.given(append(up, 0, "new"))?;
+                            t.setup(begin(up, &path))?;
+                            t.setup(append(up, 0, "new"))?;
                             commit(up, b"new")
                         }
                     };
@@ -382,7 +382,7 @@ fn hard_links() -> Vec<Case> {
             .run(|t| {
                 for guarded in [false, true] {
                     let path = t.path("f");
-                    t.given(put(&path, "content").arg("pre", "any"))?;
+                    t.setup(put(&path, "content").arg("pre", "any"))?;
                     let disk = Disk::new(t)?;
                     disk.hard_link(&disk.inside("f"), "g")?;
                     let (to, request) = (t.path("g"), rename(&path, &t.path("g")));

@@ -6,8 +6,8 @@ use crate::{
     cases::support::messages::refused,
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::{Checked, Stop, not_applicable},
+        context::CaseContext,
+        error::{CaseError, CaseResult, not_applicable},
     },
     wire::{
         cbor::Value,
@@ -73,7 +73,7 @@ fn headers() -> Vec<Case> {
             .run(move |t| {
                 let (length, session) = (header(t)?, t.session);
                 let fits = filled(&stat("/"), session, t.next, length);
-                t.expect(fits, BAD_ARGS).map_err(|stop| stop.into_prerequisite("the control"))?;
+                t.expect(fits, BAD_ARGS).map_err(|error| error.into_prerequisite("the control"))?;
                 let next = t.next;
                 let long = filled(&stat("/"), session, next, length + more).frames(session, next);
                 refused(t, &long, session, next)?;
@@ -89,8 +89,8 @@ fn headers() -> Vec<Case> {
 }
 
 fn payloads() -> Vec<Case> {
-    type Make = fn(&Trial, usize) -> Request;
-    let with: [(&str, Make); 3] = [
+    type SizedRequest = fn(&CaseContext, usize) -> Request;
+    let with: [(&str, SizedRequest); 3] = [
         ("put", |t, length| put(&t.path("new"), vec![7; length])),
         ("write", |t, length| write(&t.path("file"), 0, vec![7; length])),
         ("append", |t, length| append(up(t), 0, vec![7; length])),
@@ -104,7 +104,7 @@ fn payloads() -> Vec<Case> {
                 .run(move |t| {
                     t.file("file", b"before")?;
                     let (staged, up) = (t.path("staged"), up(t));
-                    t.given(begin(up, &staged))?;
+                    t.setup(begin(up, &staged))?;
                     let chunk = chunk(t)?;
                     let before = t.snapshot()?;
                     for more in [1_024, 1] {
@@ -125,7 +125,7 @@ fn payloads() -> Vec<Case> {
                 let chunk = chunk(t)?;
                 let content = t.bytes(1, 2 * chunk);
                 let path = t.file("file", &content[..chunk])?;
-                t.given(write(&path, chunk as u64, &content[chunk..]))?;
+                t.setup(write(&path, chunk as u64, &content[chunk..]))?;
                 let reply = t.expect_ok(read(&path, 1, chunk as u64))?;
                 t.equal_bytes("the payload", reply.payload.as_deref().unwrap_or_default(), &content[1..=chunk])?;
                 t.expect(read(&path, 0, chunk as u64 + 1), TOO_LARGE)?;
@@ -203,7 +203,7 @@ fn windows() -> Vec<Case> {
                 }
                 let staged = t.staged()?.len();
                 for number in 0..64 {
-                    t.given(abort(up(number)))?;
+                    t.setup(abort(up(number)))?;
                 }
                 t.equal("the number of staged uploads", staged, 64)
             }),
@@ -214,7 +214,7 @@ fn windows() -> Vec<Case> {
     ]
 }
 
-fn long_listing(t: &mut Trial) -> Checked {
+fn long_listing(t: &mut CaseContext) -> CaseResult {
     let chunk = chunk(t)?;
     // A dozen levels of the longest names: each name of the tree then has some 3,300 bytes.
     let mut deep = String::new();
@@ -234,7 +234,7 @@ fn long_listing(t: &mut Trial) -> Checked {
     for some in names.chunks(window) {
         let requests: Vec<Request> = some.iter().map(|name| put(&t.path(name), *b"")).collect();
         let sent: Vec<u64> = requests.iter().map(|request| t.send(request)).collect::<Result<_, _>>()?;
-        t.expect_replies(&sent, OK).map_err(|stop| stop.into_prerequisite("a step that the check builds upon"))?;
+        t.expect_replies(&sent, OK).map_err(|error| error.into_prerequisite("a step that the check builds upon"))?;
     }
     wanted.extend(names);
     let mut listed = BTreeSet::new();
@@ -257,17 +257,17 @@ fn long_listing(t: &mut Trial) -> Checked {
 }
 
 /// Discards what earlier cases have left staged; gives the path of an upload that is none of this run's.
-fn abort_own(t: &mut Trial) -> Checked<Option<String>> {
+fn abort_own(t: &mut CaseContext) -> CaseResult<Option<String>> {
     let own = t.environment.run_directory.clone();
     loop {
-        let page = t.given(uploads())?.items("uploads")?;
+        let page = t.setup(uploads())?.items("uploads")?;
         for upload in &page {
             let path = upload.text("path")?;
             if !path.starts_with(&own) {
                 return Ok(Some(path.to_owned()));
             }
             let up = upload.bytes("up")?.try_into();
-            t.given(abort(up.map_err(|_| Stop::Failed("an `up` that is not 16 bytes".into()))?))?;
+            t.setup(abort(up.map_err(|_| CaseError::Failed("an `up` that is not 16 bytes".into()))?))?;
         }
         if page.is_empty() {
             return Ok(None);
@@ -275,14 +275,14 @@ fn abort_own(t: &mut Trial) -> Checked<Option<String>> {
     }
 }
 
-fn up(t: &Trial) -> [u8; 16] {
+fn up(t: &CaseContext) -> [u8; 16] {
     t.bytes(64, 16).try_into().expect("sixteen bytes were asked for")
 }
 
-fn header(t: &Trial) -> Checked<usize> {
+fn header(t: &CaseContext) -> CaseResult<usize> {
     Ok(usize::try_from(t.server()?.header).unwrap_or(usize::MAX))
 }
 
-fn chunk(t: &Trial) -> Checked<usize> {
+fn chunk(t: &CaseContext) -> CaseResult<usize> {
     Ok(usize::try_from(t.server()?.chunk).unwrap_or(usize::MAX))
 }

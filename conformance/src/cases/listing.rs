@@ -2,12 +2,12 @@
 
 mod after;
 
-use super::support::files::{expect_all, given_all, refuse_all};
+use super::support::files::{expect_all, refuse_all, setup_all};
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::{Checked, failed},
+        context::CaseContext,
+        error::{CaseResult, failed},
     },
     wire::{
         code::{BAD_ARGS, NOT_DIR, NOT_FOUND},
@@ -29,13 +29,13 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Makes [`TREE`] in the case's directory.
-fn plant(t: &mut Trial) -> Checked {
+fn plant(t: &mut CaseContext) -> CaseResult {
     let make = |name: &&str| match name.strip_suffix('/') {
         Some(name) => mkdir(&t.path(name)),
         None => put(&t.path(name), *name),
     };
     let steps = TREE.iter().map(make).collect();
-    given_all(t, steps).map(drop)
+    setup_all(t, steps).map(drop)
 }
 
 /// What a listing of [`TREE`] has to show.
@@ -44,17 +44,17 @@ fn shown(tree: bool) -> Vec<String> {
     names.filter(|name| tree || !name.contains('/')).collect()
 }
 
-fn listing(t: &Trial, tree: bool) -> Request {
+fn listing(t: &CaseContext, tree: bool) -> Request {
     list(t.directory()).arg("tree", tree)
 }
 
 /// Every name that a listing gives, page by page; `more` has to be true before the last page alone [LIST-7], and
 /// `between` is done before each page but the first.
 fn page_by_page(
-    t: &mut Trial,
+    t: &mut CaseContext,
     request: &Request,
-    mut between: impl FnMut(&mut Trial, &[String]) -> Checked,
-) -> Checked<Vec<String>> {
+    mut between: impl FnMut(&mut CaseContext, &[String]) -> CaseResult,
+) -> CaseResult<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     loop {
         let page = match names.last() {
@@ -83,7 +83,7 @@ fn orders() -> Vec<Case> {
                 // U+FF5E comes behind U+10000 where characters are compared as UTF-16.
                 let names = ["!", "-", "0", "10", "9", "A", "Z", "_", "b", "c", "é", "\u{ff5e}", "\u{10000}"];
                 let puts = names.iter().rev().map(|name| put(&t.path(name), "")).collect();
-                given_all(t, puts)?;
+                setup_all(t, puts)?;
                 let request = listing(t, false);
                 let listed = page_by_page(t, &request, |_, _| Ok(()))?;
                 t.equal("the names", listed, names)
@@ -188,7 +188,7 @@ fn pages() -> Vec<Case> {
                 let files = chunk / deep.len() as u64 + 1;
                 steps.extend((0..files).map(|index| put(&t.path(&format!("{deep}{index:04}")), "")));
                 let made = steps.len();
-                given_all(t, steps)?;
+                setup_all(t, steps)?;
                 let (request, mut turns) = (listing(t, true), 1);
                 let listed = page_by_page(t, &request, |_, _| {
                     turns += 1;
@@ -226,10 +226,10 @@ fn changes() -> Vec<Case> {
             .passes("What was there throughout comes exactly once and in order.")
             .run(|t| {
                 let directories = ["d", "e"].map(|name| mkdir(&t.path(name)));
-                given_all(t, directories.into())?;
+                setup_all(t, directories.into())?;
                 let goers = ["d/d", "d/j", "e/d", "e/j", "q", "w"];
                 let puts = STAY.iter().chain(&goers).map(|name| put(&t.path(name), "")).collect();
-                given_all(t, puts)?;
+                setup_all(t, puts)?;
                 let (request, mut turn) = (listing(t, true).arg("limit", 2_u64), 0);
                 let listed = page_by_page(t, &request, |t, names| {
                     turn += 1;
@@ -240,10 +240,10 @@ fn changes() -> Vec<Case> {
                     let last = names.last().filter(|last| goers.contains(&last.as_str()));
                     if let Some(last) = last {
                         let path = t.path(last);
-                        t.given(remove(&path))?;
+                        t.setup(remove(&path))?;
                     }
                     let made = ["d/a", "d/k", "e/k", "o", "z"].map(|name| put(&t.path(&format!("{name}{turn}")), ""));
-                    given_all(t, made.into()).map(drop)
+                    setup_all(t, made.into()).map(drop)
                 })?;
                 let stayed: Vec<_> = listed.into_iter().filter(|name| STAY.contains(&name.as_str())).collect();
                 t.equal("what stayed and was listed", stayed, STAY)
@@ -255,7 +255,7 @@ fn changes() -> Vec<Case> {
                 let steps = ["a", "b", "c"].map(|name| mkdir(&t.path(name))).into_iter();
                 let files = ["a/1", "a/2", "b/1", "b/2", "c/1", "d"].map(|name| put(&t.path(name), ""));
                 let steps = steps.chain(files).collect();
-                given_all(t, steps)?;
+                setup_all(t, steps)?;
                 let request = listing(t, true).arg("limit", 2_u64);
                 let mut gone = false;
                 let listed = page_by_page(t, &request, |t, _| {
@@ -263,9 +263,9 @@ fn changes() -> Vec<Case> {
                         return Ok(());
                     }
                     let away = ["a/1", "a/2", "a"].map(|name| remove(&t.path(name)));
-                    given_all(t, away.into())?;
+                    setup_all(t, away.into())?;
                     let (from, to) = (t.path("b"), t.path("x"));
-                    t.given(rename(&from, &to)).map(drop)
+                    t.setup(rename(&from, &to)).map(drop)
                 })?;
                 let stayed: Vec<_> = listed.into_iter().filter(|name| ["c", "c/1", "d"].contains(&name.as_str())).collect();
                 t.equal("what stayed and was listed", stayed, ["c", "c/1", "d"])
@@ -282,11 +282,11 @@ fn changes() -> Vec<Case> {
                     (remove(&t.path("b")), &[("c", 5)]),
                 ];
                 for (step, wanted) in steps {
-                    t.given(step)?;
+                    t.setup(step)?;
                     for tree in [false, true] {
                         let request = listing(t, tree);
                         let entries = t.entries(&request)?;
-                        let got: Vec<_> = entries.iter().map(|entry| Ok((entry.text("name")?, entry.size()?))).collect::<Checked<_>>()?;
+                        let got: Vec<_> = entries.iter().map(|entry| Ok((entry.text("name")?, entry.size()?))).collect::<CaseResult<_>>()?;
                         t.equal("the names and sizes", got, wanted)?;
                     }
                 }

@@ -7,10 +7,10 @@ use super::{
 use crate::{
     engine::{
         case::{Case, Need, must, should},
-        client::Peer,
-        context::Trial,
+        client::Client,
+        context::CaseContext,
         environment::LongHash,
-        error::{Checked, Stop, failed, not_applicable},
+        error::{CaseError, CaseResult, failed, not_applicable},
     },
     wire::{
         code::{BUSY, Code, NO_SESSION, NO_SPACE, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED, TOO_LARGE},
@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("the length", reply.uint("len")?, length)?;
                 t.equal_bytes("the hash", reply.bytes("hash")?, &hash_of_zeros(length))?;
                 expect_remembered(t, &reply)?;
-                t.peer.expect_ok(stat(t.directory())).map(drop)
+                t.client.expect_ok(stat(t.directory())).map(drop)
             }),
         must("a-reply-is-remembered-without-a-poll", &["SEQ-14", "SEQ-12"])
             .needs(&[Need::Window(2)])
@@ -96,7 +96,7 @@ pub(super) fn cases() -> Vec<Case> {
                     let reply = t.first_reply(seq)?;
                     t.code("a poll that was held until bye", &reply, NO_SESSION)?;
                 }
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 let reply = greet(&mut other, OK)?;
                 other.opened(&reply)?;
                 expect_soon(&mut other, stat(t.directory()), OK)?;
@@ -127,7 +127,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let request = endless(t)?;
                 let (one, two) = (t.path("one"), t.path("two"));
                 let seq = t.send(&request)?;
-                let behind = [t.peer.send(&mkdir(&one))?, t.send(&mkdir(&two))?];
+                let behind = [t.client.send(&mkdir(&one))?, t.send(&mkdir(&two))?];
                 let first = t.first_reply(seq)?;
                 t.code("hash", &first, PENDING)?;
                 let early = t.take_unasked();
@@ -145,40 +145,40 @@ pub(super) fn cases() -> Vec<Case> {
                 other.close()
             }),
         must("the-holder-is-not-idle-while-the-server-works", &["SES-14", "SES-7"])
-            .sends("`hello` with a `lease_ms` of 1,000 and a `hash` that takes long; `hello` of a stranger 1.1 s later")
+            .sends("`hello` with a `lease_ms` of 1,000 and a `hash` that takes long; `hello` of another client 1.1 s later")
             .passes("BUSY with `idle_ms` 0.")
             .run(|t| {
                 let path = sparse(t)?;
                 may_be_pending(t, &path)?;
                 t.open_with(|hello| hello.arg("lease_ms", 1_000_u64))?;
-                let seq = t.peer.send(&hash(&path).arg("len", ENDLESS))?;
+                let seq = t.client.send(&hash(&path).arg("len", ENDLESS))?;
                 let began = Instant::now();
                 let first = t.first_reply(seq)?;
                 t.code("hash", &first, PENDING)?;
                 t.let_pass(Duration::from_millis(1_100).saturating_sub(began.elapsed()))?;
-                let busy = greet(&mut t.stranger()?, BUSY)?;
+                let busy = greet(&mut t.another_client()?, BUSY)?;
                 t.equal("idle_ms", busy.uint("idle_ms")?, 0)?;
                 t.open().map(drop)
             }),
         should("a-long-request-is-answered-within-a-second", &["SEQ-10", "SEQ-13", "SES-10"])
-            .sends("a `hash` that takes long, a poll after its PENDING, and `hello` of a stranger meanwhile")
+            .sends("a `hash` that takes long, a poll after its PENDING, and `hello` of another client meanwhile")
             .passes("PENDING to the `hash`, BUSY and PENDING within a second each, and the poll is held for a while.")
             .run(|t| {
                 let request = endless(t);
-                let most = SILENCE + SLACK + t.environment.patience.get().round_trip * 2;
+                let most = SILENCE + SLACK + t.environment.timeouts.get().round_trip * 2;
                 if let Some(LongHash::Silent(silent)) = t.environment.long_hash.get()
                     && silent > most
                 {
                     return failed(format!("nothing came for {} ms, and then the hash", silent.as_millis()));
                 }
                 let request = request?;
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 let asked = Instant::now();
                 let seq = t.send(&request)?;
                 let first = t.first_reply(seq)?;
                 t.code("hash", &first, PENDING)?;
                 t.check(asked.elapsed() <= most, format!("PENDING came after {} ms", asked.elapsed().as_millis()))?;
-                t.settle(Instant::now() + POLL_AFTER)?;
+                t.receive_until(Instant::now() + POLL_AFTER)?;
                 let polled = Instant::now();
                 t.resend(seq)?;
                 greet(&mut other, BUSY)?;
@@ -194,7 +194,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A file of [`ENDLESS`] zeros that occupy nothing.
-pub(super) fn sparse(t: &mut Trial) -> Checked<String> {
+pub(super) fn sparse(t: &mut CaseContext) -> CaseResult<String> {
     let path = t.file("zeros", b"")?;
     let reply = t.call(truncate(&path, ENDLESS))?;
     match reply.code {
@@ -202,7 +202,7 @@ pub(super) fn sparse(t: &mut Trial) -> Checked<String> {
         NO_SPACE | TOO_LARGE => {
             not_applicable(format!("truncate to {ENDLESS} bytes is {}: no hash takes long", reply.code))
         }
-        code => Err(Stop::Untestable(format!("truncate to {ENDLESS} bytes was answered {code}"))),
+        code => Err(CaseError::Untestable(format!("truncate to {ENDLESS} bytes was answered {code}"))),
     }
 }
 
@@ -210,15 +210,18 @@ pub(super) fn sparse(t: &mut Trial) -> Checked<String> {
 ///
 /// The length grows from one that anybody hashes at once, so that a server that answers nothing while it works is
 /// never kept at it for long.
-pub(super) fn may_be_pending(t: &mut Trial, path: &str) -> Checked<u64> {
+pub(super) fn may_be_pending(t: &mut CaseContext, path: &str) -> CaseResult<u64> {
     let mut length = 1_u64 << 20;
     while t.environment.long_hash.get().is_none() {
         let began = Instant::now();
-        let seq = t.peer.send(&hash(path).arg("len", length))?;
+        let seq = t.client.send(&hash(path).arg("len", length))?;
         let session = t.session;
         let reply = t.reply_until(session, seq, began + BLOCKED)?;
         let Some(reply) = reply else {
-            return Err(Stop::Silent(format!("no answer to a hash of {length} bytes within {} s", BLOCKED.as_secs())));
+            return Err(CaseError::Silent(format!(
+                "no answer to a hash of {length} bytes within {} s",
+                BLOCKED.as_secs()
+            )));
         };
         let took = began.elapsed();
         match reply.code {
@@ -229,7 +232,7 @@ pub(super) fn may_be_pending(t: &mut Trial, path: &str) -> Checked<u64> {
             }
             OK if took >= LONG || length >= ENDLESS => t.environment.long_hash.set(Some(LongHash::Silent(took))),
             OK => length = grown(length, took),
-            code => return Err(Stop::Untestable(format!("hash of {length} zeros was answered {code}"))),
+            code => return Err(CaseError::Untestable(format!("hash of {length} zeros was answered {code}"))),
         }
     }
     match t.environment.long_hash.get() {
@@ -245,28 +248,28 @@ fn grown(length: u64, took: Duration) -> u64 {
 }
 
 /// A `hash` that does not end while a case runs.
-fn endless(t: &mut Trial) -> Checked<Request> {
+fn endless(t: &mut CaseContext) -> CaseResult<Request> {
     let path = sparse(t)?;
     may_be_pending(t, &path)?;
     Ok(hash(&path).arg("len", ENDLESS))
 }
 
 /// Sends a `hash` that does not end while a case runs, and awaits its first PENDING.
-pub(super) fn start_endless(t: &mut Trial) -> Checked<(u64, Request)> {
+pub(super) fn start_endless(t: &mut CaseContext) -> CaseResult<(u64, Request)> {
     let request = endless(t)?;
     let seq = t.send(&request)?;
     let first = t.first_reply(seq)?;
-    t.code("a hash that takes long", &first, PENDING).map_err(|stop| stop.into_prerequisite("PENDING"))?;
+    t.code("a hash that takes long", &first, PENDING).map_err(|error| error.into_prerequisite("PENDING"))?;
     Ok((seq, request))
 }
 
 /// Sends a `hash` of the bytes that are just enough for PENDING, and awaits that; gives number, length and reply.
-pub(super) fn start_finite(t: &mut Trial) -> Checked<(u64, u64, Reply)> {
+pub(super) fn start_finite(t: &mut CaseContext) -> CaseResult<(u64, u64, Reply)> {
     let path = sparse(t)?;
     let mut length = may_be_pending(t, &path)?;
     // What was long enough on a busy machine may not be so on one that has come to rest.
     for _ in 0..4 {
-        let seq = t.peer.send(&hash(&path).arg("len", length))?;
+        let seq = t.client.send(&hash(&path).arg("len", length))?;
         let first = t.first_reply(seq)?;
         if first.code == PENDING {
             return Ok((seq, length, first));
@@ -278,16 +281,16 @@ pub(super) fn start_finite(t: &mut Trial) -> Checked<(u64, u64, Reply)> {
 }
 
 /// Sends the request of a PENDING again, not sooner than a client may.
-pub(super) fn poll(t: &mut Trial, seq: u64) -> Checked {
-    t.settle(Instant::now() + POLL_AFTER)?;
+pub(super) fn poll(t: &mut CaseContext, seq: u64) -> CaseResult {
+    t.receive_until(Instant::now() + POLL_AFTER)?;
     t.resend(seq)
 }
 
 /// Waits for the end of a request that was answered PENDING, without a poll: a request behind it is sent again and
 /// again until it is not answered SEQ.
-pub(super) fn await_end_unpolled(t: &mut Trial, seq: u64) -> Checked {
+pub(super) fn await_end_unpolled(t: &mut CaseContext, seq: u64) -> CaseResult {
     let behind = stat(t.directory());
-    let deadline = Instant::now() + BLOCKED.min(t.environment.patience.get().answer * 10);
+    let deadline = Instant::now() + BLOCKED.min(t.environment.timeouts.get().reply * 10);
     t.next = seq + 2;
     loop {
         t.send_as(seq + 1, &behind)?;
@@ -302,15 +305,15 @@ pub(super) fn await_end_unpolled(t: &mut Trial, seq: u64) -> Checked {
         t.code("a request behind the one that runs", &reply, SEQ)?;
         t.equal("next", reply.uint("next")?, seq)?;
         t.check(Instant::now() < deadline, format!("request {seq}, which nobody polls, does not end"))?;
-        t.settle(Instant::now() + POLL_AFTER)?;
+        t.receive_until(Instant::now() + POLL_AFTER)?;
     }
 }
 
 /// Polls until there is a reply, and looks at the progress.
-pub(super) fn follow(t: &mut Trial, seq: u64, first: Reply) -> Checked<Reply> {
+pub(super) fn follow(t: &mut CaseContext, seq: u64, first: Reply) -> CaseResult<Reply> {
     let mut reply = first;
     let mut before = 0;
-    let deadline = Instant::now() + BLOCKED.min(t.environment.patience.get().answer * 10);
+    let deadline = Instant::now() + BLOCKED.min(t.environment.timeouts.get().reply * 10);
     while reply.code == PENDING {
         t.check(Instant::now() < deadline, format!("request {seq} does not end however often it is polled"))?;
         let number = |key: &str| reply.result.member(key).and_then(crate::wire::cbor::Value::uint);
@@ -327,14 +330,14 @@ pub(super) fn follow(t: &mut Trial, seq: u64, first: Reply) -> Checked<Reply> {
 }
 
 /// A request of a new session is answered as soon as any: nothing that runs for another session is in its way [SES-9].
-fn expect_soon(peer: &mut Peer, request: Request, code: Code) -> Checked {
-    let (asked, most) = (Instant::now(), peer.environment.patience.get().answer);
-    let seq = peer.send(&request)?;
-    let mut reply = peer.first_reply(seq)?;
+fn expect_soon(client: &mut Client, request: Request, code: Code) -> CaseResult {
+    let (asked, most) = (Instant::now(), client.environment.timeouts.get().reply);
+    let seq = client.send(&request)?;
+    let mut reply = client.first_reply(seq)?;
     while reply.code == PENDING && asked.elapsed() < most {
-        peer.settle(Instant::now() + POLL_AFTER)?;
-        peer.resend(seq)?;
-        reply = peer.first_reply(seq)?;
+        client.receive_until(Instant::now() + POLL_AFTER)?;
+        client.resend(seq)?;
+        reply = client.first_reply(seq)?;
     }
     if reply.code == code {
         return Ok(());

@@ -2,21 +2,21 @@
 
 use super::{
     long::{await_end_unpolled, start_finite},
-    sequence::{expect_remembered, in_one_go},
+    sequence::{expect_remembered, pipelined},
     session::greet,
 };
 use crate::{
     engine::{
         case::{Case, Need, must, should},
-        context::Trial,
-        error::{Checked, Stop},
+        context::CaseContext,
+        error::{CaseError, CaseResult},
     },
     wire::{
         code::{BUSY, OK, PENDING, SEQ},
-        link::Link,
+        connection::Connection,
         reply::Reply,
         request::{Request, append, begin, commit, hash, mkdir, ping, put, read, remove, rename, stat},
-        tcp_relay::{Relay, Way},
+        tcp_relay::{TcpRelay, Way},
     },
 };
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ fn lost_replies() -> Vec<Case> {
             .passes("OK, and the same byte for byte.")
             .run(relayed(|t, relay| {
                 let request = mkdir(&t.path("d"));
-                let seq = answered_in_vain(t, relay, &request)?;
+                let seq = lose_reply(t, relay, &request)?;
                 t.send_as(seq, &request)?;
                 let reply = t.expect_reply(seq, OK)?;
                 expect_remembered(t, &reply)
@@ -74,8 +74,8 @@ fn lost_replies() -> Vec<Case> {
                 let (one, two) = (t.file("one", b"one")?, t.file("two", b"two")?);
                 let requests = [remove(&one), rename(&two, &one), put(&two, *b"three")];
                 let first = t.next;
-                relay.withhold(Way::Down);
-                let before = relay.came(Way::Down);
+                relay.hold(Way::Down);
+                let before = relay.bytes_received(Way::Down);
                 requests.iter().try_for_each(|request| t.send(request).map(drop))?;
                 relay.await_bytes(Way::Down, before + 90, deadline(t));
                 resend_over_a_new_connection(t, relay, first, &requests)?;
@@ -97,11 +97,11 @@ fn lost_requests() -> Vec<Case> {
             .passes("SEQ with the number of the lost one, then OK to both.")
             .run(relayed(|t, relay| {
                 let (path, first) = (t.path("d"), t.next);
-                relay.swallow(Way::Up);
-                let before = relay.came(Way::Up);
+                relay.discard(Way::Up);
+                let before = relay.bytes_received(Way::Up);
                 t.send(&mkdir(&path))?;
                 relay.await_bytes(Way::Up, before + 30, deadline(t));
-                anew(t, relay)?;
+                reconnect_through(t, relay)?;
                 t.send_as(first + 1, &stat(&path))?;
                 let gap = t.expect_reply(first + 1, SEQ)?;
                 t.equal("next", gap.uint("next")?, first)?;
@@ -118,9 +118,9 @@ fn lost_requests() -> Vec<Case> {
                 relay.cut_after(Way::Up, 30_000);
                 t.send(&put(&path, content.clone()))?;
                 if !relay.await_cut(deadline(t)) {
-                    return Err(Stop::Harness("60,000 bytes did not come to the relay".into()));
+                    return Err(CaseError::Harness("60,000 bytes did not come to the relay".into()));
                 }
-                anew(t, relay)?;
+                reconnect_through(t, relay)?;
                 t.send_as(first + 1, &stat(&path))?;
                 let gap = t.expect_reply(first + 1, SEQ)?;
                 t.equal("next", gap.uint("next")?, first)?;
@@ -139,29 +139,29 @@ fn lost_requests() -> Vec<Case> {
 fn lost_connections() -> Vec<Case> {
     vec![
         must("a-cut-does-not-end-the-session", &["SES-15", "SES-6", "SES-7"])
-            .sends("a request; the connection is cut; `hello` of a stranger; over a new connection the request again, `ping`, and the next one")
+            .sends("a request; the connection is cut; `hello` of another client; over a new connection the request again, `ping`, and the next one")
             .passes("BUSY; the remembered reply, OK and OK.")
             .run(relayed(|t, relay| {
                 let request = mkdir(&t.path("d"));
                 let first = t.expect_ok(request.clone())?;
                 relay.cut();
-                greet(&mut t.stranger()?, BUSY)?;
-                anew(t, relay)?;
+                greet(&mut t.another_client()?, BUSY)?;
+                reconnect_through(t, relay)?;
                 t.send_as(first.seq, &request)?;
                 let again = t.first_reply(first.seq)?;
                 t.equal_bytes("the remembered reply", &again.frames[0], &first.frames[0])?;
                 t.expect_ok(ping())?;
-                t.peer.expect_ok(stat(&t.path("d"))).map(drop)
+                t.client.expect_ok(stat(&t.path("d"))).map(drop)
             })),
         must("a-cut-keeps-uploads-begun", &["APPEND-2", "SES-15"])
             .sends("`begin` and `append`; the connection is cut; over a new one the next `append` and `commit`")
             .passes("OK to each, and the file has all its bytes.")
             .run(relayed(|t, relay| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
-                t.given(append(up, 0, *b"one"))?;
+                t.setup(begin(up, &path))?;
+                t.setup(append(up, 0, *b"one"))?;
                 relay.cut();
-                anew(t, relay)?;
+                reconnect_through(t, relay)?;
                 t.expect_ok(append(up, 3, *b"two"))?;
                 t.expect_ok(commit(up, b"onetwo"))?;
                 t.expect_content(&path, b"onetwo")
@@ -174,7 +174,7 @@ fn lost_connections() -> Vec<Case> {
                 let (seq, length, _) = start_finite(t)?;
                 let request = hash(&t.path("zeros")).arg("len", length);
                 relay.cut();
-                anew(t, relay)?;
+                reconnect_through(t, relay)?;
                 await_end_unpolled(t, seq)?;
                 t.send_as(seq, &request)?;
                 let reply = t.first_reply(seq)?;
@@ -182,34 +182,34 @@ fn lost_connections() -> Vec<Case> {
                 t.equal("the length", reply.uint("len")?, length)
             })),
         should("a-client-that-does-not-read-does-not-block-others", &["SES-10", "LIMIT-5"])
-            .sends("many `read` of a client that takes none of the replies; `hello` of a stranger; then the client reads")
+            .sends("many `read` of a client that takes none of the replies; `hello` of another client; then the client reads")
             .passes("BUSY within a second, and OK to every `read` in the end.")
             .run(relayed(|t, relay| {
                 let content = t.bytes(1, 65_536);
                 let path = t.file("f", &content)?;
                 let count = t.server()?.window.min(64);
-                relay.withhold(Way::Down);
-                let seqs = (0..count).map(|_| t.peer.send(&read(&path, 0, 65_536))).collect::<Checked<Vec<u64>>>()?;
-                let mut other = t.stranger()?;
+                relay.hold(Way::Down);
+                let seqs = (0..count).map(|_| t.client.send(&read(&path, 0, 65_536))).collect::<CaseResult<Vec<u64>>>()?;
+                let mut other = t.another_client()?;
                 let asked = Instant::now();
                 greet(&mut other, BUSY)?;
                 let took = asked.elapsed();
-                let most = Duration::from_millis(1_500) + t.environment.patience.get().round_trip * 4;
+                let most = Duration::from_millis(1_500) + t.environment.timeouts.get().round_trip * 4;
                 t.check(took <= most, format!("BUSY came after {} ms", took.as_millis()))?;
                 relay.pass();
-                let replies = t.finals(&seqs)?;
+                let replies = t.final_replies(&seqs)?;
                 replies.iter().try_for_each(|reply| t.code("read", reply, OK))
             })),
     ]
 }
 
 /// Puts a relay between the case's client and the server while the check runs.
-fn relayed(run: impl Fn(&mut Trial, &Relay) -> Checked) -> impl Fn(&mut Trial) -> Checked {
+fn relayed(run: impl Fn(&mut CaseContext, &TcpRelay) -> CaseResult) -> impl Fn(&mut CaseContext) -> CaseResult {
     move |t| {
-        let relay = Relay::to(&t.environment.target.borrow())?;
-        anew(t, &relay)?;
+        let relay = TcpRelay::to(&t.environment.target.borrow())?;
+        reconnect_through(t, &relay)?;
         // The connection is there, handshake and all, when this is answered.
-        t.expect_ok(ping()).map_err(|stop| stop.into_prerequisite("ping through a relay"))?;
+        t.expect_ok(ping()).map_err(|error| error.into_prerequisite("ping through a relay"))?;
         let checked = run(t, &relay);
         t.reconnect()?;
         checked
@@ -217,46 +217,51 @@ fn relayed(run: impl Fn(&mut Trial, &Relay) -> Checked) -> impl Fn(&mut Trial) -
 }
 
 /// Cuts what there is, and goes on over a new connection through the relay; what was on the way is lost.
-fn anew(t: &mut Trial, relay: &Relay) -> Checked {
+fn reconnect_through(t: &mut CaseContext, relay: &TcpRelay) -> CaseResult {
     relay.cut();
     relay.pass();
     let target = relay.target(&t.environment.target.borrow());
-    let link = Link::open_to_repair(&t.environment.context, &target, t.link().pattern())
-        .map_err(|error| Stop::Harness(format!("no socket could be opened: {error}")))?;
-    t.set_link(link);
+    let connection = Connection::open_monitored(&t.environment.context, &target, t.connection().socket_kind())
+        .map_err(|error| CaseError::Harness(format!("no socket could be opened: {error}")))?;
+    t.replace_connection(connection);
     Ok(())
 }
 
 /// Sends a request, awaits its reply at the relay, and loses it there; gives the request's number.
-fn answered_in_vain(t: &mut Trial, relay: &Relay, request: &Request) -> Checked<u64> {
-    relay.withhold(Way::Down);
-    let before = relay.came(Way::Down);
+fn lose_reply(t: &mut CaseContext, relay: &TcpRelay, request: &Request) -> CaseResult<u64> {
+    relay.hold(Way::Down);
+    let before = relay.bytes_received(Way::Down);
     let seq = t.send(request)?;
     // Where it does not come in time the request is as good as lost, and the case holds as well.
     relay.await_bytes(Way::Down, before + 30, deadline(t));
-    anew(t, relay)?;
+    reconnect_through(t, relay)?;
     Ok(seq)
 }
 
-fn resend_over_a_new_connection(t: &mut Trial, relay: &Relay, first: u64, requests: &[Request]) -> Checked<Vec<Reply>> {
-    anew(t, relay)?;
+fn resend_over_a_new_connection(
+    t: &mut CaseContext,
+    relay: &TcpRelay,
+    first: u64,
+    requests: &[Request],
+) -> CaseResult<Vec<Reply>> {
+    reconnect_through(t, relay)?;
     t.next = first;
-    let replies = in_one_go(t, requests)?;
+    let replies = pipelined(t, requests)?;
     replies.iter().try_for_each(|reply| t.code(&format!("{} {}, sent again", reply.op, reply.seq), reply, OK))?;
     Ok(replies)
 }
 
 /// Appends in one go over a connection that is cut somewhere, then all of them again and `commit`.
-fn pipeline(t: &mut Trial, relay: &Relay, cut: fn(&Relay)) -> Checked {
+fn pipeline(t: &mut CaseContext, relay: &TcpRelay, cut: fn(&TcpRelay)) -> CaseResult {
     let (up, path, content) = (t.id(), t.path("f"), t.bytes(1, PART * PARTS));
-    t.given(begin(up, &path))?;
+    t.setup(begin(up, &path))?;
     let offsets = (0..).step_by(PART);
     let requests: Vec<Request> = content.chunks(PART).zip(offsets).map(|(part, off)| append(up, off, part)).collect();
     let first = t.next;
     cut(relay);
     requests.iter().try_for_each(|request| t.send(request).map(drop))?;
     if !relay.await_cut(deadline(t)) {
-        return Err(Stop::Untestable("fewer bytes came than the requests, or their replies, have".into()));
+        return Err(CaseError::Untestable("fewer bytes came than the requests, or their replies, have".into()));
     }
     let replies = resend_over_a_new_connection(t, relay, first, &requests)?;
     for (reply, part) in replies.iter().zip(1..) {
@@ -265,13 +270,13 @@ fn pipeline(t: &mut Trial, relay: &Relay, cut: fn(&Relay)) -> Checked {
     t.expect_ok(commit(up, &content))?;
     let mut off = 0;
     for part in content.chunks(PART * 3) {
-        let reply = t.given(read(&path, off, part.len() as u64))?;
+        let reply = t.setup(read(&path, off, part.len() as u64))?;
         t.equal_bytes("the content", reply.payload.as_deref().unwrap_or_default(), part)?;
         off += part.len() as u64;
     }
     Ok(())
 }
 
-fn deadline(t: &Trial) -> Instant {
-    Instant::now() + t.environment.patience.get().answer
+fn deadline(t: &CaseContext) -> Instant {
+    Instant::now() + t.environment.timeouts.get().reply
 }

@@ -2,13 +2,13 @@
 
 use super::{
     reading::others,
-    support::files::{expect_all, expect_stat, given_all, lasting, listed, refuse_all, settled},
+    support::files::{expect_all, expect_stat, lasting, listed, refuse_all, settled, setup_all},
 };
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         code::{CHANGED, DENIED, LOOP, NOT_EMPTY, NOT_FILE, NOT_FOUND, OK},
@@ -18,6 +18,9 @@ use crate::{
 
 /// A modification time of the year 2001, in whole seconds.
 const OLD: i64 = 1_000_000_000_000_000_000;
+
+/// A request of an operation with two paths.
+type FromToRequest = fn(&str, &str) -> Request;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = removals();
@@ -103,9 +106,9 @@ fn removals() -> Vec<Case> {
 }
 
 /// The file `f` with an old time.
-fn old_file(t: &mut Trial) -> Checked<String> {
+fn old_file(t: &mut CaseContext) -> CaseResult<String> {
     let path = t.path("f");
-    t.given(put(&path, "content").arg("mtime_ns", OLD))?;
+    t.setup(put(&path, "content").arg("mtime_ns", OLD))?;
     Ok(path)
 }
 
@@ -132,7 +135,7 @@ fn moves() -> Vec<Case> {
             .passes("All that was in it is there, and nothing under the old name.")
             .run(|t| {
                 let (empty, full, into) = (t.subdirectory("empty")?, t.subdirectory("full")?, t.subdirectory("into")?);
-                given_all(t, vec![mkdir(&t.path("full/sub")), put(&t.path("full/sub/f"), "content")])?;
+                setup_all(t, vec![mkdir(&t.path("full/sub")), put(&t.path("full/sub/f"), "content")])?;
                 let (moved, within) = (t.path("moved"), format!("{into}/within"));
                 for (from, to) in [(&empty, &moved), (&full, &within)] {
                     let entry = t.expect_ok(rename(from, to))?.entry()?;
@@ -186,7 +189,7 @@ fn copies() -> Vec<Case> {
             .passes("Content, size and time of the source; the source stays as it is.")
             .run(|t| {
                 let (path, empty) = (old_file(t)?, t.path("empty"));
-                t.given(put(&empty, "").arg("mtime_ns", OLD))?;
+                t.setup(put(&empty, "").arg("mtime_ns", OLD))?;
                 t.subdirectory("d")?;
                 for (from, to, content) in [(&path, t.path("g"), &b"content"[..]), (&path, t.path("d/g"), b"content"), (&empty, t.path("h"), b"")] {
                     let before = settled(t, from)?;
@@ -204,12 +207,12 @@ fn copies() -> Vec<Case> {
             .passes("Neither changes the other.")
             .run(|t| {
                 let (path, to, second) = (old_file(t)?, t.path("g"), t.path("h"));
-                t.given(copy(&path, &to))?;
+                t.setup(copy(&path, &to))?;
                 t.expect_ok(write(&to, 0, "C"))?;
                 t.expect_content(&path, b"content")?;
                 t.expect_ok(truncate(&path, 2))?;
                 t.expect_content(&to, b"Content")?;
-                given_all(t, vec![copy(&path, &second), remove(&path)])?;
+                setup_all(t, vec![copy(&path, &second), remove(&path)])?;
                 t.expect_content(&second, b"co")
             }),
         must("copy-that-replaces-leaves-nothing-of-the-old", &["COPY-1", "TARGET-1"])
@@ -238,7 +241,7 @@ fn copies() -> Vec<Case> {
                 let (path, to) = (t.file("f", b"start")?, t.path("g"));
                 let size = 8 * 1_048_576_u64;
                 let bytes = t.bytes(1, 60_000);
-                given_all(t, vec![write(&path, 2 * 1_048_576 - 30_000, bytes), write(&path, size - 3, "end")])?;
+                setup_all(t, vec![write(&path, 2 * 1_048_576 - 30_000, bytes), write(&path, size - 3, "end")])?;
                 let entry = t.expect_ok(copy(&path, &to))?.entry()?;
                 t.equal("the size", entry.size()?, size)?;
                 let replies = expect_all(t, vec![hash(&path), hash(&to)], OK)?;
@@ -248,8 +251,7 @@ fn copies() -> Vec<Case> {
 }
 
 fn loops() -> Vec<Case> {
-    type Operation = fn(&str, &str) -> Request;
-    let both: [(&str, &'static [&'static str], Operation); 2] =
+    let both: [(&str, &'static [&'static str], FromToRequest); 2] =
         [("move", &["MOVE-2", "CODE-5"], rename), ("copy", &["COPY-2", "CODE-5"], copy)];
     let cases = both.into_iter().map(|(op, checks, operation)| {
         must(&format!("{op}-into-itself-is-a-loop"), checks)
@@ -278,7 +280,7 @@ fn loops() -> Vec<Case> {
             .run(|t| {
                 let (directory, alike) = (t.subdirectory("d")?, t.path("dd"));
                 t.expect_ok(rename(&directory, &alike))?;
-                t.given(mkdir(&directory))?;
+                t.setup(mkdir(&directory))?;
                 t.expect_ok(rename(&alike, &format!("{directory}/dd"))).map(drop)
             }),
     );
@@ -287,8 +289,7 @@ fn loops() -> Vec<Case> {
 
 /// What `move` and `copy` share.
 fn both() -> Vec<Case> {
-    type Operation = fn(&str, &str) -> Request;
-    let both: [(&str, &'static str, Operation); 2] = [("move", "MOVE-1", rename), ("copy", "COPY-1", copy)];
+    let both: [(&str, &'static str, FromToRequest); 2] = [("move", "MOVE-1", rename), ("copy", "COPY-1", copy)];
     let cases = both.into_iter().flat_map(|(op, _, operation)| {
         [
             must(&format!("{op}-of-nothing-is-not-found"), &["CODE-5", "PATH-13"])

@@ -7,8 +7,8 @@ mod operations;
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::{Checked, Stop, failed},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
     },
     wire::{
         cbor::Value,
@@ -16,7 +16,7 @@ use crate::{
         request::{abort, begin, bye, flush, mkdir, ping, read, remove, stat},
     },
 };
-use defects::{Attempt, Defect};
+use defects::{Defect, FaultyRequest};
 use operations::Operation;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -27,19 +27,19 @@ pub(super) fn cases() -> Vec<Case> {
         }
     }
     cases.extend(arguments::cases());
-    cases.push(nothing_to_tell());
-    cases.push(told_to_people());
-    cases.push(strangers_arguments());
+    cases.push(operations_without_result());
+    cases.push(messages_of_refusals());
+    cases.push(arguments_of_ping());
     cases
 }
 
-fn nothing_to_tell() -> Case {
+fn operations_without_result() -> Case {
     must("operations-without-result-keys-answer-an-empty-map", &["OP-3"])
         .sends("`ping`, `remove`, `flush`, and `abort` of an upload")
         .passes("OK with an empty map.")
         .run(|t| {
             let (file, up, target) = (t.file("file", b"content")?, t.id(), t.path("target"));
-            t.given(begin(up, &target))?;
+            t.setup(begin(up, &target))?;
             for request in [ping(), remove(&file), flush(), abort(up)] {
                 let reply = t.expect_ok(request)?;
                 t.check(reply.result == Value::Map(Vec::new()), format!("the result is {}", reply.result))?;
@@ -48,12 +48,12 @@ fn nothing_to_tell() -> Case {
         })
 }
 
-fn strangers_arguments() -> Case {
+fn arguments_of_ping() -> Case {
     must("the-arguments-of-a-ping-are-checked-before-its-session", &["CODE-5", "CBOR-13"])
         .sends("of a client that said no `hello` `ping` and `bye`, each with an argument and without")
         .passes("BAD_ARGS to those with an argument, NO_SESSION to those without.")
         .run(|t| {
-            let mut other = t.stranger()?;
+            let mut other = t.another_client()?;
             for request in [ping(), bye()] {
                 other.expect(request.clone().arg("zz", true), BAD_ARGS)?;
                 other.expect(request, NO_SESSION)?;
@@ -62,7 +62,7 @@ fn strangers_arguments() -> Case {
         })
 }
 
-fn told_to_people() -> Case {
+fn messages_of_refusals() -> Case {
     must("the-message-of-a-refusal-is-a-text", &["CODE-2", "CODE-3"])
         .sends("requests that are refused: for what is not there, for what it is, for a name, for arguments")
         .passes("Refusals in which `msg` is a text that does not tell where the served directory is, or is left out.")
@@ -91,10 +91,10 @@ fn precedence(operation: Operation, defect: Defect) -> Case {
         format!("`{}` with {} alone, and with each defect that comes later", operation.name, spaced(defect.name));
     let passes = format!("{} to every one, the step of the order that comes first; nothing changes.", defect.code);
     must(&id, defect.requirements()).sends(sends).passes(passes).run(move |t| {
-        operations::furnish(t)?;
+        operations::set_up_fixture(t)?;
         let before = t.snapshot()?;
         let outcome = tries(t, &operation, &defect)?;
-        // The twin differs in the defect alone; if that is refused too, the refusals say nothing.
+        // The positive control differs only in the defect; if that is refused too, the refusals say nothing.
         let unchanged = if outcome.is_ok() { t.expect_unchanged(&before) } else { Ok(()) };
         let control = operation.base(t)?;
         t.control(control)?;
@@ -103,7 +103,7 @@ fn precedence(operation: Operation, defect: Defect) -> Case {
 }
 
 /// Sends the operation with the defect until that is answered otherwise than it should be.
-fn tries(t: &mut Trial, operation: &Operation, defect: &Defect) -> Checked<Checked> {
+fn tries(t: &mut CaseContext, operation: &Operation, defect: &Defect) -> CaseResult<CaseResult> {
     let mut outcome = attempt(t, operation, &[defect])?;
     for later in defects::of(operation) {
         if outcome.is_ok() && later.step > defect.step && later.slot != defect.slot {
@@ -115,8 +115,8 @@ fn tries(t: &mut Trial, operation: &Operation, defect: &Defect) -> Checked<Check
 
 /// Sends the operation with these defects, the first of which decides. An outer error is one behind which nothing can be
 /// tried.
-fn attempt(t: &mut Trial, operation: &Operation, wrong: &[&Defect]) -> Checked<Checked> {
-    let mut attempt = Attempt::new(t, operation.base(t)?);
+fn attempt(t: &mut CaseContext, operation: &Operation, wrong: &[&Defect]) -> CaseResult<CaseResult> {
+    let mut attempt = FaultyRequest::new(t, operation.base(t)?);
     let mut ordered = wrong.to_vec();
     // A target that depends on the source is made after it.
     ordered.sort_by_key(|defect| defect.slot);
@@ -137,7 +137,7 @@ fn attempt(t: &mut Trial, operation: &Operation, wrong: &[&Defect]) -> Checked<C
     let what = format!("{} with {} was answered {}, not {wanted}", operation.name, names.join(" and "), reply.code);
     match reply.code {
         // What was executed by mistake has used the fixture up: nothing behind it can be judged.
-        OK => Err(Stop::Failed(format!("{what}: it was executed"))),
+        OK => Err(CaseError::Failed(format!("{what}: it was executed"))),
         _ => Ok(failed(what)),
     }
 }

@@ -1,11 +1,11 @@
 //! Section 8: paths and names.
 
-use super::support::files::{all, by_name, by_path, expect_all, given_all, listed, refuse_all};
+use super::support::files::{all, by_name, by_path, expect_all, listed, refuse_all, setup_all};
 use crate::{
     engine::{
         case::{Case, Need, may, must},
-        context::Trial,
-        error::{Checked, failed},
+        context::CaseContext,
+        error::{CaseResult, failed},
     },
     wire::{
         code::{BAD_NAME, LIMIT, NAME_CLASH, NOT_DIR, NOT_FILE, NOT_FOUND, OK},
@@ -82,12 +82,12 @@ pub(super) fn cases() -> Vec<Case> {
 const HARMLESS: &str = "conformance-out-";
 
 /// A name that nothing has: a server that follows such a path writes and removes there, and nobody may lose anything.
-fn harmless(t: &Trial) -> String {
+fn harmless(t: &CaseContext) -> String {
     format!("{HARMLESS}{}", crate::wire::cbor::hex(&t.id()))
 }
 
 /// Every operation with every one of these paths is BAD_NAME; the control is a neighbour without the fault.
-fn bad(id: &str, checks: &'static [&'static str], what: &str, paths: fn(&Trial) -> Vec<String>) -> Case {
+fn bad(id: &str, checks: &'static [&'static str], what: &str, paths: fn(&CaseContext) -> Vec<String>) -> Case {
     must(id, checks)
         .sends(format!("Every operation that takes a path, with {what}; `put` of a good name before"))
         .passes("BAD_NAME to each, whatever is there, and nothing changed.")
@@ -121,7 +121,7 @@ fn controls(id: &str, characters: Vec<u8>) -> Case {
 }
 
 /// A path of that many bytes in the case's directory; its names have up to 255 bytes.
-fn long(t: &Trial, length: usize) -> String {
+fn long(t: &CaseContext, length: usize) -> String {
     let mut path = t.directory().to_owned();
     while path.len() < length {
         // A slash is never left over for the end.
@@ -133,7 +133,7 @@ fn long(t: &Trial, length: usize) -> String {
 }
 
 /// A path of that many names in the case's directory, which itself has two.
-fn deep(t: &Trial, names: usize) -> String {
+fn deep(t: &CaseContext, names: usize) -> String {
     format!("{}{}", t.directory(), "/d".repeat(names - 2))
 }
 
@@ -217,7 +217,7 @@ fn limits() -> Vec<Case> {
 }
 
 /// The names are accepted, come back byte for byte, and each leads to its own content.
-fn kept(t: &mut Trial, names: &[impl AsRef<str>]) -> Checked {
+fn kept(t: &mut CaseContext, names: &[impl AsRef<str>]) -> CaseResult {
     let puts = names.iter().map(|name| put(&t.path(name.as_ref()), name.as_ref())).collect();
     expect_all(t, puts, OK)?;
     let listed = listed(t)?;
@@ -268,8 +268,8 @@ fn names() -> Vec<Case> {
             .run(|t| {
                 let path = t.file("Caf\u{e9}", b"first")?;
                 for other in ["caf\u{e9}", "Cafe\u{301}"] {
-                    let twin = t.path(other);
-                    t.expect(put(&twin, "second").arg("pre", "any"), [OK, NAME_CLASH])?;
+                    let second = t.path(other);
+                    t.expect(put(&second, "second").arg("pre", "any"), [OK, NAME_CLASH])?;
                     t.expect_content(&path, b"first")?;
                 }
                 let listed = listed(t)?;
@@ -284,8 +284,8 @@ fn names() -> Vec<Case> {
             .passes("OK where the server finds it; NOT_FOUND is as good.")
             .run(|t| {
                 t.file("Twin", b"")?;
-                let twin = t.path("twin");
-                t.expect(stat(&twin), OK).map(drop)
+                let second = t.path("twin");
+                t.expect(stat(&second), OK).map(drop)
             }),
         must("a-backslash-is-an-ordinary-character", &["PATH-8"])
             .needs(&[Need::Posix])
@@ -396,7 +396,7 @@ fn components() -> Vec<Case> {
             .sends("`stat` and `put` of paths with a missing component before a file, and a file before a missing one")
             .passes("The first in the way decides: NOT_FOUND, and NOT_DIR.")
             .run(|t| {
-                given_all(t, vec![put(&t.path("g"), ""), mkdir(&t.path("d")), put(&t.path("d/g"), "")])?;
+                setup_all(t, vec![put(&t.path("g"), ""), mkdir(&t.path("d")), put(&t.path("d/g"), "")])?;
                 let both = |name: &str| vec![stat(&t.path(name)), put(&t.path(name), "")];
                 let (missing, file) = (both("x/g/y"), both("d/g/x/y"));
                 refuse_all(t, missing, NOT_FOUND)?;

@@ -1,11 +1,11 @@
 //! Sections 11.3, 11.5 and 11.6: stat, read and hash.
 
-use super::support::files::{expect_all, given_all, refuse_all};
+use super::support::files::{expect_all, refuse_all, setup_all};
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         code::{BAD_ARGS, CHANGED, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
@@ -34,15 +34,15 @@ fn part(content: &[u8], off: u64, len: u64) -> &[u8] {
 }
 
 /// The file `f` with content that differs at every offset and is a little longer than a chunk.
-fn longer_than_a_chunk(t: &mut Trial, chunk: u64) -> Checked<(String, Vec<u8>)> {
+fn longer_than_a_chunk(t: &mut CaseContext, chunk: u64) -> CaseResult<(String, Vec<u8>)> {
     let whole = usize::try_from(chunk).unwrap_or_default();
     let content = t.bytes(1, whole + 1_000);
     let path = t.file("f", &content[..whole])?;
-    t.given(write(&path, chunk, &content[whole..]))?;
+    t.setup(write(&path, chunk, &content[whole..]))?;
     Ok((path, content))
 }
 
-fn expect_parts(t: &mut Trial, path: &str, content: &[u8], parts: &[(u64, u64)]) -> Checked {
+fn expect_parts(t: &mut CaseContext, path: &str, content: &[u8], parts: &[(u64, u64)]) -> CaseResult {
     let requests = parts.iter().map(|(off, len)| read(path, *off, *len)).collect();
     for ((off, len), reply) in parts.iter().zip(expect_all(t, requests, OK)?) {
         let what = format!("what is read at {off}, {len} bytes,");
@@ -125,7 +125,7 @@ fn reads() -> Vec<Case> {
             .passes("The bytes, and zeros between them.")
             .run(|t| {
                 let path = t.file("f", b"begin")?;
-                t.given(write(&path, 60_000, "end"))?;
+                t.setup(write(&path, 60_000, "end"))?;
                 let mut content = b"begin".to_vec();
                 content.resize(60_000, 0);
                 content.extend(b"end");
@@ -150,7 +150,7 @@ fn reads() -> Vec<Case> {
             .run(|t| {
                 let (gone, moved, there) = (t.file("gone", b"")?, t.file("moved", b"")?, t.path("there"));
                 t.control(stat(&gone))?;
-                given_all(t, vec![crate::wire::request::remove(&gone), crate::wire::request::rename(&moved, &there)])?;
+                setup_all(t, vec![crate::wire::request::remove(&gone), crate::wire::request::rename(&moved, &there)])?;
                 let missing = t.path("missing");
                 refuse_all(t, vec![stat(&gone), stat(&moved), stat(&missing)], NOT_FOUND)
             }),
@@ -195,7 +195,7 @@ fn guarded() -> Vec<Case> {
                 for change in [write(&path, 0, "C"), truncate(&path, 3), put(&path, "content").arg("pre", "any")] {
                     let before = super::support::files::settled(t, &path)?.etag()?;
                     t.control(read(&path, 0, 1).arg("etag", before.as_slice()))?;
-                    t.given(change)?;
+                    t.setup(change)?;
                     t.expect_refused(read(&path, 0, 1).arg("etag", before), CHANGED)?;
                 }
                 Ok(())
@@ -222,7 +222,7 @@ pub(super) fn others(right: &[u8], another: Vec<u8>) -> Vec<Vec<u8>> {
 /// A range as `hash` has it: either end may be left out.
 type Range = (Option<u64>, Option<u64>);
 
-fn expect_hashes(t: &mut Trial, path: &str, content: &[u8], ranges: &[Range]) -> Checked {
+fn expect_hashes(t: &mut CaseContext, path: &str, content: &[u8], ranges: &[Range]) -> CaseResult {
     let etag = t.entry(path)?.etag()?;
     let request = |(off, len): &Range| -> Request {
         let request = hash(path);
@@ -308,7 +308,7 @@ fn hashes() -> Vec<Case> {
                 expect_hashes(t, &path, &content, &ranges)?;
                 // Servers hash piece by piece: a range that ends amid one, with more of the file behind it.
                 content.resize(3_000_000, 0);
-                t.given(truncate(&path, 3_000_000))?;
+                t.setup(truncate(&path, 3_000_000))?;
                 expect_hashes(t, &path, &content, &[(Some(1), Some(2_000_003)), (None, Some(2_999_999))])
             }),
     ]

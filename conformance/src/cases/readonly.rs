@@ -4,8 +4,8 @@ use super::support::files::{expect_all, lasting};
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::{Checked, not_applicable},
+        context::CaseContext,
+        error::{CaseResult, not_applicable},
     },
     wire::{
         code::{BAD_ARGS, BAD_NAME, Code, DENIED, LIMIT, LOOP, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
@@ -26,7 +26,7 @@ const CHANGERS: [&str; 12] =
     ["mkdir", "put", "write", "truncate", "touch", "remove", "move", "copy", "begin", "append", "commit", "abort"];
 
 /// A changing operation at a path.
-fn changer(t: &Trial, op: &str, path: &str) -> Request {
+fn changer(t: &CaseContext, op: &str, path: &str) -> Request {
     let to = format!("{path}-to");
     match op {
         "mkdir" => mkdir(path),
@@ -45,7 +45,7 @@ fn changer(t: &Trial, op: &str, path: &str) -> Request {
 }
 
 /// A name in the served directory that nothing else has.
-fn nowhere(t: &Trial) -> String {
+fn nowhere(t: &CaseContext) -> String {
     format!("/conformance-{}", crate::wire::cbor::hex(&t.id()))
 }
 
@@ -75,7 +75,7 @@ fn denied(op: &'static str) -> Case {
 }
 
 /// What comes before step 12, and with which code.
-fn earlier(t: &Trial, chunk: usize) -> Vec<(Request, Code)> {
+fn earlier(t: &CaseContext, chunk: usize) -> Vec<(Request, Code)> {
     let (path, long, deep) = (nowhere(t), format!("/{}", "n/".repeat(126) + &"n".repeat(4_000)), "/d".repeat(129));
     let mut requests = Vec::new();
     for op in CHANGERS {
@@ -145,8 +145,8 @@ fn others() -> Vec<Case> {
 }
 
 /// The first file of at most 65,536 bytes among the first entries of the served directory, and its size.
-fn small_file(t: &mut Trial) -> Checked<(String, u64)> {
-    let page = t.given(list("/").arg("tree", true).arg("limit", 1_000_u64))?;
+fn small_file(t: &mut CaseContext) -> CaseResult<(String, u64)> {
+    let page = t.setup(list("/").arg("tree", true).arg("limit", 1_000_u64))?;
     for entry in page.items("entries")? {
         if entry.kind()? == "file" && entry.size()? <= 65_536 {
             return Ok((format!("/{}", entry.text("name")?), entry.size()?));

@@ -1,11 +1,11 @@
 //! Section 7.1: replies that are remembered, and what is executed once.
 
-use super::sequence::{expect_remembered, in_one_go};
+use super::sequence::{expect_remembered, pipelined};
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         code::{NOT_FOUND, OK, SEQ, SEQ_REUSED},
@@ -22,11 +22,11 @@ struct Resent {
     /// What happens before it is sent again, and what is looked at after, in words.
     between: &'static str,
     /// What it needs, and the request itself.
-    first: fn(&mut Trial) -> Checked<Request>,
+    first: fn(&mut CaseContext) -> CaseResult<Request>,
     /// What happens before it is sent again.
-    then: fn(&mut Trial) -> Checked,
+    then: fn(&mut CaseContext) -> CaseResult,
     /// What is looked at after.
-    finally: fn(&mut Trial) -> Checked,
+    finally: fn(&mut CaseContext) -> CaseResult,
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -61,37 +61,37 @@ const RESENT: &[Resent] = &[
         op: "mkdir",
         between: "again, `remove`, and again twice",
         first: |t| Ok(mkdir(&t.path("d"))),
-        then: |t| t.peer.given(remove(&t.path("d"))).map(drop),
+        then: |t| t.client.setup(remove(&t.path("d"))).map(drop),
         finally: |t| t.expect_absent(&t.path("d")),
     },
     Resent {
         op: "put",
         between: "again, another `put` over it, and again twice",
         first: |t| Ok(put(&t.path("f"), *b"old").arg("pre", "any")),
-        then: |t| t.peer.given(put(&t.path("f"), *b"new").arg("pre", "any")).map(drop),
+        then: |t| t.client.setup(put(&t.path("f"), *b"new").arg("pre", "any")).map(drop),
         finally: |t| t.expect_content(&t.path("f"), b"new"),
     },
     Resent {
         op: "write",
         between: "again, another `write` at the same place, and again twice",
         first: |t| Ok(write(&t.file("f", b"....")?, 1, *b"old")),
-        then: |t| t.peer.given(write(&t.path("f"), 1, *b"new")).map(drop),
+        then: |t| t.client.setup(write(&t.path("f"), 1, *b"new")).map(drop),
         finally: |t| t.expect_content(&t.path("f"), b".new"),
     },
     Resent {
         op: "truncate",
         between: "again, `truncate` to another size, and again twice",
         first: |t| Ok(truncate(&t.file("f", b"....")?, 2)),
-        then: |t| t.peer.given(truncate(&t.path("f"), 3)).map(drop),
+        then: |t| t.client.setup(truncate(&t.path("f"), 3)).map(drop),
         finally: |t| t.expect_content(&t.path("f"), b"..\0"),
     },
     Resent {
         op: "touch",
         between: "again, `touch` with another time, and again twice",
         first: |t| Ok(touch(&t.file("f", b"")?, 1_000_000_000_000_000_000)),
-        then: |t| t.peer.given(touch(&t.path("f"), 1_200_000_000_000_000_000)).map(drop),
+        then: |t| t.client.setup(touch(&t.path("f"), 1_200_000_000_000_000_000)).map(drop),
         finally: |t| {
-            let mtime = t.peer.given(stat(&t.path("f")))?.entry()?.mtime_ns()?;
+            let mtime = t.client.setup(stat(&t.path("f")))?.entry()?.mtime_ns()?;
             t.equal("the time", mtime, 1_200_000_000_000_000_000)
         },
     },
@@ -113,7 +113,7 @@ const RESENT: &[Resent] = &[
         op: "copy",
         between: "again, `remove` of the copy, and again twice",
         first: |t| Ok(copy(&t.file("from", b"content")?, &t.path("to"))),
-        then: |t| t.peer.given(remove(&t.path("to"))).map(drop),
+        then: |t| t.client.setup(remove(&t.path("to"))).map(drop),
         finally: |t| t.expect_absent(&t.path("to")),
     },
     Resent {
@@ -121,23 +121,23 @@ const RESENT: &[Resent] = &[
         between: "again, `begin` of the same id for another path and `append`, and again twice",
         first: |t| Ok(begin(up(t), &t.path("f"))),
         then: |t| {
-            t.peer.given(begin(up(t), &t.path("g")))?;
-            t.peer.given(append(up(t), 0, *b"content")).map(drop)
+            t.client.setup(begin(up(t), &t.path("g")))?;
+            t.client.setup(append(up(t), 0, *b"content")).map(drop)
         },
         finally: |t| {
-            t.peer.expect_ok(commit(up(t), b"content")).and_then(|_| t.expect_content(&t.path("g"), b"content"))
+            t.client.expect_ok(commit(up(t), b"content")).and_then(|_| t.expect_content(&t.path("g"), b"content"))
         },
     },
     Resent {
         op: "append",
         between: "again, another `append`, and again twice",
         first: |t| {
-            t.peer.given(begin(up(t), &t.path("f")))?;
+            t.client.setup(begin(up(t), &t.path("f")))?;
             Ok(append(up(t), 0, *b"one"))
         },
-        then: |t| t.peer.given(append(up(t), 3, *b"two")).map(drop),
+        then: |t| t.client.setup(append(up(t), 3, *b"two")).map(drop),
         finally: |t| {
-            t.peer.expect_ok(commit(up(t), b"onetwo"))?;
+            t.client.expect_ok(commit(up(t), b"onetwo"))?;
             t.expect_content(&t.path("f"), b"onetwo")
         },
     },
@@ -145,10 +145,10 @@ const RESENT: &[Resent] = &[
         op: "commit",
         between: "again, `remove` of the file, and again twice",
         first: |t| {
-            t.peer.given(begin(up(t), &t.path("f")))?;
+            t.client.setup(begin(up(t), &t.path("f")))?;
             Ok(commit(up(t), b""))
         },
-        then: |t| t.peer.given(remove(&t.path("f"))).map(drop),
+        then: |t| t.client.setup(remove(&t.path("f"))).map(drop),
         finally: |t| t.expect_absent(&t.path("f")),
     },
     Resent {
@@ -156,30 +156,30 @@ const RESENT: &[Resent] = &[
         between: "again, `begin` and `append` under the same id, and again twice",
         first: |t| Ok(abort(up(t))),
         then: |t| {
-            t.peer.given(begin(up(t), &t.path("f")))?;
-            t.peer.given(append(up(t), 0, *b"content")).map(drop)
+            t.client.setup(begin(up(t), &t.path("f")))?;
+            t.client.setup(append(up(t), 0, *b"content")).map(drop)
         },
-        finally: |t| t.peer.expect_ok(commit(up(t), b"content")).map(drop),
+        finally: |t| t.client.expect_ok(commit(up(t), b"content")).map(drop),
     },
     Resent {
         op: "stat",
         between: "again, a `write` that makes the file longer, and again twice",
         first: |t| Ok(stat(&t.file("f", b"....")?)),
-        then: |t| t.peer.given(write(&t.path("f"), 4, *b"longer")).map(drop),
+        then: |t| t.client.setup(write(&t.path("f"), 4, *b"longer")).map(drop),
         finally: |_| Ok(()),
     },
     Resent {
         op: "hash",
         between: "again, a `write` into the file, and again twice",
         first: |t| Ok(hash(&t.file("f", b"....")?)),
-        then: |t| t.peer.given(write(&t.path("f"), 0, *b"other")).map(drop),
+        then: |t| t.client.setup(write(&t.path("f"), 0, *b"other")).map(drop),
         finally: |_| Ok(()),
     },
     Resent {
         op: "flush",
         between: "again, `mkdir`, and again twice",
         first: |_| Ok(flush()),
-        then: |t| t.peer.given(mkdir(&t.path("d"))).map(drop),
+        then: |t| t.client.setup(mkdir(&t.path("d"))).map(drop),
         finally: |_| Ok(()),
     },
 ];
@@ -193,7 +193,7 @@ fn recomputed() -> Vec<Case> {
             .run(|t| {
                 let path = t.path("d");
                 let refused = t.expect(stat(&path), NOT_FOUND)?;
-                t.given(mkdir(&path))?;
+                t.setup(mkdir(&path))?;
                 expect_remembered(t, &refused)
             }),
         must("read-list-and-uploads-sent-again-get-the-same-reply", &["SEQ-3", "SEQ-8"])
@@ -201,7 +201,7 @@ fn recomputed() -> Vec<Case> {
             .passes("OK again, with the same bytes, names and uploads.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
-                t.peer.given(begin(up(t), &t.path("g")))?;
+                t.client.setup(begin(up(t), &t.path("g")))?;
                 let directory = t.directory().to_owned();
                 for request in [read(&path, 2, 3), list(&directory), uploads()] {
                     let first = t.expect_ok(request)?;
@@ -213,7 +213,7 @@ fn recomputed() -> Vec<Case> {
                         t.equal("the names", again.names()?, first.names()?)?;
                     }
                 }
-                t.peer.expect_ok(stat(&path)).map(drop)
+                t.client.expect_ok(stat(&path)).map(drop)
             }),
         must("the-same-header-with-another-payload-gets-the-remembered-reply", &["SEQ-3"])
             .sends(
@@ -234,7 +234,7 @@ fn recomputed() -> Vec<Case> {
             .sends("`mkdir`, and twenty times again")
             .passes("the same reply byte for byte.")
             .run(|t| {
-                let first = t.peer.expect_ok(mkdir(&t.path("d")))?;
+                let first = t.client.expect_ok(mkdir(&t.path("d")))?;
                 (0..20).try_for_each(|_| expect_remembered(t, &first))
             }),
     ]
@@ -270,7 +270,7 @@ fn reused() -> Vec<Case> {
             .sends("`mkdir`; under the same number an unknown operation, `stat` without a path, `stat` of a name that is not allowed, and `bye`")
             .passes("SEQ_REUSED to each; under the next number the first is BAD_OP.")
             .run(|t| {
-                let first = t.peer.expect_ok(mkdir(&t.path("d")))?;
+                let first = t.client.expect_ok(mkdir(&t.path("d")))?;
                 let (unknown, argless) = (request("frobnicate"), request("stat"));
                 for request in [&unknown, &argless, &stat("/.."), &crate::wire::request::bye()] {
                     t.send_as(first.seq, request)?;
@@ -303,7 +303,7 @@ fn window() -> Vec<Case> {
                 for index in [0, replies.len() / 2, replies.len() - 1] {
                     expect_remembered(t, &replies[index])?;
                 }
-                let size = t.peer.given(stat(&t.path("f")))?.entry()?.size()?;
+                let size = t.client.setup(stat(&t.path("f")))?.entry()?.size()?;
                 t.equal("the size", size, replies.len() as u64)
             }),
         must("a-number-older-than-the-window-is-not-executed", &["SEQ-5", "SEQ-2"])
@@ -319,9 +319,9 @@ fn window() -> Vec<Case> {
                 } else {
                     t.equal_bytes("the remembered reply", &again.frames[0], &oldest.frames[0])?;
                 }
-                t.peer.send_as(oldest.seq, &mkdir(&t.path("d")))?;
+                t.client.send_as(oldest.seq, &mkdir(&t.path("d")))?;
                 t.expect_reply(oldest.seq, [SEQ, SEQ_REUSED])?;
-                let size = t.peer.given(stat(&t.path("f")))?.entry()?.size()?;
+                let size = t.client.setup(stat(&t.path("f")))?.entry()?.size()?;
                 t.equal("the size", size, replies.len() as u64)?;
                 t.expect_absent(&t.path("d"))
             }),
@@ -329,23 +329,23 @@ fn window() -> Vec<Case> {
 }
 
 /// `truncate` to 1, 2, 3 … bytes: as many as the window, in one go, and so many more; gives the replies.
-fn a_window_of_sizes(t: &mut Trial, more: u64) -> Checked<Vec<crate::wire::reply::Reply>> {
+fn a_window_of_sizes(t: &mut CaseContext, more: u64) -> CaseResult<Vec<crate::wire::reply::Reply>> {
     let path = t.file("f", b"")?;
     let window = t.server()?.window;
     let requests: Vec<Request> = (1..=window).map(|size| truncate(&path, size)).collect();
-    let mut replies = in_one_go(t, &requests)?;
+    let mut replies = pipelined(t, &requests)?;
     for size in window + 1..=window + more {
         replies.push(t.call(truncate(&path, size))?);
     }
     replies
         .iter()
         .try_for_each(|reply| t.code("truncate", reply, OK))
-        .map_err(|stop| stop.into_prerequisite("truncate"))?;
+        .map_err(|error| error.into_prerequisite("truncate"))?;
     Ok(replies)
 }
 
 /// An upload of the case; the same whenever it is asked for.
-fn up(t: &Trial) -> [u8; 16] {
+fn up(t: &CaseContext) -> [u8; 16] {
     let mut up = [0; 16];
     up.copy_from_slice(&t.bytes(0, 16));
     up

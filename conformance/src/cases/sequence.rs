@@ -3,8 +3,8 @@
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::{Checked, Stop},
+        context::CaseContext,
+        error::{CaseError, CaseResult},
     },
     wire::{
         code::{BAD_ARGS, BAD_MESSAGE, BAD_OP, EXISTS, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED},
@@ -64,7 +64,7 @@ fn gaps() -> Vec<Case> {
                     t.equal("next", gap.uint("next")?, first)?;
                 }
                 let [one, two] = inside;
-                let replies = in_one_go(t, &[mkdir(&directory), one, two])?;
+                let replies = pipelined(t, &[mkdir(&directory), one, two])?;
                 replies.iter().try_for_each(|reply| t.code("a request in its turn", reply, OK))
             }),
         must("unknown-operations-and-wrong-arguments-ahead-are-answered-seq", &["SEQ-5", "CODE-5"])
@@ -141,16 +141,16 @@ fn consumed() -> Vec<Case> {
             .sends("`mkdir`; three others under the same number, and three far ahead; the next request")
             .passes("SEQ_REUSED and SEQ, and OK.")
             .run(|t| {
-                let first = t.peer.expect_ok(mkdir(&t.path("d")))?;
+                let first = t.client.expect_ok(mkdir(&t.path("d")))?;
                 for round in 0..3 {
                     let other = mkdir(&t.path(&round.to_string()));
                     t.send_as(first.seq, &other)?;
                     t.expect_reply(first.seq, SEQ_REUSED)?;
-                    t.peer.send_as(t.peer.next + 9, &other)?;
-                    t.peer.expect_reply(t.peer.next + 9, SEQ)?;
+                    t.client.send_as(t.client.next + 9, &other)?;
+                    t.client.expect_reply(t.client.next + 9, SEQ)?;
                 }
                 t.equal("the next number", t.next, first.seq + 1)?;
-                t.peer.expect_ok(stat(&t.path("d"))).map(drop)
+                t.client.expect_ok(stat(&t.path("d"))).map(drop)
             }),
         must("requests-with-number-0-consume-no-number", &["SEQ-6", "SEQ-1"])
             .sends("`ping`, one with an argument, and `hello` again, between numbered requests")
@@ -158,8 +158,8 @@ fn consumed() -> Vec<Case> {
             .run(|t| {
                 t.expect_ok(ping())?;
                 t.expect(ping().arg("x", true), BAD_ARGS)?;
-                t.peer.expect_ok(t.peer.hello_request())?;
-                t.peer.expect_ok(stat(t.directory())).map(drop)
+                t.client.expect_ok(t.client.hello_request())?;
+                t.client.expect_ok(stat(t.directory())).map(drop)
             }),
     ]
 }
@@ -173,7 +173,7 @@ fn order() -> Vec<Case> {
             .run(|t| {
                 let (directory, one, two) = (t.path("d"), t.path("d/one"), t.path("d/two"));
                 let content = t.bytes(1, 1_000);
-                let replies = in_one_go(
+                let replies = pipelined(
                     t,
                     &[
                         mkdir(&directory),
@@ -196,7 +196,7 @@ fn order() -> Vec<Case> {
                 let path = t.path("d");
                 let window = usize::try_from(t.server()?.window).unwrap_or(1);
                 let turns: Vec<Request> = [mkdir(&path), remove(&path)].into_iter().cycle().take(window / 2 * 2).collect();
-                let replies = in_one_go(t, &turns)?;
+                let replies = pipelined(t, &turns)?;
                 replies.iter().try_for_each(|reply| t.code(&format!("request {}", reply.seq), reply, OK))?;
                 t.expect_absent(&path)
             }),
@@ -211,7 +211,7 @@ fn order() -> Vec<Case> {
                 let mut requests = vec![begin(up, &path)];
                 requests.extend(content.chunks(1_000).zip(0..).map(|(part, index)| append(up, index * 1_000, part)));
                 requests.push(commit(up, &content));
-                let replies = in_one_go(t, &requests)?;
+                let replies = pipelined(t, &requests)?;
                 replies.iter().try_for_each(|reply| t.code(&format!("{} {}", reply.op, reply.seq), reply, OK))?;
                 t.expect_content(&path, &content)
             }),
@@ -222,7 +222,7 @@ fn order() -> Vec<Case> {
             .run(|t| {
                 let (path, nothing) = (t.path("d"), t.path("nothing"));
                 let requests = [mkdir(&path), mkdir(&path), stat(&nothing), request("frobnicate"), stat(&path)];
-                let replies = in_one_go(t, &requests)?;
+                let replies = pipelined(t, &requests)?;
                 let codes: Vec<_> = replies.iter().map(|reply| reply.code).collect();
                 t.equal("the codes", codes, [OK, EXISTS, NOT_FOUND, BAD_OP, OK])
             }),
@@ -257,12 +257,12 @@ fn order() -> Vec<Case> {
                     t.send(&truncate(&path, size))?;
                 }
                 (first..first + count).try_for_each(|seq| t.resend(seq))?;
-                let once = t.finals(&(first..first + count).collect::<Vec<_>>())?;
+                let once = t.final_replies(&(first..first + count).collect::<Vec<_>>())?;
                 for (reply, size) in once.iter().zip(1..) {
                     t.code("truncate", reply, OK)?;
                     t.equal("the size", reply.entry()?.size()?, size)?;
                 }
-                let twice = t.finals(&(first..first + count).collect::<Vec<_>>())?;
+                let twice = t.final_replies(&(first..first + count).collect::<Vec<_>>())?;
                 for (again, reply) in twice.iter().zip(&once) {
                     t.equal_bytes("the second reply", &again.frames[0], &reply.frames[0])?;
                 }
@@ -273,11 +273,11 @@ fn order() -> Vec<Case> {
 }
 
 /// Sends a request that has been answered again: the answer is the same, byte for byte [SEQ-3].
-pub(super) fn expect_remembered(t: &mut Trial, first: &Reply) -> Checked {
+pub(super) fn expect_remembered(t: &mut CaseContext, first: &Reply) -> CaseResult {
     t.resend(first.seq)?;
     let again = t.first_reply(first.seq)?;
     if again.code != first.code {
-        return Err(Stop::Failed(format!(
+        return Err(CaseError::Failed(format!(
             "{} {}, which was answered {}, was answered {} when it came again",
             first.op, first.seq, first.code, again.code
         )));
@@ -286,7 +286,7 @@ pub(super) fn expect_remembered(t: &mut Trial, first: &Reply) -> Checked {
 }
 
 /// Sends requests without waiting in between, and gives their final replies.
-pub(super) fn in_one_go(t: &mut Trial, requests: &[Request]) -> Checked<Vec<Reply>> {
-    let seqs = requests.iter().map(|request| t.send(request)).collect::<Checked<Vec<u64>>>()?;
-    t.finals(&seqs)
+pub(super) fn pipelined(t: &mut CaseContext, requests: &[Request]) -> CaseResult<Vec<Reply>> {
+    let seqs = requests.iter().map(|request| t.send(request)).collect::<CaseResult<Vec<u64>>>()?;
+    t.final_replies(&seqs)
 }

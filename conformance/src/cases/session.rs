@@ -4,9 +4,9 @@ use super::sequence::expect_remembered;
 use crate::{
     engine::{
         case::{Case, must},
-        client::Peer,
-        context::Trial,
-        error::{Checked, not_applicable},
+        client::Client,
+        context::CaseContext,
+        error::{CaseResult, not_applicable},
     },
     wire::{
         code::{AUTH, BAD_ARGS, BUSY, EXISTS, NO_SESSION, NO_UPLOAD, OK, SEQ},
@@ -37,7 +37,7 @@ fn busy() -> Vec<Case> {
             .run(|t| {
                 t.open_with(|hello| hello.arg("client", "Ännä's λ").arg("lease_ms", 5_000_u64))?;
                 let lease = t.server()?.lease_ms;
-                let busy = greet(&mut t.stranger()?, BUSY)?;
+                let busy = greet(&mut t.another_client()?, BUSY)?;
                 t.equal("client", busy.text("client")?, "Ännä's λ")?;
                 t.equal("session", busy.bytes("session")?, &t.session[..])?;
                 t.equal("lease_ms", busy.uint("lease_ms")?, lease)
@@ -49,7 +49,7 @@ fn busy() -> Vec<Case> {
                 let path = t.path("d");
                 let first = t.expect_ok(mkdir(&path))?;
                 for _ in 0..3 {
-                    greet(&mut t.stranger()?, BUSY)?;
+                    greet(&mut t.another_client()?, BUSY)?;
                 }
                 expect_remembered(t, &first)?;
                 t.expect_ok(stat(&path)).map(drop)
@@ -59,9 +59,9 @@ fn busy() -> Vec<Case> {
             .passes("NO_SESSION to both, nothing is there, and the holder goes on; the same `put` of the holder is OK.")
             .run(|t| {
                 let path = t.path("f");
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 for seq in [1, 7] {
-                    other.send_as(seq, &put(&path, *b"stranger"))?;
+                    other.send_as(seq, &put(&path, *b"other"))?;
                     other.expect_reply(seq, NO_SESSION)?;
                 }
                 t.expect_absent(&path)?;
@@ -72,14 +72,14 @@ fn busy() -> Vec<Case> {
             .passes("NO_SESSION; the holder's `ping` is OK.")
             .run(|t| {
                 t.control(ping())?;
-                t.stranger()?.expect(ping(), NO_SESSION)?;
+                t.another_client()?.expect(ping(), NO_SESSION)?;
                 t.expect_ok(ping()).map(drop)
             }),
         must("bye-without-a-session-releases-nothing", &["SES-19", "SES-17"])
             .sends("`bye` of a client that said no `hello`, and then its `hello`")
             .passes("NO_SESSION and BUSY; the holder's `ping` is OK.")
             .run(|t| {
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 other.expect(bye(), NO_SESSION)?;
                 greet(&mut other, BUSY)?;
                 t.expect_ok(ping()).map(drop)
@@ -88,7 +88,7 @@ fn busy() -> Vec<Case> {
             .sends("`hello` of another client with a wrong `auth`")
             .passes("AUTH, and nothing about the holder; with the right `auth` it is BUSY.")
             .run(|t| {
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 let reply = other.expect(forged(&other), AUTH)?;
                 t.check(reply.result.member("session").is_none(), "AUTH told who holds the session")?;
                 greet(&mut other, BUSY).map(drop)
@@ -97,26 +97,26 @@ fn busy() -> Vec<Case> {
             .sends("`hello` with a wrong `auth` and a `take` of 15 bytes")
             .passes("BAD_ARGS; with a `take` of 16 bytes it is AUTH.")
             .run(|t| {
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 other.expect(forged(&other).arg("take", [7; 15]), BAD_ARGS)?;
-                other.renew();
+                other.draw_session_id();
                 other.expect(forged(&other).arg("take", [7; 16]), AUTH).map(drop)
             }),
         must("a-wrong-auth-does-not-take-the-session-over", &["SES-3"])
             .sends("`hello` with `take` naming the holder and a wrong `auth`")
             .passes("AUTH, and the holder goes on.")
             .run(|t| {
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 other.expect(forged(&other).arg("take", t.session), AUTH)?;
                 t.expect_ok(ping())?;
-                t.peer.expect_ok(stat(t.directory())).map(drop)
+                t.client.expect_ok(stat(t.directory())).map(drop)
             }),
         must("a-wrong-auth-is-refused-to-the-holder-too", &["SES-3"])
             .sends("`hello` of the holder's id with a wrong `auth`")
             .passes("AUTH, and the session goes on; with the right `auth` it is OK.")
             .run(|t| {
-                t.peer.expect(forged(t), AUTH)?;
-                t.peer.control(t.hello_request())?;
+                t.client.expect(forged(t), AUTH)?;
+                t.client.control(t.hello_request())?;
                 t.expect_ok(ping()).map(drop)
             }),
     ]
@@ -144,10 +144,10 @@ fn take() -> Vec<Case> {
             .run(|t| {
                 let mut near = t.session;
                 near[15] ^= 1;
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 let random = t.id();
                 for named in [Some(random), Some([0; 16]), None, Some(near)] {
-                    other.renew();
+                    other.draw_session_id();
                     let hello = other.hello_request().arg("take", named.unwrap_or(other.session));
                     other.expect(hello, BUSY)?;
                 }
@@ -158,7 +158,7 @@ fn take() -> Vec<Case> {
             .passes("BUSY, with the id that holds the session now.")
             .run(|t| {
                 let mut second = take_over(t)?;
-                let mut third = t.stranger()?;
+                let mut third = t.another_client()?;
                 let busy = third.expect(third.hello_request().arg("take", t.session), BUSY)?;
                 t.equal("session", busy.bytes("session")?, &second.session[..])?;
                 second.expect_ok(ping())?;
@@ -171,8 +171,8 @@ fn take() -> Vec<Case> {
                 let random = t.id();
                 for named in [t.session, random] {
                     t.expect_ok(bye())?;
-                    t.renew();
-                    let reply = t.peer.expect_ok(t.hello_request().arg("take", named))?;
+                    t.draw_session_id();
+                    let reply = t.client.expect_ok(t.hello_request().arg("take", named))?;
                     t.opened(&reply)?;
                 }
                 t.expect_ok(ping()).map(drop)
@@ -187,8 +187,8 @@ fn replaced() -> Vec<Case> {
             .passes("NO_SESSION to both, and the new holder goes on.")
             .run(|t| {
                 let mut other = take_over(t)?;
-                t.peer.expect(t.hello_request(), NO_SESSION)?;
-                t.peer.expect(t.hello_request().arg("take", other.session), NO_SESSION)?;
+                t.client.expect(t.hello_request(), NO_SESSION)?;
+                t.client.expect(t.hello_request().arg("take", other.session), NO_SESSION)?;
                 other.expect_ok(ping())?;
                 other.close()
             }),
@@ -197,8 +197,8 @@ fn replaced() -> Vec<Case> {
             .passes("AUTH; with the right `auth` it is NO_SESSION.")
             .run(|t| {
                 let mut other = take_over(t)?;
-                t.peer.expect(forged(t), AUTH)?;
-                t.peer.expect(t.hello_request(), NO_SESSION)?;
+                t.client.expect(forged(t), AUTH)?;
+                t.client.expect(t.hello_request(), NO_SESSION)?;
                 other.close()
             }),
         must("every-request-of-a-replaced-id-is-refused", &["SES-9", "SES-19"])
@@ -206,7 +206,7 @@ fn replaced() -> Vec<Case> {
             .passes("NO_SESSION to each, nothing is executed, and the new holder goes on.")
             .run(|t| {
                 let (before, after) = (t.path("before"), t.path("after"));
-                let last = t.given(mkdir(&before))?.seq;
+                let last = t.setup(mkdir(&before))?.seq;
                 let mut other = take_over(t)?;
                 t.expect(ping(), NO_SESSION)?;
                 t.resend(last)?;
@@ -231,8 +231,8 @@ fn replaced() -> Vec<Case> {
             .passes("NO_UPLOAD, then `off` 5, then OK.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
-                t.given(append(up, 0, *b"first"))?;
+                t.setup(begin(up, &path))?;
+                t.setup(append(up, 0, *b"first"))?;
                 t.open()?;
                 t.expect(append(up, 5, *b"second"), NO_UPLOAD)?;
                 let begun = t.expect_ok(begin(up, &path))?;
@@ -247,7 +247,7 @@ fn replaced() -> Vec<Case> {
                 let holder = t.session;
                 for id in [ended[0], ended[REMEMBERED / 2], ended[REMEMBERED - 1]] {
                     t.session = id;
-                    t.peer.expect(t.hello_request(), NO_SESSION)?;
+                    t.client.expect(t.hello_request(), NO_SESSION)?;
                 }
                 t.session = holder;
                 t.expect_ok(ping()).map(drop)
@@ -261,7 +261,7 @@ fn holder() -> Vec<Case> {
             .sends("`hello` with a `lease_ms` of 2,000; of the same id `hello` again, the same and with other `client`, `lease_ms` and `take`")
             .passes("OK with the same result byte for byte.")
             .run(|t| {
-                t.renew();
+                t.draw_session_id();
                 let hello = t.hello_request().arg("lease_ms", 2_000_u64).arg("take", t.environment.last_session.get().unwrap_or_default());
                 let first = t.expect_ok(hello.clone())?;
                 t.opened(&first)?;
@@ -274,17 +274,17 @@ fn holder() -> Vec<Case> {
                 Ok(())
             }),
         must("a-second-hello-of-the-holder-changes-nothing", &["SES-4"])
-            .sends("`begin` and `append`; `hello` of the same id with another `client` and `lease_ms`; `append`, the last request again, the next `append`, and `hello` of a stranger")
+            .sends("`begin` and `append`; `hello` of the same id with another `client` and `lease_ms`; `append`, the last request again, the next `append`, and `hello` of another client")
             .passes("the numbers go on, the reply is remembered, the upload is still begun, and BUSY shows the client and lease of before.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
-                let first = t.given(append(up, 0, *b"first"))?;
-                let before = greet(&mut t.stranger()?, BUSY)?;
-                t.peer.expect_ok(t.hello_request().arg("client", "somebody else").arg("lease_ms", 1_000_u64))?;
+                t.setup(begin(up, &path))?;
+                let first = t.setup(append(up, 0, *b"first"))?;
+                let before = greet(&mut t.another_client()?, BUSY)?;
+                t.client.expect_ok(t.hello_request().arg("client", "somebody else").arg("lease_ms", 1_000_u64))?;
                 expect_remembered(t, &first)?;
                 t.expect_ok(append(up, 5, *b"second"))?;
-                let after = greet(&mut t.stranger()?, BUSY)?;
+                let after = greet(&mut t.another_client()?, BUSY)?;
                 t.equal("client", after.text("client")?, before.text("client")?)?;
                 t.equal("lease_ms", after.uint("lease_ms")?, before.uint("lease_ms")?)
             }),
@@ -307,29 +307,29 @@ fn holder() -> Vec<Case> {
 }
 
 /// `hello` of a client with an id that it has not used.
-pub(super) fn greet(other: &mut Peer, code: crate::wire::code::Code) -> Checked<Reply> {
-    other.renew();
+pub(super) fn greet(other: &mut Client, code: crate::wire::code::Code) -> CaseResult<Reply> {
+    other.draw_session_id();
     other.expect(other.hello_request(), code)
 }
 
 /// Another client takes the case's session over; its `hello` has to be OK.
-pub(super) fn take_over(t: &mut Trial) -> Checked<Peer> {
-    let mut other = t.stranger()?;
+pub(super) fn take_over(t: &mut CaseContext) -> CaseResult<Client> {
+    let mut other = t.another_client()?;
     let reply = other.expect(other.hello_request().arg("take", t.session), OK)?;
     other.opened(&reply)?;
     Ok(other)
 }
 
 /// `hello` of the present id with an `auth` that differs from the right one in its last bit.
-fn forged(peer: &Peer) -> Request {
-    let mut auth = peer.environment.target.borrow().auth(peer.session);
+fn forged(client: &Client) -> Request {
+    let mut auth = client.environment.target.borrow().auth(client.session);
     auth[31] ^= 1;
-    peer.hello_request().arg("auth", auth)
+    client.hello_request().arg("auth", auth)
 }
 
 /// Opens so many sessions, each replacing the one before; gives the ids that have ended, the oldest first. No more
 /// are on the way than requests may be: a server need not keep room for the replies to more [LIMIT-5].
-fn replace_over_and_over(t: &mut Trial, count: usize) -> Checked<Vec<[u8; 16]>> {
+fn replace_over_and_over(t: &mut CaseContext, count: usize) -> CaseResult<Vec<[u8; 16]>> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1).min(32);
     let began = Instant::now();
     let mut ended = Vec::new();
@@ -338,7 +338,7 @@ fn replace_over_and_over(t: &mut Trial, count: usize) -> Checked<Vec<[u8; 16]>> 
         for _ in 0..window.min(count - ended.len()) {
             ended.push(t.session);
             let held = t.session;
-            t.renew();
+            t.draw_session_id();
             let hello = t.hello_request().arg("take", held);
             t.send(&hello)?;
             sent.push(t.session);

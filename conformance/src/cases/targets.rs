@@ -5,8 +5,8 @@ mod disk;
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         cbor::Value,
@@ -25,10 +25,10 @@ const NEW: &[u8] = b"what comes in its place";
 const MAKERS: [&str; 4] = ["put", "copy", "move", "commit"];
 
 /// What stands at the target, what `pre` says, what the answer is, and by which rules.
-struct Row {
+struct TargetRule {
     id: &'static str,
     there: There,
-    pre: Pre,
+    pre: TargetPre,
     code: Code,
     checks: &'static [&'static str],
 }
@@ -42,7 +42,7 @@ enum There {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pre {
+enum TargetPre {
     LeftOut,
     Absent,
     Any,
@@ -54,31 +54,43 @@ enum Pre {
     OldEtag,
 }
 
-const ROWS: &[Row] = &[
-    row("creates-a-missing-target", There::Nothing, Pre::LeftOut, OK, &["TARGET-4"]),
-    row("with-absent-creates-a-missing-target", There::Nothing, Pre::Absent, OK, &["TARGET-4"]),
-    row("with-any-creates-a-missing-target", There::Nothing, Pre::Any, OK, &["TARGET-1"]),
-    row("without-pre-replaces-nothing", There::File, Pre::LeftOut, EXISTS, &["TARGET-4"]),
-    row("with-absent-replaces-nothing", There::File, Pre::Absent, EXISTS, &["TARGET-4"]),
-    row("with-any-replaces-a-file", There::File, Pre::Any, OK, &["TARGET-1"]),
-    row("with-its-etag-replaces-a-file", There::File, Pre::Etag, OK, &["TARGET-7"]),
-    row("with-another-etag-replaces-nothing", There::File, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
-    row("with-an-old-etag-replaces-nothing", There::File, Pre::OldEtag, CHANGED, &["TARGET-7", "ENTRY-3"]),
-    row("with-an-etag-creates-nothing", There::Nothing, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
-    row("on-a-directory-without-pre-is-exists", There::Directory, Pre::LeftOut, EXISTS, &["TARGET-4"]),
-    row("with-any-does-not-replace-a-directory", There::Directory, Pre::Any, NOT_FILE, &["TARGET-5"]),
-    row("with-any-does-not-replace-a-non-empty-directory", There::FullDirectory, Pre::Any, NOT_FILE, &["TARGET-5"]),
+const ROWS: &[TargetRule] = &[
+    row("creates-a-missing-target", There::Nothing, TargetPre::LeftOut, OK, &["TARGET-4"]),
+    row("with-absent-creates-a-missing-target", There::Nothing, TargetPre::Absent, OK, &["TARGET-4"]),
+    row("with-any-creates-a-missing-target", There::Nothing, TargetPre::Any, OK, &["TARGET-1"]),
+    row("without-pre-replaces-nothing", There::File, TargetPre::LeftOut, EXISTS, &["TARGET-4"]),
+    row("with-absent-replaces-nothing", There::File, TargetPre::Absent, EXISTS, &["TARGET-4"]),
+    row("with-any-replaces-a-file", There::File, TargetPre::Any, OK, &["TARGET-1"]),
+    row("with-its-etag-replaces-a-file", There::File, TargetPre::Etag, OK, &["TARGET-7"]),
+    row("with-another-etag-replaces-nothing", There::File, TargetPre::OtherEtag, CHANGED, &["TARGET-7"]),
+    row("with-an-old-etag-replaces-nothing", There::File, TargetPre::OldEtag, CHANGED, &["TARGET-7", "ENTRY-3"]),
+    row("with-an-etag-creates-nothing", There::Nothing, TargetPre::OtherEtag, CHANGED, &["TARGET-7"]),
+    row("on-a-directory-without-pre-is-exists", There::Directory, TargetPre::LeftOut, EXISTS, &["TARGET-4"]),
+    row("with-any-does-not-replace-a-directory", There::Directory, TargetPre::Any, NOT_FILE, &["TARGET-5"]),
+    row(
+        "with-any-does-not-replace-a-non-empty-directory",
+        There::FullDirectory,
+        TargetPre::Any,
+        NOT_FILE,
+        &["TARGET-5"],
+    ),
     row(
         "with-an-etag-on-a-directory-is-not-file",
         There::Directory,
-        Pre::OtherEtag,
+        TargetPre::OtherEtag,
         NOT_FILE,
         &["TARGET-5", "TARGET-1"],
     ),
 ];
 
-const fn row(id: &'static str, there: There, pre: Pre, code: Code, checks: &'static [&'static str]) -> Row {
-    Row { id, there, pre, code, checks }
+const fn row(
+    id: &'static str,
+    there: There,
+    pre: TargetPre,
+    code: Code,
+    checks: &'static [&'static str],
+) -> TargetRule {
+    TargetRule { id, there, pre, code, checks }
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -130,7 +142,7 @@ fn after_refusals() -> Case {
         })
 }
 
-fn by_row(op: &'static str, row: &'static Row) -> Case {
+fn by_row(op: &'static str, row: &'static TargetRule) -> Case {
     let sends = format!("`{op}` with pre {:?} onto {:?}", row.pre, row.there);
     let passes = if row.code == OK {
         "OK, and the target has exactly the new content.".to_owned()
@@ -149,7 +161,7 @@ fn by_row(op: &'static str, row: &'static Row) -> Case {
         }
         t.expect_refused(request.clone(), row.code)?;
         if op == "commit" {
-            // It goes to the path of its begin: the twin is one that may replace what is there.
+            // It goes to the path of its begin: the positive control may replace what is there.
             return fitting_commit(t, row.there, &target);
         }
         let free = t.path("free");
@@ -158,13 +170,13 @@ fn by_row(op: &'static str, row: &'static Row) -> Case {
 }
 
 /// A request of the operation that makes `target` of the new content.
-fn maker(t: &mut Trial, op: &str, target: &str) -> Checked<Request> {
+fn maker(t: &mut CaseContext, op: &str, target: &str) -> CaseResult<Request> {
     Ok(match op {
         "put" => put(target, NEW),
         "commit" => {
             let up = t.id();
-            t.given(begin(up, target))?;
-            t.given(append(up, 0, NEW))?;
+            t.setup(begin(up, target))?;
+            t.setup(append(up, 0, NEW))?;
             commit(up, NEW)
         }
         _ => {
@@ -175,52 +187,58 @@ fn maker(t: &mut Trial, op: &str, target: &str) -> Checked<Request> {
 }
 
 /// Puts at the target what the row says; gives an etag that a file there no longer has, where that is needed.
-fn stand(t: &mut Trial, there: There, pre: Pre, target: &str) -> Checked<Vec<u8>> {
+fn stand(t: &mut CaseContext, there: There, pre: TargetPre, target: &str) -> CaseResult<Vec<u8>> {
     match there {
         There::Nothing => Ok(Vec::new()),
-        There::File if pre != Pre::OldEtag => t.given(put(target, OLD)).map(|_| Vec::new()),
+        There::File if pre != TargetPre::OldEtag => t.setup(put(target, OLD)).map(|_| Vec::new()),
         There::File => {
-            t.given(put(target, b"an earlier content of another size".as_slice()))?;
+            t.setup(put(target, b"an earlier content of another size".as_slice()))?;
             let stale = t.entry(target)?.etag()?;
-            t.given(put(target, OLD).arg("pre", "any"))?;
+            t.setup(put(target, OLD).arg("pre", "any"))?;
             Ok(stale)
         }
         There::Directory | There::FullDirectory => {
-            t.given(mkdir(target))?;
+            t.setup(mkdir(target))?;
             if there == There::FullDirectory {
-                t.given(put(&format!("{target}/inner"), OLD))?;
+                t.setup(put(&format!("{target}/inner"), OLD))?;
             }
             Ok(Vec::new())
         }
     }
 }
 
-fn with_pre(t: &mut Trial, request: Request, pre: Pre, target: &str, stale: Vec<u8>) -> Checked<Request> {
+fn with_pre(
+    t: &mut CaseContext,
+    request: Request,
+    pre: TargetPre,
+    target: &str,
+    stale: Vec<u8>,
+) -> CaseResult<Request> {
     Ok(match pre {
-        Pre::LeftOut => request,
-        Pre::Absent => request.arg("pre", "absent"),
-        Pre::Any => request.arg("pre", "any"),
-        Pre::Etag => {
+        TargetPre::LeftOut => request,
+        TargetPre::Absent => request.arg("pre", "absent"),
+        TargetPre::Any => request.arg("pre", "any"),
+        TargetPre::Etag => {
             let etag = t.entry(target)?.etag()?;
             request.arg("pre", etag)
         }
-        Pre::OtherEtag => {
+        TargetPre::OtherEtag => {
             let other = t.file("unrelated", b"a file of its own")?;
             let etag = t.entry(&other)?.etag()?;
             request.arg("pre", etag)
         }
-        Pre::OldEtag => request.arg("pre", stale),
+        TargetPre::OldEtag => request.arg("pre", stale),
     })
 }
 
-fn fitting_commit(t: &mut Trial, there: There, target: &str) -> Checked {
+fn fitting_commit(t: &mut CaseContext, there: There, target: &str) -> CaseResult {
     let up = t.staged()?.first().map(|(up, _)| up.clone()).unwrap_or_default();
     let up = <[u8; 16]>::try_from(up.as_slice()).unwrap_or_default();
     if matches!(there, There::Directory | There::FullDirectory) {
         if there == There::FullDirectory {
-            t.given(crate::wire::request::remove(&format!("{target}/inner")))?;
+            t.setup(crate::wire::request::remove(&format!("{target}/inner")))?;
         }
-        t.given(crate::wire::request::remove(target))?;
+        t.setup(crate::wire::request::remove(target))?;
     }
     t.control(commit(up, NEW).arg("pre", "any")).map(drop)
 }
@@ -241,12 +259,13 @@ fn at_the_root(op: &'static str) -> Case {
             if op == "commit" {
                 // It is staged for what is not the case's own, and must not stay.
                 let up = request.args.iter().find(|(key, _)| key == "up").map(|(_, up)| up.clone());
-                t.given(crate::wire::request::request("abort").arg("up", up.unwrap_or(Value::Bool(false))))?;
+                t.setup(crate::wire::request::request("abort").arg("up", up.unwrap_or(Value::Bool(false))))?;
             }
             refused?;
             let free = t.path("free");
-            let twin = if op == "commit" { maker(t, op, &free)? } else { request.arg(target_key(op), free) };
-            t.control(twin).map(drop)
+            let positive_control =
+                if op == "commit" { maker(t, op, &free)? } else { request.arg(target_key(op), free) };
+            t.control(positive_control).map(drop)
         })
 }
 
@@ -270,9 +289,9 @@ fn moved_directories() -> Vec<Case> {
             .passes(format!("{code}; onto nothing, OK with all that is in it."))
             .run(move |t| {
                 let source = t.subdirectory("source")?;
-                t.given(put(&format!("{source}/inner"), NEW))?;
+                t.setup(put(&format!("{source}/inner"), NEW))?;
                 let target = t.path("target");
-                stand(t, there, Pre::LeftOut, &target)?;
+                stand(t, there, TargetPre::LeftOut, &target)?;
                 t.expect_refused(rename(&source, &target).arg("pre", pre), code)?;
                 let free = t.path("free");
                 t.control(rename(&source, &free).arg("pre", pre))?;
@@ -335,8 +354,9 @@ fn clash(op: &'static str) -> Case {
             let request = maker(t, op, &upper)?.arg("pre", "any");
             t.expect_refused(request.clone(), NAME_CLASH)?;
             t.expect_refused(request.clone().without("pre"), NAME_CLASH)?;
-            let twin = if op == "commit" { maker(t, op, &lower)? } else { request.arg(target_key(op), lower.as_str()) };
-            t.control(twin.arg("pre", "any"))?;
+            let positive_control =
+                if op == "commit" { maker(t, op, &lower)? } else { request.arg(target_key(op), lower.as_str()) };
+            t.control(positive_control.arg("pre", "any"))?;
             t.expect_ok(stat(&lower)).map(drop)
         })
 }

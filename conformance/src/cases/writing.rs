@@ -8,8 +8,8 @@ use super::{
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         code::{BAD_ARGS, CHANGED, NO_SPACE, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
@@ -64,7 +64,7 @@ fn writes() -> Vec<Case> {
             .passes("The old bytes, zeros, the new bytes.")
             .run(|t| {
                 let (path, empty) = (t.file("f", b"rather long content")?, t.file("empty", b"")?);
-                t.given(truncate(&path, 4))?;
+                t.setup(truncate(&path, 4))?;
                 t.expect_ok(write(&path, 9, "new"))?;
                 t.expect_content(&path, b"rath\0\0\0\0\0new")?;
                 t.expect_ok(write(&path, 60_000, "end"))?;
@@ -144,9 +144,9 @@ fn writes() -> Vec<Case> {
 }
 
 /// The file `f` with an old time, so that a change shows in it.
-fn old_file(t: &mut Trial) -> Checked<String> {
+fn old_file(t: &mut CaseContext) -> CaseResult<String> {
     let path = t.path("f");
-    t.given(put(&path, "content").arg("mtime_ns", OLD))?;
+    t.setup(put(&path, "content").arg("mtime_ns", OLD))?;
     Ok(path)
 }
 
@@ -233,8 +233,8 @@ fn truncates() -> Vec<Case> {
 
 /// The two that change a file in place, and may be held to an etag.
 fn in_place() -> Vec<Case> {
-    type Change = fn(&str) -> Request;
-    let both: [(&str, &'static [&'static str], Change); 2] = [
+    type InPlaceRequest = fn(&str) -> Request;
+    let both: [(&str, &'static [&'static str], InPlaceRequest); 2] = [
         ("write", &["WRITE-1", "KIND-1"], |path| write(path, 0, "C")),
         ("truncate", &["TRUNC-1", "KIND-1"], |path| truncate(path, 3)),
     ];
@@ -300,7 +300,7 @@ fn touches() -> Vec<Case> {
             .run(|t| {
                 let clock = Clock::learn(t)?;
                 let (empty, full, below) = (t.path("empty"), t.path("full"), t.path("full/f"));
-                super::support::files::given_all(t, vec![mkdir(&empty), mkdir(&full), put(&below, "")])?;
+                super::support::files::setup_all(t, vec![mkdir(&empty), mkdir(&full), put(&below, "")])?;
                 for path in [empty, full] {
                     for time in [OLD, OLD + 123_456_789, 0, -86_400_000_000_000] {
                         let entry = t.expect_ok(touch(&path, time))?.entry()?;
@@ -334,7 +334,7 @@ fn touches() -> Vec<Case> {
     ]
 }
 
-fn size_is(t: &mut Trial, path: &str, size: u64) -> Checked {
+fn size_is(t: &mut CaseContext, path: &str, size: u64) -> CaseResult {
     let got = t.entry(path)?.size()?;
     t.equal("the size", got, size)
 }

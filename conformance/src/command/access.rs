@@ -4,7 +4,7 @@ use crate::{
     command::args::Access,
     engine::environment::random_id,
     exit::{Exit, Failure},
-    wire::link::{Security, Target},
+    wire::connection::{Security, ServerTarget},
 };
 use remofile_proto::{Token, z85};
 use std::{env, fs, path::Path};
@@ -17,13 +17,13 @@ const NO_TOKEN: &str = "set REMOFILE_TOKEN to the server's token, or give --toke
 
 impl Access {
     /// The target at an address.
-    pub(crate) fn target(&self, server: &str) -> Result<Target, Failure> {
+    pub(crate) fn target(&self, server: &str) -> Result<ServerTarget, Failure> {
         let token = self.token()?.ok_or_else(|| Failure::usage("there is no token").hint(NO_TOKEN))?;
-        Ok(Target { endpoint: endpoint(server)?, security: self.security()?, token })
+        Ok(ServerTarget { endpoint: endpoint(server)?, security: self.security()?, token })
     }
 
     /// As [`Access::target`], with a new token where none was given: for a server that is started with it.
-    pub(crate) fn target_or_random(&self, server: &str) -> Result<Target, Failure> {
+    pub(crate) fn target_or_random(&self, server: &str) -> Result<ServerTarget, Failure> {
         let token = match self.token()? {
             Some(token) => token,
             // The derivation refuses bits that make too few letters, about one in 10^11.
@@ -31,7 +31,7 @@ impl Access {
                 .find_map(|_| Token::from_random_bytes(random_id()).ok())
                 .ok_or_else(|| Failure::new(Exit::OwnFault, "the operating system's random bytes make no token"))?,
         };
-        Ok(Target { endpoint: endpoint(server)?, security: self.security()?, token })
+        Ok(ServerTarget { endpoint: endpoint(server)?, security: self.security()?, token })
     }
 
     /// The token, where one was given.

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{engine::case::Level, exit, mutation::Sabotage};
+use crate::{engine::case::Level, exit, mutation::HarnessMutation};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser as _};
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub(crate) struct Cli {
     pub(crate) no_color: bool,
     /// For `selftest` alone, which has to notice
     #[arg(long, global = true, hide = true)]
-    pub(crate) sabotage: Option<Sabotage>,
+    pub(crate) sabotage: Option<HarnessMutation>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -39,13 +39,15 @@ fn shown(diagnosis: &Diagnosis, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Step;
+    use crate::doctor::DoctorStep;
 
     #[test]
     fn each_step_is_a_line_and_a_failure_has_an_advice() {
         let failure = Failure::new(Exit::Refused, "the token\u{1b} was refused").hint("check it");
-        let steps =
-            vec![Step { name: "TCP", found: Ok("connected".into()) }, Step { name: "hello", found: Err(failure) }];
+        let steps = vec![
+            DoctorStep { name: "TCP", found: Ok("connected".into()) },
+            DoctorStep { name: "hello", found: Err(failure) },
+        ];
         let text = shown(&Diagnosis { steps, ..Diagnosis::default() }, false);
         assert_eq!(
             text,

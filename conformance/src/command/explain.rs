@@ -67,7 +67,7 @@ fn of_requirement(requirement: &Requirement, every: &[&Case]) -> String {
     } else if cases.is_empty() {
         text.push_str("\n  No case checks it.\n");
     } else {
-        text.push_str("\n  Checked by:\n");
+        text.push_str("\n  CaseResult by:\n");
         for case in &cases {
             let _ = writeln!(text, "\n  {} ({})", case.id, case.level);
             text.push_str(&wrapped("    sends   ", &sentence(&case.sends)));

@@ -11,7 +11,7 @@ use crate::{
     },
     spec::{
         self,
-        traceability::{self, Row},
+        traceability::{self, MatrixRow},
     },
 };
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub(super) fn list(arguments: &List) -> Result<Exit, Failure> {
         })
         .map(|()| Exit::Conformant);
     }
-    let rows: Vec<Row<'_>> = traceability::rows(&every)
+    let rows: Vec<MatrixRow<'_>> = traceability::rows(&every)
         .into_iter()
         .filter(|row| {
             arguments.patterns.is_empty() || row.cases.iter().any(|one| cases.iter().any(|case| case.id == one.id))
@@ -74,7 +74,7 @@ fn table(cases: &[&Case]) -> String {
     text
 }
 
-fn matrix(rows: &[Row<'_>], uncovered: bool) -> String {
+fn matrix(rows: &[MatrixRow<'_>], uncovered: bool) -> String {
     let mut text = String::new();
     for row in rows {
         let _ =
@@ -120,7 +120,7 @@ fn listed<'a>(case: &'a Case) -> Listed<'a> {
     }
 }
 
-fn traced<'a>(row: &'a Row<'_>) -> Traced<'a> {
+fn traced<'a>(row: &'a MatrixRow<'_>) -> Traced<'a> {
     Traced {
         id: row.requirement.id,
         section: row.requirement.section,

@@ -6,7 +6,7 @@ use crate::{
     doctor::{Diagnosis, diagnose},
     engine::{
         case::Case,
-        client::{Peer, Welcome},
+        client::{Client, HelloReply},
         environment::Environment,
         verdict::{Report, Verdict},
     },
@@ -90,30 +90,31 @@ fn execute(
     arguments: &Run,
     colours: Colours,
 ) -> Result<Report, Failure> {
-    let (peer, welcome) = match acquainted(environment, Duration::from_secs(arguments.access.wait), interrupted)? {
-        Ok(acquainted) => acquainted,
-        Err(reason) => return Ok(stillborn(environment, plan, &redactor.text(&reason))),
-    };
+    let (client, hello_reply) =
+        match first_session(environment, Duration::from_secs(arguments.access.wait), interrupted)? {
+            Ok(first_session) => first_session,
+            Err(reason) => return Ok(report_without_session(environment, plan, &redactor.text(&reason))),
+        };
     let stderr = io::stderr();
     let mut progress = Progress::new(stderr.is_terminal(), colours.on(&stderr), plan.steps());
     let mut show = |event: runner::Event<'_>| progress.show(&event);
-    let runner = Runner::new(environment, peer, welcome, redactor, &mut show);
+    let runner = Runner::new(environment, client, hello_reply, redactor, &mut show);
     let report = runner.run(plan, &|| interrupted.load(Ordering::Relaxed));
     progress.end();
     Ok(report)
 }
 
 /// The first session of a run. A server that can be reached and cannot hold one is a finding, and no failure.
-fn acquainted(
+fn first_session(
     environment: &Rc<Environment>,
     wait: Duration,
     interrupted: &AtomicBool,
-) -> Result<Result<(Peer, Welcome), String>, Failure> {
+) -> Result<Result<(Client, HelloReply), String>, Failure> {
     let deadline = Instant::now() + wait;
     loop {
         let diagnosis = diagnose(environment);
         match (diagnosis.failure(), diagnosis.busy) {
-            (None, _) => return Ok(runner::acquaint(environment).map_err(|stop| stop.text().to_owned())),
+            (None, _) => return Ok(runner::connect_and_measure(environment).map_err(|error| error.text().to_owned())),
             (Some(failure), _) if failure.exit == Exit::NotConformant => return Ok(Err(failure.what.clone())),
             (_, Some(rest)) if Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) => {
                 // Nothing tells a client that a session has ended: asking again is all that there is.
@@ -133,7 +134,7 @@ fn summed_up(failure: &Failure, diagnosis: &Diagnosis) -> Failure {
 }
 
 /// The report of a run that could not begin, because the server fails at the least that there is.
-fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report {
+fn report_without_session(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report {
     let every = every_case();
     let sanity = every.iter().filter(|case| case.id == SANITY);
     let mut outcomes: Vec<_> = sanity.map(|case| outcome(case, Verdict::Fail, reason.to_owned())).collect();
@@ -145,7 +146,7 @@ fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report
         began: SystemTime::now(),
         round_trip: Duration::ZERO,
         took: Duration::ZERO,
-        welcome: None,
+        hello_reply: None,
         outcomes,
         rounds: plan.rounds,
         replies: 0,

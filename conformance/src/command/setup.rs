@@ -10,7 +10,7 @@ use crate::{
         server::Server,
     },
     exit::{Exit, Failure},
-    wire::link::{Patience, Target},
+    wire::connection::{ServerTarget, Timeouts},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -26,7 +26,7 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 /// A server to run against.
 pub(super) struct Established {
     context: zmq::Context,
-    target: Target,
+    target: ServerTarget,
     server: Server,
     root: Option<PathBuf>,
 }
@@ -67,7 +67,7 @@ pub(super) fn environment(established: Established, seed: u64, access: &Access) 
     Rc::new(Environment {
         context,
         target: RefCell::new(target),
-        patience: Cell::new(Patience::new(Duration::ZERO, Duration::from_secs(access.timeout))),
+        timeouts: Cell::new(Timeouts::new(Duration::ZERO, Duration::from_secs(access.timeout))),
         root,
         server: RefCell::new(server),
         run_directory: format!("/conformance-{name}"),

@@ -1,6 +1,6 @@
 //! A case: what it checks, what it sends, what passes, and how it is run.
 
-use crate::engine::{context::Trial, error::Checked};
+use crate::engine::{context::CaseContext, error::CaseResult};
 use std::fmt;
 
 /// How binding what a case checks is.
@@ -55,7 +55,7 @@ pub(crate) struct Case {
     pub(crate) sends: String,
     /// What passes, in words.
     pub(crate) passes: String,
-    pub(crate) run: Box<dyn Fn(&mut Trial) -> Checked + Send + Sync>,
+    pub(crate) run: Box<dyn Fn(&mut CaseContext) -> CaseResult + Send + Sync>,
 }
 
 /// A case that a conformant server passes: it checks a MUST.
@@ -108,7 +108,7 @@ impl Case {
     }
 
     /// The check itself.
-    pub(crate) fn run(mut self, run: impl Fn(&mut Trial) -> Checked + Send + Sync + 'static) -> Self {
+    pub(crate) fn run(mut self, run: impl Fn(&mut CaseContext) -> CaseResult + Send + Sync + 'static) -> Self {
         self.run = Box::new(run);
         self
     }

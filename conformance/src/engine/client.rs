@@ -5,21 +5,21 @@ mod in_order;
 mod reconnect;
 mod session;
 
-pub(crate) use codes::Codes;
-pub(crate) use session::Welcome;
+pub(crate) use codes::ExpectedCodes;
+pub(crate) use session::HelloReply;
 
 use crate::{
     engine::{
         environment::Environment,
-        error::{Checked, Stop, failed},
-        journal::{Direction, Shared},
+        error::{CaseError, CaseResult, failed},
+        journal::{Direction, SharedJournal},
         lint::{self, Expected, Finding},
     },
-    mutation::{self, Sabotage},
+    mutation::{self, HarnessMutation},
     wire::{
         cbor::Value,
         code::{Code, PENDING},
-        link::{Frames, Link, Pattern, Received},
+        connection::{Connection, Frames, Received, SocketKind},
         reply::Reply,
         request::Request,
     },
@@ -37,18 +37,18 @@ const POLL_AFTER: Duration = Duration::from_millis(100);
 const CHUNK_MAX: u64 = 1_048_576;
 
 /// One client with one connection.
-pub(crate) struct Peer {
+pub(crate) struct Client {
     pub(crate) name: String,
     pub(crate) environment: Rc<Environment>,
-    journal: Shared,
-    link: Link,
+    journal: SharedJournal,
+    connection: Connection,
     /// Frames in front of the delimiter, as proxies on the way would add them.
     route: Frames,
     /// The id that requests carry.
     pub(crate) session: [u8; 16],
     /// The number of the next request.
     pub(crate) next: u64,
-    welcome: Option<Welcome>,
+    hello_reply: Option<HelloReply>,
     awaited: Vec<Awaited>,
     inbox: VecDeque<Reply>,
     /// Messages of one empty frame, as only a REP socket sends them [ENV-19].
@@ -69,18 +69,23 @@ struct Awaited {
     replies: u32,
 }
 
-impl Peer {
+impl Client {
     /// A client that is connected, or on the way, and has no session yet.
-    pub(crate) fn new(name: &str, environment: &Rc<Environment>, journal: &Shared, pattern: Pattern) -> Checked<Self> {
+    pub(crate) fn new(
+        name: &str,
+        environment: &Rc<Environment>,
+        journal: &SharedJournal,
+        pattern: SocketKind,
+    ) -> CaseResult<Self> {
         Ok(Self {
             name: name.to_owned(),
             environment: Rc::clone(environment),
             journal: Rc::clone(journal),
-            link: environment.link(pattern)?,
+            connection: environment.connection(pattern)?,
             route: Vec::new(),
             session: crate::engine::environment::random_id(),
             next: 1,
-            welcome: None,
+            hello_reply: None,
             awaited: Vec::new(),
             inbox: VecDeque::new(),
             hollow: 0,
@@ -91,12 +96,12 @@ impl Peer {
     }
 
     /// The socket of this client.
-    pub(crate) fn link(&self) -> &Link {
-        &self.link
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Gets ready for another case: its journal, and nothing of the old one but what may still be answered.
-    pub(crate) fn rest(&mut self, journal: &Shared) {
+    pub(crate) fn rest(&mut self, journal: &SharedJournal) {
         self.journal = Rc::clone(journal);
         self.awaited.retain(|sent| sent.replies > 0);
         self.awaited.iter_mut().for_each(|sent| sent.frames.clear());
@@ -106,17 +111,17 @@ impl Peer {
     }
 
     /// Goes on over another socket, of any target and kind; whatever was on the way over the old one is lost.
-    pub(crate) fn set_link(&mut self, link: Link) {
-        self.link = link;
+    pub(crate) fn replace_connection(&mut self, connection: Connection) {
+        self.connection = connection;
         self.was_cut = true;
         self.awaited.clear();
         self.inbox.clear();
     }
 
     /// Goes on over a fresh connection to the same server.
-    pub(crate) fn reconnect(&mut self) -> Checked {
-        let link = self.environment.link(self.link.pattern())?;
-        self.set_link(link);
+    pub(crate) fn reconnect(&mut self) -> CaseResult {
+        let connection = self.environment.connection(self.connection.socket_kind())?;
+        self.replace_connection(connection);
         Ok(())
     }
 
@@ -127,7 +132,7 @@ impl Peer {
     }
 
     /// Sends a request under the next number (or 0, for what has none) and gives the number.
-    pub(crate) fn send(&mut self, request: &Request) -> Checked<u64> {
+    pub(crate) fn send(&mut self, request: &Request) -> CaseResult<u64> {
         let seq = if matches!(request.op.as_str(), "hello" | "ping" | "bye") { 0 } else { self.next };
         self.send_as(seq, request)?;
         if seq != 0 {
@@ -137,7 +142,7 @@ impl Peer {
     }
 
     /// Sends a request under any number; `next` stays as it is.
-    pub(crate) fn send_as(&mut self, seq: u64, request: &Request) -> Checked {
+    pub(crate) fn send_as(&mut self, seq: u64, request: &Request) -> CaseResult {
         let frames = request.frames(self.session, seq);
         self.transmit(&frames)?;
         self.await_reply(self.session, seq, Some(request.clone()), frames);
@@ -145,11 +150,11 @@ impl Peer {
     }
 
     /// Sends the identical bytes of an earlier request again.
-    pub(crate) fn resend(&mut self, seq: u64) -> Checked {
+    pub(crate) fn resend(&mut self, seq: u64) -> CaseResult {
         let session = self.session;
         let found = self.awaited.iter().rposition(|sent| sent.session == session && sent.seq == seq);
         let Some(found) = found else {
-            return Err(Stop::Harness(format!("request {seq} was never sent")));
+            return Err(CaseError::Harness(format!("request {seq} was never sent")));
         };
         let frames = self.awaited[found].frames.clone();
         self.transmit(&frames)?;
@@ -158,7 +163,7 @@ impl Peer {
     }
 
     /// Sends any frames behind the delimiter. `answer` is the session and number that an answer would carry.
-    pub(crate) fn send_raw(&mut self, frames: &[Vec<u8>], answer: Option<([u8; 16], u64)>) -> Checked {
+    pub(crate) fn send_raw(&mut self, frames: &[Vec<u8>], answer: Option<([u8; 16], u64)>) -> CaseResult {
         self.transmit(frames)?;
         if let Some((session, seq)) = answer {
             self.await_reply(session, seq, None, frames.to_vec());
@@ -167,37 +172,37 @@ impl Peer {
     }
 
     /// Sends a whole message as it is, the delimiter (or its absence) included, that awaits no answer.
-    pub(crate) fn send_whole(&mut self, frames: &[Vec<u8>]) -> Checked {
+    pub(crate) fn send_whole(&mut self, frames: &[Vec<u8>]) -> CaseResult {
         self.journal.borrow_mut().record(&self.name, Direction::Sent, frames);
-        self.link.send_bare(frames).map_err(unsent)
+        self.connection.send_bare(frames).map_err(unsent)
     }
 
     /// The next reply that nobody has asked for yet, whatever it answers.
-    pub(crate) fn any_reply(&mut self) -> Checked<Reply> {
+    pub(crate) fn any_reply(&mut self) -> CaseResult<Reply> {
         if let Some(reply) = self.inbox.pop_front() {
             return Ok(reply);
         }
-        let patience = self.environment.patience.get().answer;
+        let patience = self.environment.timeouts.get().reply;
         let reply = self.next_reply(Instant::now() + patience)?;
-        reply.ok_or_else(|| Stop::Silent(format!("no answer within {} ms", patience.as_millis())))
+        reply.ok_or_else(|| CaseError::Silent(format!("no answer within {} ms", patience.as_millis())))
     }
 
     /// Waits for the reply to a number of this session, whatever its code.
-    pub(crate) fn first_reply(&mut self, seq: u64) -> Checked<Reply> {
+    pub(crate) fn first_reply(&mut self, seq: u64) -> CaseResult<Reply> {
         self.reply_of(self.session, seq)
     }
 
     /// Waits for the reply to a number of any session, whatever its code.
-    pub(crate) fn reply_of(&mut self, session: [u8; 16], seq: u64) -> Checked<Reply> {
-        let deadline = Instant::now() + self.environment.patience.get().answer;
+    pub(crate) fn reply_of(&mut self, session: [u8; 16], seq: u64) -> CaseResult<Reply> {
+        let deadline = Instant::now() + self.environment.timeouts.get().reply;
         self.reply_until(session, seq, deadline)?.ok_or_else(|| {
-            let waited = self.environment.patience.get().answer;
-            Stop::Silent(format!("no answer to {} within {} ms", self.describe(session, seq), waited.as_millis()))
+            let waited = self.environment.timeouts.get().reply;
+            CaseError::Silent(format!("no answer to {} within {} ms", self.describe(session, seq), waited.as_millis()))
         })
     }
 
     /// Waits for the reply to a number of any session until the deadline.
-    pub(crate) fn reply_until(&mut self, session: [u8; 16], seq: u64, deadline: Instant) -> Checked<Option<Reply>> {
+    pub(crate) fn reply_until(&mut self, session: [u8; 16], seq: u64, deadline: Instant) -> CaseResult<Option<Reply>> {
         if let Some(index) = self.inbox.iter().position(|reply| reply.session == session && reply.seq == seq) {
             return Ok(self.inbox.remove(index));
         }
@@ -211,64 +216,64 @@ impl Peer {
     }
 
     /// Waits for the final reply to a number, polling while it is PENDING: for ten times as long as for an answer.
-    pub(crate) fn final_reply(&mut self, seq: u64) -> Checked<Reply> {
-        let (asked, most) = (Instant::now(), self.environment.patience.get().answer * 10);
+    pub(crate) fn final_reply(&mut self, seq: u64) -> CaseResult<Reply> {
+        let (asked, most) = (Instant::now(), self.environment.timeouts.get().reply * 10);
         loop {
             let reply = self.first_reply(seq)?;
             if reply.code != PENDING || seq == 0 {
                 return Ok(reply);
             }
             if asked.elapsed() > most {
-                return Err(Stop::Silent(format!("request {seq} is PENDING for more than {} s", most.as_secs())));
+                return Err(CaseError::Silent(format!("request {seq} is PENDING for more than {} s", most.as_secs())));
             }
             // Nothing is due now; whatever comes is kept.
-            self.settle(Instant::now() + POLL_AFTER)?;
+            self.receive_until(Instant::now() + POLL_AFTER)?;
             self.resend(seq)?;
         }
     }
 
     /// Sends a request and waits for its final reply, whatever its code.
-    pub(crate) fn call(&mut self, request: Request) -> Checked<Reply> {
+    pub(crate) fn call(&mut self, request: Request) -> CaseResult<Reply> {
         let seq = self.send(&request)?;
         self.final_reply(seq)
     }
 
     /// A step that the check builds upon: anything but OK makes the case untestable.
-    pub(crate) fn given(&mut self, request: Request) -> Checked<Reply> {
-        if mutation::is(Sabotage::PrerequisiteIgnored) {
+    pub(crate) fn setup(&mut self, request: Request) -> CaseResult<Reply> {
+        if mutation::is(HarnessMutation::PrerequisiteIgnored) {
             return self.call(request);
         }
-        self.expect_ok(request).map_err(|stop| stop.into_prerequisite("a step that the check builds upon"))
+        self.expect_ok(request).map_err(|error| error.into_prerequisite("a step that the check builds upon"))
     }
 
     /// The positive control of a refusal, which differs from it in one thing: it has to be OK.
-    pub(crate) fn control(&mut self, request: Request) -> Checked<Reply> {
-        if mutation::is(Sabotage::TwinIgnored) {
+    pub(crate) fn control(&mut self, request: Request) -> CaseResult<Reply> {
+        if mutation::is(HarnessMutation::TwinIgnored) {
             return self.call(request);
         }
-        self.expect_ok(request).map_err(|stop| stop.into_prerequisite("the positive control"))
+        self.expect_ok(request).map_err(|error| error.into_prerequisite("the positive control"))
     }
 
     /// The check itself: the answer has to be OK.
-    pub(crate) fn expect_ok(&mut self, request: Request) -> Checked<Reply> {
+    pub(crate) fn expect_ok(&mut self, request: Request) -> CaseResult<Reply> {
         self.expect(request, crate::wire::code::OK)
     }
 
     /// The check itself: the answer has to be one of these.
-    pub(crate) fn expect(&mut self, request: Request, codes: impl Codes) -> Checked<Reply> {
+    pub(crate) fn expect(&mut self, request: Request, codes: impl ExpectedCodes) -> CaseResult<Reply> {
         let seq = self.send(&request)?;
         self.expect_reply(seq, codes)
     }
 
     /// Waits for the final reply to what was sent, which has to be one of these.
-    pub(crate) fn expect_reply(&mut self, seq: u64, codes: impl Codes) -> Checked<Reply> {
+    pub(crate) fn expect_reply(&mut self, seq: u64, codes: impl ExpectedCodes) -> CaseResult<Reply> {
         let reply = self.final_reply(seq)?;
         self.expect_code(&reply, codes.codes())?;
         Ok(reply)
     }
 
-    fn expect_code(&self, reply: &Reply, wanted: &[Code]) -> Checked {
-        if wanted.contains(&reply.code) || mutation::is(Sabotage::CodeNotCompared) {
+    fn expect_code(&self, reply: &Reply, wanted: &[Code]) -> CaseResult {
+        if wanted.contains(&reply.code) || mutation::is(HarnessMutation::CodeNotCompared) {
             return Ok(());
         }
         let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
@@ -278,7 +283,7 @@ impl Peer {
 
     /// Everything that was sent before is through when a `ping` behind it is answered: what is unanswered by then,
     /// and not being worked at, stays so. Gives how many replies have come that nobody has asked for yet.
-    pub(crate) fn barrier(&mut self) -> Checked<usize> {
+    pub(crate) fn barrier(&mut self) -> CaseResult<usize> {
         let reply = self.call(crate::wire::request::ping())?;
         if !reply.is_ok() {
             return failed(format!("ping of a session that is open was answered {}", reply.code));
@@ -292,22 +297,22 @@ impl Peer {
     }
 
     /// How many messages of one empty frame have come, as a REP socket has to send them [ENV-19].
-    pub(crate) fn hollow_messages(&self) -> u32 {
+    pub(crate) fn empty_messages(&self) -> u32 {
         self.hollow
     }
 
     /// Takes in whatever comes until the deadline.
-    pub(crate) fn settle(&mut self, deadline: Instant) -> Checked {
+    pub(crate) fn receive_until(&mut self, deadline: Instant) -> CaseResult {
         while let Some(reply) = self.next_reply(deadline)? {
             self.inbox.push_back(reply);
         }
         Ok(())
     }
 
-    fn next_reply(&mut self, deadline: Instant) -> Checked<Option<Reply>> {
+    fn next_reply(&mut self, deadline: Instant) -> CaseResult<Option<Reply>> {
         loop {
-            let received = self.link.receive_or_cut(deadline);
-            let message = match received.map_err(|error| Stop::Harness(format!("receive: {error}")))? {
+            let received = self.connection.receive_or_disconnect(deadline);
+            let message = match received.map_err(|error| CaseError::Harness(format!("receive: {error}")))? {
                 Received::Message(message) => message,
                 Received::Nothing => return Ok(None),
                 Received::Cut => {
@@ -317,7 +322,7 @@ impl Peer {
             };
             self.cuts = 0;
             let whole = message.clone();
-            let Some((prefix, frames)) = self.link.split(message) else {
+            let Some((prefix, frames)) = self.connection.split(message) else {
                 self.journal.borrow_mut().record(&self.name, Direction::Received, &whole);
                 self.note(vec![finding("ENV-2", "a message without an empty frame")]);
                 return failed("a message without an empty frame came");
@@ -331,7 +336,7 @@ impl Peer {
         }
     }
 
-    fn judge(&mut self, prefix: &[Vec<u8>], frames: Frames) -> Checked<Reply> {
+    fn judge(&mut self, prefix: &[Vec<u8>], frames: Frames) -> CaseResult<Reply> {
         // The header tells which request it answers, and that tells what to hold it against.
         let root = self.environment.root_text();
         let generic =
@@ -342,7 +347,7 @@ impl Peer {
             self.note(findings);
             return failed(format!("a reply that cannot be read came: {what}"));
         };
-        if let Some(what) = self.strays(prefix) {
+        if let Some(what) = self.unexpected_routing(prefix) {
             findings.push(finding("ENV-2", what.clone()));
             self.note(findings);
             return failed(what);
@@ -398,9 +403,9 @@ impl Peer {
     }
 
     /// What is wrong with the frames up to the delimiter; REQ sockets keep them to themselves.
-    fn strays(&self, prefix: &[Vec<u8>]) -> Option<String> {
+    fn unexpected_routing(&self, prefix: &[Vec<u8>]) -> Option<String> {
         let fine = match prefix.split_last() {
-            None => self.link.pattern() != Pattern::Dealer,
+            None => self.connection.socket_kind() != SocketKind::Dealer,
             Some((delimiter, route)) => delimiter.is_empty() && *route == self.route[..],
         };
         let lengths = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).collect::<Vec<_>>();
@@ -414,13 +419,13 @@ impl Peer {
         self.journal.borrow_mut().linted(findings);
     }
 
-    fn transmit(&self, frames: &[Vec<u8>]) -> Checked {
+    fn transmit(&self, frames: &[Vec<u8>]) -> CaseResult {
         self.journal.borrow_mut().record(&self.name, Direction::Sent, frames);
         if self.route.is_empty() {
-            return self.link.send(frames).map_err(unsent);
+            return self.connection.send(frames).map_err(unsent);
         }
         let whole: Frames = self.route.iter().cloned().chain([Vec::new()]).chain(frames.iter().cloned()).collect();
-        self.link.send_bare(&whole).map_err(unsent)
+        self.connection.send_bare(&whole).map_err(unsent)
     }
 
     fn await_reply(&mut self, session: [u8; 16], seq: u64, request: Option<Request>, frames: Frames) {
@@ -436,14 +441,14 @@ impl Peer {
     }
 
     fn chunk(&self) -> u64 {
-        self.welcome.as_ref().map_or(CHUNK_MAX, |welcome| welcome.chunk)
+        self.hello_reply.as_ref().map_or(CHUNK_MAX, |hello_reply| hello_reply.chunk)
     }
 }
 
-fn unsent(error: zmq::Error) -> Stop {
+fn unsent(error: zmq::Error) -> CaseError {
     match error {
-        zmq::Error::EAGAIN => Stop::Silent("the server takes no more messages".into()),
-        other => Stop::Harness(format!("send: {other}")),
+        zmq::Error::EAGAIN => CaseError::Silent("the server takes no more messages".into()),
+        other => CaseError::Harness(format!("send: {other}")),
     }
 }
 

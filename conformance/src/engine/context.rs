@@ -2,16 +2,16 @@
 
 use crate::{
     engine::{
-        client::{Codes, Peer, Welcome},
+        client::{Client, ExpectedCodes, HelloReply},
         environment::{Environment, random_id},
-        error::{Checked, Stop, failed},
-        journal::Shared,
+        error::{CaseError, CaseResult, failed},
+        journal::SharedJournal,
     },
-    mutation::{self, Sabotage},
+    mutation::{self, HarnessMutation},
     wire::{
         cbor::Value,
         code::Code,
-        link::Pattern,
+        connection::SocketKind,
         reply::{Entry, Reply},
         request::{self, Request},
     },
@@ -23,11 +23,11 @@ use std::{
     rc::Rc,
 };
 
-/// One run of one case. The client with the session is behind `Deref`: `t.expect(…)` is `t.peer.expect(…)`.
-pub(crate) struct Trial {
+/// One run of one case. The client with the session is behind `Deref`: `t.expect(…)` is `t.client.expect(…)`.
+pub(crate) struct CaseContext {
     pub(crate) environment: Rc<Environment>,
-    pub(crate) peer: Peer,
-    journal: Shared,
+    pub(crate) client: Client,
+    journal: SharedJournal,
     directory: String,
     strangers: u8,
     /// Where random choices of this case come from.
@@ -41,16 +41,16 @@ pub(crate) struct Snapshot {
     uploads: Vec<(Vec<u8>, u64)>,
 }
 
-impl Trial {
+impl CaseContext {
     /// A run with a client whose session is open and a directory that exists.
     pub(crate) fn new(
         environment: &Rc<Environment>,
-        peer: Peer,
-        journal: &Shared,
+        client: Client,
+        journal: &SharedJournal,
         directory: String,
         seed: u64,
     ) -> Self {
-        Self { environment: Rc::clone(environment), peer, journal: Rc::clone(journal), directory, strangers: 0, seed }
+        Self { environment: Rc::clone(environment), client, journal: Rc::clone(journal), directory, strangers: 0, seed }
     }
 
     /// The case's own directory on the server.
@@ -64,48 +64,48 @@ impl Trial {
     }
 
     /// The same path on this machine's disk, with `--root` or `--spawn`.
-    pub(crate) fn on_disk(&self, name: &str) -> Checked<PathBuf> {
+    pub(crate) fn on_disk(&self, name: &str) -> CaseResult<PathBuf> {
         let root = self.environment.root.as_ref();
-        let root = root.ok_or_else(|| Stop::Harness("the case does not say that it needs --root".into()))?;
+        let root = root.ok_or_else(|| CaseError::Harness("the case does not say that it needs --root".into()))?;
         Ok(root.join(self.path(name).trim_start_matches('/')))
     }
 
     /// Another client, connected and without a session.
-    pub(crate) fn stranger(&mut self) -> Checked<Peer> {
-        self.stranger_with(Pattern::Dealer)
+    pub(crate) fn another_client(&mut self) -> CaseResult<Client> {
+        self.another_client_with(SocketKind::Dealer)
     }
 
     /// Another client on any kind of socket.
-    pub(crate) fn stranger_with(&mut self, pattern: Pattern) -> Checked<Peer> {
+    pub(crate) fn another_client_with(&mut self, pattern: SocketKind) -> CaseResult<Client> {
         self.strangers += 1;
         let name = char::from(b'A' + self.strangers % 26).to_string();
-        Peer::new(&name, &self.environment, &self.journal, pattern)
+        Client::new(&name, &self.environment, &self.journal, pattern)
     }
 
     /// A file with that content in the case's directory; gives its path.
-    pub(crate) fn file(&mut self, name: &str, content: &[u8]) -> Checked<String> {
+    pub(crate) fn file(&mut self, name: &str, content: &[u8]) -> CaseResult<String> {
         let path = self.path(name);
-        self.given(request::put(&path, content))?;
+        self.setup(request::put(&path, content))?;
         Ok(path)
     }
 
     /// A directory in the case's directory; gives its path.
-    pub(crate) fn subdirectory(&mut self, name: &str) -> Checked<String> {
+    pub(crate) fn subdirectory(&mut self, name: &str) -> CaseResult<String> {
         let path = self.path(name);
-        self.given(request::mkdir(&path))?;
+        self.setup(request::mkdir(&path))?;
         Ok(path)
     }
 
     /// The entry of what has to be there.
-    pub(crate) fn entry(&mut self, path: &str) -> Checked<Entry> {
-        self.given(request::stat(path))?.entry()
+    pub(crate) fn entry(&mut self, path: &str) -> CaseResult<Entry> {
+        self.setup(request::stat(path))?.entry()
     }
 
     /// The whole of a file that fits into a chunk.
-    pub(crate) fn content(&mut self, path: &str) -> Checked<Vec<u8>> {
-        let chunk = self.welcome()?.chunk;
-        let reply = self.given(request::read(path, 0, chunk))?;
-        reply.payload.ok_or_else(|| Stop::Failed("a read answered OK without a payload".into()))
+    pub(crate) fn content(&mut self, path: &str) -> CaseResult<Vec<u8>> {
+        let chunk = self.hello_reply()?.chunk;
+        let reply = self.setup(request::read(path, 0, chunk))?;
+        reply.payload.ok_or_else(|| CaseError::Failed("a read answered OK without a payload".into()))
     }
 
     /// Bytes that look random and are the same for the same seed and salt.
@@ -124,7 +124,7 @@ impl Trial {
 
     /// The check itself, with its post-conditions: the answer is one of these, nothing of the case's has changed, and
     /// the session goes on [REFUSE-1] [REFUSE-2].
-    pub(crate) fn expect_refused(&mut self, request: Request, codes: impl Codes) -> Checked<Reply> {
+    pub(crate) fn expect_refused(&mut self, request: Request, codes: impl ExpectedCodes) -> CaseResult<Reply> {
         let before = self.snapshot()?;
         let reply = self.expect(request, codes)?;
         self.expect_unchanged(&before)?;
@@ -132,16 +132,16 @@ impl Trial {
     }
 
     /// What is in the case's directory, and staged for it.
-    pub(crate) fn snapshot(&mut self) -> Checked<Snapshot> {
+    pub(crate) fn snapshot(&mut self) -> CaseResult<Snapshot> {
         let request = request::list(&self.directory).arg("tree", true);
         let entries =
-            self.entries(&request).map_err(|stop| stop.into_prerequisite("`list` of the case's directory"))?;
+            self.entries(&request).map_err(|error| error.into_prerequisite("`list` of the case's directory"))?;
         let entries = entries.into_iter().map(|entry| lasting(entry.value)).collect();
         Ok(Snapshot { entries, uploads: self.staged()? })
     }
 
     /// Everything that a `list` gives, page by page: how much is on each is up to the server [LIST-6].
-    pub(crate) fn entries(&mut self, request: &Request) -> Checked<Vec<Entry>> {
+    pub(crate) fn entries(&mut self, request: &Request) -> CaseResult<Vec<Entry>> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let page = match entries.last() {
@@ -157,13 +157,13 @@ impl Trial {
     }
 
     /// The names of what a `list` gives, page by page.
-    pub(crate) fn names(&mut self, request: &Request) -> Checked<Vec<String>> {
+    pub(crate) fn names(&mut self, request: &Request) -> CaseResult<Vec<String>> {
         self.entries(request)?.iter().map(|entry| Ok(entry.text("name")?.to_owned())).collect()
     }
 
     /// The uploads that are staged for paths in the case's directory: id and bytes.
-    pub(crate) fn staged(&mut self) -> Checked<Vec<(Vec<u8>, u64)>> {
-        let uploads = self.uploads(&request::uploads()).map_err(|stop| stop.into_prerequisite("`uploads`"))?;
+    pub(crate) fn staged(&mut self) -> CaseResult<Vec<(Vec<u8>, u64)>> {
+        let uploads = self.uploads(&request::uploads()).map_err(|error| error.into_prerequisite("`uploads`"))?;
         let mut staged = Vec::new();
         for upload in uploads {
             if upload.text("path")?.starts_with(&self.directory) {
@@ -174,7 +174,7 @@ impl Trial {
     }
 
     /// Everything that `uploads` gives, page by page.
-    pub(crate) fn uploads(&mut self, request: &Request) -> Checked<Vec<Entry>> {
+    pub(crate) fn uploads(&mut self, request: &Request) -> CaseResult<Vec<Entry>> {
         let mut uploads: Vec<Entry> = Vec::new();
         loop {
             let page = match uploads.last() {
@@ -190,9 +190,9 @@ impl Trial {
     }
 
     /// The check that nothing has changed since.
-    pub(crate) fn expect_unchanged(&mut self, before: &Snapshot) -> Checked {
+    pub(crate) fn expect_unchanged(&mut self, before: &Snapshot) -> CaseResult {
         let after = self.snapshot()?;
-        if after == *before || mutation::is(Sabotage::PostConditionSkipped) {
+        if after == *before || mutation::is(HarnessMutation::PostConditionSkipped) {
             return Ok(());
         }
         let gone = before.entries.iter().find(|entry| !after.entries.contains(entry));
@@ -208,18 +208,18 @@ impl Trial {
     }
 
     /// The check that something holds.
-    pub(crate) fn check(&self, holds: bool, what: impl Into<String>) -> Checked {
-        if holds || mutation::is(Sabotage::MatcherAlwaysTrue) { Ok(()) } else { failed(what) }
+    pub(crate) fn check(&self, holds: bool, what: impl Into<String>) -> CaseResult {
+        if holds || mutation::is(HarnessMutation::MatcherAlwaysTrue) { Ok(()) } else { failed(what) }
     }
 
     /// The check that two things are equal.
-    pub(crate) fn equal<T: PartialEq<U> + Debug, U: Debug>(&self, what: &str, got: T, wanted: U) -> Checked {
+    pub(crate) fn equal<T: PartialEq<U> + Debug, U: Debug>(&self, what: &str, got: T, wanted: U) -> CaseResult {
         self.check(got == wanted, format!("{what} is {}, not {}", short(&got), short(&wanted)))
     }
 
     /// The check that two byte strings are equal; names the first difference.
-    pub(crate) fn equal_bytes(&self, what: &str, got: &[u8], wanted: &[u8]) -> Checked {
-        if got == wanted || mutation::is(Sabotage::MatcherAlwaysTrue) {
+    pub(crate) fn equal_bytes(&self, what: &str, got: &[u8], wanted: &[u8]) -> CaseResult {
+        if got == wanted || mutation::is(HarnessMutation::MatcherAlwaysTrue) {
             return Ok(());
         }
         let at = got.iter().zip(wanted).position(|(one, other)| one != other).unwrap_or(got.len().min(wanted.len()));
@@ -234,20 +234,20 @@ impl Trial {
     }
 
     /// The check that a file has exactly this content.
-    pub(crate) fn expect_content(&mut self, path: &str, wanted: &[u8]) -> Checked {
+    pub(crate) fn expect_content(&mut self, path: &str, wanted: &[u8]) -> CaseResult {
         let got = self.content(path)?;
         self.equal_bytes(&format!("the content of {path}"), &got, wanted)
     }
 
     /// The check that nothing is at a path.
-    pub(crate) fn expect_absent(&mut self, path: &str) -> Checked {
+    pub(crate) fn expect_absent(&mut self, path: &str) -> CaseResult {
         self.expect(request::stat(path), crate::wire::code::NOT_FOUND).map(drop)
     }
 
     /// The check that a reply has one of these codes.
-    pub(crate) fn code(&self, what: &str, reply: &Reply, codes: impl Codes) -> Checked {
+    pub(crate) fn code(&self, what: &str, reply: &Reply, codes: impl ExpectedCodes) -> CaseResult {
         let wanted: Vec<Code> = codes.codes().to_vec();
-        if wanted.contains(&reply.code) || mutation::is(Sabotage::CodeNotCompared) {
+        if wanted.contains(&reply.code) || mutation::is(HarnessMutation::CodeNotCompared) {
             Ok(())
         } else {
             failed(format!("{what} was answered {}, not {wanted:?}", reply.code))
@@ -255,21 +255,21 @@ impl Trial {
     }
 
     /// What the server said to hello.
-    pub(crate) fn server(&self) -> Checked<Welcome> {
-        self.peer.welcome().cloned()
+    pub(crate) fn server(&self) -> CaseResult<HelloReply> {
+        self.client.hello_reply().cloned()
     }
 }
 
-impl Deref for Trial {
-    type Target = Peer;
-    fn deref(&self) -> &Peer {
-        &self.peer
+impl Deref for CaseContext {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }
 
-impl DerefMut for Trial {
-    fn deref_mut(&mut self) -> &mut Peer {
-        &mut self.peer
+impl DerefMut for CaseContext {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
     }
 }
 

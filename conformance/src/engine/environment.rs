@@ -2,10 +2,10 @@
 
 use crate::{
     engine::{
-        error::{Checked, Stop},
+        error::{CaseError, CaseResult},
         server::Server,
     },
-    wire::link::{Link, Patience, Pattern, Target},
+    wire::connection::{Connection, ServerTarget, SocketKind, Timeouts},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -16,8 +16,8 @@ use std::{
 /// What all cases of a run share.
 pub(crate) struct Environment {
     pub(crate) context: zmq::Context,
-    pub(crate) target: RefCell<Target>,
-    pub(crate) patience: Cell<Patience>,
+    pub(crate) target: RefCell<ServerTarget>,
+    pub(crate) timeouts: Cell<Timeouts>,
     /// The served directory on this machine, with `--root` or `--spawn`.
     pub(crate) root: Option<PathBuf>,
     /// The server's life, where the suite may end and begin it.
@@ -36,9 +36,9 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Another connection to the server.
-    pub(crate) fn link(&self, pattern: Pattern) -> Checked<Link> {
-        Link::open_to_repair(&self.context, &self.target.borrow(), pattern)
-            .map_err(|error| Stop::Harness(format!("no socket could be opened: {error}")))
+    pub(crate) fn connection(&self, pattern: SocketKind) -> CaseResult<Connection> {
+        Connection::open_monitored(&self.context, &self.target.borrow(), pattern)
+            .map_err(|error| CaseError::Harness(format!("no socket could be opened: {error}")))
     }
 
     /// The served directory's own path as text, which no message for people may show.

@@ -1,11 +1,11 @@
 //! Why a case ends before its end.
 
 /// What a step of a case gives: `?` ends the case.
-pub(crate) type Checked<T = ()> = Result<T, Stop>;
+pub(crate) type CaseResult<T = ()> = Result<T, CaseError>;
 
 /// Why a case ends before its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum CaseError {
     /// The server did what the requirement forbids, or not what it demands.
     Failed(String),
     /// The server did not answer; it may be wedged or dead.
@@ -18,33 +18,33 @@ pub(crate) enum Stop {
     Harness(String),
 }
 
-impl Stop {
+impl CaseError {
     /// What happened, in a sentence.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Stop::Failed(text)
-            | Stop::Silent(text)
-            | Stop::Untestable(text)
-            | Stop::NotApplicable(text)
-            | Stop::Harness(text) => text,
+            CaseError::Failed(text)
+            | CaseError::Silent(text)
+            | CaseError::Untestable(text)
+            | CaseError::NotApplicable(text)
+            | CaseError::Harness(text) => text,
         }
     }
 
     /// The same where a step that is not the check itself failed.
-    pub(crate) fn into_prerequisite(self, role: &str) -> Stop {
+    pub(crate) fn into_prerequisite(self, role: &str) -> CaseError {
         match self {
-            Stop::Failed(text) => Stop::Untestable(format!("{role} failed: {text}")),
+            CaseError::Failed(text) => CaseError::Untestable(format!("{role} failed: {text}")),
             other => other,
         }
     }
 }
 
 /// A check that failed.
-pub(crate) fn failed<T>(what: impl Into<String>) -> Checked<T> {
-    Err(Stop::Failed(what.into()))
+pub(crate) fn failed<T>(what: impl Into<String>) -> CaseResult<T> {
+    Err(CaseError::Failed(what.into()))
 }
 
 /// A check that does not apply, with the evidence.
-pub(crate) fn not_applicable<T>(evidence: impl Into<String>) -> Checked<T> {
-    Err(Stop::NotApplicable(evidence.into()))
+pub(crate) fn not_applicable<T>(evidence: impl Into<String>) -> CaseResult<T> {
+    Err(CaseError::NotApplicable(evidence.into()))
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::lint::Finding,
-    mutation::{self, Sabotage},
+    mutation::{self, HarnessMutation},
     wire::cbor::{self, hex},
 };
 use std::{
@@ -55,10 +55,10 @@ pub(crate) struct Journal {
 }
 
 /// A journal that all connections of a case write to.
-pub(crate) type Shared = Rc<RefCell<Journal>>;
+pub(crate) type SharedJournal = Rc<RefCell<Journal>>;
 
 impl Journal {
-    pub(crate) fn shared() -> Shared {
+    pub(crate) fn shared() -> SharedJournal {
         Rc::new(RefCell::new(Self {
             began: Instant::now(),
             exchanges: VecDeque::new(),
@@ -85,7 +85,7 @@ impl Journal {
     /// Counts a reply that was looked at, and keeps what was wrong with it.
     pub(crate) fn linted(&mut self, findings: Vec<Finding>) {
         self.replies += 1;
-        if !mutation::is(Sabotage::LintOff) {
+        if !mutation::is(HarnessMutation::LintOff) {
             self.findings.extend(findings);
         }
     }

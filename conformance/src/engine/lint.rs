@@ -143,7 +143,7 @@ pub(crate) const RULES: &[(&str, &str, &str)] = &[
 
 /// Checks the frames behind the delimiter, and gives what could be read of them.
 pub(crate) fn lint(frames: &[Vec<u8>], expected: &Expected<'_>) -> (Option<Shape>, Vec<Finding>) {
-    let mut findings = Findings(Vec::new());
+    let mut findings = ReplyFindings(Vec::new());
     let Some(header) = frames.first() else {
         findings.add("ENV-7", "a message with nothing behind the delimiter");
         return (None, findings.0);
@@ -174,9 +174,9 @@ pub(crate) fn lint(frames: &[Vec<u8>], expected: &Expected<'_>) -> (Option<Shape
 }
 
 /// What is wrong, as it is found.
-struct Findings(Vec<Finding>);
+struct ReplyFindings(Vec<Finding>);
 
-impl Findings {
+impl ReplyFindings {
     fn add(&mut self, requirement: &'static str, what: impl Into<String>) {
         self.0.push(Finding { requirement, what: what.into() });
     }
@@ -195,7 +195,7 @@ fn shape(value: &Value) -> Option<Shape> {
     Some(Shape { session: session.bytes()?.try_into().ok()?, seq: seq.uint()?, code, result: result.clone() })
 }
 
-fn count_frames(frames: &[Vec<u8>], shape: &Shape, expected: &Expected<'_>, findings: &mut Findings) {
+fn count_frames(frames: &[Vec<u8>], shape: &Shape, expected: &Expected<'_>, findings: &mut ReplyFindings) {
     let read = expected.op == Some("read") && shape.code == OK;
     let wanted = if read { 2 } else { 1 };
     if expected.op.is_some() && frames.len() != wanted {

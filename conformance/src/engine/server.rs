@@ -5,12 +5,12 @@ mod process;
 use crate::{
     engine::{
         environment::random_id,
-        error::{Checked, Stop},
+        error::{CaseError, CaseResult},
     },
-    mutation::{self, Sabotage},
+    mutation::{self, HarnessMutation},
     wire::{
         code::NO_SESSION,
-        link::{Link, Pattern, Security, Target},
+        connection::{Connection, Security, ServerTarget, SocketKind},
         request::ping,
     },
 };
@@ -88,7 +88,7 @@ impl Server {
             TempDir::with_prefix("conformance-").map_err(|error| failed("no temporary directory", error))?;
         std::fs::create_dir(directory.path().join("served")).map_err(|error| failed("no directory to serve", error))?;
         let port = free_port().map_err(|error| failed("no free port", error))?;
-        let target = Target { endpoint: format!("tcp://127.0.0.1:{port}"), security, token };
+        let target = ServerTarget { endpoint: format!("tcp://127.0.0.1:{port}"), security, token };
         let probe = Probe { context: context.clone(), target, patience };
         let began = Instant::now();
         let mut process = start(command, &probe.target.token, directory.path(), port, "log")?;
@@ -100,13 +100,13 @@ impl Server {
 
     /// A server that runs already, and a command line of `sh` that ends it and starts it again, and returns once the
     /// old one is gone.
-    pub(crate) fn restartable(context: &Context, command: &str, target: Target, patience: Duration) -> Self {
+    pub(crate) fn restartable(context: &Context, command: &str, target: ServerTarget, patience: Duration) -> Self {
         let probe = Probe { context: context.clone(), target, patience };
         Self::Restartable(Restartable { command: command.to_owned(), probe })
     }
 
     /// Where it is, if the suite started it.
-    pub(crate) fn target(&self) -> Option<Target> {
+    pub(crate) fn target(&self) -> Option<ServerTarget> {
         match self {
             Self::Spawned(spawned) => Some(spawned.probe.target.clone()),
             Self::Foreign | Self::Restartable(_) => None,
@@ -132,9 +132,9 @@ impl Server {
     }
 
     /// Ends it, by SIGKILL where the suite started it, and starts it again.
-    pub(crate) fn kill_and_restart(&mut self) -> Checked {
+    pub(crate) fn kill_and_restart(&mut self) -> CaseResult {
         match self {
-            _ if mutation::is(Sabotage::RestartSkipped) => Ok(()),
+            _ if mutation::is(HarnessMutation::RestartSkipped) => Ok(()),
             Self::Spawned(_) => {
                 self.kill()?;
                 self.start()
@@ -144,66 +144,66 @@ impl Server {
     }
 
     /// Ends it as its operator would, by SIGTERM where the suite started it, and starts it again.
-    pub(crate) fn restart(&mut self) -> Checked {
+    pub(crate) fn restart(&mut self) -> CaseResult {
         match self {
-            _ if mutation::is(Sabotage::RestartSkipped) => Ok(()),
-            Self::Foreign => Err(Stop::Harness("the server is somebody else's".into())),
+            _ if mutation::is(HarnessMutation::RestartSkipped) => Ok(()),
+            Self::Foreign => Err(CaseError::Harness("the server is somebody else's".into())),
             Self::Restartable(server) => server.restart(),
             Self::Spawned(server) => {
-                server.process.terminate(server.probe.patience).map_err(Stop::Harness)?;
+                server.process.terminate(server.probe.patience).map_err(CaseError::Harness)?;
                 self.start()
             }
         }
     }
 
     /// Ends it at once; gives back when it is gone.
-    pub(crate) fn kill(&mut self) -> Checked {
-        self.spawned()?.process.kill().map_err(Stop::Harness)
+    pub(crate) fn kill(&mut self) -> CaseResult {
+        self.spawned()?.process.kill().map_err(CaseError::Harness)
     }
 
     /// Starts it again on the same directory and port; gives back when it answers.
-    pub(crate) fn start(&mut self) -> Checked {
+    pub(crate) fn start(&mut self) -> CaseResult {
         let server = self.spawned()?;
         let token = &server.probe.target.token;
         server.process =
-            start(&server.command, token, server.directory.path(), server.port, "log").map_err(Stop::Harness)?;
+            start(&server.command, token, server.directory.path(), server.port, "log").map_err(CaseError::Harness)?;
         let process = &mut server.process;
-        server.probe.ready(|| process.ended()).map_err(|why| Stop::Silent(why.text("the server", process)))
+        server.probe.ready(|| process.ended()).map_err(|why| CaseError::Silent(why.text("the server", process)))
     }
 
     /// Starts another one on the same directory and another port, and ends it again; tells what became of it.
-    pub(crate) fn second(&mut self) -> Checked<Second> {
+    pub(crate) fn second(&mut self) -> CaseResult<Second> {
         let server = self.spawned()?;
-        let port = free_port().map_err(|error| Stop::Harness(format!("no free port: {error}")))?;
+        let port = free_port().map_err(|error| CaseError::Harness(format!("no free port: {error}")))?;
         let mut target = server.probe.target.clone();
         target.endpoint = format!("tcp://127.0.0.1:{port}");
         let patience = Duration::from_secs(5).max(server.took * 5);
         let probe = Probe { context: server.probe.context.clone(), target, patience };
         let token = &probe.target.token;
         let mut process =
-            start(&server.command, token, server.directory.path(), port, "second").map_err(Stop::Harness)?;
+            start(&server.command, token, server.directory.path(), port, "second").map_err(CaseError::Harness)?;
         let became = match probe.ready(|| process.ended()) {
             Ok(()) => Second::Serves,
             Err(Unready::Ended) => Second::Ended,
             Err(Unready::Silent(_)) => Second::Hangs,
         };
-        process.kill().map_err(Stop::Harness)?;
+        process.kill().map_err(CaseError::Harness)?;
         Ok(became)
     }
 
-    fn spawned(&mut self) -> Checked<&mut Spawned> {
+    fn spawned(&mut self) -> CaseResult<&mut Spawned> {
         match self {
             Self::Spawned(spawned) => Ok(spawned),
             Self::Foreign | Self::Restartable(_) => {
-                Err(Stop::Harness("the case does not say that it needs --spawn".into()))
+                Err(CaseError::Harness("the case does not say that it needs --spawn".into()))
             }
         }
     }
 }
 
 impl Restartable {
-    fn restart(&self) -> Checked {
-        let failed = |error| Stop::Harness(format!("{:?} could not be run: {error}", self.command));
+    fn restart(&self) -> CaseResult {
+        let failed = |error| CaseError::Harness(format!("{:?} could not be run: {error}", self.command));
         let shell = Command::new("sh").arg("-c").arg(&self.command).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let mut shell = shell.map_err(failed)?;
         let deadline = Instant::now() + self.probe.patience;
@@ -213,22 +213,22 @@ impl Restartable {
                 None if Instant::now() > deadline => {
                     // What it started may be the server: that is its user's.
                     shell.kill().and_then(|()| shell.wait()).map_err(failed)?;
-                    return Err(Stop::Harness(format!("{:?} did not return", self.command)));
+                    return Err(CaseError::Harness(format!("{:?} did not return", self.command)));
                 }
                 None => thread::sleep(LOOK_EVERY),
             }
         };
         if !status.success() {
-            return Err(Stop::Harness(format!("{:?} ended with {status}", self.command)));
+            return Err(CaseError::Harness(format!("{:?} ended with {status}", self.command)));
         }
-        self.probe.ready(|| false).map_err(|_| Stop::Silent("the server does not answer after its restart".into()))
+        self.probe.ready(|| false).map_err(|_| CaseError::Silent("the server does not answer after its restart".into()))
     }
 }
 
 /// What finds out whether a server serves.
 struct Probe {
     context: Context,
-    target: Target,
+    target: ServerTarget,
     patience: Duration,
 }
 
@@ -244,17 +244,17 @@ impl Probe {
     fn ready(&self, mut ended: impl FnMut() -> bool) -> Result<(), Unready> {
         let deadline = Instant::now() + self.patience;
         let frames = ping().frames(random_id(), 0);
-        let mut link: Option<Link> = None;
+        let mut connection: Option<Connection> = None;
         while Instant::now() < deadline {
             if ended() {
                 return Err(Unready::Ended);
             }
-            match &link {
+            match &connection {
                 // libzmq would wait long before it tries a port again that was not open yet.
                 None if !self.listens() => thread::sleep(LOOK_EVERY),
                 None => {
-                    let fresh = Link::open(&self.context, &self.target, Pattern::Dealer);
-                    link = fresh.ok().filter(|fresh| fresh.send(&frames).is_ok());
+                    let fresh = Connection::open(&self.context, &self.target, SocketKind::Dealer);
+                    connection = fresh.ok().filter(|fresh| fresh.send(&frames).is_ok());
                 }
                 Some(open) => {
                     let look = deadline.min(Instant::now() + LOOK_EVERY * 20);
@@ -292,8 +292,8 @@ impl Unready {
     }
 }
 
-fn answers(link: &Link, message: Vec<Vec<u8>>) -> bool {
-    let Some((_, frames)) = link.split(message) else { return false };
+fn answers(connection: &Connection, message: Vec<Vec<u8>>) -> bool {
+    let Some((_, frames)) = connection.split(message) else { return false };
     let header = frames.first().and_then(|header| crate::wire::cbor::read(header).ok());
     let code = header.as_ref().and_then(|header| header.array()?.get(3)?.uint());
     code == Some(NO_SESSION.0)

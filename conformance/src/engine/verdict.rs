@@ -1,9 +1,9 @@
 //! What a case came to, and what a run came to.
 
 use crate::{
-    engine::{case::Level, client::Welcome, journal::Exchange},
+    engine::{case::Level, client::HelloReply, journal::Exchange},
     exit::Exit,
-    mutation::{self, Sabotage},
+    mutation::{self, HarnessMutation},
 };
 use std::{
     fmt,
@@ -64,7 +64,7 @@ pub(crate) struct Report {
     pub(crate) began: SystemTime,
     pub(crate) round_trip: Duration,
     pub(crate) took: Duration,
-    pub(crate) welcome: Option<Welcome>,
+    pub(crate) hello_reply: Option<HelloReply>,
     pub(crate) outcomes: Vec<Outcome>,
     /// How often each case was run.
     pub(crate) rounds: u32,
@@ -171,7 +171,7 @@ impl Report {
 
     /// What the shell is told.
     pub(crate) fn exit(&self) -> Exit {
-        if mutation::is(Sabotage::ExitAlwaysZero) {
+        if mutation::is(HarnessMutation::ExitAlwaysZero) {
             Exit::Conformant
         } else if !self.stale.is_empty() || self.outcomes.iter().any(|outcome| outcome.gates(self.strict)) {
             Exit::NotConformant
@@ -239,7 +239,7 @@ pub(crate) mod samples {
             began: SystemTime::UNIX_EPOCH + Duration::from_secs(1_760_000_000),
             round_trip: Duration::from_micros(250),
             took: Duration::from_millis(12_345),
-            welcome: Some(welcome()),
+            hello_reply: Some(hello_reply()),
             outcomes,
             rounds: 1,
             replies: 4_711,
@@ -258,8 +258,8 @@ pub(crate) mod samples {
         Report { outcomes, ..report() }
     }
 
-    pub(crate) fn welcome() -> Welcome {
-        Welcome {
+    pub(crate) fn hello_reply() -> HelloReply {
+        HelloReply {
             window: 64,
             chunk: 262_144,
             header: 65_536,

@@ -62,16 +62,16 @@ fn facts(report: &Report) -> String {
     if report.rounds > 1 {
         facts.push(("rounds", report.rounds.to_string()));
     }
-    if let Some(welcome) = &report.welcome {
+    if let Some(hello_reply) = &report.hello_reply {
         facts.extend([
-            ("window", welcome.window.to_string()),
-            ("chunk", welcome.chunk.to_string()),
-            ("header", welcome.header.to_string()),
-            ("lease", format!("{} ms", welcome.lease_ms)),
-            ("names", visible(&welcome.names)),
-            ("folds", welcome.folds.to_string()),
-            ("read-only", welcome.ro.to_string()),
-            ("caps", format!("{:?}", welcome.caps)),
+            ("window", hello_reply.window.to_string()),
+            ("chunk", hello_reply.chunk.to_string()),
+            ("header", hello_reply.header.to_string()),
+            ("lease", format!("{} ms", hello_reply.lease_ms)),
+            ("names", visible(&hello_reply.names)),
+            ("folds", hello_reply.folds.to_string()),
+            ("read-only", hello_reply.ro.to_string()),
+            ("caps", format!("{:?}", hello_reply.caps)),
         ]);
     }
     facts.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(value))).collect()

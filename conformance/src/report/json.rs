@@ -3,7 +3,7 @@
 use super::{VERSION, again, conclusion, summary, visible};
 use crate::{
     engine::{
-        client::Welcome,
+        client::HelloReply,
         journal::{Direction, Exchange},
         verdict::{Outcome, Report, Verdict},
     },
@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, time::Duration};
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct ReportRecord<'a> {
     schema: u32,
     suite: &'static str,
     protocol: u32,
@@ -40,8 +40,8 @@ struct Document<'a> {
     leftovers: &'a [String],
     stale: &'a [String],
     hello: Option<Hello<'a>>,
-    cases: Vec<Case<'a>>,
-    requirements: Vec<Requirement<'a>>,
+    cases: Vec<CaseRecord<'a>>,
+    requirements: Vec<RequirementRecord<'a>>,
 }
 
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ struct Hello<'a> {
 }
 
 #[derive(Serialize)]
-struct Case<'a> {
+struct CaseRecord<'a> {
     id: &'a str,
     section: &'a str,
     level: String,
@@ -85,11 +85,11 @@ struct Message<'a> {
     at_ms: f64,
     peer: &'a str,
     direction: &'static str,
-    frames: Vec<Frame>,
+    frames: Vec<FrameRecord>,
 }
 
 #[derive(Serialize)]
-struct Frame {
+struct FrameRecord {
     length: usize,
     /// Of the beginning, where the frame is long.
     hex: String,
@@ -98,7 +98,7 @@ struct Frame {
 }
 
 #[derive(Serialize)]
-struct Requirement<'a> {
+struct RequirementRecord<'a> {
     id: &'a str,
     section: &'a str,
     level: String,
@@ -108,7 +108,7 @@ struct Requirement<'a> {
 }
 
 pub(super) fn render(report: &Report) -> String {
-    let document = Document {
+    let document = ReportRecord {
         schema: SCHEMA,
         suite: VERSION,
         protocol: 1,
@@ -130,7 +130,7 @@ pub(super) fn render(report: &Report) -> String {
         suspect: report.suspect.as_deref(),
         leftovers: &report.leftovers,
         stale: &report.stale,
-        hello: report.welcome.as_ref().map(hello),
+        hello: report.hello_reply.as_ref().map(hello),
         cases: report.outcomes.iter().map(|outcome| case(report, outcome)).collect(),
         requirements: requirements(report),
     };
@@ -154,11 +154,11 @@ pub(super) fn matrix(report: &Report) -> BTreeMap<&str, (Verdict, Vec<&Outcome>)
     matrix
 }
 
-fn requirements(report: &Report) -> Vec<Requirement<'_>> {
+fn requirements(report: &Report) -> Vec<RequirementRecord<'_>> {
     let mut matrix = matrix(report);
     let row = |one: &'static spec::Requirement| {
         let row = matrix.remove(one.id);
-        Requirement {
+        RequirementRecord {
             id: one.id,
             section: one.section,
             level: one.level.to_string(),
@@ -169,22 +169,22 @@ fn requirements(report: &Report) -> Vec<Requirement<'_>> {
     spec::requirements().iter().map(row).collect()
 }
 
-fn hello(welcome: &Welcome) -> Hello<'_> {
+fn hello(hello_reply: &HelloReply) -> Hello<'_> {
     Hello {
-        window: welcome.window,
-        chunk: welcome.chunk,
-        header: welcome.header,
-        lease_ms: welcome.lease_ms,
-        names: &welcome.names,
-        folds: welcome.folds,
-        ro: welcome.ro,
-        caps: &welcome.caps,
+        window: hello_reply.window,
+        chunk: hello_reply.chunk,
+        header: hello_reply.header,
+        lease_ms: hello_reply.lease_ms,
+        names: &hello_reply.names,
+        folds: hello_reply.folds,
+        ro: hello_reply.ro,
+        caps: &hello_reply.caps,
     }
 }
 
-fn case<'a>(report: &Report, outcome: &'a Outcome) -> Case<'a> {
+fn case<'a>(report: &Report, outcome: &'a Outcome) -> CaseRecord<'a> {
     let passed = outcome.verdict == Verdict::Pass && outcome.flips.is_empty();
-    Case {
+    CaseRecord {
         id: &outcome.id,
         section: &outcome.section,
         level: outcome.level.to_string(),
@@ -203,7 +203,7 @@ fn case<'a>(report: &Report, outcome: &'a Outcome) -> Case<'a> {
 }
 
 fn message(exchange: &Exchange) -> Message<'_> {
-    let frames = exchange.frames.iter().enumerate().map(|(index, frame)| Frame {
+    let frames = exchange.frames.iter().enumerate().map(|(index, frame)| FrameRecord {
         length: frame.length,
         hex: crate::wire::cbor::hex(&frame.bytes),
         notation: (index == 0).then(|| visible(&frame.notation())),

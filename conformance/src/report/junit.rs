@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 /// How an outcome counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum JunitResult {
     Passed,
     Failed,
     Error,
@@ -36,7 +36,7 @@ pub(super) fn render(report: &Report) -> String {
 }
 
 fn suite(report: &Report, index: usize, name: &str, began: &str, outcomes: &[&Outcome]) -> String {
-    let count = |kind: Kind| outcomes.iter().filter(|outcome| kind_of(report, outcome) == kind).count();
+    let count = |kind: JunitResult| outcomes.iter().filter(|outcome| kind_of(report, outcome) == kind).count();
     let took = outcomes.iter().map(|outcome| outcome.took).sum();
     let mut text = opening(
         index,
@@ -45,9 +45,9 @@ fn suite(report: &Report, index: usize, name: &str, began: &str, outcomes: &[&Ou
         &format!(
             "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\"",
             outcomes.len(),
-            count(Kind::Failed),
-            count(Kind::Error),
-            count(Kind::Skipped),
+            count(JunitResult::Failed),
+            count(JunitResult::Error),
+            count(JunitResult::Skipped),
             seconds(took)
         ),
     );
@@ -103,10 +103,10 @@ fn case(report: &Report, suite: &str, outcome: &Outcome) -> String {
     let kind = kind_of(report, outcome);
     let message = escape(&visible(outcome.known.as_deref().unwrap_or(&outcome.reason)));
     match kind {
-        Kind::Passed => format!("{opening}/>\n"),
-        Kind::Skipped => format!("{opening}>\n      <skipped message=\"{message}\"/>\n    </testcase>\n"),
-        Kind::Failed | Kind::Error => {
-            let element = if kind == Kind::Failed { "failure" } else { "error" };
+        JunitResult::Passed => format!("{opening}/>\n"),
+        JunitResult::Skipped => format!("{opening}>\n      <skipped message=\"{message}\"/>\n    </testcase>\n"),
+        JunitResult::Failed | JunitResult::Error => {
+            let element = if kind == JunitResult::Failed { "failure" } else { "error" };
             format!(
                 "{opening}>\n      <{element} type=\"{}\" message=\"{message}\">{}</{element}>\n    </testcase>\n",
                 outcome.verdict,
@@ -116,13 +116,13 @@ fn case(report: &Report, suite: &str, outcome: &Outcome) -> String {
     }
 }
 
-fn kind_of(report: &Report, outcome: &Outcome) -> Kind {
+fn kind_of(report: &Report, outcome: &Outcome) -> JunitResult {
     match outcome.verdict {
-        _ if outcome.gates(report.strict) => Kind::Failed,
-        _ if outcome.known.is_some() => Kind::Skipped,
-        Verdict::Missed | Verdict::HarnessError => Kind::Error,
-        Verdict::NotRun | Verdict::NotApplicable => Kind::Skipped,
-        _ => Kind::Passed,
+        _ if outcome.gates(report.strict) => JunitResult::Failed,
+        _ if outcome.known.is_some() => JunitResult::Skipped,
+        Verdict::Missed | Verdict::HarnessError => JunitResult::Error,
+        Verdict::NotRun | Verdict::NotApplicable => JunitResult::Skipped,
+        _ => JunitResult::Passed,
     }
 }
 
@@ -195,8 +195,17 @@ mod tests {
     #[test]
     fn every_case_counts_as_what_it_is() {
         let report = report();
-        let count = |kind: Kind| report.outcomes.iter().filter(|outcome| kind_of(&report, outcome) == kind).count();
-        assert_eq!((count(Kind::Passed), count(Kind::Failed), count(Kind::Error), count(Kind::Skipped)), (3, 3, 2, 2));
+        let count =
+            |kind: JunitResult| report.outcomes.iter().filter(|outcome| kind_of(&report, outcome) == kind).count();
+        assert_eq!(
+            (
+                count(JunitResult::Passed),
+                count(JunitResult::Failed),
+                count(JunitResult::Error),
+                count(JunitResult::Skipped)
+            ),
+            (3, 3, 2, 2)
+        );
     }
 
     #[test]

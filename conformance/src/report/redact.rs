@@ -7,7 +7,7 @@ use crate::{
     },
     wire::{
         cbor::hex,
-        link::{Security, Target},
+        connection::{Security, ServerTarget},
     },
 };
 use remofile_proto::{Keys, z85};
@@ -24,7 +24,7 @@ const AUTH_NOTATION: &str = "\"auth\": h'";
 
 /// Everything that must not be shown.
 pub(crate) struct Redactor {
-    target: Target,
+    target: ServerTarget,
     /// Secret texts: the token, and keys in hex, Z85 and as lists of numbers.
     texts: Vec<String>,
     /// Secret bytes.
@@ -34,7 +34,7 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    pub(crate) fn new(target: &Target) -> Self {
+    pub(crate) fn new(target: &ServerTarget) -> Self {
         let keys = Keys::derive(&target.token);
         let mut secrets = vec![*keys.server.secret(), *keys.client.secret()];
         if let Security::Pinned(key) = target.security {
@@ -149,8 +149,8 @@ pub(crate) mod tests {
     pub(crate) const PLANTED: &str = "PlantedTokenZ9x8w7v6u5t4";
     const SESSION: [u8; 16] = [0xa1; 16];
 
-    pub(crate) fn target() -> Target {
-        Target {
+    pub(crate) fn target() -> ServerTarget {
+        ServerTarget {
             endpoint: "tcp://localhost:6768".into(),
             security: Security::Pinned([0x77; 32]),
             token: PLANTED.parse().unwrap(),

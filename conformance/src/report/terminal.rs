@@ -82,7 +82,7 @@ fn heading(report: &Report, paint: Paint) -> String {
         report.seed,
         report.round_trip.as_secs_f64() * 1_000.0
     );
-    if let Some(welcome) = &report.welcome {
+    if let Some(hello_reply) = &report.hello_reply {
         let _ = writeln!(
             text,
             "{}",
@@ -90,14 +90,14 @@ fn heading(report: &Report, paint: Paint) -> String {
                 DIM,
                 &format!(
                     "the server says window {}, chunk {}, header {}, lease {} ms, names {}, folds {}, ro {}, caps {:?}",
-                    welcome.window,
-                    welcome.chunk,
-                    welcome.header,
-                    welcome.lease_ms,
-                    visible(&welcome.names),
-                    welcome.folds,
-                    welcome.ro,
-                    welcome.caps
+                    hello_reply.window,
+                    hello_reply.chunk,
+                    hello_reply.header,
+                    hello_reply.lease_ms,
+                    visible(&hello_reply.names),
+                    hello_reply.folds,
+                    hello_reply.ro,
+                    hello_reply.caps
                 )
             )
         );

@@ -4,7 +4,7 @@ use super::SANITY;
 use crate::{
     cases,
     engine::{case::Case, lint},
-    mutation::{self, Sabotage},
+    mutation::{self, HarnessMutation},
 };
 
 /// What is run.
@@ -47,7 +47,8 @@ impl<'a> Plan<'a> {
 
     /// Every run of every case, in the order in which they are run: the sanity case comes first and last.
     pub(super) fn order(&self, seed: u64) -> Vec<&'a Case> {
-        let sanity = cases::all().iter().find(|case| case.id == SANITY && !mutation::is(Sabotage::SanitySkipped));
+        let sanity =
+            cases::all().iter().find(|case| case.id == SANITY && !mutation::is(HarnessMutation::SanitySkipped));
         let mut order: Vec<&'a Case> = sanity.into_iter().collect();
         for round in 0..self.rounds {
             let mut cases = self.cases.clone();

@@ -8,7 +8,7 @@ use crate::{
 
 /// One pattern, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Pattern {
+enum Selector {
     /// The id of a case, with `*` and `?`.
     Id(String),
     /// The id of a requirement, with `*` and `?`.
@@ -42,7 +42,7 @@ pub(crate) fn select<'a>(
 ) -> Result<Vec<&'a Case>, Failure> {
     let wanted = understood(cases, patterns)?;
     let unwanted = understood(cases, skipped)?;
-    let fits = |case: &Case, patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(case));
+    let fits = |case: &Case, patterns: &[Selector]| patterns.iter().any(|pattern| pattern.fits(case));
     let selected: Vec<&Case> = cases
         .iter()
         .copied()
@@ -65,15 +65,15 @@ pub(crate) fn need_name(need: Need) -> String {
     }
 }
 
-fn understood(cases: &[&Case], patterns: &[String]) -> Result<Vec<Pattern>, Failure> {
+fn understood(cases: &[&Case], patterns: &[String]) -> Result<Vec<Selector>, Failure> {
     patterns
         .iter()
         .map(|text| {
-            let pattern = Pattern::parse(text)?;
+            let pattern = Selector::parse(text)?;
             if cases.iter().any(|case| pattern.fits(case)) {
                 return Ok(pattern);
             }
-            let exists = matches!(&pattern, Pattern::Requirement(id) if spec::requirement(id).is_some());
+            let exists = matches!(&pattern, Selector::Requirement(id) if spec::requirement(id).is_some());
             let why = if exists { "no case checks requirement" } else { "no case fits the pattern" };
             let hint = match near(cases, text) {
                 _ if exists => format!("conformance explain {text} says what does"),
@@ -85,11 +85,11 @@ fn understood(cases: &[&Case], patterns: &[String]) -> Result<Vec<Pattern>, Fail
         .collect()
 }
 
-impl Pattern {
+impl Selector {
     fn parse(text: &str) -> Result<Self, Failure> {
         if let Some(name) = text.strip_prefix("needs:") {
             let known = NEEDS.iter().find(|(known, _)| *known == name);
-            return known.map(|(name, _)| Pattern::Needs(name)).ok_or_else(|| {
+            return known.map(|(name, _)| Selector::Needs(name)).ok_or_else(|| {
                 let names: Vec<&str> = NEEDS.iter().map(|(name, _)| *name).collect();
                 Failure::usage(format!("no case can need '{name}'")).hint(format!("needs are {}", names.join(", ")))
             });
@@ -101,21 +101,21 @@ impl Pattern {
         if section.is_some() || is_number {
             let fine = number.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
             let wrong = || Failure::usage(format!("'{number}' is no section")).hint("a section is such as 7 or 7.1");
-            return fine.then(|| Pattern::Section(number.to_owned())).ok_or_else(wrong);
+            return fine.then(|| Selector::Section(number.to_owned())).ok_or_else(wrong);
         }
         let is_requirement = text.starts_with(|character: char| character.is_ascii_uppercase());
-        Ok(if is_requirement { Pattern::Requirement(text.to_owned()) } else { Pattern::Id(text.to_owned()) })
+        Ok(if is_requirement { Selector::Requirement(text.to_owned()) } else { Selector::Id(text.to_owned()) })
     }
 
     fn fits(&self, case: &Case) -> bool {
         match self {
-            Pattern::Id(glob) => matches(glob, &case.id),
-            Pattern::Requirement(glob) => case.checks.iter().any(|id| matches(glob, id)),
-            Pattern::Section(wanted) => {
+            Selector::Id(glob) => matches(glob, &case.id),
+            Selector::Requirement(glob) => case.checks.iter().any(|id| matches(glob, id)),
+            Selector::Section(wanted) => {
                 let about = case.checks.first().and_then(|id| spec::requirement(id));
                 spec::is_within(case.section, wanted) || about.is_some_and(|one| spec::is_within(one.section, wanted))
             }
-            Pattern::Needs(name) => NEEDS.iter().any(|(known, need)| known == name && case.needs.contains(need)),
+            Selector::Needs(name) => NEEDS.iter().any(|(known, need)| known == name && case.needs.contains(need)),
         }
     }
 }

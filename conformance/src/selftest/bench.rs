@@ -4,7 +4,7 @@ use super::stand::{Pinned, Stand, Variant};
 use crate::{
     engine::{server::quoted, verdict::Verdict},
     exit::{Exit, Failure},
-    mutation::Sabotage,
+    mutation::HarnessMutation,
     runner::{SANITY, plan::every_case},
 };
 use clap::ValueEnum;
@@ -47,7 +47,7 @@ pub(super) struct Attempt {
     /// Seconds after which a server counts as silent.
     pub(super) silent_after: u64,
     /// What the suite itself does wrong.
-    pub(super) sabotage: Option<Sabotage>,
+    pub(super) sabotage: Option<HarnessMutation>,
     /// How long it may take, where that is less than the bench allows.
     pub(super) limit: Option<Duration>,
     /// A server that runs already, in place of one that the suite starts: its address and token.

@@ -7,12 +7,12 @@ use super::{
     stand::{Stand, Variant},
     tidy,
 };
-use crate::{engine::verdict::Verdict, mutation::Sabotage};
+use crate::{engine::verdict::Verdict, mutation::HarnessMutation};
 use clap::ValueEnum;
 use std::time::Duration;
 
 /// The one that cannot go unnoticed: where it does, the run is void.
-pub(super) const CONTROL: Sabotage = Sabotage::EverythingPasses;
+pub(super) const CONTROL: HarnessMutation = HarnessMutation::EverythingPasses;
 
 /// How long a spoilt run may take: some never end.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -58,7 +58,7 @@ const SOUND: &[&str] = &["a-directory-has-neither-size-nor-etag", "reply-keys-ar
 /// Tries every way to spoil the suite, `workers` at a time. The suite as it is has to be fine on the same servers: what
 /// is wrong there is an error.
 pub(super) fn spoil(bench: &Bench<'_>, workers: usize, seed: u64) -> (Vec<HarnessFound>, Vec<String>) {
-    let ways: Vec<Option<Sabotage>> = std::iter::once(None).chain(ways().into_iter().map(Some)).collect();
+    let ways: Vec<Option<HarnessMutation>> = std::iter::once(None).chain(ways().into_iter().map(Some)).collect();
     let noticed = pool::each(&ways, workers, |way| complaints(bench, *way, seed), &mut |_, _| ());
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for (way, complaints) in ways.iter().zip(noticed) {
@@ -76,22 +76,22 @@ pub(super) fn spoil(bench: &Bench<'_>, workers: usize, seed: u64) -> (Vec<Harnes
 }
 
 /// Every way to spoil the suite.
-pub(super) fn ways() -> Vec<Sabotage> {
-    Sabotage::value_variants().to_vec()
+pub(super) fn ways() -> Vec<HarnessMutation> {
+    HarnessMutation::value_variants().to_vec()
 }
 
 /// The name of a way, as on the command line.
-pub(super) fn name(sabotage: Sabotage) -> String {
+pub(super) fn name(sabotage: HarnessMutation) -> String {
     sabotage.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-fn story(sabotage: Sabotage) -> String {
+fn story(sabotage: HarnessMutation) -> String {
     let value = sabotage.to_possible_value();
     value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
 }
 
 /// What is not as it has to be, a sentence each; the first is enough.
-fn complaints(bench: &Bench<'_>, sabotage: Option<Sabotage>, seed: u64) -> Vec<String> {
+fn complaints(bench: &Bench<'_>, sabotage: Option<HarnessMutation>, seed: u64) -> Vec<String> {
     let attempt = |fault, cases: Vec<String>| Attempt {
         stand: Stand { variant: Variant::Plain, fault },
         cases,

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     engine::{environment::random_id, server::Server},
-    wire::link::Security,
+    wire::connection::Security,
 };
 use remofile_proto::Token;
 use std::{

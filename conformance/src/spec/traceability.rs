@@ -9,13 +9,13 @@ use crate::{
 };
 
 /// A requirement with what answers for it.
-pub(crate) struct Row<'a> {
+pub(crate) struct MatrixRow<'a> {
     pub(crate) requirement: &'static Requirement,
     pub(crate) cases: Vec<&'a Case>,
     pub(crate) waiver: Option<&'static Waiver>,
 }
 
-impl Row<'_> {
+impl MatrixRow<'_> {
     /// Whether it is a MUST that nothing answers for.
     pub(crate) fn is_uncovered(&self) -> bool {
         self.requirement.level == Level::Must && self.cases.is_empty() && self.waiver.is_none()
@@ -23,10 +23,10 @@ impl Row<'_> {
 }
 
 /// All requirements in the order of the specification.
-pub(crate) fn rows<'a>(cases: &[&'a Case]) -> Vec<Row<'a>> {
+pub(crate) fn rows<'a>(cases: &[&'a Case]) -> Vec<MatrixRow<'a>> {
     spec::requirements()
         .iter()
-        .map(|requirement| Row {
+        .map(|requirement| MatrixRow {
             requirement,
             cases: cases.iter().copied().filter(|case| case.checks.contains(&requirement.id)).collect(),
             waiver: waivers::waiver(requirement.id),

@@ -4,7 +4,7 @@ use crate::{
     engine::environment::random_id,
     wire::{
         cbor::hex,
-        link::{Credentials, Frames},
+        connection::{Credentials, Frames},
     },
 };
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use zmq::{Context, POLLIN, Socket, SocketEvent, SocketType};
 
 /// What became of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Handshake {
+pub(crate) enum HandshakeOutcome {
     /// Messages can be sent.
     Succeeded,
     /// Refused by the server's ZAP handler with this status.
@@ -39,12 +39,12 @@ const WATCHED: [SocketEvent; 7] = [
 ];
 
 /// A handshake that libzmq makes, watched from its beginning.
-pub(crate) struct Attempt {
+pub(crate) struct HandshakeProbe {
     socket: Socket,
     monitor: Socket,
 }
 
-impl Attempt {
+impl HandshakeProbe {
     /// Begins a handshake with these keys, or without CURVE.
     pub(crate) fn begin(
         context: &Context,
@@ -71,7 +71,7 @@ impl Attempt {
     }
 
     /// Sends frames behind a delimiter, as soon as the handshake lets them through. A handshake that has failed already
-    /// leaves nothing to send them on, and they are dropped: [`Attempt::outcome`] tells.
+    /// leaves nothing to send them on, and they are dropped: [`HandshakeProbe::outcome`] tells.
     pub(crate) fn send(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
         let delimited = std::iter::once(&[][..]).chain(frames.iter().map(Vec::as_slice));
         match self.socket.send_multipart(delimited, zmq::DONTWAIT) {
@@ -90,20 +90,22 @@ impl Attempt {
     }
 
     /// Waits for the end of the handshake.
-    pub(crate) fn outcome(&self, deadline: Instant) -> Result<Handshake, zmq::Error> {
+    pub(crate) fn outcome(&self, deadline: Instant) -> Result<HandshakeOutcome, zmq::Error> {
         let mut connected = false;
         while let Some((event, value)) = self.next_event(deadline)? {
             match event {
                 SocketEvent::CONNECTED => connected = true,
-                SocketEvent::HANDSHAKE_SUCCEEDED => return Ok(Handshake::Succeeded),
-                SocketEvent::HANDSHAKE_FAILED_AUTH => return Ok(Handshake::Refused(value)),
-                SocketEvent::HANDSHAKE_FAILED_PROTOCOL => return Ok(Handshake::Protocol(value)),
-                SocketEvent::HANDSHAKE_FAILED_NO_DETAIL | SocketEvent::DISCONNECTED => return Ok(Handshake::BrokenOff),
-                SocketEvent::CLOSED if !connected => return Ok(Handshake::NoConnection),
+                SocketEvent::HANDSHAKE_SUCCEEDED => return Ok(HandshakeOutcome::Succeeded),
+                SocketEvent::HANDSHAKE_FAILED_AUTH => return Ok(HandshakeOutcome::Refused(value)),
+                SocketEvent::HANDSHAKE_FAILED_PROTOCOL => return Ok(HandshakeOutcome::Protocol(value)),
+                SocketEvent::HANDSHAKE_FAILED_NO_DETAIL | SocketEvent::DISCONNECTED => {
+                    return Ok(HandshakeOutcome::BrokenOff);
+                }
+                SocketEvent::CLOSED if !connected => return Ok(HandshakeOutcome::NoConnection),
                 _ => {}
             }
         }
-        Ok(if connected { Handshake::Silent } else { Handshake::NoConnection })
+        Ok(if connected { HandshakeOutcome::Silent } else { HandshakeOutcome::NoConnection })
     }
 
     fn next_event(&self, deadline: Instant) -> Result<Option<(SocketEvent, u32)>, zmq::Error> {

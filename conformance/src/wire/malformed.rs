@@ -7,7 +7,7 @@ use crate::wire::{
 
 /// A request header in pieces, each of which can be replaced by any bytes.
 #[derive(Clone, Debug)]
-pub(crate) struct Pieces {
+pub(crate) struct HeaderParts {
     /// The head of the array.
     pub(crate) array: Vec<u8>,
     pub(crate) magic: Vec<u8>,
@@ -19,7 +19,10 @@ pub(crate) struct Pieces {
     pub(crate) behind: Vec<u8>,
 }
 
-impl Pieces {
+/// A change of a header that breaks a rule.
+pub(crate) type Corruption = fn(&mut HeaderParts);
+
+impl HeaderParts {
     /// A header as it should be.
     pub(crate) fn of(request: &Request, session: [u8; 16], seq: u64) -> Self {
         Self {
@@ -96,7 +99,7 @@ mod tests {
     #[test]
     fn pieces_that_nobody_touched_are_the_header() {
         let request = stat("/a");
-        assert_eq!(Pieces::of(&request, [7; 16], 300).bytes(), encode(&request.header([7; 16], 300)));
+        assert_eq!(HeaderParts::of(&request, [7; 16], 300).bytes(), encode(&request.header([7; 16], 300)));
     }
 
     #[test]
@@ -108,9 +111,9 @@ mod tests {
     #[test]
     fn seven_arrays_in_the_arguments_are_one_too_many() {
         let deep = |depth: usize| {
-            let mut pieces = Pieces::of(&stat("/"), [7; 16], 1);
-            pieces.args = map(&[(text(b"zz"), arrays(depth))]);
-            read(&pieces.bytes())
+            let mut parts = HeaderParts::of(&stat("/"), [7; 16], 1);
+            parts.args = map(&[(text(b"zz"), arrays(depth))]);
+            read(&parts.bytes())
         };
         assert!(deep(6).is_ok());
         assert_eq!(deep(7).map_err(|broken| broken.requirement), Err("CBOR-8"));

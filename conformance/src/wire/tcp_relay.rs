@@ -3,8 +3,8 @@
 //! It sees encrypted bytes and counts them; what they mean it does not know.
 
 use crate::{
-    engine::error::{Checked, Stop, not_applicable},
-    wire::link::Target,
+    engine::error::{CaseError, CaseResult, not_applicable},
+    wire::connection::ServerTarget,
 };
 use std::{
     io::{self, Read, Write},
@@ -39,19 +39,19 @@ enum Treatment {
     #[default]
     Pass,
     /// They are kept until something else is said.
-    Withhold,
+    Hold,
     /// They are taken and thrown away.
-    Swallow,
+    Discard,
 }
 
 /// A relay on a port of its own, until it is dropped.
-pub(crate) struct Relay {
+pub(crate) struct TcpRelay {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<RelayShared>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct RelayShared {
     state: Mutex<State>,
     /// Whatever in the state may be waited for has changed.
     changed: Condvar,
@@ -77,13 +77,13 @@ struct Flow {
     left: Option<u64>,
 }
 
-impl Relay {
+impl TcpRelay {
     /// A relay to the server.
-    pub(crate) fn to(target: &Target) -> Checked<Self> {
+    pub(crate) fn to(target: &ServerTarget) -> CaseResult<Self> {
         let Some(address) = target.endpoint.strip_prefix("tcp://") else {
             return not_applicable(format!("{} is no TCP address: nothing can stand in between", target.endpoint));
         };
-        let harness = |error: io::Error| Stop::Harness(format!("no relay could be set up: {error}"));
+        let harness = |error: io::Error| CaseError::Harness(format!("no relay could be set up: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(harness)?;
         let relay = Self { address: listener.local_addr().map_err(harness)?, shared: Arc::default() };
         let (shared, server) = (Arc::clone(&relay.shared), address.to_owned());
@@ -92,8 +92,8 @@ impl Relay {
     }
 
     /// The server as it is reached through this relay.
-    pub(crate) fn target(&self, target: &Target) -> Target {
-        Target { endpoint: format!("tcp://{}", self.address), ..target.clone() }
+    pub(crate) fn target(&self, target: &ServerTarget) -> ServerTarget {
+        ServerTarget { endpoint: format!("tcp://{}", self.address), ..target.clone() }
     }
 
     /// Passes everything; what was withheld goes on its way.
@@ -102,14 +102,14 @@ impl Relay {
         self.treat(Way::Down, Treatment::Pass);
     }
 
-    /// Keeps what goes that way until [`Relay::pass`] or a cut.
-    pub(crate) fn withhold(&self, way: Way) {
-        self.treat(way, Treatment::Withhold);
+    /// Keeps what goes that way until [`TcpRelay::pass`] or a cut.
+    pub(crate) fn hold(&self, way: Way) {
+        self.treat(way, Treatment::Hold);
     }
 
-    /// Takes what goes that way and throws it away until [`Relay::pass`]. The connection is of no use afterwards.
-    pub(crate) fn swallow(&self, way: Way) {
-        self.treat(way, Treatment::Swallow);
+    /// Takes what goes that way and throws it away until [`TcpRelay::pass`]. The connection is of no use afterwards.
+    pub(crate) fn discard(&self, way: Way) {
+        self.treat(way, Treatment::Discard);
     }
 
     /// Delivers everything so much later.
@@ -129,8 +129,19 @@ impl Relay {
         self.shared.changed.notify_all();
     }
 
+    /// Sends bytes to the server as if they came from the client, which has to be silent meanwhile.
+    pub(crate) fn inject(&self, bytes: &[u8]) -> CaseResult {
+        let state = self.shared.lock();
+        let (_, [_, server]) = state
+            .connections
+            .first()
+            .ok_or_else(|| CaseError::Harness("no connection goes through the relay".into()))?;
+        let mut server = server;
+        server.write_all(bytes).map_err(|error| CaseError::Harness(format!("the relay cannot send: {error}")))
+    }
+
     /// How many bytes came that way so far, whatever became of them.
-    pub(crate) fn came(&self, way: Way) -> u64 {
+    pub(crate) fn bytes_received(&self, way: Way) -> u64 {
         self.shared.lock().ways[way as usize].came
     }
 
@@ -157,7 +168,7 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
+impl Drop for TcpRelay {
     fn drop(&mut self) {
         {
             let mut state = self.shared.lock();
@@ -170,7 +181,7 @@ impl Drop for Relay {
     }
 }
 
-impl Shared {
+impl RelayShared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -201,7 +212,7 @@ fn close(ends: &[TcpStream; 2]) {
     }
 }
 
-fn accept(listener: &TcpListener, server: &str, shared: &Arc<Shared>) {
+fn accept(listener: &TcpListener, server: &str, shared: &Arc<RelayShared>) {
     for client in listener.incoming() {
         if shared.lock().over {
             return;
@@ -228,7 +239,7 @@ fn connect(server: &str) -> io::Result<TcpStream> {
 }
 
 /// Passes bytes between two ends, each way by a thread that takes and a thread that gives.
-fn join(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
+fn join(client: TcpStream, server: TcpStream, shared: &Arc<RelayShared>) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let ends = [client.try_clone()?, server.try_clone()?];
@@ -254,7 +265,7 @@ fn join(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) -> io::Resul
     Ok(())
 }
 
-fn read_pieces(mut from: TcpStream, way: Way, give: &SyncSender<(Instant, Vec<u8>)>, shared: &Shared) {
+fn read_pieces(mut from: TcpStream, way: Way, give: &SyncSender<(Instant, Vec<u8>)>, shared: &RelayShared) {
     let mut piece = vec![0; PIECE];
     while let Ok(length @ 1..) = from.read(&mut piece) {
         shared.lock().ways[way as usize].came += length as u64;
@@ -265,7 +276,13 @@ fn read_pieces(mut from: TcpStream, way: Way, give: &SyncSender<(Instant, Vec<u8
     }
 }
 
-fn write_pieces(mut to: TcpStream, way: Way, take: &Receiver<(Instant, Vec<u8>)>, shared: &Shared, connection: u64) {
+fn write_pieces(
+    mut to: TcpStream,
+    way: Way,
+    take: &Receiver<(Instant, Vec<u8>)>,
+    shared: &RelayShared,
+    connection: u64,
+) {
     for (came, piece) in take {
         let due = came + shared.lock().delay;
         thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -278,15 +295,14 @@ fn write_pieces(mut to: TcpStream, way: Way, take: &Receiver<(Instant, Vec<u8>)>
 
 /// How much of a piece may pass, once it is no longer withheld, and whether it is the last that does; `None` when the
 /// connection has been cut.
-fn passing(length: usize, way: Way, shared: &Shared, connection: u64) -> Option<(usize, bool)> {
-    let withheld =
-        |state: &mut State| state.has(connection) && state.ways[way as usize].treatment == Treatment::Withhold;
+fn passing(length: usize, way: Way, shared: &RelayShared, connection: u64) -> Option<(usize, bool)> {
+    let withheld = |state: &mut State| state.has(connection) && state.ways[way as usize].treatment == Treatment::Hold;
     let mut state = shared.changed.wait_while(shared.lock(), withheld).unwrap_or_else(PoisonError::into_inner);
     if !state.has(connection) {
         return None;
     }
     let flow = &mut state.ways[way as usize];
-    if flow.treatment == Treatment::Swallow {
+    if flow.treatment == Treatment::Discard {
         return Some((0, false));
     }
     let Some(left) = flow.left else { return Some((length, false)) };
@@ -301,28 +317,28 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::wire::link::Security;
+    use crate::wire::connection::Security;
 
     const DEADLINE: Duration = Duration::from_secs(20);
 
     /// A relay, and both ends of a connection through it.
-    fn connected() -> (Relay, TcpStream, TcpStream) {
+    fn connected() -> (TcpRelay, TcpStream, TcpStream) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let relay = relay_to(&listener);
         let (client, server) = connect_through(&relay, &listener);
         (relay, client, server)
     }
 
-    fn relay_to(listener: &TcpListener) -> Relay {
-        let target = Target {
+    fn relay_to(listener: &TcpListener) -> TcpRelay {
+        let target = ServerTarget {
             endpoint: format!("tcp://{}", listener.local_addr().unwrap()),
             security: Security::Insecure,
             token: "TTA3rMB8VtNYv25kdipkaJ".parse().unwrap(),
         };
-        Relay::to(&target).unwrap()
+        TcpRelay::to(&target).unwrap()
     }
 
-    fn connect_through(relay: &Relay, listener: &TcpListener) -> (TcpStream, TcpStream) {
+    fn connect_through(relay: &TcpRelay, listener: &TcpListener) -> (TcpStream, TcpStream) {
         let client = TcpStream::connect(relay.address).unwrap();
         let (server, _) = listener.accept().unwrap();
         for end in [&client, &server] {
@@ -368,7 +384,7 @@ mod tests {
     #[test]
     fn what_is_withheld_is_counted_and_comes_later() {
         let (relay, mut client, mut server) = connected();
-        relay.withhold(Way::Up);
+        relay.hold(Way::Up);
         client.write_all(b"late").unwrap();
         assert!(relay.await_bytes(Way::Up, 4, Instant::now() + DEADLINE));
         server.set_nonblocking(true).unwrap();
@@ -383,7 +399,7 @@ mod tests {
     #[test]
     fn what_is_swallowed_never_comes() {
         let (relay, mut client, server) = connected();
-        relay.swallow(Way::Up);
+        relay.discard(Way::Up);
         client.write_all(b"gone").unwrap();
         assert!(relay.await_bytes(Way::Up, 4, Instant::now() + DEADLINE));
         relay.cut();
@@ -400,6 +416,24 @@ mod tests {
         assert_eq!(rest(server), b"");
         second.write_all(b"x").unwrap();
         behind.read_exact(&mut [0]).unwrap();
+    }
+
+    #[test]
+    fn injected_bytes_reach_the_server() {
+        let (relay, mut client, mut server) = connected();
+        client.write_all(b"a").unwrap();
+        server.read_exact(&mut [0]).unwrap();
+        relay.inject(b"injected").unwrap();
+        let mut bytes = [0; 8];
+        server.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"injected");
+    }
+
+    #[test]
+    fn a_connection_that_the_server_closes_is_gone() {
+        let (relay, _client, server) = connected();
+        drop(server);
+        assert!(relay.await_cut(Instant::now() + DEADLINE));
     }
 
     #[test]

@@ -3,18 +3,18 @@
 use crate::{
     engine::{
         environment::{Environment, random_id},
-        error::{Checked, Stop},
+        error::{CaseError, CaseResult},
     },
     wire::{
         cbor::hex,
-        link::{Credentials, Link, Pattern},
+        connection::{Connection, Credentials, SocketKind},
     },
 };
 use std::thread::{self, JoinHandle};
 use zmq::{Context, POLLIN, Socket, SocketType};
 
 /// A proxy that works in a thread of its own until it is dropped.
-pub(crate) struct Hop {
+pub(crate) struct ZmqProxy {
     context: Context,
     endpoint: String,
     /// Whatever comes here ends the thread.
@@ -22,25 +22,25 @@ pub(crate) struct Hop {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Hop {
+impl ZmqProxy {
     /// A proxy in front of the server.
-    pub(crate) fn before_server(environment: &Environment) -> Checked<Self> {
+    pub(crate) fn before_server(environment: &Environment) -> CaseResult<Self> {
         let target = environment.target.borrow();
         Self::before(&environment.context, &target.endpoint, target.credentials().as_ref()).map_err(cannot)
     }
 
     /// A proxy in front of this one.
-    pub(crate) fn before_this(&self) -> Checked<Self> {
+    pub(crate) fn before_this(&self) -> CaseResult<Self> {
         Self::before(&self.context, &self.endpoint, None).map_err(cannot)
     }
 
     /// A client's connection to it.
-    pub(crate) fn link(&self, pattern: Pattern) -> Checked<Link> {
-        Link::open_with(&self.context, &self.endpoint, None, pattern).map_err(cannot)
+    pub(crate) fn connection(&self, pattern: SocketKind) -> CaseResult<Connection> {
+        Connection::open_with(&self.context, &self.endpoint, None, pattern).map_err(cannot)
     }
 
     fn before(context: &Context, endpoint: &str, credentials: Option<&Credentials>) -> Result<Self, zmq::Error> {
-        let back = Link::open_with(context, endpoint, credentials, Pattern::Dealer)?;
+        let back = Connection::open_with(context, endpoint, credentials, SocketKind::Dealer)?;
         let front = context.socket(SocketType::ROUTER)?;
         front.set_linger(0)?;
         let endpoint = format!("inproc://hop-{}", hex(&random_id()));
@@ -54,7 +54,7 @@ impl Hop {
     }
 }
 
-impl Drop for Hop {
+impl Drop for ZmqProxy {
     fn drop(&mut self) {
         // A thread that has ended by itself is past being stopped.
         let _ = self.stop.send("", zmq::DONTWAIT);
@@ -87,6 +87,6 @@ fn forward(front: &Socket, back: &Socket, stopped: &Socket) {
     }
 }
 
-fn cannot(error: zmq::Error) -> Stop {
-    Stop::Harness(format!("a proxy cannot work: {error}"))
+fn cannot(error: zmq::Error) -> CaseError {
+    CaseError::Harness(format!("a proxy cannot work: {error}"))
 }

@@ -4,8 +4,8 @@ use super::{expect_staged, restart};
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::{Checked, failed},
+        context::CaseContext,
+        error::{CaseResult, failed},
         server::Server,
     },
     wire::{
@@ -28,8 +28,8 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("NO_UPLOAD before begin; begin answers all that was appended, and the file is whole.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
-                t.given(append(up, 0, "before and "))?;
+                t.setup(begin(up, &path))?;
+                t.setup(append(up, 0, "before and "))?;
                 restart(t, Server::kill_and_restart)?;
                 t.expect(append(up, 11, "after"), NO_UPLOAD)?;
                 expect_staged(t, up, &path, b"before and ")?;
@@ -44,7 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 let content = t.bytes(1, 16 * PART);
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let parts: Vec<Request> = (0..16)
                     .map(|part| append(up, (part * PART) as u64, &content[part * PART..(part + 1) * PART]))
                     .collect();
@@ -74,9 +74,9 @@ pub(super) fn cases() -> Vec<Case> {
                 let old = t.file("old", b"old")?;
                 let (one, two, new) = (t.id(), t.id(), t.path("new"));
                 for (up, path) in [(one, &old), (two, &new)] {
-                    t.given(begin(up, path))?;
-                    t.given(append(up, 0, "committed"))?;
-                    t.given(commit(up, b"committed").arg("pre", "any"))?;
+                    t.setup(begin(up, path))?;
+                    t.setup(append(up, 0, "committed"))?;
+                    t.setup(commit(up, b"committed").arg("pre", "any"))?;
                 }
                 restart(t, Server::kill_and_restart)?;
                 let staged = t.staged()?;
@@ -108,7 +108,7 @@ pub(super) fn cases() -> Vec<Case> {
                     flush(),
                 ];
                 for change in changes {
-                    t.given(change)?;
+                    t.setup(change)?;
                 }
                 restart(t, Server::kill_and_restart)?;
                 for (path, content) in
@@ -129,19 +129,19 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn kill_amid_replacements(t: &mut Trial, killed_behind: usize) -> Checked {
+fn kill_amid_replacements(t: &mut CaseContext, killed_behind: usize) -> CaseResult {
     let directory = t.subdirectory(&format!("d{killed_behind}"))?;
     let [replaced, committed, copied, made, source] =
         ["replaced", "committed", "copied", "made", "source"].map(|name| format!("{directory}/{name}"));
     let chunk = usize::try_from(t.server()?.chunk).unwrap_or(0).min(262_144);
     let (old, new) = (t.bytes(2, chunk - 1), t.bytes(3, chunk));
     for path in [&replaced, &committed, &copied] {
-        t.given(put(path, old.clone()))?;
+        t.setup(put(path, old.clone()))?;
     }
-    t.given(put(&source, new.clone()))?;
+    t.setup(put(&source, new.clone()))?;
     let up = t.id();
-    t.given(begin(up, &committed))?;
-    t.given(append(up, 0, new.clone()))?;
+    t.setup(begin(up, &committed))?;
+    t.setup(append(up, 0, new.clone()))?;
     let requests = [
         put(&replaced, new.clone()).arg("pre", "any"),
         commit(up, &new).arg("pre", "any"),
@@ -160,7 +160,7 @@ fn kill_amid_replacements(t: &mut Trial, killed_behind: usize) -> Checked {
     }
     let found = t.expect(stat(&made), [OK, NOT_FOUND])?;
     if found.is_ok() {
-        let found = t.given(read(&made, 0, chunk as u64))?.payload.unwrap_or_default();
+        let found = t.setup(read(&made, 0, chunk as u64))?.payload.unwrap_or_default();
         t.equal_bytes("a new file behind a kill", &found, &new)?;
     }
     let names = t.names(&list(&directory))?;
@@ -171,7 +171,7 @@ fn kill_amid_replacements(t: &mut Trial, killed_behind: usize) -> Checked {
 
 /// Sends requests, as many at a time as the window allows, kills the server when so many are answered and at least one
 /// more is sent, starts it again, and opens a session. Gives how many answers OK there were.
-fn kill_amid(t: &mut Trial, requests: &[Request], answers: usize) -> Checked<usize> {
+fn kill_amid(t: &mut CaseContext, requests: &[Request], answers: usize) -> CaseResult<usize> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1);
     let mut sent = Vec::new();
     let mut answered = 0;

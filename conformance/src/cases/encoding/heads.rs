@@ -1,12 +1,12 @@
 //! Heads and lengths of the header's own items.
 
-use super::{Damage, bad_message};
+use super::{BrokenHeader, bad_message};
 use crate::{
     cases::support::messages::refused,
     engine::case::{Case, must},
     wire::{
         cbor::head,
-        malformed::{Pieces, arrays, long_head, map, text},
+        malformed::{HeaderParts, arrays, long_head, map, text},
         request::{mkdir, ping, stat},
     },
 };
@@ -53,9 +53,9 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let path = t.path("new");
                 let (session, next) = (t.session, t.next);
-                let mut pieces = Pieces::of(&mkdir(&path), session, next);
-                pieces.behind = vec![0xf5];
-                refused(t, &pieces.frames(), session, next)?;
+                let mut parts = HeaderParts::of(&mkdir(&path), session, next);
+                parts.behind = vec![0xf5];
+                refused(t, &parts.frames(), session, next)?;
                 t.expect_ok(mkdir(&path)).map(drop)
             }),
     );
@@ -78,7 +78,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn damages() -> Vec<Case> {
-    let cases: [Damage; 16] = [
+    let cases: [BrokenHeader; 16] = [
         ("a-byte-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 behind the array", |p| {
             p.behind = vec![0]
         }),

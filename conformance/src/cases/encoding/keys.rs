@@ -1,6 +1,6 @@
 //! Keys of args: their form, their order, and those that nobody knows.
 
-use super::{Damage, bad_message};
+use super::{BrokenHeader, bad_message};
 use crate::{
     engine::case::{Case, must},
     wire::{
@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn forms() -> Vec<Case> {
-    let cases: [Damage; 12] = [
+    let cases: [BrokenHeader; 12] = [
         ("an-argument-twice", &["CBOR-7", "ENV-18"], "`path` twice, with the same value", |p| {
             p.args = map(&[root(), root()]);
         }),

@@ -1,21 +1,21 @@
 //! Values that the profile does not have, as the argument that nobody knows: it has to be looked at all the same.
 
 use crate::{
-    cases::support::messages::{as_another, refused},
+    cases::support::messages::{refused, with_another_session},
     engine::{
         case::{Case, must},
-        error::Stop,
+        error::CaseError,
     },
     wire::{
         cbor::{encode, head},
         code::{BAD_ARGS, BAD_OP, NO_SESSION, OK},
-        malformed::{Pieces, arrays, map, maps, text},
+        malformed::{HeaderParts, arrays, map, maps, text},
         request::{Request, request, stat},
     },
 };
 
 /// Bytes that break the profile where they stand as a value.
-struct Broken {
+struct BrokenItem {
     name: &'static str,
     requirement: &'static str,
     bytes: Vec<u8>,
@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn broken() -> Vec<Broken> {
+fn broken() -> Vec<BrokenItem> {
     let table: [(&str, &str, &[u8]); 49] = [
         ("null", "CBOR-1", b"\xf6"),
         ("undefined", "CBOR-1", b"\xf7"),
@@ -80,9 +80,9 @@ fn broken() -> Vec<Broken> {
         ("keys-that-are-not-sorted", "CBOR-7", b"\xa2\x61b\x00\x61a\x00"),
         ("keys-in-alphabetical-order", "CBOR-7", b"\xa2\x62aa\x00\x61b\x00"),
     ];
-    let mut broken: Vec<Broken> = table
+    let mut broken: Vec<BrokenItem> = table
         .into_iter()
-        .map(|(name, requirement, bytes)| Broken { name, requirement, bytes: bytes.to_vec() })
+        .map(|(name, requirement, bytes)| BrokenItem { name, requirement, bytes: bytes.to_vec() })
         .collect();
     let long = [text(&[b'k'; 24]), vec![0]].concat();
     let built: [(&str, &str, Vec<u8>); 9] = [
@@ -96,11 +96,11 @@ fn broken() -> Vec<Broken> {
         ("a-claim-of-a-billion-items", "CBOR-9", b"\x9a\x3b\x9a\xca\x00".to_vec()),
         ("a-claim-of-2-to-the-64-pairs", "CBOR-9", b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()),
     ];
-    broken.extend(built.into_iter().map(|(name, requirement, bytes)| Broken { name, requirement, bytes }));
+    broken.extend(built.into_iter().map(|(name, requirement, bytes)| BrokenItem { name, requirement, bytes }));
     broken
 }
 
-fn in_an_argument(broken: Broken) -> Case {
+fn in_an_argument(broken: BrokenItem) -> Case {
     must(&format!("{}-in-a-request-is-bad-message", broken.name), requirements(broken.requirement))
         .without_directory()
         .sends(format!("A `stat` with an argument that nobody knows: {}", spaced(broken.name)))
@@ -148,7 +148,7 @@ fn everywhere() -> Vec<Case> {
             .sends("`stat` of an id without a session, with an argument of every value that the profile lacks")
             .passes("BAD_MESSAGE to each, not NO_SESSION; NO_SESSION where the argument's value is `true`.")
             .run(|t| {
-                as_another(t, |t| {
+                with_another_session(t, |t| {
                     t.expect(stat("/").arg("zz", true), NO_SESSION).map_err(control)?;
                     let (session, next) = (t.session, t.next);
                     for broken in broken() {
@@ -260,9 +260,9 @@ fn with(request: &Request, session: [u8; 16], seq: u64, value: &[u8]) -> Vec<Vec
         request.args.iter().map(|(key, value)| (encode(&key.as_str().into()), encode(value))).collect();
     pairs.push((text(b"zz"), value.to_vec()));
     pairs.sort();
-    let mut pieces = Pieces::of(request, session, seq);
-    pieces.args = map(&pairs);
-    pieces.frames()
+    let mut parts = HeaderParts::of(request, session, seq);
+    parts.args = map(&pairs);
+    parts.frames()
 }
 
 fn requirements(first: &'static str) -> &'static [&'static str] {
@@ -280,8 +280,8 @@ fn requirements(first: &'static str) -> &'static [&'static str] {
     }
 }
 
-fn control(stop: Stop) -> Stop {
-    stop.into_prerequisite("the control")
+fn control(error: CaseError) -> CaseError {
+    error.into_prerequisite("the control")
 }
 
 fn spaced(name: &str) -> String {

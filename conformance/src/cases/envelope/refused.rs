@@ -1,16 +1,16 @@
 //! Requests that the envelope refuses: BAD_MESSAGE, and what it carries.
 
 use crate::{
-    cases::support::messages::{Seq, as_another, damaged, refused},
+    cases::support::messages::{Seq, expect_corruption_refused, refused, with_another_session},
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         cbor::{Value, encode, head},
         code::{BAD_OP, NO_SESSION},
-        malformed::{Pieces, long_head},
+        malformed::{Corruption, HeaderParts, long_head},
         request::{Request, append, begin, bye, flush, list, mkdir, ping, put, request, stat, uploads, write},
     },
 };
@@ -25,8 +25,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// One frame too few, one too many.
 fn payloads() -> Vec<Case> {
-    type Make = fn(&Trial) -> Request;
-    let with: [(&str, Make); 3] = [
+    type RequestMaker = fn(&CaseContext) -> Request;
+    let with: [(&str, RequestMaker); 3] = [
         ("put", |t| put(&t.path("new"), *b"content")),
         ("write", |t| write(&t.path("file"), 0, *b"content")),
         ("append", |_| append([7; 16], 0, *b"content")),
@@ -40,7 +40,7 @@ fn payloads() -> Vec<Case> {
                 .run(move |t| {
                     t.file("file", b"before")?;
                     let staged = t.path("staged");
-                    t.given(begin([7; 16], &staged))?;
+                    t.setup(begin([7; 16], &staged))?;
                     let before = t.snapshot()?;
                     let request = make(t);
                     let whole = request.frames(t.session, t.next);
@@ -56,7 +56,7 @@ fn payloads() -> Vec<Case> {
                 })
         })
         .collect();
-    let without: [(&str, Make); 4] = [
+    let without: [(&str, RequestMaker); 4] = [
         ("stat", |_| stat("/")),
         ("mkdir", |t| mkdir(&t.path("new"))),
         ("list", |t| list(t.directory())),
@@ -99,8 +99,7 @@ fn payloads() -> Vec<Case> {
 
 /// Headers that are not an array of the five items.
 fn shapes() -> Vec<Case> {
-    type Damage = fn(&mut Pieces);
-    let cases: [(&str, &str, Seq, Damage); 10] = [
+    let cases: [(&str, &str, Seq, Corruption); 10] = [
         ("without-args", "nothing behind the operation", Seq::Own, |p| p.args = vec![]),
         ("with-a-sixth-item", "a sixth item behind the args", Seq::Own, |p| p.behind = vec![0xa0]),
         ("with-an-operation-of-bytes", "the operation as a byte string", Seq::Own, |p| {
@@ -120,13 +119,12 @@ fn shapes() -> Vec<Case> {
             std::mem::swap(&mut p.args, &mut p.op);
         }),
     ];
-    cases.into_iter().map(|(name, words, seq, damage)| bad(name, &["ENV-10", "ENV-18"], words, seq, damage)).collect()
+    cases.into_iter().map(|(name, words, seq, corrupt)| bad(name, &["ENV-10", "ENV-18"], words, seq, corrupt)).collect()
 }
 
 /// Numbers that BAD_MESSAGE cannot repeat, and some that it has to.
 fn numbers() -> Vec<Case> {
-    type Damage = fn(&mut Pieces);
-    let zero: [(&str, &[&str], &str, Damage); 10] = [
+    let zero: [(&str, &[&str], &str, Corruption); 10] = [
         ("with-a-negative-number", &["ENV-10", "ENV-18"], "the number −1", |p| p.seq = head(1, 0)),
         ("with-a-number-of-text", &["ENV-10", "ENV-18"], "the number as a text string", |p| {
             p.seq = encode(&"1".into())
@@ -147,14 +145,14 @@ fn numbers() -> Vec<Case> {
         }),
     ];
     let mut cases: Vec<Case> =
-        zero.into_iter().map(|(name, checks, words, damage)| bad(name, checks, words, Seq::Zero, damage)).collect();
+        zero.into_iter().map(|(name, checks, words, corrupt)| bad(name, checks, words, Seq::Zero, corrupt)).collect();
     cases.push(
         must("a-reply-with-a-number-that-is-not-shortest-is-bad-message", &["ENV-17", "ENV-15", "ENV-18"])
             .without_directory()
             .sends("What would be a reply, were its number in its shortest form")
             .passes("BAD_MESSAGE with its session and seq 0: it is handled as a request.")
             .run(|t| {
-                damaged(t, Seq::Zero, |p| {
+                expect_corruption_refused(t, Seq::Zero, |p| {
                     p.seq = long_head(0, 1, 2);
                     p.op = head(0, 0);
                 })
@@ -168,9 +166,9 @@ fn numbers() -> Vec<Case> {
                 .passes("BAD_MESSAGE with that session and number.")
                 .run(move |t| {
                     let session = t.session;
-                    let mut pieces = Pieces::of(&stat("/"), session, number);
-                    pieces.behind = vec![0];
-                    refused(t, &pieces.frames(), session, number)?;
+                    let mut parts = HeaderParts::of(&stat("/"), session, number);
+                    parts.behind = vec![0];
+                    refused(t, &parts.frames(), session, number)?;
                     t.expect_ok(stat("/")).map(drop)
                 }),
         );
@@ -181,13 +179,13 @@ fn numbers() -> Vec<Case> {
             .sends("From an id without a session: a `stat` with number 5, as it should be and with a byte behind it")
             .passes("NO_SESSION, and BAD_MESSAGE with that session and number.")
             .run(|t| {
-                as_another(t, |t| {
+                with_another_session(t, |t| {
                     t.next = 5;
-                    t.expect(stat("/"), NO_SESSION).map_err(|stop| stop.into_prerequisite("the control"))?;
+                    t.expect(stat("/"), NO_SESSION).map_err(|error| error.into_prerequisite("the control"))?;
                     let session = t.session;
-                    let mut pieces = Pieces::of(&stat("/"), session, 5);
-                    pieces.behind = vec![0];
-                    refused(t, &pieces.frames(), session, 5)
+                    let mut parts = HeaderParts::of(&stat("/"), session, 5);
+                    parts.behind = vec![0];
+                    refused(t, &parts.frames(), session, 5)
                 })?;
                 t.expect_ok(stat("/")).map(drop)
             }),
@@ -275,14 +273,14 @@ fn bad(
     checks: &'static [&'static str],
     words: &str,
     seq: Seq,
-    damage: impl Fn(&mut Pieces) + Send + Sync + 'static,
+    corrupt: impl Fn(&mut HeaderParts) + Send + Sync + 'static,
 ) -> Case {
     let carried = if seq == Seq::Own { "its number" } else { "seq 0" };
     must(&format!("a-request-{name}-is-bad-message"), checks)
         .without_directory()
         .sends(format!("A `stat` with {words}"))
         .passes(format!("BAD_MESSAGE with its session and {carried}; the number is still to be had."))
-        .run(move |t| -> Checked { damaged(t, seq, &damage) })
+        .run(move |t| -> CaseResult { expect_corruption_refused(t, seq, &corrupt) })
 }
 
 fn excerpt(op: &str) -> String {

@@ -1,13 +1,13 @@
 //! Frames in front of the delimiter: proxies, REQ sockets, and whatever else adds some.
 
 use crate::{
-    cases::support::messages::nothing_came,
+    cases::support::messages::expect_no_reply,
     engine::case::{Case, must},
     wire::{
         code::{NO_SESSION, OK},
-        link::Pattern,
+        connection::SocketKind,
         request::{ping, put, read, stat},
-        zmq_proxy::Hop,
+        zmq_proxy::ZmqProxy,
     },
 };
 
@@ -101,15 +101,15 @@ fn prefixes() -> Vec<Case> {
                 t.control(stat("/"))?;
                 let header = stat("/").frames(t.session, t.next).remove(0);
                 t.send_whole(&[vec![], vec![], header])?;
-                nothing_came(t)
+                expect_no_reply(t)
             }),
     ]
 }
 
 fn sockets() -> Vec<Case> {
     let mut cases: Vec<Case> = [
-        ("a-req-socket-is-served", Pattern::Req, "REQ"),
-        ("a-req-socket-that-correlates-is-served", Pattern::ReqCorrelate, "REQ with ZMQ_REQ_CORRELATE"),
+        ("a-req-socket-is-served", SocketKind::Req, "REQ"),
+        ("a-req-socket-that-correlates-is-served", SocketKind::ReqCorrelate, "REQ with ZMQ_REQ_CORRELATE"),
     ]
     .into_iter()
     .map(|(id, pattern, name)| {
@@ -119,14 +119,14 @@ fn sockets() -> Vec<Case> {
             .run(move |t| {
                 let (path, content) = (t.path("by-req"), t.bytes(1, 500));
                 t.control(stat("/"))?;
-                let link = t.environment.link(pattern)?;
-                t.set_link(link);
+                let connection = t.environment.connection(pattern)?;
+                t.replace_connection(connection);
                 t.expect_ok(put(&path, content.as_slice()))?;
                 let reply = t.expect_ok(read(&path, 0, 1_000))?;
                 t.expect_ok(stat(&path))?;
                 t.expect_ok(ping())?;
-                let link = t.environment.link(Pattern::Dealer)?;
-                t.set_link(link);
+                let connection = t.environment.connection(SocketKind::Dealer)?;
+                t.replace_connection(connection);
                 t.equal_bytes("the payload", reply.payload.as_deref().unwrap_or_default(), &content)
             })
     })
@@ -138,8 +138,8 @@ fn sockets() -> Vec<Case> {
             .run(|t| {
                 let (path, content) = (t.path("by-proxy"), t.bytes(1, 2_000));
                 t.control(stat("/"))?;
-                let hop = Hop::before_server(&t.environment)?;
-                t.set_link(hop.link(Pattern::Dealer)?);
+                let hop = ZmqProxy::before_server(&t.environment)?;
+                t.replace_connection(hop.connection(SocketKind::Dealer)?);
                 t.expect_ok(put(&path, content.as_slice()))?;
                 let some = t.server()?.window.min(8);
                 let sent: Vec<u64> = (0..some).map(|_| t.send(&stat(&path))).collect::<Result<_, _>>()?;
@@ -158,11 +158,11 @@ fn sockets() -> Vec<Case> {
             .passes("OK to the one and NO_SESSION to the other, each to whom it is meant for.")
             .run(|t| {
                 t.control(stat("/"))?;
-                let near = Hop::before_server(&t.environment)?;
+                let near = ZmqProxy::before_server(&t.environment)?;
                 let far = near.before_this()?;
-                t.set_link(far.link(Pattern::Dealer)?);
-                let mut other = t.stranger()?;
-                other.set_link(far.link(Pattern::Req)?);
+                t.replace_connection(far.connection(SocketKind::Dealer)?);
+                let mut other = t.another_client()?;
+                other.replace_connection(far.connection(SocketKind::Req)?);
                 let seq = t.send(&stat("/"))?;
                 other.expect(ping(), NO_SESSION)?;
                 t.expect_reply(seq, OK)?;

@@ -3,13 +3,13 @@
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         cbor::{encode, head},
         code::VERSION,
-        malformed::{Pieces, long_head},
+        malformed::{Corruption, HeaderParts, long_head},
         request::{ping, put, request, stat},
     },
 };
@@ -25,8 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
                 .run(move |t| told(t, |p| p.magic = encode(&format!("rmf{digit}").into())))
         })
         .collect();
-    type Damage = fn(&mut Pieces);
-    let oddities: [(&str, &str, Damage); 9] = [
+    let oddities: [(&str, &str, Corruption); 9] = [
         ("a-bare-magic-of-another-version", "the head of the array and the magic alone", |p| {
             (p.session, p.seq, p.op, p.args) = (vec![], vec![], vec![], vec![]);
         }),
@@ -56,7 +55,7 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         ("bytes-after-a-header-of-another-version", "bytes behind the header", |p| p.behind = vec![0; 9]),
     ];
-    cases.extend(oddities.into_iter().map(|(name, words, damage)| {
+    cases.extend(oddities.into_iter().map(|(name, words, corrupt)| {
         must(&format!("{name}-is-answered-version"), &["ENV-16", "CODE-5"])
             .without_directory()
             .sends(format!("A `stat` with the magic `rmf2` and {words}"))
@@ -64,7 +63,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(move |t| {
                 told(t, |p| {
                     p.magic = encode(&"rmf2".into());
-                    damage(p);
+                    corrupt(p);
                 })
             })
     }));
@@ -83,9 +82,9 @@ pub(super) fn cases() -> Vec<Case> {
                     (ping(), 7),
                     (put("/x", vec![0; 100]), 1),
                 ] {
-                    let mut pieces = Pieces::of(&request, t.session, seq);
-                    pieces.magic = encode(&"rmf2".into());
-                    let mut frames = pieces.frames();
+                    let mut parts = HeaderParts::of(&request, t.session, seq);
+                    parts.magic = encode(&"rmf2".into());
+                    let mut frames = parts.frames();
                     frames.extend(request.payload);
                     version(t, &frames)?;
                 }
@@ -99,24 +98,24 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("VERSION, not AUTH, BUSY or NO_SESSION.")
             .run(|t| {
                 let hello = t.hello_request().arg("auth", [7_u8; 32]);
-                let mut pieces = Pieces::of(&hello, t.id(), 0);
-                pieces.magic = encode(&"rmf2".into());
-                version(t, &pieces.frames())?;
+                let mut parts = HeaderParts::of(&hello, t.id(), 0);
+                parts.magic = encode(&"rmf2".into());
+                version(t, &parts.frames())?;
                 t.expect_ok(stat("/")).map(drop)
             }),
     );
     cases
 }
 
-fn told(t: &mut Trial, damage: impl Fn(&mut Pieces)) -> Checked {
+fn told(t: &mut CaseContext, corrupt: impl Fn(&mut HeaderParts)) -> CaseResult {
     t.control(stat("/"))?;
-    let mut pieces = Pieces::of(&stat("/"), t.session, t.next);
-    damage(&mut pieces);
-    version(t, &pieces.frames())?;
+    let mut parts = HeaderParts::of(&stat("/"), t.session, t.next);
+    corrupt(&mut parts);
+    version(t, &parts.frames())?;
     t.expect_ok(stat("/")).map(drop)
 }
 
-fn version(t: &mut Trial, frames: &[Vec<u8>]) -> Checked {
+fn version(t: &mut CaseContext, frames: &[Vec<u8>]) -> CaseResult {
     t.send_raw(frames, Some(([0; 16], 0)))?;
     let reply = t.any_reply()?;
     t.code("a message of another version", &reply, VERSION)?;

@@ -1,7 +1,7 @@
 //! The arguments of hello.
 
 use crate::{
-    cases::support::messages::as_another,
+    cases::support::messages::with_another_session,
     engine::case::{Case, must},
     wire::{
         cbor::Value,
@@ -9,6 +9,9 @@ use crate::{
         request::{Request, stat},
     },
 };
+
+/// A change of a correct `hello`.
+type HelloChange = fn(Request) -> Request;
 
 pub(in super::super) fn cases() -> Vec<Case> {
     let mut cases = refused();
@@ -18,8 +21,7 @@ pub(in super::super) fn cases() -> Vec<Case> {
 }
 
 fn refused() -> Vec<Case> {
-    type Change = fn(Request) -> Request;
-    let table: [(&str, &'static [&'static str], &str, Change); 19] = [
+    let table: [(&str, &'static [&'static str], &str, HelloChange); 19] = [
         ("without-auth", &["OP-2", "SES-3"], "no `auth`", |r| r.without("auth")),
         ("without-client", &["OP-2", "SES-3"], "no `client`", |r| r.without("client")),
         ("with-an-auth-of-31-bytes", &["HELLO-1"], "an `auth` of 31 bytes", |r| r.arg("auth", [7_u8; 31])),
@@ -58,9 +60,9 @@ fn refused() -> Vec<Case> {
                 .run(move |t| {
                     let own = t.hello_request();
                     t.control(own.clone())?;
-                    as_another(t, |t| {
+                    with_another_session(t, |t| {
                         let hello = t.hello_request();
-                        t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
+                        t.expect(hello.clone(), BUSY).map_err(|error| error.into_prerequisite("the control"))?;
                         t.expect(change(hello), BAD_ARGS)
                     })?;
                     t.expect(change(own), BAD_ARGS)?;
@@ -92,8 +94,7 @@ fn refused() -> Vec<Case> {
 }
 
 fn accepted() -> Vec<Case> {
-    type Change = fn(Request) -> Request;
-    let table: [(&str, &'static [&'static str], &str, Change); 8] = [
+    let table: [(&str, &'static [&'static str], &str, HelloChange); 8] = [
         ("a-client-of-128-bytes", &["HELLO-1", "LIMIT-1"], "a `client` of 128 bytes", |r| {
             r.arg("client", "c".repeat(128))
         }),
@@ -136,7 +137,7 @@ fn accepted() -> Vec<Case> {
                 .passes("OK, and the session is open.")
                 .run(move |t| {
                     t.close()?;
-                    t.renew();
+                    t.draw_session_id();
                     let hello = change(t.hello_request());
                     let seq = t.send(&hello)?;
                     let reply = t.expect_reply(seq, OK)?;

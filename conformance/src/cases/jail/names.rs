@@ -4,12 +4,12 @@ use super::case;
 use crate::{
     cases::support::{
         disk::{Disk, harness},
-        files::given_all,
+        files::setup_all,
     },
     engine::{
         case::Case,
-        context::Trial,
-        error::{Checked, failed},
+        context::CaseContext,
+        error::{CaseResult, failed},
     },
     wire::{
         code::{NOT_EMPTY, OK},
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("The 2 others, and `skipped` 9; with `tree` too.")
             .run(|t| {
                 let disk = Disk::new(t)?;
-                given_all(t, vec![put(&t.path("a"), ""), put(&t.path("z"), "")])?;
+                setup_all(t, vec![put(&t.path("a"), ""), put(&t.path("z"), "")])?;
                 ODD.iter().try_for_each(|name| disk.odd_file("", name))?;
                 for tree in [false, true] {
                     let request = list(t.directory()).arg("tree", tree);
@@ -44,7 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("`skipped` is what sorts behind `after` and not behind the page's last entry; on the last page, all behind.")
             .run(|t| {
                 let disk = Disk::new(t)?;
-                given_all(t, vec![put(&t.path("b"), ""), put(&t.path("d"), ""), put(&t.path("f"), "")])?;
+                setup_all(t, vec![put(&t.path("b"), ""), put(&t.path("d"), ""), put(&t.path("f"), "")])?;
                 let odd = [&b"a\xff"[..], b"c\x01", b"c\xff", b"e\n", b"g\xff", b"h\x7f"];
                 odd.iter().try_for_each(|name| disk.odd_file("", name))?;
                 for (after, first, skipped, more) in
@@ -69,7 +69,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("Nothing of them is listed, and `skipped` is 2.")
             .run(|t| {
                 let disk = Disk::new(t)?;
-                given_all(t, vec![mkdir(&t.path("d")), put(&t.path("d/f"), ""), put(&t.path("z"), "")])?;
+                setup_all(t, vec![mkdir(&t.path("d")), put(&t.path("d/f"), ""), put(&t.path("z"), "")])?;
                 for name in ["d/.remofile", "d/x\n"] {
                     fs::create_dir(disk.inside(name)).map_err(harness)?;
                     disk.odd_file(name, b"below")?;
@@ -113,7 +113,7 @@ pub(super) fn cases() -> Vec<Case> {
                 steps.push(put(&t.path(&name("a", room / 2)), ""));
                 steps.push(put(&t.path(&name("b", room.min(255))), ""));
                 let wanted = steps.len() - 1;
-                given_all(t, steps)?;
+                setup_all(t, steps)?;
                 fs::rename(disk.inside("d"), disk.inside(&format!("d{}", "d".repeat(room - room / 2 - 1)))).map_err(harness)?;
                 let request = list(t.directory()).arg("tree", true);
                 let (names, skipped) = whole(t, &request)?;
@@ -132,7 +132,7 @@ pub(super) fn cases() -> Vec<Case> {
                     let left = fs::read_dir(disk.inside("d")).map_err(harness)?.count();
                     t.equal("what is left in it", left, 1)?;
                     fs::remove_dir_all(disk.inside("d")).map_err(harness)?;
-                    t.given(mkdir(&path))?;
+                    t.setup(mkdir(&path))?;
                     t.control(remove(&path))?;
                 }
                 Ok(())
@@ -142,7 +142,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("It is listed and not entered, and `skipped` is 1; or, where the server may read it all the same, entered.")
             .run(|t| {
                 let disk = Disk::new(t)?;
-                given_all(t, vec![mkdir(&t.path("d")), put(&t.path("d/f"), ""), put(&t.path("e"), "")])?;
+                setup_all(t, vec![mkdir(&t.path("d")), put(&t.path("d/f"), ""), put(&t.path("e"), "")])?;
                 let mode = |mode| fs::set_permissions(disk.inside("d"), fs::Permissions::from_mode(mode)).map_err(harness);
                 mode(0)?;
                 let request = list(t.directory()).arg("tree", true);
@@ -181,7 +181,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Every name of a listing and how many were skipped, page by page.
-fn whole(t: &mut Trial, request: &Request) -> Checked<(Vec<String>, u64)> {
+fn whole(t: &mut CaseContext, request: &Request) -> CaseResult<(Vec<String>, u64)> {
     let (mut names, mut skipped): (Vec<String>, u64) = (Vec::new(), 0);
     loop {
         let page = match names.last() {

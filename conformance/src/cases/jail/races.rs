@@ -4,12 +4,12 @@ use super::case;
 use crate::{
     cases::support::{
         disk::{Disk, SECRET, harness},
-        files::{all, given_all},
+        files::{all, setup_all},
     },
     engine::{
         case::Case,
-        context::Trial,
-        error::{Checked, Stop, failed},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
     },
     wire::{
         code::{CHANGED, OK},
@@ -45,9 +45,9 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`read`, `hash`, `list`, `copy`, `put`, `mkdir`, `write`, `truncate`, `move` and `remove` through a directory that is exchanged for a link to one outside, over and over")
             .passes("Whatever the moment gives, but nothing of what is outside is read, listed, made, changed or removed.")
             .run(|t| {
-                furnish(t)?;
+                set_up_fixture(t)?;
                 let disk = Disk::new(t)?;
-                disk.link(disk.outside("d"), "link")?;
+                disk.connection(disk.outside("d"), "link")?;
                 let raced = disk.while_exchanging("d", "link", || through(t));
                 raced.and(disk.expect_outside_untouched())
             }),
@@ -55,9 +55,9 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`read`, `hash`, `copy`, `write`, `truncate`, `touch` and `put` of a file that is exchanged for a link to one outside, over and over")
             .passes("Whatever the moment gives, but nothing of the file outside is read or changed.")
             .run(|t| {
-                furnish(t)?;
+                set_up_fixture(t)?;
                 let disk = Disk::new(t)?;
-                disk.link(disk.outside("secret"), "link")?;
+                disk.connection(disk.outside("secret"), "link")?;
                 let raced = disk.while_exchanging("f", "link", || at(t));
                 raced.and(disk.expect_outside_untouched())
             }),
@@ -65,9 +65,9 @@ pub(super) fn cases() -> Vec<Case> {
             .sends("`begin`, `append` and `commit` into a directory that is exchanged for a link to one outside, over and over")
             .passes("Whatever the moment gives, but nothing is made outside.")
             .run(|t| {
-                furnish(t)?;
+                set_up_fixture(t)?;
                 let disk = Disk::new(t)?;
-                disk.link(disk.outside("d"), "link")?;
+                disk.connection(disk.outside("d"), "link")?;
                 let raced = disk.while_exchanging("d", "link", || {
                     let path = t.path("d/new");
                     for _ in 0..TRIES {
@@ -147,7 +147,7 @@ struct Grown {
 }
 
 /// Does something while a file grows by single bytes; gives when it came to each size too.
-fn while_growing(file: &File, work: impl FnOnce() -> Checked<Reply>) -> Checked<(Reply, Vec<Grown>)> {
+fn while_growing(file: &File, work: impl FnOnce() -> CaseResult<Reply>) -> CaseResult<(Reply, Vec<Grown>)> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let growing = scope.spawn(|| {
@@ -165,7 +165,7 @@ fn while_growing(file: &File, work: impl FnOnce() -> Checked<Reply>) -> Checked<
         });
         let reply = work();
         done.store(true, Ordering::Relaxed);
-        let sizes = growing.join().map_err(|_| Stop::Harness("the growing thread panicked".into()))?;
+        let sizes = growing.join().map_err(|_| CaseError::Harness("the growing thread panicked".into()))?;
         Ok((reply?, sizes))
     })
 }
@@ -177,20 +177,20 @@ fn how_long(sizes: &[Grown], size: u64) -> Duration {
     until.duration_since(sizes[at].from)
 }
 
-fn number(t: &mut Trial, path: &str, off: u64) -> Checked<u64> {
-    let reply = t.given(read(path, off, 8))?;
+fn number(t: &mut CaseContext, path: &str, off: u64) -> CaseResult<u64> {
+    let reply = t.setup(read(path, off, 8))?;
     let bytes = reply.payload.as_deref().unwrap_or_default();
     Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 /// The file `f`, and the directory `d` with the file `secret`.
-fn furnish(t: &mut Trial) -> Checked {
+fn set_up_fixture(t: &mut CaseContext) -> CaseResult {
     let steps = vec![put(&t.path("f"), INSIDE), mkdir(&t.path("d")), put(&t.path("d/secret"), INSIDE)];
-    given_all(t, steps).map(drop)
+    setup_all(t, steps).map(drop)
 }
 
 /// Operations whose path leads through `d`.
-fn through(t: &mut Trial) -> Checked {
+fn through(t: &mut CaseContext) -> CaseResult {
     let [directory, path, new, made, away, seen] =
         ["d", "d/secret", "d/new", "d/made", "away", "seen"].map(|name| t.path(name));
     let turn = vec![
@@ -219,7 +219,7 @@ fn through(t: &mut Trial) -> Checked {
 }
 
 /// Operations on `f` itself.
-fn at(t: &mut Trial) -> Checked {
+fn at(t: &mut CaseContext) -> CaseResult {
     let [path, seen] = ["f", "seen"].map(|name| t.path(name));
     let turn = vec![
         read(&path, 0, 100),
@@ -235,7 +235,7 @@ fn at(t: &mut Trial) -> Checked {
     race(t, turn)
 }
 
-fn race(t: &mut Trial, turn: Vec<Request>) -> Checked {
+fn race(t: &mut CaseContext, turn: Vec<Request>) -> CaseResult {
     for _ in 0..TRIES {
         for reply in all(t, turn.clone())? {
             reveals_nothing(&reply)?;
@@ -244,7 +244,7 @@ fn race(t: &mut Trial, turn: Vec<Request>) -> Checked {
     Ok(())
 }
 
-fn reveals_nothing(reply: &Reply) -> Checked {
+fn reveals_nothing(reply: &Reply) -> CaseResult {
     if reply.payload.as_deref().is_some_and(|payload| payload.starts_with(&SECRET[..8])) {
         return failed("what is in a file outside the served directory was read");
     }

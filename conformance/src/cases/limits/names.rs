@@ -3,8 +3,8 @@
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         code::{BAD_ARGS, BAD_NAME, CHANGED, LIMIT, NO_UPLOAD, NOT_FOUND, OK},
@@ -46,7 +46,7 @@ fn paths() -> Vec<Case> {
                 // 16 names of 85 letters and a slash: 16 × 256 bytes.
                 let fits = format!("/{}", "€".repeat(85)).repeat(16);
                 t.equal("the length of the path", fits.len(), PATH)?;
-                t.expect(stat(&fits), NOT_FOUND).map_err(|stop| stop.into_prerequisite("the control"))?;
+                t.expect(stat(&fits), NOT_FOUND).map_err(|error| error.into_prerequisite("the control"))?;
                 t.expect(stat(&format!("{fits}x")), LIMIT)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
@@ -90,7 +90,7 @@ fn paths() -> Vec<Case> {
                 for (letter, fits) in [("ä", 127), ("€", 85)] {
                     let name = letter.repeat(fits);
                     let (fits, longer) = (t.path(&name), t.path(&format!("{name}{letter}")));
-                    t.expect(stat(&fits), NOT_FOUND).map_err(|stop| stop.into_prerequisite("the control"))?;
+                    t.expect(stat(&fits), NOT_FOUND).map_err(|error| error.into_prerequisite("the control"))?;
                     t.expect(stat(&longer), BAD_NAME)?;
                 }
                 t.expect_ok(stat("/")).map(drop)
@@ -141,8 +141,8 @@ fn arguments() -> Vec<Case> {
             .passes("BAD_ARGS to both, which keep the upload; then OK.")
             .run(|t| {
                 let (path, up) = (t.path("file"), t.id());
-                t.given(begin(up, &path))?;
-                t.given(append(up, 0, *b"content"))?;
+                t.setup(begin(up, &path))?;
+                t.setup(append(up, 0, *b"content"))?;
                 let hash = *blake3::hash(b"content").as_bytes();
                 let longer = [&hash[..], &[0]].concat();
                 t.expect(commit(up, b"content").arg("hash", &hash[..31]), BAD_ARGS)?;
@@ -168,7 +168,7 @@ fn arguments() -> Vec<Case> {
 
 /// Directories of the longest names below the case's own, and a path in the last of them that is as long as a path may
 /// be.
-fn chain(t: &mut Trial) -> Checked<String> {
+fn chain(t: &mut CaseContext) -> CaseResult<String> {
     let mut path = t.directory().to_owned();
     // Each level takes a slash and a name; the last name needs one byte at least.
     while PATH - path.len() > 2 * (NAME + 1) {

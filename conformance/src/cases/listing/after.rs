@@ -2,11 +2,11 @@
 
 use super::{listing, plant, shown};
 use crate::{
-    cases::support::files::{given_all, refuse_all},
+    cases::support::files::{refuse_all, setup_all},
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{code::BAD_ARGS, request::remove},
 };
@@ -123,7 +123,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 plant(t)?;
                 let gone = ["a.b", "a-b/y", "a-b", "a/b/c", "a/b"].map(|name| remove(&t.path(name)));
-                given_all(t, gone.into())?;
+                setup_all(t, gone.into())?;
                 for (tree, mark, wanted) in [
                     (false, "a.b", vec!["aa", "b", "z", "é", "日"]),
                     (false, "a!", vec!["aa", "b", "z", "é", "日"]),
@@ -156,7 +156,7 @@ fn after(id: &str, what: &str, tree: bool, marks: &'static [(&'static str, &'sta
 }
 
 /// The names behind `after`, page by page.
-fn names_after(t: &mut Trial, tree: bool, after: &str) -> Checked<Vec<String>> {
+fn names_after(t: &mut CaseContext, tree: bool, after: &str) -> CaseResult<Vec<String>> {
     let mut names = Vec::new();
     let mut after = after.to_owned();
     loop {

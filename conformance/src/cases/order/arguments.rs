@@ -4,8 +4,8 @@ use super::operations::{self, CONTENT, Operation, UP};
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{cbor::Value, code::BAD_ARGS, request::Request},
 };
@@ -133,8 +133,8 @@ fn out_of_range(operation: Operation) -> Option<Case> {
 }
 
 /// Sends what is wrong, and then what is right.
-fn refuse(t: &mut Trial, operation: &Operation, wrong: impl Fn(Request) -> Vec<(String, Request)>) -> Checked {
-    operations::furnish(t)?;
+fn refuse(t: &mut CaseContext, operation: &Operation, wrong: impl Fn(Request) -> Vec<(String, Request)>) -> CaseResult {
+    operations::set_up_fixture(t)?;
     let before = t.snapshot()?;
     let base = operation.base(t)?;
     let mut outcome = Ok(());

@@ -2,7 +2,7 @@
 
 use super::operations::{Operation, Role};
 use crate::{
-    engine::{context::Trial, error::Checked},
+    engine::{context::CaseContext, error::CaseResult},
     wire::{
         code::{
             BAD_ARGS, BAD_MESSAGE, BAD_NAME, CHANGED, Code, DENIED, EXISTS, LIMIT, LOOP, NO_SESSION, NO_UPLOAD,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A request in the making, with what stands around it.
-pub(super) struct Attempt {
+pub(super) struct FaultyRequest {
     pub(super) session: [u8; 16],
     pub(super) seq: u64,
     pub(super) request: Request,
@@ -41,7 +41,7 @@ pub(super) struct Defect {
     pub(super) step: (u8, u8),
     pub(super) code: Code,
     pub(super) slot: Slot,
-    pub(super) apply: fn(&mut Attempt, &Trial) -> Checked,
+    pub(super) apply: fn(&mut FaultyRequest, &CaseContext) -> CaseResult,
     requirements: &'static [&'static str],
 }
 
@@ -52,8 +52,8 @@ impl Defect {
     }
 }
 
-impl Attempt {
-    pub(super) fn new(t: &Trial, request: Request) -> Self {
+impl FaultyRequest {
+    pub(super) fn new(t: &CaseContext, request: Request) -> Self {
         Self { session: t.session, seq: t.next, request, extra_frame: false }
     }
 
@@ -192,7 +192,7 @@ fn files(operation: &str, role: Role) -> Vec<Defect> {
     let mut defects = Vec::new();
     match role {
         Role::File | Role::Anything | Role::Directory => defects.extend(sources(operation, role)),
-        Role::Target | Role::New => defects.extend(targets(operation, role)),
+        Role::ServerTarget | Role::New => defects.extend(targets(operation, role)),
         Role::Noted => {}
     }
     defects
@@ -251,7 +251,7 @@ fn targets(operation: &str, role: Role) -> Vec<Defect> {
         defect!("a-file-at-the-target", (14, 60), EXISTS, slot, taken, |a, t| target(a, t, "other")),
         defect!("a-directory-at-the-target", (14, 60), EXISTS, slot, taken, |a, t| { target(a, t, "full") }),
     ];
-    if role == Role::Target {
+    if role == Role::ServerTarget {
         defects.push(defect!(
             "a-directory-to-be-replaced",
             (14, 61),
@@ -296,18 +296,18 @@ fn uploads(operation: &str) -> Vec<Defect> {
 }
 
 /// A path of 129 names, short enough otherwise.
-fn deep(t: &Trial) -> String {
+fn deep(t: &CaseContext) -> String {
     let names = t.directory().matches('/').count();
     format!("{}{}", t.directory(), "/x".repeat(129 - names))
 }
 
-fn source(a: &mut Attempt, t: &Trial, name: &str) -> Checked {
+fn source(a: &mut FaultyRequest, t: &CaseContext, name: &str) -> CaseResult {
     let key = if a.request.args.iter().any(|(key, _)| key == "from") { "from" } else { "path" };
     a.set(key, t.path(name));
     Ok(())
 }
 
-fn target(a: &mut Attempt, t: &Trial, name: &str) -> Checked {
+fn target(a: &mut FaultyRequest, t: &CaseContext, name: &str) -> CaseResult {
     let key = if a.request.args.iter().any(|(key, _)| key == "to") { "to" } else { "path" };
     a.set(key, t.path(name));
     Ok(())

@@ -1,7 +1,7 @@
 //! Every numbered operation with arguments that are right, and the files that they are right for.
 
 use crate::{
-    engine::{context::Trial, error::Checked},
+    engine::{context::CaseContext, error::CaseResult},
     wire::request::{
         Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, put, read, remove, rename, stat, touch,
         truncate, uploads, write,
@@ -24,7 +24,7 @@ pub(super) enum Role {
     /// It takes anything.
     Anything,
     /// It makes or replaces a file.
-    Target,
+    ServerTarget,
     /// It makes a directory.
     New,
     /// It only notes the path.
@@ -45,7 +45,7 @@ pub(super) struct Operation {
 
 /// The numbered operations.
 pub(super) fn all() -> Vec<Operation> {
-    use Role::{Anything, Directory, File, New, Noted, Target};
+    use Role::{Anything, Directory, File, New, Noted, ServerTarget};
     let op = |name, paths| Operation { name, paths, sized: None, etag: false, upload: false };
     let etag = |operation: Operation| Operation { etag: true, ..operation };
     let sized = |operation: Operation, by| Operation { sized: Some(by), ..operation };
@@ -56,13 +56,13 @@ pub(super) fn all() -> Vec<Operation> {
         sized(etag(op("read", &[("path", File)])), "len"),
         op("hash", &[("path", File)]),
         op("mkdir", &[("path", New)]),
-        sized(op("put", &[("path", Target)]), "payload"),
+        sized(op("put", &[("path", ServerTarget)]), "payload"),
         sized(etag(op("write", &[("path", File)])), "payload"),
         etag(op("truncate", &[("path", File)])),
         op("touch", &[("path", Anything)]),
         etag(op("remove", &[("path", Anything)])),
-        etag(op("move", &[("from", Anything), ("to", Target)])),
-        etag(op("copy", &[("from", File), ("to", Target)])),
+        etag(op("move", &[("from", Anything), ("to", ServerTarget)])),
+        etag(op("copy", &[("from", File), ("to", ServerTarget)])),
         op("begin", &[("path", Noted)]),
         sized(upload(op("append", &[])), "payload"),
         upload(op("commit", &[])),
@@ -73,21 +73,21 @@ pub(super) fn all() -> Vec<Operation> {
 }
 
 /// Makes the files that the operations and their defects refer to.
-pub(super) fn furnish(t: &mut Trial) -> Checked {
+pub(super) fn set_up_fixture(t: &mut CaseContext) -> CaseResult {
     t.file("file", CONTENT)?;
     t.file("other", b"another content")?;
     let full = t.subdirectory("full")?;
-    t.given(put(&format!("{full}/inner"), CONTENT))?;
+    t.setup(put(&format!("{full}/inner"), CONTENT))?;
     t.subdirectory("empty")?;
     let staged = t.path("staged");
-    t.given(begin(UP, &staged))?;
-    t.given(append(UP, 0, CONTENT))?;
+    t.setup(begin(UP, &staged))?;
+    t.setup(append(UP, 0, CONTENT))?;
     Ok(())
 }
 
 impl Operation {
     /// The request with arguments that are right.
-    pub(super) fn base(&self, t: &Trial) -> Checked<Request> {
+    pub(super) fn base(&self, t: &CaseContext) -> CaseResult<Request> {
         let (file, new) = (t.path("file"), t.path("new"));
         Ok(match self.name {
             "stat" => stat(&file),

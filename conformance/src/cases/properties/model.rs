@@ -1,6 +1,6 @@
 //! What a server has to hold, in memory: a tree of files, and staged uploads.
 
-use super::step::{Etag, Lie, Pre};
+use super::step::{Etag, Lie, ModelPre};
 use crate::wire::code::{
     CHANGED, Code, DIGEST, EXISTS, LOOP, NO_UPLOAD, NOT_DIR, NOT_EMPTY, NOT_FILE, NOT_FOUND, OFFSET,
 };
@@ -44,7 +44,7 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn put(&mut self, path: &str, content: Vec<u8>, pre: Pre) -> Refused {
+    pub(super) fn put(&mut self, path: &str, content: Vec<u8>, pre: ModelPre) -> Refused {
         self.parents(path)?;
         self.target(path, pre, false)?;
         self.nodes.insert(path.to_owned(), Node::File(content, None));
@@ -95,7 +95,7 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn rename(&mut self, from: &str, to: &str, pre: Pre) -> Refused {
+    pub(super) fn rename(&mut self, from: &str, to: &str, pre: ModelPre) -> Refused {
         if is_at_or_below(to, from) {
             return Err(LOOP);
         }
@@ -113,7 +113,7 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn copy(&mut self, from: &str, to: &str, pre: Pre) -> Refused {
+    pub(super) fn copy(&mut self, from: &str, to: &str, pre: ModelPre) -> Refused {
         if is_at_or_below(to, from) {
             return Err(LOOP);
         }
@@ -180,7 +180,7 @@ impl Model {
         Ok(upload.content.len() as u64)
     }
 
-    pub(super) fn commit(&mut self, up: u8, lie: Lie, pre: Pre) -> Refused {
+    pub(super) fn commit(&mut self, up: u8, lie: Lie, pre: ModelPre) -> Refused {
         let Upload { path, content, .. } = self.begun(up)?.clone();
         match lie {
             Lie::Size | Lie::Both => return Err(OFFSET),
@@ -215,13 +215,15 @@ impl Model {
     }
 
     /// The target rules [TARGET-4] to [TARGET-7], where nothing but files and directories is.
-    fn target(&self, path: &str, pre: Pre, directory: bool) -> Refused {
+    fn target(&self, path: &str, pre: ModelPre, directory: bool) -> Refused {
         match (self.nodes.get(path), pre) {
-            (Some(_), Pre::Absent) => Err(EXISTS),
+            (Some(_), ModelPre::Absent) => Err(EXISTS),
             (Some(Node::Dir), _) => Err(NOT_FILE),
             (Some(Node::File(..)), _) if directory => Err(NOT_FILE),
-            (Some(Node::File(..)), Pre::Any | Pre::Present) | (None, Pre::Absent | Pre::Any) => Ok(()),
-            (_, Pre::Present | Pre::Foreign) => Err(CHANGED),
+            (Some(Node::File(..)), ModelPre::Any | ModelPre::Present) | (None, ModelPre::Absent | ModelPre::Any) => {
+                Ok(())
+            }
+            (_, ModelPre::Present | ModelPre::Foreign) => Err(CHANGED),
         }
     }
 }

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sequence {
-    pub(super) kind: Kind,
-    pub(super) steps: Vec<Step>,
+    pub(super) kind: NodeKind,
+    pub(super) steps: Vec<ModelStep>,
 }
 
 /// What tells this kind of file from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Operations,
 }
 
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 /// `fill` determines; uploads are known by a small number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Step {
+pub(super) enum ModelStep {
     Stat {
         path: String,
     },
@@ -46,7 +46,7 @@ pub(super) enum Step {
         path: String,
         fill: u8,
         len: usize,
-        pre: Pre,
+        pre: ModelPre,
     },
     Write {
         path: String,
@@ -69,12 +69,12 @@ pub(super) enum Step {
     Move {
         from: String,
         to: String,
-        pre: Pre,
+        pre: ModelPre,
     },
     Copy {
         from: String,
         to: String,
-        pre: Pre,
+        pre: ModelPre,
     },
     Begin {
         up: u8,
@@ -91,7 +91,7 @@ pub(super) enum Step {
     Commit {
         up: u8,
         lie: Lie,
-        pre: Pre,
+        pre: ModelPre,
     },
     Abort {
         up: u8,
@@ -111,7 +111,7 @@ pub(super) enum Step {
 /// What a request says has to be at its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Pre {
+pub(super) enum ModelPre {
     Absent,
     Any,
     /// The etag of the file that is there, or of none where there is no file.
@@ -178,7 +178,7 @@ impl Random {
     }
 }
 
-impl Step {
+impl ModelStep {
     /// Draws a step. Few names make for many meetings.
     pub(super) fn draw(random: &mut Random, mix: Mix) -> Self {
         let kind = random.below(100);
@@ -186,43 +186,48 @@ impl Step {
             return Self::draw_upload(random);
         }
         if kind < mix.uploads + mix.repeats {
-            return if random.below(3) == 0 { Step::Cut } else { Step::Again { back: random.below(4) } };
+            return if random.below(3) == 0 { ModelStep::Cut } else { ModelStep::Again { back: random.below(4) } };
         }
         if kind < mix.uploads + mix.repeats + mix.sessions {
-            return Step::Session;
+            return ModelStep::Session;
         }
         let path = path(random);
         match random.below(20) {
-            0 => Step::Stat { path },
-            1 => Step::List { path, tree: random.below(2) == 0 },
-            2 => Step::Read { path, off: offset(random), len: offset(random) },
-            3 => Step::Hash { path, off: offset(random), len: offset(random) },
-            4..=6 => Step::Mkdir { path },
-            7..=9 => Step::Put { path, fill: random.byte(), len: length(random), pre: pre(random) },
-            10 | 11 => Step::Write { path, off: offset(random), fill: random.byte(), len: length(random) },
-            12 => Step::Truncate { path, size: offset(random) },
-            13 => Step::Touch { path, seconds: i64::from(random.byte()) * 10_000_000 },
-            14 | 15 => Step::Remove { path, etag: random.of([Etag::None, Etag::None, Etag::Present, Etag::Foreign]) },
-            16 | 17 => Step::Move { from: path, to: self::path(random), pre: pre(random) },
-            18 => Step::Copy { from: path, to: self::path(random), pre: pre(random) },
-            _ => Step::Flush,
+            0 => ModelStep::Stat { path },
+            1 => ModelStep::List { path, tree: random.below(2) == 0 },
+            2 => ModelStep::Read { path, off: offset(random), len: offset(random) },
+            3 => ModelStep::Hash { path, off: offset(random), len: offset(random) },
+            4..=6 => ModelStep::Mkdir { path },
+            7..=9 => ModelStep::Put { path, fill: random.byte(), len: length(random), pre: pre(random) },
+            10 | 11 => ModelStep::Write { path, off: offset(random), fill: random.byte(), len: length(random) },
+            12 => ModelStep::Truncate { path, size: offset(random) },
+            13 => ModelStep::Touch { path, seconds: i64::from(random.byte()) * 10_000_000 },
+            14 | 15 => {
+                ModelStep::Remove { path, etag: random.of([Etag::None, Etag::None, Etag::Present, Etag::Foreign]) }
+            }
+            16 | 17 => ModelStep::Move { from: path, to: self::path(random), pre: pre(random) },
+            18 => ModelStep::Copy { from: path, to: self::path(random), pre: pre(random) },
+            _ => ModelStep::Flush,
         }
     }
 
     fn draw_upload(random: &mut Random) -> Self {
         let up = random.byte() % 3;
         match random.below(12) {
-            0..=2 => Step::Begin { up, path: path(random) },
-            3..=6 => {
-                Step::Append { up, shift: random.of([0, 0, 0, 0, -1, 1]), fill: random.byte(), len: length(random) }
-            }
-            7..=9 => Step::Commit {
+            0..=2 => ModelStep::Begin { up, path: path(random) },
+            3..=6 => ModelStep::Append {
+                up,
+                shift: random.of([0, 0, 0, 0, -1, 1]),
+                fill: random.byte(),
+                len: length(random),
+            },
+            7..=9 => ModelStep::Commit {
                 up,
                 lie: random.of([Lie::None, Lie::None, Lie::None, Lie::Size, Lie::Hash, Lie::Both]),
                 pre: pre(random),
             },
-            10 => Step::Abort { up },
-            _ => Step::Uploads,
+            10 => ModelStep::Abort { up },
+            _ => ModelStep::Uploads,
         }
     }
 }
@@ -233,8 +238,8 @@ fn path(random: &mut Random) -> String {
     names.join("/")
 }
 
-fn pre(random: &mut Random) -> Pre {
-    random.of([Pre::Absent, Pre::Any, Pre::Any, Pre::Present, Pre::Foreign])
+fn pre(random: &mut Random) -> ModelPre {
+    random.of([ModelPre::Absent, ModelPre::Any, ModelPre::Any, ModelPre::Present, ModelPre::Foreign])
 }
 
 fn length(random: &mut Random) -> usize {

@@ -3,13 +3,13 @@
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::{Checked, Stop, failed},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
     },
     wire::{
         code::BUSY,
-        handshake::{Attempt, Handshake},
-        link::Credentials,
+        connection::Credentials,
+        handshake::{HandshakeOutcome, HandshakeProbe},
         request::{ping, stat},
     },
 };
@@ -26,15 +26,15 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let keys = admitted(t)?;
                 let (handshake, attempt) = attempt(t, Some(&keys))?;
-                t.equal("the handshake", handshake, Handshake::Succeeded)?;
+                t.equal("the handshake", handshake, HandshakeOutcome::Succeeded)?;
                 drop(attempt);
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 let hello = other.hello_request();
                 other.expect(hello, BUSY)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
     ];
-    type Wrong = fn(&Trial, Credentials) -> Checked<Credentials>;
+    type Wrong = fn(&CaseContext, Credentials) -> CaseResult<Credentials>;
     let clients: [(&str, &str, Wrong); 5] = [
         ("another-client-key", "a random client key", |_, keys| client(keys, KeyPair::from_secret(random()))),
         ("the-client-key-of-another-token", "the client key that another token gives", |t, keys| {
@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let first = keys.public[0];
                 let alike =
                     std::iter::repeat_with(|| KeyPair::from_secret(random())).find(|pair| pair.public()[0] == first);
-                client(keys, alike.ok_or_else(|| Stop::Harness("no key was drawn".into()))?)
+                client(keys, alike.ok_or_else(|| CaseError::Harness("no key was drawn".into()))?)
             },
         ),
     ];
@@ -74,14 +74,16 @@ pub(super) fn cases() -> Vec<Case> {
                 let (handshake, attempt) = attempt(t, Some(&keys))?;
                 nothing_answered(t, &attempt)?;
                 match handshake {
-                    Handshake::Refused(400) => {}
-                    Handshake::Refused(status) => return failed(format!("refused with status {status}, not 400")),
-                    Handshake::Succeeded => return failed("a client with another key was admitted"),
+                    HandshakeOutcome::Refused(400) => {}
+                    HandshakeOutcome::Refused(status) => {
+                        return failed(format!("refused with status {status}, not 400"));
+                    }
+                    HandshakeOutcome::Succeeded => return failed("a client with another key was admitted"),
                     other => {
                         return failed(format!("the handshake was not refused with status 400 but ended as {other:?}"));
                     }
                 }
-                twin(t)
+                positive_control(t)
             })
     }));
     cases.push(
@@ -108,19 +110,19 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A handshake that may end in any way but success.
-fn unsuccessful(t: &mut Trial, keys: Option<&Credentials>, who: &str) -> Checked {
+fn unsuccessful(t: &mut CaseContext, keys: Option<&Credentials>, who: &str) -> CaseResult {
     let (handshake, attempt) = attempt(t, keys)?;
-    t.check(handshake != Handshake::Succeeded, format!("the handshake succeeded: {who}"))?;
+    t.check(handshake != HandshakeOutcome::Succeeded, format!("the handshake succeeded: {who}"))?;
     nothing_answered(t, &attempt)?;
-    twin(t)
+    positive_control(t)
 }
 
 /// The same with the right keys, and the session that is held meanwhile.
-pub(super) fn twin(t: &mut Trial) -> Checked {
+pub(super) fn positive_control(t: &mut CaseContext) -> CaseResult {
     let keys = admitted(t)?;
     let (handshake, _attempt) = attempt(t, Some(&keys))?;
-    if handshake != Handshake::Succeeded {
-        return Err(Stop::Untestable(format!(
+    if handshake != HandshakeOutcome::Succeeded {
+        return Err(CaseError::Untestable(format!(
             "the positive control failed: with the right keys it ended as {handshake:?}"
         )));
     }
@@ -129,36 +131,36 @@ pub(super) fn twin(t: &mut Trial) -> Checked {
 }
 
 /// A handshake up to its end, with a `hello` that is sent as soon as it can be.
-fn attempt(t: &Trial, keys: Option<&Credentials>) -> Checked<(Handshake, Attempt)> {
+fn attempt(t: &CaseContext, keys: Option<&Credentials>) -> CaseResult<(HandshakeOutcome, HandshakeProbe)> {
     let endpoint = t.environment.target.borrow().endpoint.clone();
     let session = t.id();
     let auth = t.environment.target.borrow().auth(session);
     let hello = t.hello_request().arg("auth", auth).frames(session, 0);
-    let attempt = Attempt::begin(&t.environment.context, &endpoint, keys).map_err(broken)?;
+    let attempt = HandshakeProbe::begin(&t.environment.context, &endpoint, keys).map_err(broken)?;
     attempt.send(&hello).map_err(broken)?;
-    let handshake = attempt.outcome(Instant::now() + t.environment.patience.get().answer).map_err(broken)?;
-    if handshake == Handshake::NoConnection {
-        return Err(Stop::Silent("no TCP connection came about".into()));
+    let handshake = attempt.outcome(Instant::now() + t.environment.timeouts.get().reply).map_err(broken)?;
+    if handshake == HandshakeOutcome::NoConnection {
+        return Err(CaseError::Silent("no TCP connection came about".into()));
     }
     Ok((handshake, attempt))
 }
 
-fn nothing_answered(t: &Trial, attempt: &Attempt) -> Checked {
+fn nothing_answered(t: &CaseContext, attempt: &HandshakeProbe) -> CaseResult {
     let came = attempt.received().map_err(broken)?;
     t.check(came.is_none(), "a client that was to be refused got an answer")
 }
 
-fn admitted(t: &Trial) -> Checked<Credentials> {
+fn admitted(t: &CaseContext) -> CaseResult<Credentials> {
     let credentials = t.environment.target.borrow().credentials();
-    credentials.ok_or_else(|| Stop::Harness("the case does not say that it needs CURVE".into()))
+    credentials.ok_or_else(|| CaseError::Harness("the case does not say that it needs CURVE".into()))
 }
 
-fn client(keys: Credentials, pair: KeyPair) -> Checked<Credentials> {
+fn client(keys: Credentials, pair: KeyPair) -> CaseResult<Credentials> {
     Ok(Credentials { public: *pair.public(), secret: *pair.secret(), ..keys })
 }
 
-fn another(t: &Trial) -> Checked<Token> {
-    Token::from_random_bytes(t.id()).map_err(|error| Stop::Harness(error.to_string()))
+fn another(t: &CaseContext) -> CaseResult<Token> {
+    Token::from_random_bytes(t.id()).map_err(|error| CaseError::Harness(error.to_string()))
 }
 
 fn random() -> [u8; 32] {
@@ -167,6 +169,6 @@ fn random() -> [u8; 32] {
 }
 
 /// A socket of ours failed.
-pub(super) fn broken(error: zmq::Error) -> Stop {
-    Stop::Harness(format!("a socket broke: {error}"))
+pub(super) fn broken(error: zmq::Error) -> CaseError {
+    CaseError::Harness(format!("a socket broke: {error}"))
 }

@@ -3,8 +3,8 @@
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::Checked,
+        context::CaseContext,
+        error::CaseResult,
     },
     wire::{
         code::{AUTH, BAD_ARGS, BAD_OP, NO_SESSION, OK},
@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         must("no-reply-contains-the-token", &["KEY-3"])
             .without_directory()
-            .sends("`hello` of the session, with a wrong `auth` and with none; a stranger's `ping`; requests with an unknown operation and an unknown argument")
+            .sends("`hello` of the session, with a wrong `auth` and with none; another client's `ping`; requests with an unknown operation and an unknown argument")
             .passes("OK and then the refusals, none of which has half of the token in it.")
             .run(|t| {
                 let hello = t.hello_request();
@@ -26,16 +26,16 @@ pub(super) fn cases() -> Vec<Case> {
                     t.expect(hello.clone().arg("auth", [7_u8; 32]), AUTH)?,
                     t.expect(hello.without("auth"), BAD_ARGS)?,
                 ];
-                replies.push(t.stranger()?.expect(ping(), NO_SESSION)?);
+                replies.push(t.another_client()?.expect(ping(), NO_SESSION)?);
                 replies.push(t.expect(request("token"), BAD_OP)?);
                 replies.push(t.expect(stat("/").arg("token", "x"), BAD_ARGS)?);
-                replies.iter().try_for_each(|reply| untold(t, reply))
+                replies.iter().try_for_each(|reply| expect_no_secret(t, reply))
             }),
     ]
 }
 
 /// The check that no half of the token stands in a reply.
-fn untold(t: &Trial, reply: &Reply) -> Checked {
+fn expect_no_secret(t: &CaseContext, reply: &Reply) -> CaseResult {
     let frames = reply.frames.concat();
     let target = t.environment.target.borrow();
     let token = target.token.reveal().as_bytes();

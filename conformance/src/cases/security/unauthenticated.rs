@@ -1,17 +1,17 @@
 //! Peers on a bare TCP connection: what no ZeroMQ library would send to a CURVE server.
 
-use super::handshakes::{broken, twin};
+use super::handshakes::{broken, positive_control};
 use crate::{
     engine::{
         case::{Case, Need, must, should},
-        context::Trial,
-        error::{Checked, Stop, failed, not_applicable},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed, not_applicable},
     },
     wire::{
-        handshake::{Attempt, Handshake},
-        link::Pattern,
+        connection::SocketKind,
+        handshake::{HandshakeOutcome, HandshakeProbe},
         request::stat,
-        tap::Tap,
+        tcp_relay::TcpRelay,
         zmtp::{self, Ending, GREETING, MORE, SIGNATURE, Wire},
     },
 };
@@ -61,7 +61,7 @@ fn greetings() -> Vec<Case> {
     ]
 }
 
-fn curve_greeted(t: &Trial, bytes: &[u8]) -> Checked {
+fn curve_greeted(t: &CaseContext, bytes: &[u8]) -> CaseResult {
     match bytes.get(..GREETING).and_then(|bytes| bytes.try_into().ok()) {
         Some(whole) => {
             let greeting = zmtp::parse_greeting(whole);
@@ -131,9 +131,9 @@ fn unserved() -> Vec<Case> {
                     let mut came = greet(&mut wire, &greeting, t)?;
                     // A server that has hung up by now has not served anybody.
                     let _ = wire.send(&rest);
-                    twin(t)?;
+                    positive_control(t)?;
                     // The control does not say that this connection was looked at as well.
-                    let until = Instant::now() + LATE + t.environment.patience.get().round_trip * 2;
+                    let until = Instant::now() + LATE + t.environment.timeouts.get().round_trip * 2;
                     came.extend(wire.read_up_to(usize::MAX, until).map_err(cut)?.0);
                     for (sign, meaning) in
                         [(&b"READY"[..], "READY"), (b"WELCOME", "WELCOME"), (b"\x85drmf1", "a reply of Remofile")]
@@ -149,8 +149,8 @@ fn unserved() -> Vec<Case> {
 
 /// Connections that are no ZeroMQ, or no more than its beginning.
 fn nonsense() -> Vec<Case> {
-    type Make = fn() -> Vec<u8>;
-    let table: [(&str, &str, Make); 6] = [
+    type OpeningMaker = fn() -> Vec<u8>;
+    let table: [(&str, &str, OpeningMaker); 6] = [
         ("http", "a request of HTTP", || b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
         ("tls", "the beginning of TLS", || [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], &[7; 505]].concat()),
         ("a-wrong-signature", "a greeting whose tenth byte is even", || {
@@ -235,24 +235,29 @@ fn floods() -> Vec<Case> {
             .sends("Behind a handshake with the right keys, the head of a frame of 8 GiB")
             .passes("The connection is closed; others are served.")
             .run(|t| {
-                let credentials = t.environment.target.borrow().credentials();
-                let mut tap = Tap::before(&address(t)?)?;
-                let attempt =
-                    Attempt::begin(&t.environment.context, &tap.endpoint, credentials.as_ref()).map_err(broken)?;
-                let handshake = attempt.outcome(deadline(t)).map_err(broken)?;
-                if handshake != Handshake::Succeeded {
-                    return Err(Stop::Untestable(format!("the handshake through a relay ended as {handshake:?}")));
+                let target = t.environment.target.borrow().clone();
+                let relay = TcpRelay::to(&target)?;
+                let through_relay = relay.target(&target);
+                let probe = HandshakeProbe::begin(
+                    &t.environment.context,
+                    &through_relay.endpoint,
+                    through_relay.credentials().as_ref(),
+                );
+                let probe = probe.map_err(broken)?;
+                let handshake = probe.outcome(deadline(t)).map_err(broken)?;
+                if handshake != HandshakeOutcome::Succeeded {
+                    return Err(CaseError::Untestable(format!("the handshake through a relay ended as {handshake:?}")));
                 }
-                tap.slip_in(&zmtp::long_head(0, EIGHT_GIB), deadline(t))?;
-                t.check(tap.is_closed(deadline(t)), "a connection that announced a frame of 8 GiB is kept open")?;
+                relay.inject(&zmtp::long_head(0, EIGHT_GIB))?;
+                t.check(relay.await_cut(deadline(t)), "a connection that announced a frame of 8 GiB is kept open")?;
                 served_meanwhile(t)
             }),
     ]
 }
 
 /// A new client is answered, and so is the session.
-fn served_meanwhile(t: &mut Trial) -> Checked {
-    let mut other = t.stranger_with(Pattern::Dealer)?;
+fn served_meanwhile(t: &mut CaseContext) -> CaseResult {
+    let mut other = t.another_client_with(SocketKind::Dealer)?;
     let hello = other.hello_request();
     other.expect(hello, crate::wire::code::BUSY)?;
     t.expect_ok(stat("/")).map(drop)
@@ -260,7 +265,7 @@ fn served_meanwhile(t: &mut Trial) -> Checked {
 
 /// Sends a greeting in two halves and takes the server's in between, so that a server which hangs up on its second half
 /// has been heard; gives what came.
-fn greet(wire: &mut Wire, greeting: &[u8], t: &Trial) -> Checked<Vec<u8>> {
+fn greet(wire: &mut Wire, greeting: &[u8], t: &CaseContext) -> CaseResult<Vec<u8>> {
     let (version, rest) = greeting.split_at(greeting.len().min(12));
     wire.send(version).map_err(cut)?;
     let came = match greeting.len() {
@@ -268,7 +273,7 @@ fn greet(wire: &mut Wire, greeting: &[u8], t: &Trial) -> Checked<Vec<u8>> {
         ..GREETING => Vec::new(),
         _ => {
             // A server may wait for the whole greeting before it says anything.
-            let half = t.environment.patience.get().answer / 10;
+            let half = t.environment.timeouts.get().reply / 10;
             wire.read_up_to(GREETING, Instant::now() + half).map_err(cut)?.0
         }
     };
@@ -287,7 +292,7 @@ fn message(header: &[u8]) -> Vec<u8> {
     [zmtp::frame(MORE, b""), zmtp::frame(0, header)].concat()
 }
 
-fn address(t: &Trial) -> Checked<String> {
+fn address(t: &CaseContext) -> CaseResult<String> {
     let target = t.environment.target.borrow();
     if !target.endpoint.starts_with("tcp://") {
         return not_applicable(format!("the server is reached by {}", target.endpoint));
@@ -295,14 +300,14 @@ fn address(t: &Trial) -> Checked<String> {
     Ok(target.address().to_owned())
 }
 
-fn deadline(t: &Trial) -> Instant {
-    Instant::now() + t.environment.patience.get().answer
+fn deadline(t: &CaseContext) -> Instant {
+    Instant::now() + t.environment.timeouts.get().reply
 }
 
-fn unreachable(error: io::Error) -> Stop {
-    Stop::Silent(format!("no TCP connection: {error}"))
+fn unreachable(error: io::Error) -> CaseError {
+    CaseError::Silent(format!("no TCP connection: {error}"))
 }
 
-fn cut(error: io::Error) -> Stop {
-    Stop::Failed(format!("the connection broke: {error}"))
+fn cut(error: io::Error) -> CaseError {
+    CaseError::Failed(format!("the connection broke: {error}"))
 }

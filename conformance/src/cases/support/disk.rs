@@ -1,9 +1,9 @@
 //! The served directory as somebody else on the server's machine changes it: links, special files, odd names.
 
 use crate::engine::{
-    context::Trial,
+    context::CaseContext,
     environment::random_id,
-    error::{Checked, Stop, not_applicable},
+    error::{CaseError, CaseResult, not_applicable},
 };
 use rustix::{
     fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with},
@@ -30,7 +30,7 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// An outside with the file `secret` and the directory `d`, in which there are another `secret` and `outside`.
-    pub(crate) fn new(t: &Trial) -> Checked<Self> {
+    pub(crate) fn new(t: &CaseContext) -> CaseResult<Self> {
         let inside = t.on_disk("")?;
         let outside = std::env::temp_dir().join(format!("conformance-{}", crate::wire::cbor::hex(&random_id())));
         fs::create_dir_all(outside.join("d")).map_err(harness)?;
@@ -51,11 +51,11 @@ impl Disk {
         self.outside.join(name)
     }
 
-    pub(crate) fn link(&self, to: impl AsRef<Path>, name: &str) -> Checked {
+    pub(crate) fn connection(&self, to: impl AsRef<Path>, name: &str) -> CaseResult {
         symlink(to, self.inside(name)).map_err(harness)
     }
 
-    pub(crate) fn hard_link(&self, from: &Path, name: &str) -> Checked {
+    pub(crate) fn hard_link(&self, from: &Path, name: &str) -> CaseResult {
         match fs::hard_link(from, self.inside(name)) {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 not_applicable("the served directory is on another file system than the temporary directory")
@@ -64,12 +64,12 @@ impl Disk {
         }
     }
 
-    pub(crate) fn fifo(&self, name: &str) -> Checked {
+    pub(crate) fn fifo(&self, name: &str) -> CaseResult {
         mknodat(CWD, self.inside(name), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
             .map_err(|errno| harness(errno.into()))
     }
 
-    pub(crate) fn socket(&self, name: &str) -> Checked<UnixListener> {
+    pub(crate) fn socket(&self, name: &str) -> CaseResult<UnixListener> {
         // The path of a socket is short: it is made outside under a short name and moved.
         let listener = UnixListener::bind(self.outside("s")).map_err(harness)?;
         listener.set_nonblocking(true).map_err(harness)?;
@@ -82,7 +82,7 @@ impl Disk {
     }
 
     /// `/dev/zero` under another name, where this user may make it.
-    pub(crate) fn device(&self, name: &str) -> Checked {
+    pub(crate) fn device(&self, name: &str) -> CaseResult {
         let made = mknodat(
             CWD,
             self.inside(name),
@@ -97,7 +97,7 @@ impl Disk {
     }
 
     /// A file whose name is any bytes.
-    pub(crate) fn odd_file(&self, directory: &str, name: &[u8]) -> Checked {
+    pub(crate) fn odd_file(&self, directory: &str, name: &[u8]) -> CaseResult {
         match fs::write(self.inside(directory).join(OsStr::from_bytes(name)), "odd") {
             Err(error) if matches!(error.raw_os_error(), Some(code) if code == Errno::ILSEQ.raw_os_error()) => {
                 not_applicable("the file system takes no such names")
@@ -107,14 +107,14 @@ impl Disk {
     }
 
     /// The check that everything outside is as it was made: the names, and what the files have.
-    pub(crate) fn expect_outside_untouched(&self) -> Checked {
+    pub(crate) fn expect_outside_untouched(&self) -> CaseResult {
         let mut found = Vec::new();
         for directory in ["", "d"] {
             for entry in fs::read_dir(self.outside(directory)).map_err(harness)? {
                 let path = entry.map_err(harness)?.path();
                 let name = path.strip_prefix(&self.outside).unwrap_or(&path).display().to_string();
                 if path.is_file() && fs::read(&path).map_err(harness)? != SECRET {
-                    return Err(Stop::Failed(format!("{name}, outside the served directory, was changed")));
+                    return Err(CaseError::Failed(format!("{name}, outside the served directory, was changed")));
                 }
                 found.push(name);
             }
@@ -123,13 +123,13 @@ impl Disk {
         if found == ["d", "d/outside", "d/secret", "secret"] {
             return Ok(());
         }
-        Err(Stop::Failed(format!(
+        Err(CaseError::Failed(format!(
             "d, d/outside, d/secret and secret were made outside the served directory; now there are {found:?}"
         )))
     }
 
     /// Does something while two names are exchanged over and over; both are at their places in the end.
-    pub(crate) fn while_exchanging(&self, one: &str, other: &str, work: impl FnOnce() -> Checked) -> Checked {
+    pub(crate) fn while_exchanging(&self, one: &str, other: &str, work: impl FnOnce() -> CaseResult) -> CaseResult {
         let (one, other) = (self.inside(one), self.inside(other));
         let exchange = || renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE);
         for _ in 0..2 {
@@ -170,6 +170,6 @@ impl Drop for Disk {
 }
 
 /// The suite could not do its part on this machine.
-pub(crate) fn harness(error: io::Error) -> Stop {
-    Stop::Harness(format!("the served directory on this machine: {error}"))
+pub(crate) fn harness(error: io::Error) -> CaseError {
+    CaseError::Harness(format!("the served directory on this machine: {error}"))
 }

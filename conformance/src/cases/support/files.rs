@@ -2,9 +2,9 @@
 
 use crate::{
     engine::{
-        client::Codes,
-        context::Trial,
-        error::{Checked, Stop, failed},
+        client::ExpectedCodes,
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
     },
     wire::{
         cbor::Value,
@@ -40,14 +40,14 @@ pub(crate) fn by_path(path: &str, other: &str) -> Vec<Request> {
 }
 
 /// As [`by_path`], with `begin`, which looks at the path alone [BEGIN-4].
-pub(crate) fn by_name(t: &Trial, path: &str, other: &str) -> Vec<Request> {
+pub(crate) fn by_name(t: &CaseContext, path: &str, other: &str) -> Vec<Request> {
     let mut requests = by_path(path, other);
     requests.push(begin(t.id(), path));
     requests
 }
 
 /// Sends requests as far ahead as the window lets, and gives their final replies in order.
-pub(crate) fn all(t: &mut Trial, requests: Vec<Request>) -> Checked<Vec<Reply>> {
+pub(crate) fn all(t: &mut CaseContext, requests: Vec<Request>) -> CaseResult<Vec<Reply>> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1).clamp(1, 64);
     let mut replies = Vec::new();
     for batch in requests.chunks(window) {
@@ -55,17 +55,17 @@ pub(crate) fn all(t: &mut Trial, requests: Vec<Request>) -> Checked<Vec<Reply>> 
         for request in batch {
             sent.push(t.send(request)?);
         }
-        replies.extend(t.finals(&sent)?);
+        replies.extend(t.final_replies(&sent)?);
     }
     Ok(replies)
 }
 
 /// Steps that the check builds upon, sent together.
-pub(crate) fn given_all(t: &mut Trial, requests: Vec<Request>) -> Checked<Vec<Reply>> {
+pub(crate) fn setup_all(t: &mut CaseContext, requests: Vec<Request>) -> CaseResult<Vec<Reply>> {
     let replies = all(t, requests.clone())?;
     match replies.iter().position(|reply| !reply.is_ok()) {
         None => Ok(replies),
-        Some(at) => Err(Stop::Untestable(format!(
+        Some(at) => Err(CaseError::Untestable(format!(
             "a step that the check builds upon failed: {} was answered {}",
             shown(&requests[at]),
             replies[at].code
@@ -74,7 +74,11 @@ pub(crate) fn given_all(t: &mut Trial, requests: Vec<Request>) -> Checked<Vec<Re
 }
 
 /// The check that each of these is answered by one of the codes.
-pub(crate) fn expect_all(t: &mut Trial, requests: Vec<Request>, codes: impl Codes) -> Checked<Vec<Reply>> {
+pub(crate) fn expect_all(
+    t: &mut CaseContext,
+    requests: Vec<Request>,
+    codes: impl ExpectedCodes,
+) -> CaseResult<Vec<Reply>> {
     let replies = all(t, requests.clone())?;
     for (request, reply) in requests.iter().zip(&replies) {
         t.code(&shown(request), reply, codes.codes())?;
@@ -83,14 +87,14 @@ pub(crate) fn expect_all(t: &mut Trial, requests: Vec<Request>, codes: impl Code
 }
 
 /// As [`expect_all`], and nothing has changed behind them [REFUSE-1] and the session goes on [REFUSE-2].
-pub(crate) fn refuse_all(t: &mut Trial, requests: Vec<Request>, codes: impl Codes) -> Checked {
+pub(crate) fn refuse_all(t: &mut CaseContext, requests: Vec<Request>, codes: impl ExpectedCodes) -> CaseResult {
     let before = t.snapshot()?;
     expect_all(t, requests, codes)?;
     t.expect_unchanged(&before)
 }
 
 /// The names in the case's directory.
-pub(crate) fn listed(t: &mut Trial) -> Checked<Vec<String>> {
+pub(crate) fn listed(t: &mut CaseContext) -> CaseResult<Vec<String>> {
     let request = list(t.directory());
     t.names(&request)
 }
@@ -104,14 +108,14 @@ pub(crate) fn lasting(entry: &Entry) -> Vec<(String, Value)> {
 }
 
 /// The check that an entry is what `stat` says right behind it [ENTRY-5].
-pub(crate) fn expect_stat(t: &mut Trial, path: &str, entry: &Entry) -> Checked {
+pub(crate) fn expect_stat(t: &mut CaseContext, path: &str, entry: &Entry) -> CaseResult {
     let now = t.expect_ok(stat(path))?.entry()?;
     t.equal(&format!("the entry of {path} in the result"), lasting(entry), lasting(&now))
 }
 
 /// The entry of a file once it is no longer `racy`: from then on its etag tells every change [ENTRY-6].
-pub(crate) fn settled(t: &mut Trial, path: &str) -> Checked<Entry> {
-    let untestable = || Stop::Untestable(format!("{path} has to lose its `racy`, and files here never do"));
+pub(crate) fn settled(t: &mut CaseContext, path: &str) -> CaseResult<Entry> {
+    let untestable = || CaseError::Untestable(format!("{path} has to lose its `racy`, and files here never do"));
     if t.environment.stays_racy.get() {
         return Err(untestable());
     }
@@ -121,7 +125,7 @@ pub(crate) fn settled(t: &mut Trial, path: &str) -> Checked<Entry> {
 }
 
 /// As [`settled`]; none where a file that nothing changes stays `racy`.
-pub(crate) fn settles(t: &mut Trial, path: &str) -> Checked<Option<Entry>> {
+pub(crate) fn settles(t: &mut CaseContext, path: &str) -> CaseResult<Option<Entry>> {
     let until = Instant::now() + RACY_FOR;
     loop {
         let entry = t.entry(path)?;
@@ -144,11 +148,11 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// Learns them: the granularity from times that the server sets, the bounds by asking for what lies beyond.
-    pub(crate) fn learn(t: &mut Trial) -> Checked<Self> {
+    pub(crate) fn learn(t: &mut CaseContext) -> CaseResult<Self> {
         let path = t.file("clock", b"")?;
         let mut granularity = 1_000_000_000_i128;
         for _ in 0..3 {
-            let now = i128::from(t.given(put(&path, "tick").arg("pre", "any"))?.entry()?.mtime_ns()?);
+            let now = i128::from(t.setup(put(&path, "tick").arg("pre", "any"))?.entry()?.mtime_ns()?);
             while granularity > 1 && now % granularity != 0 {
                 granularity /= 10;
             }
@@ -157,7 +161,7 @@ impl Clock {
         let mut ends = [i64::MAX, i64::MIN];
         for time in [i64::MIN, i64::MAX] {
             for request in [touch(&path, time), put(&path, "tick").arg("pre", "any").arg("mtime_ns", time)] {
-                let kept = t.given(request)?.entry()?.mtime_ns()?;
+                let kept = t.setup(request)?.entry()?.mtime_ns()?;
                 ends = [kept.min(ends[0]), kept.max(ends[1])];
             }
         }
@@ -171,7 +175,7 @@ impl Clock {
     }
 
     /// The check that a time is the nearest to the one asked for [PUT-2] [TOUCH-1].
-    pub(crate) fn expect_nearest(&self, got: i64, asked: i64) -> Checked {
+    pub(crate) fn expect_nearest(&self, got: i64, asked: i64) -> CaseResult {
         // A file system that shows whole seconds may keep every second one alone.
         let slack = if self.granularity == 1_000_000_000 { 2 } else { 1 } * self.granularity;
         let nearest = asked.clamp(self.least.min(self.most), self.most.max(self.least));

@@ -2,15 +2,15 @@
 
 use crate::{
     engine::{
-        context::Trial,
-        error::{Checked, failed},
+        context::CaseContext,
+        error::{CaseResult, failed},
     },
-    wire::{code::BAD_MESSAGE, malformed::Pieces, request::stat},
+    wire::{code::BAD_MESSAGE, malformed::HeaderParts, request::stat},
 };
 
 /// Sends frames that are no request but have its first bytes, and checks that they are answered BAD_MESSAGE with that
 /// session and number [ENV-18] [CBOR-10].
-pub(crate) fn refused(t: &mut Trial, frames: &[Vec<u8>], session: [u8; 16], seq: u64) -> Checked {
+pub(crate) fn refused(t: &mut CaseContext, frames: &[Vec<u8>], session: [u8; 16], seq: u64) -> CaseResult {
     t.send_raw(frames, Some((session, seq)))?;
     let reply = t.any_reply()?;
     t.code("a message that breaks the rules", &reply, BAD_MESSAGE)?;
@@ -20,12 +20,16 @@ pub(crate) fn refused(t: &mut Trial, frames: &[Vec<u8>], session: [u8; 16], seq:
 
 /// Checks that the same request is fine when it is sent as it should be, that it is BAD_MESSAGE once `damage` has been
 /// done to it, and that its number is still to be had [SEQ-7].
-pub(crate) fn damaged(t: &mut Trial, answered_as: Seq, damage: impl Fn(&mut Pieces)) -> Checked {
+pub(crate) fn expect_corruption_refused(
+    t: &mut CaseContext,
+    answered_as: Seq,
+    corrupt: impl Fn(&mut HeaderParts),
+) -> CaseResult {
     t.control(stat("/"))?;
     let (session, next) = (t.session, t.next);
-    let mut pieces = Pieces::of(&stat("/"), session, next);
-    damage(&mut pieces);
-    refused(t, &pieces.frames(), session, answered_as.of(next))?;
+    let mut parts = HeaderParts::of(&stat("/"), session, next);
+    corrupt(&mut parts);
+    refused(t, &parts.frames(), session, answered_as.of(next))?;
     t.expect_ok(stat("/")).map(drop)
 }
 
@@ -46,13 +50,13 @@ impl Seq {
 
 /// Sends a message behind a delimiter that has to stay unanswered, and checks by a `ping` behind it that it does, and
 /// that the session goes on.
-pub(crate) fn unanswered(t: &mut Trial, frames: &[Vec<u8>]) -> Checked {
+pub(crate) fn unanswered(t: &mut CaseContext, frames: &[Vec<u8>]) -> CaseResult {
     t.send_raw(frames, None)?;
-    nothing_came(t)
+    expect_no_reply(t)
 }
 
 /// Checks by a `ping` that nothing came for what was sent last, and that the session goes on.
-pub(crate) fn nothing_came(t: &mut Trial) -> Checked {
+pub(crate) fn expect_no_reply(t: &mut CaseContext) -> CaseResult {
     t.barrier()?;
     if let Some(reply) = t.take_unasked().first() {
         return failed(format!(
@@ -64,9 +68,12 @@ pub(crate) fn nothing_came(t: &mut Trial) -> Checked {
 }
 
 /// Goes on as a client of another session id over the same connection, and then as before.
-pub(crate) fn as_another<T>(t: &mut Trial, act: impl FnOnce(&mut Trial) -> Checked<T>) -> Checked<T> {
+pub(crate) fn with_another_session<T>(
+    t: &mut CaseContext,
+    act: impl FnOnce(&mut CaseContext) -> CaseResult<T>,
+) -> CaseResult<T> {
     let (session, next) = (t.session, t.next);
-    t.renew();
+    t.draw_session_id();
     let result = act(t);
     t.session = session;
     t.next = next;

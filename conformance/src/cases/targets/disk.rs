@@ -1,12 +1,12 @@
-//! Target rules that only somebody at the server's disk can set up or see.
+//! Target rules that only a process on the server's machine can set up or observe.
 
 use super::{MAKERS, OLD, maker};
 use crate::{
     cases::support::disk::harness,
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::{Checked, Stop, failed},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
     },
     wire::{
         code::{EXISTS, UNSUPPORTED_KIND},
@@ -119,12 +119,12 @@ fn replacing_is_atomic() -> Case {
             match seen {
                 Ok(None) => Ok(()),
                 Ok(Some(what)) => failed(what),
-                Err(_) => Err(Stop::Harness("the reading thread panicked".into())),
+                Err(_) => Err(CaseError::Harness("the reading thread panicked".into())),
             }
         })
 }
 
-fn replace(t: &mut Trial, path: &str, one: &[u8], other: &[u8]) -> Checked {
+fn replace(t: &mut CaseContext, path: &str, one: &[u8], other: &[u8]) -> CaseResult {
     for turn in 0..100 {
         let content = if turn % 2 == 0 { other } else { one };
         t.expect_ok(put(path, content).arg("pre", "any"))?;
@@ -149,10 +149,10 @@ fn watch(path: &Path, done: &AtomicBool, one: &[u8], other: &[u8]) -> Option<Str
     }
 }
 
-fn mode(path: &Path) -> Checked<u32> {
+fn mode(path: &Path) -> CaseResult<u32> {
     Ok(fs::metadata(path).map_err(harness)?.permissions().mode() & 0o777)
 }
 
-fn set_mode(path: &Path, mode: u32) -> Checked {
+fn set_mode(path: &Path, mode: u32) -> CaseResult {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(harness)
 }

@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("`off` 3 and 5, and the file is the five bytes.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 for (off, content, then) in [(0, "abc", 3), (3, "de", 5)] {
                     let reply = t.expect_ok(append(up, off, content))?;
                     t.equal("`off` of append", reply.uint("off")?, then)?;
@@ -52,7 +52,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("The same reply twice; the bytes are staged once.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let seq = t.send(&append(up, 0, "once"))?;
                 let first = t.expect_reply(seq, crate::wire::code::OK)?;
                 t.resend(seq)?;
@@ -65,10 +65,10 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("OK with the same `off`; the staged bytes are as they were.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let reply = t.expect_ok(append(up, 0, ""))?;
                 t.equal("`off` of append", reply.uint("off")?, 0)?;
-                t.given(append(up, 0, "12345"))?;
+                t.setup(append(up, 0, "12345"))?;
                 let reply = t.expect_ok(append(up, 5, ""))?;
                 t.equal("`off` of append", reply.uint("off")?, 5)?;
                 expect_staged(t, up, &path, b"12345")
@@ -90,7 +90,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("BAD_ARGS, not OFFSET.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 t.expect_refused(append(up, (1 << 63) - 1, "x"), BAD_ARGS)?;
                 t.expect_refused(append(up, 0, "x").arg("off", -1_i64), BAD_ARGS)?;
                 t.control(append(up, 0, "x")).map(drop)
@@ -101,7 +101,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 t.expect_refused(append(up, 0, "x"), NO_UPLOAD)?;
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 t.control(append(up, 0, "x")).map(drop)
             }),
         must("append-needs-begin-in-the-same-session", &["APPEND-2", "UP-2"])
@@ -135,7 +135,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"done")?;
-                t.given(commit(up, b"done"))?;
+                t.setup(commit(up, b"done"))?;
                 expect_gone(t, up, b"done")?;
                 expect_staged(t, up, &path, b"")?;
                 t.expect_content(&path, b"done")
@@ -161,7 +161,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_gone(t, up, b"staged")?;
                 t.expect_absent(&path)?;
                 expect_staged(t, up, &path, b"")?;
-                t.given(append(up, 0, "staged"))?;
+                t.setup(append(up, 0, "staged"))?;
                 t.control(commit(up, b"staged")).map(drop)
             }),
         must("append-accepts-a-whole-chunk", &["OP-5", "LIMIT-1", "APPEND-1"])
@@ -171,7 +171,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 let chunk = usize::try_from(t.server()?.chunk).unwrap_or(0);
                 let content = t.bytes(1, chunk + 1);
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 t.expect_refused(append(up, 0, content.clone()), TOO_LARGE)?;
                 t.control(append(up, 0, &content[..chunk]))?;
                 expect_staged(t, up, &path, &content[..chunk])
@@ -192,7 +192,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 let content = t.bytes(2, 1 + 4_095 + 4_097 + 65_536 + 10_001);
                 let window = usize::try_from(t.server()?.window).unwrap_or(1);
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let mut at = 0;
                 for lengths in [1, 4_095, 4_097, 65_536, 10_001].chunks(window) {
                     let (mut sent, mut offs) = (Vec::new(), Vec::new());
@@ -208,7 +208,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 expect_staged(t, up, &path, &content)?;
                 t.expect_ok(commit(up, &content))?;
-                let reply = t.given(hash(&path))?;
+                let reply = t.setup(hash(&path))?;
                 t.equal_bytes("the hash of the file", reply.bytes("hash")?, blake3::hash(&content).as_bytes())
             }),
         must("uploads-do-not-mix", &["APPEND-1", "COMMIT-3", "UP-3"])
@@ -217,8 +217,8 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (one, other) = (t.id(), t.id());
                 let (first, second) = (t.path("one"), t.path("other"));
-                t.given(begin(one, &first))?;
-                t.given(begin(other, &second))?;
+                t.setup(begin(one, &first))?;
+                t.setup(begin(other, &second))?;
                 for off in 0..3 {
                     t.expect_ok(append(one, off, "1"))?;
                     t.expect_ok(append(other, off * 2, "22"))?;

@@ -38,8 +38,8 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("Each begin answers the 6 bytes and their hash, and they are committed.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path).arg("size", 10_u64))?;
-                t.given(append(up, 0, "staged"))?;
+                t.setup(begin(up, &path).arg("size", 10_u64))?;
+                t.setup(append(up, 0, "staged"))?;
                 for again in [begin(up, &path).arg("size", 20_u64), begin(up, &path).arg("size", 3_u64), begin(up, &path)] {
                     expect_begun(t, again, b"staged")?;
                 }
@@ -118,7 +118,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let directory = t.directory().to_owned();
                 t.expect_ok(begin(parent, &directory))?;
                 t.expect_ok(append(up, 4, "!"))?;
-                t.given(crate::wire::request::abort(parent))?;
+                t.setup(crate::wire::request::abort(parent))?;
                 expect_staged(t, up, &path, b"kept!")
             }),
         must("a-begin-with-bad-arguments-discards-nothing", &["BEGIN-3", "REFUSE-1", "OP-2"])
@@ -216,11 +216,11 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 for size in [10_u64, 20] {
-                    t.given(begin(up, &path).arg("size", size))?;
+                    t.setup(begin(up, &path).arg("size", size))?;
                     let shown = listed(t, up)?.and_then(|upload| upload.uint("size").ok());
                     t.equal("`size` in uploads", shown, Some(size))?;
                 }
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let shown = listed(t, up)?.map(|upload| upload.uint("size").ok());
                 t.equal("`size` in uploads behind a begin without one", shown, Some(None))
             }),
@@ -229,7 +229,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("`size` 0.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path).arg("size", 0_u64))?;
+                t.setup(begin(up, &path).arg("size", 0_u64))?;
                 let shown = listed(t, up)?.and_then(|upload| upload.uint("size").ok());
                 t.equal("`size` in uploads", shown, Some(0))
             }),

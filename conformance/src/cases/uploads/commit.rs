@@ -4,7 +4,7 @@ use super::{expect_staged, listed, stage};
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
+        context::CaseContext,
         error::not_applicable,
     },
     wire::{
@@ -39,7 +39,7 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("OK, and an empty file is there.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let made = t.expect_ok(commit(up, b""))?.entry()?;
                 t.equal("the size in the entry", made.size()?, 0)?;
                 t.expect_content(&path, b"")
@@ -149,7 +149,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 for (number, time) in [1_600_000_000_123_456_789_i64, 1, -86_400_000_000_001].into_iter().enumerate() {
                     let beside = t.path(&format!("put{number}"));
-                    let kept = t.given(put(&beside, "x").arg("mtime_ns", time))?.entry()?.mtime_ns()?;
+                    let kept = t.setup(put(&beside, "x").arg("mtime_ns", time))?.entry()?.mtime_ns()?;
                     let (up, path) = (t.id(), t.path(&format!("f{number}")));
                     stage(t, up, &path, b"x")?;
                     t.expect_ok(commit(up, b"x").arg("mtime_ns", time))?;
@@ -169,7 +169,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.let_pass(Duration::from_millis(100))?;
                 let (before, after) = (t.file("before", b"x")?, t.path("after"));
                 let made = t.expect_ok(commit(up, b"x"))?.entry()?.mtime_ns()?;
-                t.given(put(&after, "x"))?;
+                t.setup(put(&after, "x"))?;
                 let (least, most) = (t.entry(&before)?.mtime_ns()?, t.entry(&after)?.mtime_ns()?);
                 t.check(
                     (least.saturating_sub(TICK_NS)..=most.saturating_add(TICK_NS)).contains(&made),
@@ -183,8 +183,8 @@ pub(super) fn cases() -> Vec<Case> {
                 let (directory, moved) = (t.subdirectory("d")?, t.path("e"));
                 let (up, path) = (t.id(), format!("{directory}/f"));
                 stage(t, up, &path, b"content")?;
-                t.given(rename(&directory, &moved))?;
-                t.given(mkdir(&directory))?;
+                t.setup(rename(&directory, &moved))?;
+                t.setup(mkdir(&directory))?;
                 t.expect_ok(commit(up, b"content"))?;
                 t.expect_absent(&format!("{moved}/f"))?;
                 t.expect_content(&path, b"content")
@@ -209,7 +209,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (first, second) = (t.path("f"), t.id());
                 let path = first;
-                t.given(put(&path, "same").arg("mtime_ns", 1_600_000_000_000_000_000_i64))?;
+                t.setup(put(&path, "same").arg("mtime_ns", 1_600_000_000_000_000_000_i64))?;
                 let before = t.entry(&path)?.etag()?;
                 stage(t, second, &path, b"else")?;
                 let request = commit(second, b"else").arg("pre", "any");
@@ -247,6 +247,6 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn refuse(t: &mut Trial, request: Request, code: crate::wire::code::Code) -> crate::engine::error::Checked {
+fn refuse(t: &mut CaseContext, request: Request, code: crate::wire::code::Code) -> crate::engine::error::CaseResult {
     t.expect_refused(request, code).map(drop)
 }

@@ -1,11 +1,11 @@
 //! Many uploads at once.
 
-use super::{super::support::files::given_all, expect_gone, expect_staged};
+use super::{super::support::files::setup_all, expect_gone, expect_staged};
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::{Checked, not_applicable},
+        context::CaseContext,
+        error::{CaseResult, not_applicable},
     },
     wire::{
         code::{LIMIT, NO_UPLOAD, OK},
@@ -41,7 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
             )
             .run(|t| {
                 let ups = fill(t)?;
-                t.given(append(ups[0], 0, "x"))?;
+                t.setup(append(ups[0], 0, "x"))?;
                 let (more, path) = (t.id(), t.path("more"));
                 let reply = t.expect(begin(more, &path), [OK, LIMIT])?;
                 let staged: Vec<Vec<u8>> = t.staged()?.into_iter().map(|(up, _)| up).collect();
@@ -49,7 +49,7 @@ pub(super) fn cases() -> Vec<Case> {
                 if !reply.is_ok() {
                     t.check(gone.is_empty(), "begin was answered LIMIT and has discarded an upload")?;
                     t.expect(append(more, 0, "x"), NO_UPLOAD)?;
-                    t.given(abort(ups[5]))?;
+                    t.setup(abort(ups[5]))?;
                     return t.control(begin(more, &path)).map(drop);
                 }
                 t.check(staged.contains(&more.to_vec()), "the upload that was begun last is not listed")?;
@@ -84,7 +84,7 @@ pub(super) fn cases() -> Vec<Case> {
                 make_room(t)?;
                 let wanted: Vec<_> = (0..HELD).map(|number| (id(t, number).to_vec(), long_path(t, number))).collect();
                 let begins = wanted.iter().map(|(up, path)| begin(super::id_of(up), path)).collect();
-                given_all(t, begins)?;
+                setup_all(t, begins)?;
                 let mut listed = Vec::new();
                 let mut after = None;
                 loop {
@@ -110,7 +110,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Begins as many uploads as every server holds, in ascending order of their ids; the first two a while before the rest.
-fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
+fn fill(t: &mut CaseContext) -> CaseResult<[[u8; 16]; HELD as usize]> {
     make_room(t)?;
     let mut ups = [[0; 16]; HELD as usize];
     for number in 0..HELD {
@@ -123,7 +123,7 @@ fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
     t.let_pass(Duration::from_millis(30))?;
     let window = usize::try_from(t.server()?.window).unwrap_or(1).min(16);
     for requests in requests[2..].chunks(window) {
-        let sent = requests.iter().map(|request| t.send(request)).collect::<Checked<Vec<_>>>()?;
+        let sent = requests.iter().map(|request| t.send(request)).collect::<CaseResult<Vec<_>>>()?;
         t.expect_replies(&sent, OK)?;
     }
     Ok(ups)
@@ -131,11 +131,11 @@ fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
 
 /// Discards what this run has staged; the case does not apply where others have staged something, which it could push
 /// out.
-fn make_room(t: &mut Trial) -> Checked {
+fn make_room(t: &mut CaseContext) -> CaseResult {
     let run = format!("{}/", t.environment.run_directory);
     let mut after = [0; 16];
     loop {
-        let page = t.given(uploads().arg("after", after))?;
+        let page = t.setup(uploads().arg("after", after))?;
         for upload in page.items("uploads")? {
             after = super::id_of(upload.bytes("up")?);
             let path = upload.text("path")?;
@@ -144,7 +144,7 @@ fn make_room(t: &mut Trial) -> Checked {
                     "an upload for {path:?} is staged that is not of this run, and could go"
                 ));
             }
-            t.given(abort(after))?;
+            t.setup(abort(after))?;
         }
         if !page.bool("more")? {
             return Ok(());
@@ -152,19 +152,19 @@ fn make_room(t: &mut Trial) -> Checked {
     }
 }
 
-fn path_of(t: &Trial, number: u8) -> String {
+fn path_of(t: &CaseContext, number: u8) -> String {
     t.path(&format!("f{number}"))
 }
 
 /// An id that stands at the place of a number.
-fn id(t: &mut Trial, number: u8) -> [u8; 16] {
+fn id(t: &mut CaseContext, number: u8) -> [u8; 16] {
     let mut up = t.id();
     up[0] = number;
     up
 }
 
 /// A path of 4,096 bytes.
-fn long_path(t: &Trial, number: u8) -> String {
+fn long_path(t: &CaseContext, number: u8) -> String {
     let mut path = t.path(&format!("{number:02}"));
     while path.len() < LONGEST {
         // A slash and no name behind it would be left.

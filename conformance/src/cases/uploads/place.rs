@@ -4,8 +4,8 @@ use super::stage;
 use crate::{
     engine::{
         case::{Case, Need, must},
-        context::Trial,
-        error::{Checked, Stop, failed, not_applicable},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed, not_applicable},
     },
     wire::{
         code::{EXISTS, NOT_DIR, UNSUPPORTED_KIND},
@@ -75,7 +75,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let other = t.subdirectory("other")?;
                 let (up, path) = (t.id(), format!("{directory}/f"));
                 stage(t, up, &path, b"content")?;
-                t.given(crate::wire::request::remove(&directory))?;
+                t.setup(crate::wire::request::remove(&directory))?;
                 symlink("other", t.on_disk("d")?).or_else(|error| cannot("make a link", &error))?;
                 t.expect_refused(commit(up, b"content"), NOT_DIR)?;
                 t.expect_absent(&format!("{other}/f"))
@@ -103,7 +103,7 @@ pub(super) fn cases() -> Vec<Case> {
                 match seen {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(what)) => failed(what),
-                    Err(_) => Err(Stop::Harness("the reader ended in a panic".into())),
+                    Err(_) => Err(CaseError::Harness("the reader ended in a panic".into())),
                 }
             }),
         must("put-after-a-commit-is-not-undone", &["COMMIT-3", "SEQ-9"])
@@ -138,8 +138,8 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// The names of everything below the directory that has the served one in it, but for what is in that.
-fn beside_the_root(t: &Trial) -> Checked<Vec<PathBuf>> {
-    let root = t.environment.root.as_ref().ok_or_else(|| Stop::Harness("a spawned server has no root".into()))?;
+fn beside_the_root(t: &CaseContext) -> CaseResult<Vec<PathBuf>> {
+    let root = t.environment.root.as_ref().ok_or_else(|| CaseError::Harness("a spawned server has no root".into()))?;
     let mut names = Vec::new();
     let mut directories: Vec<PathBuf> = root.parent().map(Path::to_owned).into_iter().collect();
     while let Some(directory) = directories.pop() {
@@ -179,15 +179,15 @@ fn watch(disk: &Path, most: usize, over: &AtomicBool) -> Result<(), String> {
     Ok(())
 }
 
-fn read(disk: &Path) -> Checked<Vec<u8>> {
+fn read(disk: &Path) -> CaseResult<Vec<u8>> {
     fs::read(disk).or_else(|error| cannot("read the file", &error))
 }
 
-fn mode_of(disk: &Path) -> Checked<u32> {
+fn mode_of(disk: &Path) -> CaseResult<u32> {
     fs::metadata(disk).map(|metadata| metadata.permissions().mode() & 0o777).or_else(|error| cannot("look", &error))
 }
 
 /// The suite may run as somebody who may not do that in the served directory.
-fn cannot<T>(what: &str, error: &std::io::Error) -> Checked<T> {
+fn cannot<T>(what: &str, error: &std::io::Error) -> CaseResult<T> {
     not_applicable(format!("the suite cannot {what} in the served directory: {error}"))
 }

@@ -4,8 +4,8 @@ use super::{expect_staged, listed, stage};
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::{Checked, failed},
+        context::CaseContext,
+        error::{CaseResult, failed},
     },
     wire::{
         code::{BUSY, NO_SESSION, NO_UPLOAD, OK},
@@ -52,17 +52,17 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("The new session goes on with the staged bytes.")
             .run(|t| {
                 t.close()?;
-                let welcome = t.open_with(|hello| hello.arg("lease_ms", 1_000_u64))?;
+                let hello_reply = t.open_with(|hello| hello.arg("lease_ms", 1_000_u64))?;
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"lapsed")?;
-                t.let_pass(Duration::from_millis(welcome.lease_ms.min(2_000)))?;
+                t.let_pass(Duration::from_millis(hello_reply.lease_ms.min(2_000)))?;
                 // Whoever holds it now: without `take` this opens only because the lease has run out.
-                t.renew();
+                t.draw_session_id();
                 let hello = t.hello_request();
                 let mut reply = t.call(hello)?;
                 if reply.code == BUSY {
                     t.let_pass(Duration::from_millis(250))?;
-                    t.renew();
+                    t.draw_session_id();
                     let hello = t.hello_request();
                     reply = t.call(hello)?;
                 }
@@ -96,7 +96,7 @@ pub(super) fn cases() -> Vec<Case> {
                 super::new_session(t)?;
                 let shown = listed(t, up)?.map(|upload| upload.uint("off")).transpose()?;
                 t.equal("`off` in uploads", shown, Some(5))?;
-                t.given(begin(other, &beside))?;
+                t.setup(begin(other, &beside))?;
                 t.expect_refused(append(up, 5, "x"), NO_UPLOAD).map(drop)
             }),
         must("begin-shows-whether-a-commit-was-executed", &["COMMIT-3", "BEGIN-1"])
@@ -120,7 +120,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"done")?;
-                t.given(commit(up, b"done"))?;
+                t.setup(commit(up, b"done"))?;
                 super::new_session(t)?;
                 let shown = listed(t, up)?;
                 t.check(shown.is_none(), "`uploads` lists an upload that was committed in the session before")?;
@@ -131,10 +131,10 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Opens a session with `take` set to the present one.
-fn take_over(t: &mut Trial) -> Checked {
+fn take_over(t: &mut CaseContext) -> CaseResult {
     let held = t.session;
-    t.renew();
+    t.draw_session_id();
     let hello = t.hello_request().arg("take", held);
-    let reply = t.given(hello)?;
+    let reply = t.setup(hello)?;
     t.opened(&reply).map(drop)
 }

@@ -4,8 +4,8 @@ use super::{expect_gone, expect_staged, listed, new_session, stage};
 use crate::{
     engine::{
         case::{Case, must},
-        context::Trial,
-        error::{Checked, not_applicable},
+        context::CaseContext,
+        error::{CaseResult, not_applicable},
     },
     wire::{
         code::{BAD_ARGS, NOT_FOUND},
@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect(read(&path, 0, 6), NOT_FOUND)?;
                 t.expect(hash(&path), NOT_FOUND)?;
                 let staged = names_at_the_top(t)?;
-                t.given(abort(up))?;
+                t.setup(abort(up))?;
                 t.expect_unchanged(&before)?;
                 // Others may make files there meanwhile; theirs do not come and go with the upload.
                 let after = names_at_the_top(t)?;
@@ -82,8 +82,8 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 let between = u128::from_be_bytes(first).wrapping_add(1).to_be_bytes();
                 let (one, other) = (t.path("one"), t.path("other"));
-                t.given(begin(first, &one))?;
-                t.given(begin(second, &other))?;
+                t.setup(begin(first, &one))?;
+                t.setup(begin(second, &other))?;
                 for (after, has_first, has_second) in [
                     (u128::from_be_bytes(first).wrapping_sub(1).to_be_bytes(), true, true),
                     (first, false, true),
@@ -121,19 +121,19 @@ pub(super) fn cases() -> Vec<Case> {
                 let (one, other) = (t.id(), t.id());
                 let (first, second) = (t.path("one"), t.path("other"));
                 stage(t, one, &first, b"x")?;
-                t.given(begin(other, &second))?;
+                t.setup(begin(other, &second))?;
                 t.let_pass(Duration::from_millis(150))?;
                 for up in [one, other] {
                     let age = age_of(t, up)?;
                     t.check(age >= 120, format!("`age_ms` is {age} after 150 ms"))?;
                 }
                 let since = Instant::now();
-                t.given(append(one, 1, "y"))?;
+                t.setup(append(one, 1, "y"))?;
                 expect_age_since(t, one, since)?;
                 let age = age_of(t, other)?;
                 t.check(age >= 120, format!("`age_ms` is {age} after 150 ms and an append to another upload"))?;
                 let since = Instant::now();
-                t.given(begin(other, &second))?;
+                t.setup(begin(other, &second))?;
                 expect_age_since(t, other, since)
             }),
         must("abort-discards-a-staged-upload", &["ABORT-1"])
@@ -202,7 +202,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"done")?;
-                t.given(commit(up, b"done"))?;
+                t.setup(commit(up, b"done"))?;
                 t.expect_ok(abort(up))?;
                 t.expect_content(&path, b"done")?;
                 // What a client does that does not know whether its commit was executed.
@@ -217,7 +217,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("staged"));
                 stage(t, up, &path, b"staged")?;
                 let file = t.path("file");
-                t.given(put(&file, "x"))?;
+                t.setup(put(&file, "x"))?;
                 let directory = t.directory().to_owned();
                 let page = t.expect_ok(list(&directory))?;
                 t.equal("the names", page.names()?, ["file"])?;
@@ -227,11 +227,11 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// The names in `/`, as far as a few pages show them.
-fn names_at_the_top(t: &mut Trial) -> Checked<Vec<String>> {
+fn names_at_the_top(t: &mut CaseContext) -> CaseResult<Vec<String>> {
     let mut names = Vec::new();
     for _ in 0..4 {
         let after = names.last().cloned().unwrap_or_default();
-        let page = t.given(list("/").arg("after", after))?;
+        let page = t.setup(list("/").arg("after", after))?;
         names.extend(page.names()?);
         if !page.bool("more")? {
             break;
@@ -240,7 +240,7 @@ fn names_at_the_top(t: &mut Trial) -> Checked<Vec<String>> {
     Ok(names)
 }
 
-fn age_of(t: &mut Trial, up: [u8; 16]) -> Checked<u64> {
+fn age_of(t: &mut CaseContext, up: [u8; 16]) -> CaseResult<u64> {
     match listed(t, up)? {
         Some(upload) => upload.uint("age_ms"),
         None => crate::engine::error::failed("`uploads` does not list an upload that was begun"),
@@ -248,7 +248,7 @@ fn age_of(t: &mut Trial, up: [u8; 16]) -> Checked<u64> {
 }
 
 /// The check that an age is not more than the time since, but for ticks of the file system's clock.
-fn expect_age_since(t: &mut Trial, up: [u8; 16], since: Instant) -> Checked {
+fn expect_age_since(t: &mut CaseContext, up: [u8; 16], since: Instant) -> CaseResult {
     let age = age_of(t, up)?;
     let most = since.elapsed().as_millis() + 50;
     t.check(u128::from(age) <= most, format!("`age_ms` is {age}, {most} ms at most after its last use"))

@@ -30,10 +30,10 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"staged")?;
-                t.given(put(&path, "put"))?;
+                t.setup(put(&path, "put"))?;
                 t.expect_refused(commit(up, b"staged"), EXISTS)?;
                 t.expect_content(&path, b"put")?;
-                t.given(remove(&path))?;
+                t.setup(remove(&path))?;
                 t.control(commit(up, b"staged")).map(drop)
             }),
         must("commit-with-any-can-create-a-file", &["COMMIT-3", "TARGET-1"])
@@ -51,7 +51,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let path = t.file("f", b"first")?;
                 let stale = t.entry(&path)?.etag()?;
-                t.given(put(&path, "second").arg("pre", "any"))?;
+                t.setup(put(&path, "second").arg("pre", "any"))?;
                 let present = t.entry(&path)?.etag()?;
                 let up = t.id();
                 stage(t, up, &path, b"third")?;
@@ -66,7 +66,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let path = t.file("f", b"gone")?;
                 let etag = t.entry(&path)?.etag()?;
-                t.given(remove(&path))?;
+                t.setup(remove(&path))?;
                 let up = t.id();
                 stage(t, up, &path, b"new")?;
                 t.expect_refused(commit(up, b"new").arg("pre", etag), CHANGED)?;
@@ -83,7 +83,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_refused(commit(up, b"content"), EXISTS)?;
                 t.expect_refused(commit(up, b"content").arg("pre", "any"), NOT_FILE)?;
                 t.expect_refused(commit(up, b"content").arg("pre", vec![7; 8]), NOT_FILE)?;
-                t.given(remove(&path))?;
+                t.setup(remove(&path))?;
                 t.control(commit(up, b"content").arg("pre", "any")).map(drop)
             }),
         must("commit-without-a-parent-keeps-the-upload", &["COMMIT-2", "PATH-13", "BEGIN-4"])
@@ -98,7 +98,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_refused(commit(up, b"content"), NOT_FOUND)?;
                 t.expect_refused(commit(up, b"content").arg("pre", "any"), NOT_FOUND)?;
                 t.expect_absent(&parent)?;
-                t.given(mkdir(&parent))?;
+                t.setup(mkdir(&parent))?;
                 t.control(commit(up, b"content"))?;
                 t.expect_content(&path, b"content")
             }),
@@ -109,12 +109,12 @@ pub(super) fn cases() -> Vec<Case> {
                 let parent = t.subdirectory("d")?;
                 let (up, path) = (t.id(), format!("{parent}/f"));
                 stage(t, up, &path, b"content")?;
-                t.given(remove(&parent))?;
-                t.given(put(&parent, "a file"))?;
+                t.setup(remove(&parent))?;
+                t.setup(put(&parent, "a file"))?;
                 t.expect_refused(commit(up, b"content"), NOT_DIR)?;
                 t.expect_content(&parent, b"a file")?;
-                t.given(remove(&parent))?;
-                t.given(mkdir(&parent))?;
+                t.setup(remove(&parent))?;
+                t.setup(mkdir(&parent))?;
                 t.control(commit(up, b"content"))?;
                 t.expect_content(&path, b"content")
             }),

@@ -3,24 +3,24 @@
 use crate::wire::code::Code;
 
 /// One code or several.
-pub(crate) trait Codes {
+pub(crate) trait ExpectedCodes {
     /// The codes that are allowed.
     fn codes(&self) -> &[Code];
 }
 
-impl Codes for Code {
+impl ExpectedCodes for Code {
     fn codes(&self) -> &[Code] {
         std::slice::from_ref(self)
     }
 }
 
-impl<const N: usize> Codes for [Code; N] {
+impl<const N: usize> ExpectedCodes for [Code; N] {
     fn codes(&self) -> &[Code] {
         self
     }
 }
 
-impl Codes for &[Code] {
+impl ExpectedCodes for &[Code] {
     fn codes(&self) -> &[Code] {
         self
     }

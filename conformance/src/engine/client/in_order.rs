@@ -1,8 +1,8 @@
 //! The replies to several requests that were sent in one go.
 
-use super::{Codes, POLL_AFTER, Peer};
+use super::{Client, ExpectedCodes, POLL_AFTER};
 use crate::{
-    engine::error::Checked,
+    engine::error::CaseResult,
     wire::{
         code::{PENDING, SEQ},
         reply::Reply,
@@ -10,23 +10,23 @@ use crate::{
 };
 use std::time::Instant;
 
-impl Peer {
+impl Client {
     /// The final replies to requests that were sent in one go, in their order. Behind a PENDING a server may answer SEQ
     /// to what it did not keep, which is sent again when its turn comes [SEQ-26] [SEQ-22]; likewise behind a cut, where
     /// nobody knows what was lost. One to which no reply is on the way any more is sent again, too.
-    pub(crate) fn finals(&mut self, seqs: &[u64]) -> Checked<Vec<Reply>> {
+    pub(crate) fn final_replies(&mut self, seqs: &[u64]) -> CaseResult<Vec<Reply>> {
         seqs.iter().map(|seq| self.final_in_turn(*seq)).collect()
     }
 
-    /// As [`Peer::finals`], and each has to be one of these.
-    pub(crate) fn expect_replies(&mut self, seqs: &[u64], codes: impl Codes) -> Checked<Vec<Reply>> {
-        let replies = self.finals(seqs)?;
+    /// As [`Client::final_replies`], and each has to be one of these.
+    pub(crate) fn expect_replies(&mut self, seqs: &[u64], codes: impl ExpectedCodes) -> CaseResult<Vec<Reply>> {
+        let replies = self.final_replies(seqs)?;
         replies.iter().try_for_each(|reply| self.expect_code(reply, codes.codes()))?;
         Ok(replies)
     }
 
     /// The final reply to one request, when all before it have theirs.
-    fn final_in_turn(&mut self, seq: u64) -> Checked<Reply> {
+    fn final_in_turn(&mut self, seq: u64) -> CaseResult<Reply> {
         let mut early = self.outstanding(seq);
         if early == 0 {
             self.resend(seq)?;
@@ -38,7 +38,7 @@ impl Peer {
             early = early.saturating_sub(1);
             match reply.code {
                 PENDING if early == 0 => {
-                    self.settle(Instant::now() + POLL_AFTER)?;
+                    self.receive_until(Instant::now() + POLL_AFTER)?;
                     self.resend(seq)?;
                 }
                 SEQ if was_early && self.may_be_refused() && early == 0 => self.resend(seq)?,

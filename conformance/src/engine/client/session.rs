@@ -1,10 +1,10 @@
 //! Opening and ending a session.
 
-use super::Peer;
+use super::Client;
 use crate::{
     engine::{
         environment::random_id,
-        error::{Checked, Stop, failed},
+        error::{CaseError, CaseResult, failed},
     },
     wire::{
         code::{BUSY, NO_SESSION, OK},
@@ -19,7 +19,7 @@ use std::{
 
 /// What the server said to hello.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Welcome {
+pub(crate) struct HelloReply {
     pub(crate) window: u64,
     pub(crate) chunk: u64,
     pub(crate) header: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Welcome {
     pub(crate) caps: Vec<String>,
 }
 
-impl Peer {
+impl Client {
     /// A `hello` for the present id.
     pub(crate) fn hello_request(&self) -> Request {
         let auth = self.environment.target.borrow().auth(self.session);
@@ -40,16 +40,16 @@ impl Peer {
     }
 
     /// Draws a new id and opens a session with it; waits while one that this run opened is still held.
-    pub(crate) fn open(&mut self) -> Checked<Welcome> {
+    pub(crate) fn open(&mut self) -> CaseResult<HelloReply> {
         self.open_with(|hello| hello)
     }
 
-    /// As [`Peer::open`], with changes to the `hello`.
-    pub(crate) fn open_with(&mut self, change: impl Fn(Request) -> Request) -> Checked<Welcome> {
+    /// As [`Client::open`], with changes to the `hello`.
+    pub(crate) fn open_with(&mut self, change: impl Fn(Request) -> Request) -> CaseResult<HelloReply> {
         let own = self.environment.last_session.get();
         let mut take = None;
         loop {
-            self.renew();
+            self.draw_session_id();
             let mut hello = change(self.hello_request());
             if let Some(session) = take {
                 hello = hello.arg("take", session);
@@ -69,9 +69,9 @@ impl Peer {
     }
 
     /// Takes on what an OK to `hello` says.
-    pub(crate) fn opened(&mut self, reply: &Reply) -> Checked<Welcome> {
+    pub(crate) fn opened(&mut self, reply: &Reply) -> CaseResult<HelloReply> {
         let caps = reply.key("caps")?.array().unwrap_or_default().iter();
-        let welcome = Welcome {
+        let hello_reply = HelloReply {
             window: reply.uint("window")?,
             chunk: reply.uint("chunk")?,
             header: reply.uint("header")?,
@@ -85,18 +85,18 @@ impl Peer {
         };
         self.next = 1;
         self.environment.last_session.set(Some(self.session));
-        self.welcome = Some(welcome.clone());
-        Ok(welcome)
+        self.hello_reply = Some(hello_reply.clone());
+        Ok(hello_reply)
     }
 
     /// Draws a new session id; nothing is sent.
-    pub(crate) fn renew(&mut self) {
+    pub(crate) fn draw_session_id(&mut self) {
         self.session = random_id();
         self.next = 1;
     }
 
     /// Says `bye`, which may find the session gone already.
-    pub(crate) fn close(&mut self) -> Checked {
+    pub(crate) fn close(&mut self) -> CaseResult {
         let reply = self.call(bye())?;
         match reply.code {
             OK | NO_SESSION => {
@@ -110,14 +110,14 @@ impl Peer {
     }
 
     /// What the server said to hello.
-    pub(crate) fn welcome(&self) -> Checked<&Welcome> {
-        self.welcome.as_ref().ok_or_else(|| Stop::Harness(format!("client {} has no session", self.name)))
+    pub(crate) fn hello_reply(&self) -> CaseResult<&HelloReply> {
+        self.hello_reply.as_ref().ok_or_else(|| CaseError::Harness(format!("client {} has no session", self.name)))
     }
 
     /// Lets time pass for which the protocol has no event, such as a lease that is to run out. What comes is kept.
-    pub(crate) fn let_pass(&mut self, time: Duration) -> Checked {
+    pub(crate) fn let_pass(&mut self, time: Duration) -> CaseResult {
         let until = Instant::now() + time;
-        self.settle(until)?;
+        self.receive_until(until)?;
         thread::sleep(until.saturating_duration_since(Instant::now()));
         Ok(())
     }

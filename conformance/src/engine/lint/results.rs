@@ -1,6 +1,6 @@
 //! The schemas of results: what each code and each operation answers.
 
-use super::{Expected, Findings, Shape};
+use super::{Expected, ReplyFindings, Shape};
 use crate::wire::{
     cbor::Value,
     code::{Code, OK},
@@ -8,7 +8,7 @@ use crate::wire::{
 };
 
 /// Checks the result map of a reply.
-pub(super) fn check(shape: &Shape, expected: &Expected<'_>, findings: &mut Findings) {
+pub(super) fn check(shape: &Shape, expected: &Expected<'_>, findings: &mut ReplyFindings) {
     let result = &shape.result;
     match result.member("msg") {
         None => {}
@@ -26,7 +26,7 @@ pub(super) fn check(shape: &Shape, expected: &Expected<'_>, findings: &mut Findi
     }
 }
 
-fn refusal(code: Code, result: &Value, findings: &mut Findings) {
+fn refusal(code: Code, result: &Value, findings: &mut ReplyFindings) {
     for key in code.keys() {
         let value = result.member(key);
         let fine = match *key {
@@ -38,9 +38,9 @@ fn refusal(code: Code, result: &Value, findings: &mut Findings) {
     }
 }
 
-fn answer(op: &str, result: &Value, expected: &Expected<'_>, findings: &mut Findings) {
+fn answer(op: &str, result: &Value, expected: &Expected<'_>, findings: &mut ReplyFindings) {
     match op {
-        "hello" => welcome(result, findings),
+        "hello" => hello(result, findings),
         "stat" | "mkdir" | "put" | "write" | "truncate" | "touch" | "move" | "copy" | "commit" => {
             match result.member("entry") {
                 Some(value) => entry(value, findings),
@@ -73,7 +73,7 @@ fn answer(op: &str, result: &Value, expected: &Expected<'_>, findings: &mut Find
     }
 }
 
-fn welcome(result: &Value, findings: &mut Findings) {
+fn hello(result: &Value, findings: &mut ReplyFindings) {
     let ranges =
         [("window", 1, 1_024), ("chunk", 65_536, 1_048_576), ("header", 16_384, 65_536), ("lease_ms", 1, u64::MAX)];
     for (key, least, most) in ranges {
@@ -104,7 +104,7 @@ fn welcome(result: &Value, findings: &mut Findings) {
     }
 }
 
-fn entry(value: &Value, findings: &mut Findings) {
+fn entry(value: &Value, findings: &mut ReplyFindings) {
     let kind = value.member("kind").and_then(Value::text);
     let has = |key: &str| value.member(key).is_some();
     let mtime = matches!(value.member("mtime_ns"), Some(Value::Int(_)));
@@ -129,7 +129,7 @@ fn entry(value: &Value, findings: &mut Findings) {
     }
 }
 
-fn listing(result: &Value, expected: &Expected<'_>, findings: &mut Findings) {
+fn listing(result: &Value, expected: &Expected<'_>, findings: &mut ReplyFindings) {
     uint("list", result, "skipped", findings);
     let more = result.member("more").and_then(Value::bool);
     let (Some(entries), Some(more)) = (result.member("entries").and_then(Value::array), more) else {
@@ -158,7 +158,7 @@ fn listing(result: &Value, expected: &Expected<'_>, findings: &mut Findings) {
     }
 }
 
-fn uploads(result: &Value, expected: &Expected<'_>, findings: &mut Findings) {
+fn uploads(result: &Value, expected: &Expected<'_>, findings: &mut ReplyFindings) {
     let more = result.member("more").and_then(Value::bool);
     let (Some(staged), Some(more)) = (result.member("uploads").and_then(Value::array), more) else {
         return findings.add("UPLOADS-1", format!("uploads without uploads and more: {result}"));
@@ -181,7 +181,7 @@ fn uploads(result: &Value, expected: &Expected<'_>, findings: &mut Findings) {
     }
 }
 
-fn etag(value: Option<&Value>, findings: &mut Findings) {
+fn etag(value: Option<&Value>, findings: &mut ReplyFindings) {
     let fine = value.and_then(Value::bytes).is_some_and(|etag| (1..=64).contains(&etag.len()));
     findings.unless(fine, "ENTRY-3", || match value {
         Some(value) => format!("an etag that is not 1 to 64 bytes: {value}"),
@@ -189,12 +189,12 @@ fn etag(value: Option<&Value>, findings: &mut Findings) {
     });
 }
 
-fn uint(op: &str, result: &Value, key: &str, findings: &mut Findings) {
+fn uint(op: &str, result: &Value, key: &str, findings: &mut ReplyFindings) {
     let fine = result.member(key).and_then(Value::uint).is_some();
     findings.unless(fine, "OP-1", || format!("{op} without an unsigned {key:?}: {result}"));
 }
 
-fn digest(op: &str, result: &Value, findings: &mut Findings) {
+fn digest(op: &str, result: &Value, findings: &mut ReplyFindings) {
     let fine = result.member("hash").and_then(Value::bytes).is_some_and(|hash| hash.len() == 32);
     findings.unless(fine, "OP-1", || format!("{op} without a hash of 32 bytes: {result}"));
 }

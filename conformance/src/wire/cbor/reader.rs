@@ -10,7 +10,7 @@ const KEY: usize = 23;
 
 /// The first place at which bytes are not the profile's only encoding of something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Broken {
+pub(crate) struct CborViolation {
     /// The requirement that is broken.
     pub(crate) requirement: &'static str,
     /// Where, in bytes from the start.
@@ -19,14 +19,14 @@ pub(crate) struct Broken {
     pub(crate) what: String,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for CborViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}] at byte {}: {}", self.requirement, self.offset, self.what)
     }
 }
 
 /// Reads one item that is all of `bytes`.
-pub(crate) fn read(bytes: &[u8]) -> Result<Value, Broken> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Value, CborViolation> {
     let mut reader = Reader { bytes, at: 0 };
     let value = reader.item(0)?;
     match bytes.len() - reader.at {
@@ -41,7 +41,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn item(&mut self, depth: usize) -> Result<Value, Broken> {
+    fn item(&mut self, depth: usize) -> Result<Value, CborViolation> {
         let start = self.at;
         let first = self.byte()?;
         let (major, info) = (first >> 5, first & 31);
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn map(&mut self, members: u64, depth: usize) -> Result<Vec<(String, Value)>, Broken> {
+    fn map(&mut self, members: u64, depth: usize) -> Result<Vec<(String, Value)>, CborViolation> {
         let mut map: Vec<(String, Value)> = Vec::new();
         let mut before: &[u8] = &[];
         for _ in 0..members {
@@ -98,12 +98,12 @@ impl<'a> Reader<'a> {
         Ok(map)
     }
 
-    fn text(&mut self, start: usize, length: u64) -> Result<String, Broken> {
+    fn text(&mut self, start: usize, length: u64) -> Result<String, CborViolation> {
         let bytes = self.take(start, length)?.to_vec();
         String::from_utf8(bytes).map_err(|error| self.at_offset(start, "CBOR-5", error.utf8_error().to_string()))
     }
 
-    fn argument(&mut self, start: usize, info: u8) -> Result<u64, Broken> {
+    fn argument(&mut self, start: usize, info: u8) -> Result<u64, CborViolation> {
         let (argument, least) = match info {
             0..=23 => return Ok(u64::from(info)),
             24 => (self.number(1)?, 24),
@@ -119,18 +119,18 @@ impl<'a> Reader<'a> {
         Ok(argument)
     }
 
-    fn number(&mut self, bytes: usize) -> Result<u64, Broken> {
+    fn number(&mut self, bytes: usize) -> Result<u64, CborViolation> {
         (0..bytes).try_fold(0, |number, _| Ok(number << 8 | u64::from(self.byte()?)))
     }
 
-    fn byte(&mut self) -> Result<u8, Broken> {
+    fn byte(&mut self) -> Result<u8, CborViolation> {
         let byte = self.bytes.get(self.at).copied();
         let byte = byte.ok_or_else(|| self.broken("CBOR-9", "the header ends within an item".into()))?;
         self.at += 1;
         Ok(byte)
     }
 
-    fn take(&mut self, start: usize, length: u64) -> Result<&'a [u8], Broken> {
+    fn take(&mut self, start: usize, length: u64) -> Result<&'a [u8], CborViolation> {
         let left = self.bytes.len() - self.at;
         match usize::try_from(length) {
             Ok(length) if length <= left => {
@@ -142,12 +142,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn broken(&self, requirement: &'static str, what: String) -> Broken {
+    fn broken(&self, requirement: &'static str, what: String) -> CborViolation {
         self.at_offset(self.at, requirement, what)
     }
 
-    fn at_offset(&self, offset: usize, requirement: &'static str, what: String) -> Broken {
-        Broken { requirement, offset, what }
+    fn at_offset(&self, offset: usize, requirement: &'static str, what: String) -> CborViolation {
+        CborViolation { requirement, offset, what }
     }
 }
 

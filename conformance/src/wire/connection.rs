@@ -1,6 +1,6 @@
 //! A connection to the server: a ZeroMQ socket, secured as the user said.
 
-use crate::mutation::{self, Sabotage};
+use crate::mutation::{self, HarnessMutation};
 use remofile_proto::{Keys, SessionId, Token};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -24,7 +24,7 @@ pub(crate) enum Security {
 
 /// Where the server is, and what opens it.
 #[derive(Clone)]
-pub(crate) struct Target {
+pub(crate) struct ServerTarget {
     /// As libzmq takes it, `tcp://…`.
     pub(crate) endpoint: String,
     pub(crate) security: Security,
@@ -33,7 +33,7 @@ pub(crate) struct Target {
 
 /// The kind of socket at this end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pattern {
+pub(crate) enum SocketKind {
     Dealer,
     Req,
     /// REQ that numbers its requests in a frame of its own, and may send again without an answer.
@@ -41,9 +41,9 @@ pub(crate) enum Pattern {
 }
 
 /// A socket that is connected, or on the way.
-pub(crate) struct Link {
+pub(crate) struct Connection {
     socket: Socket,
-    pattern: Pattern,
+    pattern: SocketKind,
     /// Where it is to be known when the connection is cut.
     watch: Option<Watch>,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Link {
 /// What tells of the end of a connection, and what another one takes.
 struct Watch {
     context: Context,
-    target: Target,
+    target: ServerTarget,
     monitor: Socket,
     /// Where the monitor is.
     at: String,
@@ -76,7 +76,7 @@ pub(crate) struct Credentials {
     pub(crate) secret: [u8; 32],
 }
 
-impl Target {
+impl ServerTarget {
     /// The keys of an admitted client; none without CURVE.
     pub(crate) fn credentials(&self) -> Option<Credentials> {
         let keys = Keys::derive(&self.token);
@@ -99,18 +99,22 @@ impl Target {
     }
 }
 
-impl Link {
+impl Connection {
     /// Connects with the target's own keys.
-    pub(crate) fn open(context: &Context, target: &Target, pattern: Pattern) -> Result<Self, zmq::Error> {
+    pub(crate) fn open(context: &Context, target: &ServerTarget, pattern: SocketKind) -> Result<Self, zmq::Error> {
         Self::open_with(context, &target.endpoint, target.credentials().as_ref(), pattern)
     }
 
-    /// As [`Link::open`], and [`Link::receive_or_cut`] tells when the connection is cut.
-    pub(crate) fn open_to_repair(context: &Context, target: &Target, pattern: Pattern) -> Result<Self, zmq::Error> {
+    /// As [`Connection::open`], and [`Connection::receive_or_disconnect`] tells when the connection is cut.
+    pub(crate) fn open_monitored(
+        context: &Context,
+        target: &ServerTarget,
+        pattern: SocketKind,
+    ) -> Result<Self, zmq::Error> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let at = format!("inproc://cuts-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let keys = target.credentials();
-        let mut link = Self::open_watched(context, &target.endpoint, keys.as_ref(), pattern, |socket| {
+        let mut connection = Self::open_configured(context, &target.endpoint, keys.as_ref(), pattern, |socket| {
             socket.monitor(&at, i32::from(SocketEvent::DISCONNECTED.to_raw()))
         })?;
         let monitor = context.socket(SocketType::PAIR)?;
@@ -118,14 +122,14 @@ impl Link {
         // At a limit libzmq's own thread would wait for the reader.
         monitor.set_rcvhwm(0)?;
         monitor.connect(&at)?;
-        link.watch = Some(Watch { context: context.clone(), target: target.clone(), monitor, at });
-        Ok(link)
+        connection.watch = Some(Watch { context: context.clone(), target: target.clone(), monitor, at });
+        Ok(connection)
     }
 
     /// Another link like this one. What was on the way over this one, or waits to be sent, is lost.
-    pub(crate) fn replacement(&self) -> Result<Self, zmq::Error> {
+    pub(crate) fn reopen(&self) -> Result<Self, zmq::Error> {
         match &self.watch {
-            Some(watch) => Self::open_to_repair(&watch.context, &watch.target, self.pattern),
+            Some(watch) => Self::open_monitored(&watch.context, &watch.target, self.pattern),
             None => Err(zmq::Error::ENOTSUP),
         }
     }
@@ -135,20 +139,20 @@ impl Link {
         context: &Context,
         endpoint: &str,
         credentials: Option<&Credentials>,
-        pattern: Pattern,
+        pattern: SocketKind,
     ) -> Result<Self, zmq::Error> {
-        Self::open_watched(context, endpoint, credentials, pattern, |_| Ok(()))
+        Self::open_configured(context, endpoint, credentials, pattern, |_| Ok(()))
     }
 
     /// Connects, after `watch` has looked at the socket.
-    pub(crate) fn open_watched(
+    pub(crate) fn open_configured(
         context: &Context,
         endpoint: &str,
         credentials: Option<&Credentials>,
-        pattern: Pattern,
+        pattern: SocketKind,
         watch: impl FnOnce(&Socket) -> Result<(), zmq::Error>,
     ) -> Result<Self, zmq::Error> {
-        let kind = if pattern == Pattern::Dealer { SocketType::DEALER } else { SocketType::REQ };
+        let kind = if pattern == SocketKind::Dealer { SocketType::DEALER } else { SocketType::REQ };
         let socket = context.socket(kind)?;
         socket.set_linger(0)?;
         // A window of the largest size has to fit, resent and all.
@@ -156,7 +160,7 @@ impl Link {
         socket.set_rcvhwm(8_192)?;
         socket.set_reconnect_ivl(100)?;
         socket.set_ipv6(endpoint.contains('['))?;
-        if pattern == Pattern::ReqCorrelate {
+        if pattern == SocketKind::ReqCorrelate {
             socket.set_req_correlate(true)?;
             socket.set_req_relaxed(true)?;
         }
@@ -171,7 +175,7 @@ impl Link {
     }
 
     /// The kind of socket.
-    pub(crate) fn pattern(&self) -> Pattern {
+    pub(crate) fn socket_kind(&self) -> SocketKind {
         self.pattern
     }
 
@@ -183,11 +187,11 @@ impl Link {
     /// Sends what goes behind the delimiter.
     pub(crate) fn send(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
         match self.pattern {
-            Pattern::Dealer => {
+            SocketKind::Dealer => {
                 let delimited: Vec<&[u8]> = std::iter::once(&[][..]).chain(frames.iter().map(Vec::as_slice)).collect();
                 self.socket.send_multipart(delimited, zmq::DONTWAIT)
             }
-            Pattern::Req | Pattern::ReqCorrelate => self.socket.send_multipart(frames, zmq::DONTWAIT),
+            SocketKind::Req | SocketKind::ReqCorrelate => self.socket.send_multipart(frames, zmq::DONTWAIT),
         }
     }
 
@@ -199,7 +203,7 @@ impl Link {
     /// The next message, with all its frames; `None` when none came until the deadline.
     pub(crate) fn receive(&self, deadline: Instant) -> Result<Option<Frames>, zmq::Error> {
         loop {
-            match self.receive_or_cut(deadline)? {
+            match self.receive_or_disconnect(deadline)? {
                 Received::Message(frames) => return Ok(Some(frames)),
                 Received::Nothing => return Ok(None),
                 Received::Cut => {}
@@ -208,14 +212,14 @@ impl Link {
     }
 
     /// The next message, or the end of the connection, whatever comes first.
-    pub(crate) fn receive_or_cut(&self, deadline: Instant) -> Result<Received, zmq::Error> {
+    pub(crate) fn receive_or_disconnect(&self, deadline: Instant) -> Result<Received, zmq::Error> {
         let mut cut = false;
         loop {
             match self.socket.recv_multipart(zmq::DONTWAIT) {
                 Ok(frames) => return Ok(Received::Message(frames)),
                 Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => {}
                 // To a REQ that has sent nothing since the last answer nothing can come.
-                Err(zmq::Error::EFSM) if self.pattern != Pattern::Dealer => {}
+                Err(zmq::Error::EFSM) if self.pattern != SocketKind::Dealer => {}
                 Err(error) => return Err(error),
             }
             if cut {
@@ -227,7 +231,7 @@ impl Link {
                 continue;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() && !mutation::is(Sabotage::DeadlineNeverEnds) {
+            if left.is_zero() && !mutation::is(HarnessMutation::DeadlineNeverEnds) {
                 return Ok(Received::Nothing);
             }
             // Rounded up, so that the last millisecond is waited for and not spun through.
@@ -253,7 +257,7 @@ impl Link {
 
     /// Splits a message of this link at its delimiter; `None` where it has none.
     pub(crate) fn split(&self, frames: Frames) -> Option<(Frames, Frames)> {
-        if self.pattern != Pattern::Dealer {
+        if self.pattern != SocketKind::Dealer {
             return Some((Vec::new(), frames));
         }
         let delimiter = frames.iter().position(Vec::is_empty)?;
@@ -263,7 +267,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(watch) = &self.watch {
             // libzmq's own thread would wait for ever for somebody to take the event of the end. Where it cannot be told
@@ -275,16 +279,16 @@ impl Drop for Link {
 
 /// How long to wait for what depends on the path to the server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct Timeouts {
     /// The median round trip.
     pub(crate) round_trip: Duration,
     /// How long an answer may take without a PENDING.
-    pub(crate) answer: Duration,
+    pub(crate) reply: Duration,
 }
 
-impl Patience {
-    /// `answer` as the user said it, but never less than thirty round trips.
-    pub(crate) fn new(round_trip: Duration, answer: Duration) -> Self {
-        Self { round_trip, answer: answer.max(round_trip * 30) }
+impl Timeouts {
+    /// `reply` as the user said it, but never less than thirty round trips.
+    pub(crate) fn new(round_trip: Duration, reply: Duration) -> Self {
+        Self { round_trip, reply: reply.max(round_trip * 30) }
     }
 }
