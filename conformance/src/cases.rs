@@ -1,30 +1,30 @@
 //! Every case, in files by the sections of the specification.
 
+mod connection_loss;
 mod creating;
 mod durability;
 mod encoding;
-mod ending;
 mod entries;
 mod envelope;
+mod error_order;
 mod extensions;
 mod hello;
-mod jail;
 mod lease;
 mod limits;
+mod links;
 mod listing;
-mod long;
-mod lost;
+mod long_requests;
 mod moving;
-mod order;
 mod paths;
 mod properties;
 mod reading;
 mod readonly;
-mod remembering;
+mod remembered_replies;
 mod sanity;
 mod security;
 mod sequence;
 mod session;
+mod session_end;
 mod support;
 mod targets;
 mod uploads;
@@ -46,12 +46,12 @@ pub(crate) fn all() -> &'static [Case] {
             ("5", security::cases()),
             ("6.1", session::cases()),
             ("6.2", lease::cases()),
-            ("6.3", ending::cases()),
+            ("6.3", session_end::cases()),
             ("7.1", sequence::cases()),
-            ("7.1", remembering::cases()),
-            ("7.2", long::cases()),
+            ("7.1", remembered_replies::cases()),
+            ("7.2", long_requests::cases()),
             ("8", paths::cases()),
-            ("8", jail::cases()),
+            ("8", links::cases()),
             ("9", entries::cases()),
             ("10", targets::cases()),
             ("11.1", hello::cases()),
@@ -62,9 +62,9 @@ pub(crate) fn all() -> &'static [Case] {
             ("11.12", moving::cases()),
             ("12", uploads::cases()),
             ("13", durability::cases()),
-            ("14", order::cases()),
+            ("14", error_order::cases()),
             ("15", limits::cases()),
-            ("16", lost::cases()),
+            ("16", connection_loss::cases()),
             ("17", extensions::cases()),
             ("14", readonly::cases()),
             ("11", properties::cases()),

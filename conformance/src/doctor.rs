@@ -34,7 +34,7 @@ pub(crate) struct DoctorStep {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Diagnosis {
     pub(crate) steps: Vec<DoctorStep>,
-    /// Whether only somebody else's session is in the way, and how long that may last.
+    /// The rest of the lease, when another client holds the session.
     pub(crate) busy: Option<Duration>,
     /// Whether the server answered `hello` with OK.
     pub(crate) opened: bool,
@@ -69,12 +69,12 @@ impl Diagnosis {
             format!("ZMTP {}.{}", greeting.version.0, greeting.version.1)
         })?;
         self.note("mechanism", mechanism(&greeting, target.security), |mechanism| match mechanism.as_str() {
-            "CURVE" => "CURVE, as it has to be".into(),
-            other => format!("{other}, as --insecure says"),
+            "CURVE" => "CURVE, as required".into(),
+            other => format!("{other}, as requested by --insecure"),
         })?;
         let connection = self.note("handshake", shake_hands(environment), |_| match target.security {
             Security::Insecure => "done, without encryption".into(),
-            _ => "done: the server has the expected key and admits the key that the token gives".into(),
+            _ => "done: the server has the expected key and accepts the client key of the token".into(),
         })?;
         let mut client = Client::new("doctor", environment, &Journal::shared(), connection.socket_kind()).ok()?;
         client.replace_connection(connection);
@@ -101,7 +101,7 @@ impl Diagnosis {
                 self.opened = true;
                 let hello_reply = client.opened(&reply).map_err(|error| {
                     Failure::new(Exit::NotConformant, format!("hello was answered OK, but {}", error.text()))
-                        .hint("conformance explain HELLO-2 says what has to be in it")
+                        .hint("conformance explain HELLO-2 shows its keys")
                 })?;
                 Ok(format!(
                     "OK: window {}, chunk {}, header {}, lease {} ms, names {:?}{}",
@@ -119,15 +119,15 @@ impl Diagnosis {
                 Err(failure)
             }
             AUTH => Err(Failure::new(Exit::Refused, "the token was refused: hello was answered AUTH")
-                .hint("the token is not the server's; or the server computes `auth` in another way: see conformance explain KEY-7")),
+                .hint("the token is not the server's, or the server computes `auth` differently: see conformance explain KEY-7")),
             code => Err(Failure::new(Exit::Unreachable, format!("hello was answered {code}, {}", reply.result))
-                .hint("conformance explain SES-3 says how hello is checked")),
+                .hint("conformance explain SES-3 shows how hello is checked")),
         }
     }
 }
 
 fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
-    let hint = "check the host's name, or give its number";
+    let hint = "check the host name, or use its IP address";
     let found = address.to_socket_addrs().map_err(|error| {
         Failure::new(Exit::Unreachable, format!("the name in {address} cannot be resolved: {error}")).hint(hint)
     })?;
@@ -146,7 +146,7 @@ fn connect(addresses: &[SocketAddr], patience: Duration) -> Result<TcpStream, Fa
             Err(error) => failure = failure.or(Some(unconnected(*address, &error, patience))),
         }
     }
-    Err(failure.unwrap_or_else(|| Failure::new(Exit::Unreachable, "there is no address to connect to")))
+    Err(failure.unwrap_or_else(|| Failure::new(Exit::Unreachable, "no address to connect to")))
 }
 
 fn unconnected(address: SocketAddr, error: &std::io::Error, patience: Duration) -> Failure {
@@ -157,7 +157,7 @@ fn unconnected(address: SocketAddr, error: &std::io::Error, patience: Duration) 
         ),
         ErrorKind::TimedOut => (
             format!("no answer from {address} within {} s", patience.as_secs()),
-            "check the address; a firewall may drop the packets",
+            "check the address; a firewall may drop packets",
         ),
         _ => (format!("no connection to {address}: {error}"), "check the network, and the address"),
     };
@@ -171,8 +171,8 @@ fn mechanism(greeting: &Greeting, security: Security) -> Result<String, Failure>
         return Ok(found.clone());
     }
     let hint = match found.as_str() {
-        "NULL" => "a server has to use CURVE [CURVE-1]; for one that was told not to, give --insecure",
-        "CURVE" => "leave out --insecure: the server uses CURVE",
+        "NULL" => "a server must use CURVE [CURVE-1]; give --insecure for a server that runs without it",
+        "CURVE" => "omit --insecure: the server uses CURVE",
         _ => "Remofile uses CURVE",
     };
     Err(Failure::new(Exit::Unreachable, format!("the server uses the ZMTP mechanism {found}, not {wanted}")).hint(hint))
@@ -184,17 +184,17 @@ fn shake_hands(environment: &Environment) -> Result<Connection, Failure> {
     let pinned = matches!(target.security, Security::Pinned(_));
     let failed = |exit, what: &str, hint: &str| Err(Failure::new(exit, what).hint(hint));
     match handshake::attempt(&environment.context, &target, patience) {
-        Err(error) => Err(Failure::new(Exit::OwnFault, format!("no socket could be opened: {error}"))),
+        Err(error) => Err(Failure::new(Exit::OwnFault, format!("cannot open a socket: {error}"))),
         Ok(DoctorHandshake::Done(connection)) => Ok(connection),
         Ok(DoctorHandshake::Refused(status)) => failed(
             Exit::Refused,
             &format!("the client's key was refused with status {status}: the token is not the server's"),
-            "check REMOFILE_TOKEN; the key is derived from it by [KEY-5], which the vectors keys-*.json show byte by byte",
+            "check REMOFILE_TOKEN; [KEY-5] derives the key from it, as the vectors keys-*.json show byte by byte",
         ),
         Ok(DoctorHandshake::Broken) if pinned => failed(
             Exit::Refused,
             "the CURVE handshake fails without a reason: the server has another key than --server-key",
-            "check the key; without --server-key the one that the token gives is expected",
+            "check the key; without --server-key the suite expects the key that the token gives",
         ),
         Ok(DoctorHandshake::Broken) => failed(
             Exit::Refused,
@@ -204,12 +204,12 @@ fn shake_hands(environment: &Environment) -> Result<Connection, Failure> {
         Ok(DoctorHandshake::Protocol) => failed(
             Exit::Unreachable,
             "the ZMTP handshake fails: the server breaks the protocol of its mechanism",
-            "the server's ZeroMQ library is at fault, or something between here and there",
+            "check the server's ZeroMQ library and proxies on the path",
         ),
         Ok(DoctorHandshake::Silent) => failed(
             Exit::Unreachable,
             "the server greets, but does not finish the ZMTP handshake",
-            "it may be stuck, or its ZAP handler not at work [CURVE-3]; --timeout waits longer",
+            "it may hang, or its ZAP handler may not run [CURVE-3]; --timeout waits longer",
         ),
     }
 }
@@ -223,18 +223,18 @@ fn unanswered(client: &mut Client, error: &CaseError) -> Failure {
     match error {
         CaseError::Silent(what) => Failure::new(Exit::Unreachable, format!("the server does not answer hello: {what}"))
             .hint(
-                "it hangs, takes hello for no Remofile message (conformance explain ENV-14), or is no Remofile server",
+                "it hangs, does not recognise hello as a Remofile message (conformance explain ENV-14), or is not a Remofile server",
             ),
         other => {
-            Failure::new(Exit::Unreachable, format!("this is no Remofile server, or a broken one: {}", other.text()))
+            Failure::new(Exit::Unreachable, format!("this is not a Remofile server, or a broken one: {}", other.text()))
                 .hint("conformance decode FRAME explains a message")
         }
     }
 }
 
-/// Who holds the session, and how long that may last.
+/// The holder of the session and the rest of its lease.
 fn busy(reply: &Reply) -> (Failure, Duration) {
-    let client = reply.text("client").unwrap_or("somebody");
+    let client = reply.text("client").unwrap_or("another client");
     let idle = reply.uint("idle_ms").unwrap_or_default();
     let lease = reply.uint("lease_ms").unwrap_or_default();
     let rest = Duration::from_millis(lease.saturating_sub(idle));
@@ -258,9 +258,9 @@ fn pinged(client: &mut Client) -> Result<Duration, Failure> {
             Exit::NotConformant,
             format!("a ping in the open session was answered {}", reply.code),
         )
-        .hint("conformance explain SES-19 says when"));
+        .hint("see conformance explain SES-19"));
     }
-    // The next client is not to find this one's session.
+    // The session must not block the next client.
     match client.call(bye()) {
         Ok(reply) if reply.is_ok() || reply.code == NO_SESSION => {
             client.environment.last_session.set(None);

@@ -1,4 +1,4 @@
-//! The `conformance` command: checks any server of the Remofile protocol, and explains itself.
+//! The `conformance` command: checks servers of the Remofile protocol.
 
 mod cases;
 mod command;

@@ -1,4 +1,4 @@
-//! Runs cases one after the other, each in a session and a directory of its own.
+//! Runs cases one after another, each in its own session and directory.
 
 pub(crate) mod baseline;
 mod housekeeping;
@@ -17,7 +17,7 @@ use crate::{
         lint::{self, Finding},
         verdict::{Outcome, Report, Verdict},
     },
-    mutation::{self, HarnessMutation},
+    mutation,
     report::redact::Redactor,
     wire::{
         connection::{SocketKind, Timeouts},
@@ -32,19 +32,19 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// The case that is run before and after all others.
+/// The case that runs before and after all others.
 pub(crate) const SANITY: &str = "the-server-serves";
 
 /// A run in progress.
 pub(crate) struct Runner<'a> {
     environment: Rc<Environment>,
     redactor: &'a Redactor,
-    /// Told of what happens as it happens.
+    /// Receives events while the run continues.
     progress: &'a mut dyn FnMut(Event<'_>),
     client: Option<Client>,
     hello_reply: Option<HelloReply>,
     ledger: Ledger,
-    /// By requirement: the first finding, where it was seen, and how many there are.
+    /// By requirement: the first finding, its case, and the number of findings.
     findings: BTreeMap<&'static str, Found>,
     replies: u64,
     served: Option<bool>,
@@ -52,11 +52,11 @@ pub(crate) struct Runner<'a> {
     cases_run: u64,
 }
 
-/// Something that a run tells whoever watches it.
+/// An event of a run.
 pub(crate) enum Event<'a> {
     /// A case begins.
     Begins(&'a Case),
-    /// A case came to something.
+    /// A case ended with this outcome.
     Ended(&'a Outcome),
 }
 
@@ -67,7 +67,7 @@ struct Found {
     count: u64,
 }
 
-/// Opens a first session and measures the round trip: what a run needs before it starts.
+/// Opens the first session of a run and measures the round trip.
 pub(crate) fn connect_and_measure(environment: &Rc<Environment>) -> CaseResult<(Client, HelloReply)> {
     let mut client = Client::new("A", environment, &Journal::shared(), SocketKind::Dealer)?;
     let hello_reply = client.open()?;
@@ -84,7 +84,7 @@ pub(crate) fn connect_and_measure(environment: &Rc<Environment>) -> CaseResult<(
 }
 
 impl<'a> Runner<'a> {
-    /// A runner that goes on with the session of [`connect_and_measure`].
+    /// A runner that uses the session of [`connect_and_measure`].
     pub(crate) fn new(
         environment: &Rc<Environment>,
         client: Client,
@@ -107,13 +107,14 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs a plan, then judges every reply, and cleans up.
+    /// Runs a plan, cleans up, and judges the checks of every reply.
     pub(crate) fn run(mut self, plan: &Plan<'_>, stop: &dyn Fn() -> bool) -> Report {
         let (began, instant) = (SystemTime::now(), Instant::now());
         let mut failed = false;
         for case in plan.order(self.environment.seed) {
-            let ended = (plan.fail_fast && failed).then(|| (Verdict::Missed, "a failure ended the run".to_owned()));
-            let outcome = match ended.or_else(|| self.obstacle(case, stop)) {
+            let ended =
+                (plan.fail_fast && failed).then(|| (Verdict::Missed, "the run ended at the first failure".to_owned()));
+            let outcome = match ended.or_else(|| self.reason_not_run(case, stop)) {
                 Some((verdict, reason)) => outcome(case, verdict, reason),
                 None => {
                     (self.progress)(Event::Begins(case));
@@ -122,11 +123,11 @@ impl<'a> Runner<'a> {
             };
             failed |= outcome.verdict.is_failure();
             self.served.get_or_insert(outcome.verdict == Verdict::Pass);
-            self.tell(outcome);
+            self.record(outcome);
         }
         let leftovers = self.clean_up();
         for rule in self.judge_rules(plan) {
-            self.tell(rule);
+            self.record(rule);
         }
         Report {
             server: String::new(),
@@ -148,24 +149,24 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// The one way by which anything leaves a run: without secrets.
-    fn tell(&mut self, outcome: Outcome) {
+    /// Records and shows an outcome, without secrets: the only way out of a run.
+    fn record(&mut self, outcome: Outcome) {
         let outcome = self.redactor.outcome(outcome);
         (self.progress)(Event::Ended(&outcome));
-        if !(outcome.verdict.is_failure() && mutation::is(HarnessMutation::CaseDropped)) {
+        if !(outcome.verdict.is_failure() && mutation::active!(CaseDropped)) {
             self.ledger.enter(outcome);
         }
     }
 
     /// Why a case is not run.
-    fn obstacle(&self, case: &Case, stop: &dyn Fn() -> bool) -> Option<(Verdict, String)> {
+    fn reason_not_run(&self, case: &Case, stop: &dyn Fn() -> bool) -> Option<(Verdict, String)> {
         if stop() {
             return Some((Verdict::Missed, "the run was interrupted".into()));
         }
         if let Some(suspect) = &self.suspect
             && !self.environment.server.borrow().can_restart()
         {
-            return Some((Verdict::Missed, format!("the server was gone after {suspect}")));
+            return Some((Verdict::Missed, format!("the server did not answer any more after {suspect}")));
         }
         case.needs.iter().find_map(|need| self.lacks(*need))
     }
@@ -188,7 +189,7 @@ impl<'a> Runner<'a> {
             Need::Window(least) if hello_reply.window < least => {
                 said(format!("hello said window: {}", hello_reply.window))
             }
-            Need::Curve if insecure => said("the run was asked to do without CURVE by --insecure".into()),
+            Need::Curve if insecure => said("--insecure was given".into()),
             Need::Spawn if !server.can_kill() => needs("--spawn"),
             Need::Restart if !server.can_restart() => needs("--spawn or --restart-cmd"),
             Need::Root if self.environment.root.is_none() => needs("--root or --spawn"),
@@ -208,7 +209,7 @@ impl<'a> Runner<'a> {
             (context.client, result)
         });
         let error = match result {
-            // A session that a case left in a bad way is not worth keeping.
+            // After a failed case its session is not used again.
             Ok((client, result)) => {
                 let fine = result.is_ok() || matches!(result, Err(CaseError::NotApplicable(_)));
                 self.client = fine.then_some(client);
@@ -223,7 +224,7 @@ impl<'a> Runner<'a> {
         let (exchanges, forgotten, findings, replies) = journal.borrow_mut().take();
         self.replies += replies;
         self.keep(findings, &case.id, &exchanges);
-        // Whatever binds the case, a server that is gone after it has not answered [ENV-8].
+        // At any level of the case, a server that is gone has not answered [ENV-8].
         let (verdict, reason) = judge(if gone { Level::Must } else { case.level }, error);
         let silent = matches!(verdict, Verdict::Pass | Verdict::NotApplicable);
         Outcome {
@@ -234,7 +235,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// A client with a new session, and the case's directory.
+    /// Opens a new session and creates the case's directory.
     fn prepared(
         &mut self,
         journal: &crate::engine::journal::SharedJournal,
@@ -272,14 +273,14 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// One outcome for every rule that was selected, and for every other that was broken.
+    /// An outcome for every selected check of every reply, and for every other one that failed.
     fn judge_rules(&mut self, plan: &Plan<'_>) -> Vec<Outcome> {
         let judged = lint::cases().iter().filter_map(|case| {
             let found = case.checks.first().and_then(|requirement| self.findings.get(requirement));
             let selected = plan.rules.iter().any(|rule| rule.id == case.id);
             match found {
                 None if !selected => None,
-                None if self.replies == 0 => Some(outcome(case, Verdict::Missed, "no reply was seen".into())),
+                None if self.replies == 0 => Some(outcome(case, Verdict::Missed, "no reply was received".into())),
                 None => Some(outcome(case, Verdict::Pass, String::new())),
                 Some(found) => {
                     let what = format!("{} (first seen in {}, {} in all)", found.first.what, found.case, found.count);
@@ -296,10 +297,10 @@ impl<'a> Runner<'a> {
 }
 
 fn judge(level: Level, error: Option<CaseError>) -> (Verdict, String) {
-    let Some(error) = error.filter(|error| !is_overlooked(error)) else { return (Verdict::Pass, String::new()) };
+    let Some(error) = error.filter(|error| !is_ignored(error)) else { return (Verdict::Pass, String::new()) };
     let reason = error.text().to_owned();
     let verdict = match (error, level) {
-        (CaseError::Failed(_), _) if mutation::is(HarnessMutation::FailureDoesNotApply) => Verdict::NotApplicable,
+        (CaseError::Failed(_), _) if mutation::active!(FailureDoesNotApply) => Verdict::NotApplicable,
         (CaseError::Failed(_) | CaseError::Silent(_), Level::Must) => Verdict::Fail,
         (CaseError::Failed(_) | CaseError::Silent(_), Level::Should) => Verdict::Warn,
         (CaseError::Failed(_) | CaseError::Silent(_), Level::May) => Verdict::Info,
@@ -310,10 +311,13 @@ fn judge(level: Level, error: Option<CaseError>) -> (Verdict, String) {
     (verdict, reason)
 }
 
-fn is_overlooked(error: &CaseError) -> bool {
-    mutation::is(HarnessMutation::EverythingPasses)
-        || matches!(error, CaseError::Silent(_)) && mutation::is(HarnessMutation::SilencePasses)
-        || matches!(error, CaseError::Untestable(_)) && mutation::is(HarnessMutation::UntestablePasses)
+fn is_ignored(error: &CaseError) -> bool {
+    match error {
+        _ if mutation::active!(EverythingPasses) => true,
+        CaseError::Silent(_) => mutation::active!(SilencePasses),
+        CaseError::Untestable(_) => mutation::active!(UntestablePasses),
+        _ => false,
+    }
 }
 
 pub(crate) fn outcome(case: &Case, verdict: Verdict, reason: String) -> Outcome {

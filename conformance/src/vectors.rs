@@ -1,4 +1,4 @@
-//! Checks files of test vectors with the suite's own reader: a third opinion beside their writer and a codec under test.
+//! Checks test vectors with the suite's own decoder, which is independent of their writer and of a codec under test.
 
 mod classify;
 mod file;
@@ -20,14 +20,14 @@ use file::{Envelope, KeysVector, Reply, Request, Sequence, SequenceStep, Vector}
 use remofile_proto::{Keys, SessionId, Token, z85};
 use std::{fmt::Debug, path::Path};
 
-/// What every vector is written for.
+/// The limits that all vectors assume.
 const CHUNK: u64 = 65_536;
 const HEADER: usize = 65_536;
-/// What a server must not send and a client takes all the same: codes and kinds that it does not know, capabilities of
+/// What a server must not send and a client accepts: codes and kinds that it does not know, capabilities of
 /// any name, and `racy: false` [CODE-4] [ENTRY-8] [HELLO-7].
 const TAKEN: [&str; 4] = ["CODE-5", "ENTRY-1", "EXT-4", "ENTRY-6"];
 
-/// Checks one file; gives its kind, or what is wrong.
+/// Checks one file; returns its kind, or what is wrong.
 pub(crate) fn check(path: &Path) -> Result<&'static str, String> {
     let vector = file::load(path)?;
     for id in vector.requirements() {
@@ -127,7 +127,7 @@ fn envelope(vector: &Envelope) -> Result<(), String> {
     same("seq", answer.map(|(_, seq)| seq), vector.seq)
 }
 
-/// The keys are derived by remofile-proto: what is made of them is the suite's own.
+/// remofile-proto derives the keys; the suite computes the rest itself.
 fn keys(vector: &KeysVector) -> Result<(), String> {
     let token: Token = vector.token.parse().map_err(|error| format!("the token: {error}"))?;
     let keys = Keys::derive(&token);
@@ -148,7 +148,7 @@ fn keys(vector: &KeysVector) -> Result<(), String> {
     same("hello", &hello.frames(session, 0), &file::bytes(&vector.frames)?)
 }
 
-/// Everything about a sequence that one message shows by itself: the session is a server's business.
+/// Checks each message of a sequence on its own; the state of the session is not simulated.
 fn sequence(vector: &Sequence) -> Result<(), String> {
     for (index, step) in vector.steps.iter().enumerate() {
         let checked = sequence_step(vector, index, step);
@@ -162,10 +162,10 @@ fn sequence_step(vector: &Sequence, index: usize, step: &SequenceStep) -> Result
     let class = classify::classify(&frames, vector.server.header);
     let Some(reply) = &step.reply else {
         let unanswered = matches!(class, MessageClass::NotOurs | MessageClass::Reply);
-        return if unanswered { Ok(()) } else { Err("it has no reply, but has to be answered".into()) };
+        return if unanswered { Ok(()) } else { Err("it has no reply but must be answered".into()) };
     };
     let (answer, code) = match &class {
-        MessageClass::NotOurs | MessageClass::Reply => return Err("it has a reply, but is not to be answered".into()),
+        MessageClass::NotOurs | MessageClass::Reply => return Err("it has a reply but must not be answered".into()),
         MessageClass::Version => (([0; 16], 0), Some(code::VERSION)),
         MessageClass::BadMessage { session, seq } => ((*session, *seq), Some(code::BAD_MESSAGE)),
         MessageClass::Request(request) => ((request.session, request.seq), None),
@@ -178,7 +178,7 @@ fn sequence_step(vector: &Sequence, index: usize, step: &SequenceStep) -> Result
     if let MessageClass::Request(request) = &class {
         let payload = frames.get(1).map_or(0, |payload| payload.len() as u64);
         if let Err(VectorRefusal(refused)) = judge(request, payload, vector.server.chunk) {
-            // What concerns the session or the number comes before it.
+            // Errors of session and number come first.
             let before = (10..20).contains(&reply.code);
             if !before && reply.same_as.is_none() {
                 same("code", refused.0, reply.code)?;
@@ -186,7 +186,7 @@ fn sequence_step(vector: &Sequence, index: usize, step: &SequenceStep) -> Result
         }
     }
     if reply.same_as.is_some_and(|earlier| earlier >= index) {
-        return Err("it is the same as a step that has not been".into());
+        return Err("it repeats a step that does not exist".into());
     }
     Ok(())
 }
@@ -203,7 +203,7 @@ fn code_name(defect: VectorRefusal) -> String {
 }
 
 fn same<T: PartialEq + Debug>(what: &str, found: T, wanted: T) -> Result<(), String> {
-    if found == wanted { Ok(()) } else { Err(format!("{what}: the suite has {found:?}, the file {wanted:?}")) }
+    if found == wanted { Ok(()) } else { Err(format!("{what}: the suite has {found:?}, the file has {wanted:?}")) }
 }
 
 /// Whether bytes are one item of the profile; for the checks of this module.

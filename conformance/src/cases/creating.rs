@@ -22,7 +22,7 @@ use std::{
 /// A modification time of the year 2001.
 const OLD: i64 = 1_000_000_000_123_456_789;
 
-/// Times at which arithmetic goes wrong: before 1970, at the edges of 32 bits, in the far future.
+/// Times with typical errors in arithmetic: before 1970, at the edges of 32 bits, in the far future.
 pub(super) const TIMES: [i64; 18] = [
     0,
     1,
@@ -154,7 +154,7 @@ fn contents() -> Vec<Case> {
                 t.equal("the names", names, ["f"])
             }),
         must("pipelined-puts-do-not-mix", &["PUT-1", "SEQ-9"])
-            .sends("60 `put`s of different content and length, as far ahead as the window lets")
+            .sends("60 `put`s of different content and length, as far ahead as the window allows")
             .passes("Each file has its own content.")
             .run(|t| {
                 let content = |index: usize| format!("{index:03}").repeat(index * 7);
@@ -216,14 +216,14 @@ fn times() -> Vec<Case> {
     ]
 }
 
-/// A watcher opens each name as soon as it is there and reads what it has.
+/// A watcher opens each name as soon as it appears and reads its content.
 fn whole_from_the_start() -> Case {
     must("a-file-created-by-put-is-never-visible-in-part", &["PUT-1", "TARGET-8"])
         .needs(&[Need::Root])
         .sends("60 `put`s of a whole chunk to new names, while each name is waited for and read on the disk")
         .passes("Every file has its whole content when it is seen first.")
         .run(|t| {
-            // The longer it is written, the sooner it is seen.
+            // A longer write is easier to observe.
             let longest = usize::try_from(t.server()?.chunk).unwrap_or(usize::MAX);
             let content = t.bytes(1, longest);
             let names: Vec<String> = (0..60).map(|index| format!("f{index}")).collect();
@@ -253,7 +253,7 @@ fn put_each(t: &mut CaseContext, names: &[String], content: &[u8]) -> CaseResult
     Ok(())
 }
 
-/// Reads each file the moment it is there; gives what was not whole.
+/// Reads each file as soon as it exists; returns content that was incomplete.
 fn watch(files: &[PathBuf], done: &AtomicBool, whole: &[u8]) -> Option<String> {
     for file in files {
         let content = loop {

@@ -1,4 +1,4 @@
-//! Section 13: durability, and what outlives a restart.
+//! Section 13: durability, and the state after a restart.
 
 mod crash;
 
@@ -25,7 +25,7 @@ use std::{
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         must("flush-answers-ok", &["FLUSH-1"])
-            .sends("`flush` of nothing; behind `put`, `write`, `truncate`, `append` and `remove`; and twice")
+            .sends("`flush` of nothing; after `put`, `write`, `truncate`, `append` and `remove`; and twice")
             .passes("OK to each.")
             .run(|t| {
                 t.expect_ok(flush())?;
@@ -169,25 +169,25 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("discarded-uploads-stay-discarded-over-a-restart", &["ABORT-1", "COMMIT-3", "BEGIN-3", "BEGIN-2", "UP-2"])
             .needs(&[Need::Restart])
-            .sends("uploads that were aborted, committed, pushed out by another of their path, and begun anew for another path; a restart; `uploads`")
-            .passes("The one that pushed out, and the one that was begun anew, empty and with its new path; no other.")
+            .sends("uploads that were aborted, committed, discarded by another for the same path, and begun again for another path; a restart; `uploads`")
+            .passes("The one that discarded another, and the one that was begun again, empty and with its new path; no other.")
             .run(|t| {
-                let [aborted, committed, pushed, pusher, anew] = [t.id(), t.id(), t.id(), t.id(), t.id()];
+                let [aborted, committed, pushed, pusher, restarted] = [t.id(), t.id(), t.id(), t.id(), t.id()];
                 let (one, two, three, four, five) = (t.path("1"), t.path("2"), t.path("3"), t.path("4"), t.path("5"));
-                for (up, path) in [(aborted, &one), (committed, &two), (pushed, &three), (anew, &four)] {
+                for (up, path) in [(aborted, &one), (committed, &two), (pushed, &three), (restarted, &four)] {
                     t.setup(begin(up, path))?;
                     t.setup(append(up, 0, "content"))?;
                 }
                 t.setup(abort(aborted))?;
                 t.setup(commit(committed, b"content"))?;
                 t.setup(begin(pusher, &three))?;
-                t.setup(begin(anew, &five))?;
+                t.setup(begin(restarted, &five))?;
                 restart(t, Server::restart)?;
-                let mut wanted = vec![(pusher.to_vec(), 0), (anew.to_vec(), 0)];
+                let mut wanted = vec![(pusher.to_vec(), 0), (restarted.to_vec(), 0)];
                 wanted.sort();
                 let staged = t.staged()?;
                 t.equal("what is staged after the restart", staged, wanted)?;
-                expect_staged(t, anew, &five, b"")?;
+                expect_staged(t, restarted, &five, b"")?;
                 expect_staged(t, aborted, &one, b"")
             }),
         must("the-age-of-an-upload-continues-over-a-restart", &["UPLOADS-1"])
@@ -211,7 +211,7 @@ pub(super) fn cases() -> Vec<Case> {
                     return failed("`uploads` does not list an upload from before the restart");
                 };
                 let age = listed.uint("age_ms")?;
-                // Some servers note seconds, and some file systems keep times to two of them.
+                // Some servers store seconds, and some file systems store times in steps of two seconds.
                 let most = before.elapsed().as_millis() + if keeps_seconds { 2_050 } else { 1_050 };
                 t.check(
                     (least..=most).contains(&age.into()),
@@ -221,7 +221,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("a-second-server-does-not-start", &["UP-9"])
             .needs(&[Need::Spawn])
             .sends("nothing: a second server is started on the same directory and another port")
-            .passes("It ends, or at least does not serve; the first one goes on.")
+            .passes("It ends, or at least does not serve; the first one continues.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
                 let environment = Rc::clone(&t.environment);
@@ -237,7 +237,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Ends the server and starts it again, and opens a new session.
+/// Restarts the server and opens a new session.
 fn restart(t: &mut CaseContext, how: impl FnOnce(&mut Server) -> CaseResult) -> CaseResult<HelloReply> {
     restart_without_hello(t, how)?;
     t.open()
@@ -250,7 +250,7 @@ fn restart_without_hello(t: &mut CaseContext, how: impl FnOnce(&mut Server) -> C
     t.reconnect()
 }
 
-/// Changes the byte in the middle of the file that has this content, wherever below `root` a server stages it.
+/// Changes the middle byte of the file below `root` that has this content.
 fn change_on_disk(root: &Path, content: &[u8]) -> CaseResult {
     let not_found = || not_applicable("no file below the served directory has the bytes that are staged");
     let mut directories = vec![root.to_owned()];
@@ -270,7 +270,7 @@ fn change_on_disk(root: &Path, content: &[u8]) -> CaseResult {
     not_found()
 }
 
-/// The check that `begin` goes on with exactly these bytes.
+/// Checks that `begin` continues with exactly these bytes.
 fn expect_staged(t: &mut CaseContext, up: [u8; 16], path: &str, content: &[u8]) -> CaseResult {
     let reply = t.expect_ok(begin(up, path))?;
     t.equal("`off` of begin", reply.uint("off")?, content.len() as u64)?;

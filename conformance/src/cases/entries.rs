@@ -74,7 +74,7 @@ fn kinds() -> Vec<Case> {
     ]
 }
 
-/// An operation on the file `f`, beside which there are `other` and the directory `d`; and where the entry is then.
+/// An operation on the file `f` (`other` and the directory `d` exist too), and the path of the entry afterwards.
 type EntrySource = fn(&mut CaseContext) -> CaseResult<(Request, &'static str)>;
 
 const RESULTS: &[(&str, EntrySource)] = &[
@@ -112,8 +112,8 @@ fn set_up_fixture(t: &mut CaseContext) -> CaseResult {
 fn results() -> Vec<Case> {
     let by_operation = RESULTS.iter().map(|(what, operation)| {
         must(&format!("the-entry-of-a-{what}-is-that-of-stat"), &["ENTRY-5"])
-            .sends(format!("{}, and `stat` right behind it", what.replace('-', " ")))
-            .passes("Both tell the same entry.")
+            .sends(format!("{}, and `stat` right after it", what.replace('-', " ")))
+            .passes("Both show the same entry.")
             .run(|t| {
                 set_up_fixture(t)?;
                 let (request, name) = operation(t)?;
@@ -126,7 +126,7 @@ fn results() -> Vec<Case> {
     cases.push(
         must("the-etag-of-read-and-hash-is-that-of-stat", &["ENTRY-5", "READ-2", "HASH-2"])
             .sends("`read` and `hash` of a part of a file that was changed just before, and `stat`")
-            .passes("All three tell the same etag, and `read` the size of the whole file.")
+            .passes("All three show the same etag, and `read` the size of the whole file.")
             .run(|t| {
                 set_up_fixture(t)?;
                 let path = t.path("f");
@@ -142,7 +142,7 @@ fn results() -> Vec<Case> {
     cases
 }
 
-/// Something that changes the file `f`, which has the content `content` and the time [`OLD`].
+/// A change of the file `f`, which has the content `content` and the time [`OLD`].
 type EtagChange = fn(&mut CaseContext) -> CaseResult<Vec<Request>>;
 
 const CHANGES: &[(&str, EtagChange)] = &[
@@ -192,7 +192,7 @@ fn etags() -> Vec<Case> {
         must("a-restored-time-does-not-hide-a-change", &["ENTRY-3"])
             .needs(&[Need::Posix])
             .sends("`write` of the same size and `touch` back to the time before, to a file that is not racy")
-            .passes("Another etag than before: the time of the change itself tells.")
+            .passes("Another etag than before: the time of the change itself shows it.")
             .run(|t| {
                 let path = t.path("f");
                 t.setup(put(&path, "content").arg("mtime_ns", OLD))?;
@@ -257,7 +257,7 @@ fn etags() -> Vec<Case> {
                 t.check(settles, format!("{path} is still racy after {RACY_FOR:?}, and nothing has changed it"))
             }),
         must("an-etag-repeats-only-after-a-racy-entry", &["ENTRY-6", "ENTRY-3"])
-            .sends("200 `write`s of the same size, each of other content, as fast as the window lets")
+            .sends("200 `write`s of the same size, each of other content, as fast as the window allows")
             .passes("Where two entries have one etag, the earlier was racy.")
             .run(|t| {
                 let path = t.file("f", b"0000")?;

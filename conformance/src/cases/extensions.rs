@@ -52,7 +52,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("a-hello-of-the-next-version-is-answered-with-version-1", &["ENV-16"])
             .without_directory()
             .sends("A `hello` of `rmf2`, as this version has it, and one with items that this version does not have")
-            .passes("VERSION with the magic `rmf1` to both; the session goes on.")
+            .passes("VERSION with the magic `rmf1` to both; the session continues.")
             .run(|t| {
                 let mut parts = HeaderParts::of(&t.hello_request(), t.session, 0);
                 parts.magic = encode(&"rmf2".into());

@@ -98,7 +98,7 @@ fn authentication() -> Vec<Case> {
         must("a-wrong-auth-does-not-reveal-the-holder", &["SES-3", "KEY-7", "CODE-5"])
             .without_directory()
             .sends("`hello` of a new id with a wrong `auth` while the session is held, with and without a `take` of its id")
-            .passes("AUTH and not BUSY, with nothing of the holder or the token in the reply; the session goes on.")
+            .passes("AUTH and not BUSY, with nothing of the holder or the token in the reply; the session continues.")
             .run(|t| {
                 let held = t.session;
                 let token = t.environment.target.borrow().token.reveal().as_bytes().to_vec();
@@ -108,7 +108,7 @@ fn authentication() -> Vec<Case> {
                     for request in [hello.clone(), hello.arg("take", held)] {
                         let reply = t.expect(request.arg("auth", [7_u8; 32]), AUTH)?;
                         for secret in ["client", "session", "idle_ms"] {
-                            t.check(reply.result.member(secret).is_none(), format!("AUTH tells {secret:?}"))?;
+                            t.check(reply.result.member(secret).is_none(), format!("AUTH shows {secret:?}"))?;
                         }
                         let shown = |bytes: &[u8]| reply.frames.concat().windows(bytes.len()).any(|part| part == bytes);
                         t.check(!shown(&held), "AUTH has the holder's id in it")?;
@@ -136,7 +136,7 @@ fn authentication() -> Vec<Case> {
             }),
         must("a-refused-hello-opens-nothing", &["SES-3", "SES-19", "KEY-7"])
             .without_directory()
-            .sends("With the session released: `hello` of a new id with a wrong `auth`, and `ping` and `stat` behind it")
+            .sends("With the session released: `hello` of a new id with a wrong `auth`, and `ping` and `stat` after it")
             .passes("AUTH, then NO_SESSION to both; a `hello` with the right one opens.")
             .run(|t| {
                 t.close()?;

@@ -1,7 +1,7 @@
 //! Section 6.2: the lease.
 
 use super::{
-    long::{BLOCKED, start_finite},
+    long_requests::{BLOCKED, start_finite},
     sequence::expect_remembered,
     session::{greet, take_over},
 };
@@ -21,12 +21,12 @@ use std::time::{Duration, Instant};
 
 /// The shortest lease that a server grants [SES-12].
 const SHORTEST: u64 = 1_000;
-/// How much the server's clock may be coarser than this one.
+/// How coarse the server's clock may be.
 const COARSE: Duration = Duration::from_millis(35);
-/// How long the holder is silent before something that may, or may not, start its lease anew.
+/// How long the holder is silent before a request that may or may not renew its lease.
 const SILENCE: Duration = Duration::from_millis(75);
 
-/// Something that the holder sends, and what it is in words.
+/// A message of the holder, with its description.
 type Sending = (&'static str, fn(&mut CaseContext) -> CaseResult);
 
 pub(super) fn cases() -> Vec<Case> {
@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("the lease without lease_ms", without, own)
             }),
         must("idle-time-counts-from-the-last-request-of-the-holder", &["SES-7", "SES-14"])
-            .sends("`ping` of the holder and, 75 ms later, `hello` of two strangers, 50 ms apart")
+            .sends("`ping` of the holder and, 75 ms later, `hello` of two other clients, 50 ms apart")
             .passes("BUSY with an `idle_ms` of the time since that `ping`, within 35 ms: another client's `hello` does not count.")
             .run(|t| {
                 let mut other = t.another_client()?;
@@ -74,16 +74,16 @@ pub(super) fn cases() -> Vec<Case> {
                 RENEWING.iter().try_for_each(|(what, send)| expect_renewed(t, &mut other, what, *send))
             }),
         must("a-bad-message-does-not-renew-the-lease", &["SES-13"])
-            .sends("after 75 ms of silence two requests of the holder's id that are BAD_MESSAGE: one with a byte behind its header, one without its payload")
-            .passes("BUSY to another client after each, with an `idle_ms` that goes on from before.")
+            .sends("after 75 ms of silence two requests of the holder's id that are BAD_MESSAGE: one with a byte after its header, one without its payload")
+            .passes("BUSY to another client after each, with an `idle_ms` that continues from before.")
             .run(|t| expect_not_renewed(t, BAD_MESSAGES)),
         must("a-refused-hello-does-not-renew-the-lease", &["SES-13"])
             .sends("after 75 ms of silence two `hello` of the holder's id: with a wrong `auth`, and with an `auth` of 31 bytes")
-            .passes("BUSY to another client after each, with an `idle_ms` that goes on from before.")
+            .passes("BUSY to another client after each, with an `idle_ms` that continues from before.")
             .run(|t| expect_not_renewed(t, REFUSED_HELLOS)),
         must("a-request-of-another-client-does-not-renew-the-lease", &["SES-14", "SES-19"])
             .sends("after 75 ms of silence of the holder `ping`, a numbered request and `bye` of another client")
-            .passes("NO_SESSION, and then BUSY to a third client with an `idle_ms` that goes on from before.")
+            .passes("NO_SESSION, and then BUSY to a third client with an `idle_ms` that continues from before.")
             .run(|t| {
                 let mut another_client = t.another_client()?;
                 let mut other = t.another_client()?;
@@ -113,8 +113,8 @@ pub(super) fn cases() -> Vec<Case> {
                         at_work = asked;
                     } else {
                         let most = at_work.elapsed() + COARSE;
-                        let told = format!("idle_ms is {}, {} after the work", idle.as_millis(), most.as_millis());
-                        t.check(idle <= most, told)?;
+                        let late = format!("idle_ms is {}, {} after the work", idle.as_millis(), most.as_millis());
+                        t.check(idle <= most, late)?;
                         return t.open().map(drop);
                     }
                     t.check(began.elapsed() < BLOCKED, "idle_ms is 0 for a minute")?;
@@ -132,7 +132,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.let_pass(lease / 2)?;
                 other.draw_session_id();
                 let early = other.call(other.hello_request())?;
-                // A harness that slept too long can say nothing about the first half.
+                // If the suite slept too long, the first half cannot be judged.
                 if before.elapsed() < lease {
                     t.code("hello after half the lease", &early, BUSY)?;
                 }
@@ -193,7 +193,7 @@ const RENEWING: &[Sending] = &[
 ];
 
 const BAD_MESSAGES: &[Sending] = &[
-    ("a ping with a byte behind it", |t| {
+    ("a ping with a byte after it", |t| {
         let mut header = ping().frames(t.session, 0).remove(0);
         header.push(0);
         t.client.send_raw(&[header], Some((t.session, 0)))?;
@@ -217,12 +217,12 @@ fn numbered(t: &mut CaseContext, seq: u64, code: Code) -> CaseResult {
     t.expect_reply(seq, code).map(drop)
 }
 
-/// Opens a session with the shortest lease there is; gives its milliseconds.
+/// Opens a session with the shortest lease; returns its milliseconds.
 fn short_lease(t: &mut CaseContext) -> CaseResult<u64> {
     Ok(t.open_with(|hello| hello.arg("lease_ms", SHORTEST))?.lease_ms)
 }
 
-/// How long the holder has been idle, as another client is told.
+/// The `idle_ms` of the holder that another client gets.
 fn idle(other: &mut Client) -> CaseResult<Duration> {
     Ok(Duration::from_millis(greet(other, BUSY)?.uint("idle_ms")?))
 }

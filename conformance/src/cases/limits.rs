@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A request with an argument that nobody knows, which fills its header up to so many bytes.
+/// A request with an unknown argument that fills its header up to a number of bytes.
 fn filled(request: &Request, session: [u8; 16], seq: u64, length: usize) -> Request {
     let with = |filler: usize| request.clone().arg("zz", vec![0x5a; filler]);
     let size = |filler: usize| with(filler).frames(session, seq)[0].len();
@@ -39,7 +39,7 @@ fn headers() -> Vec<Case> {
     let mut cases = vec![
         must("a-header-of-the-announced-length-is-accepted", &["LIMIT-1", "CBOR-13"])
             .without_directory()
-            .sends("`hello` and `stat` with an argument that nobody knows, filled up to `header` bytes exactly")
+            .sends("`hello` and `stat` with an unknown argument that fills the header to exactly `header` bytes")
             .passes("OK to `hello`, which ignores it, and BAD_ARGS to `stat`.")
             .run(|t| {
                 let length = header(t)?;
@@ -51,7 +51,9 @@ fn headers() -> Vec<Case> {
                 t.expect_ok(stat("/")).map(drop)
             }),
         must("a-header-and-a-payload-at-their-limits-are-accepted-together", &["LIMIT-1"])
-            .sends("`put` with a payload of `chunk` bytes and a header of `header` bytes, by an argument that nobody knows")
+            .sends(
+                "`put` with a payload of `chunk` bytes and a header of `header` bytes, filled by an unknown argument",
+            )
             .passes("BAD_ARGS: neither is too long; OK without the argument.")
             .run(|t| {
                 let (length, chunk) = (header(t)?, chunk(t)?);
@@ -187,7 +189,7 @@ fn windows() -> Vec<Case> {
             .passes("OK to every one; all 64 are listed by `uploads`.")
             .run(|t| {
                 if let Some(path) = abort_own(t)? {
-                    return not_applicable(format!("an upload of somebody else's is staged, of {path}"));
+                    return not_applicable(format!("an upload of another client is staged, for {path}"));
                 }
                 let up = |number: u8| {
                     let mut up = [0x64; 16];
@@ -234,7 +236,7 @@ fn long_listing(t: &mut CaseContext) -> CaseResult {
     for some in names.chunks(window) {
         let requests: Vec<Request> = some.iter().map(|name| put(&t.path(name), *b"")).collect();
         let sent: Vec<u64> = requests.iter().map(|request| t.send(request)).collect::<Result<_, _>>()?;
-        t.expect_replies(&sent, OK).map_err(|error| error.into_prerequisite("a step that the check builds upon"))?;
+        t.expect_replies(&sent, OK).map_err(|error| error.into_prerequisite("a setup step"))?;
     }
     wanted.extend(names);
     let mut listed = BTreeSet::new();
@@ -256,7 +258,7 @@ fn long_listing(t: &mut CaseContext) -> CaseResult {
     t.check(listed == wanted, "other names are listed than were made")
 }
 
-/// Discards what earlier cases have left staged; gives the path of an upload that is none of this run's.
+/// Aborts uploads of earlier cases; returns the path of an upload of another client, if there is one.
 fn abort_own(t: &mut CaseContext) -> CaseResult<Option<String>> {
     let own = t.environment.run_directory.clone();
     loop {

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The names of a small tree in the order of listings, `/` counting as 00; those with a `/` behind them are directories.
+/// The names of a small tree in the order of listings, `/` counting as 00; those that end in `/` are directories.
 const TREE: [&str; 15] =
     ["C", "a/", "a/b/", "a/b/c", "a/x", "a b", "a!", "a-b/", "a-b/y", "a.b", "aa", "b/", "z", "é", "日"];
 
@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Makes [`TREE`] in the case's directory.
+/// Creates [`TREE`] in the case's directory.
 fn plant(t: &mut CaseContext) -> CaseResult {
     let make = |name: &&str| match name.strip_suffix('/') {
         Some(name) => mkdir(&t.path(name)),
@@ -38,7 +38,7 @@ fn plant(t: &mut CaseContext) -> CaseResult {
     setup_all(t, steps).map(drop)
 }
 
-/// What a listing of [`TREE`] has to show.
+/// The expected listing of [`TREE`].
 fn shown(tree: bool) -> Vec<String> {
     let names = TREE.iter().map(|name| name.trim_end_matches('/').to_owned());
     names.filter(|name| tree || !name.contains('/')).collect()
@@ -48,8 +48,8 @@ fn listing(t: &CaseContext, tree: bool) -> Request {
     list(t.directory()).arg("tree", tree)
 }
 
-/// Every name that a listing gives, page by page; `more` has to be true before the last page alone [LIST-7], and
-/// `between` is done before each page but the first.
+/// Every name of a listing, from all pages; checks that `more` is true on all pages but the last [LIST-7]. Calls
+/// `between` before each page but the first.
 fn page_by_page(
     t: &mut CaseContext,
     request: &Request,
@@ -80,7 +80,7 @@ fn orders() -> Vec<Case> {
             .sends("`list` of a directory with names that locales, cases and UTF-16 would put in another order")
             .passes("Every name once, in the order of its bytes.")
             .run(|t| {
-                // U+FF5E comes behind U+10000 where characters are compared as UTF-16.
+                // U+FF5E comes after U+10000 where characters are compared as UTF-16.
                 let names = ["!", "-", "0", "10", "9", "A", "Z", "_", "b", "c", "é", "\u{ff5e}", "\u{10000}"];
                 let puts = names.iter().rev().map(|name| put(&t.path(name), "")).collect();
                 setup_all(t, puts)?;
@@ -184,7 +184,7 @@ fn pages() -> Vec<Case> {
                     deep.push_str(&format!("{}/", "n".repeat(250)));
                     steps.push(mkdir(&t.path(deep.trim_end_matches('/'))));
                 }
-                // The names alone are longer than a chunk.
+                // The names together are longer than a chunk.
                 let files = chunk / deep.len() as u64 + 1;
                 steps.extend((0..files).map(|index| put(&t.path(&format!("{deep}{index:04}")), "")));
                 let made = steps.len();
@@ -218,11 +218,11 @@ fn pages() -> Vec<Case> {
 }
 
 fn changes() -> Vec<Case> {
-    /// Twelve files that stay, in two directories and beside them.
+    /// Twelve files that stay, in two directories and next to them.
     const STAY: [&str; 12] = ["d/c", "d/f", "d/i", "d/l", "e/c", "e/f", "e/i", "e/l", "p", "s", "v", "y"];
     vec![
         must("unchanged-entries-are-listed-once-during-changes", &["LIST-8", "LIST-3"])
-            .sends("`list` page by page; before each of the first dozen the last name is removed and others are made before and behind it")
+            .sends("`list` page by page; before each of the first dozen the last name is removed and others are made before and after it")
             .passes("What was there throughout comes exactly once and in order.")
             .run(|t| {
                 let directories = ["d", "e"].map(|name| mkdir(&t.path(name)));
@@ -233,7 +233,7 @@ fn changes() -> Vec<Case> {
                 let (request, mut turn) = (listing(t, true).arg("limit", 2_u64), 0);
                 let listed = page_by_page(t, &request, |t, names| {
                     turn += 1;
-                    // A server may list fewer on a page than are made for each.
+                    // A server may list fewer entries on a page than are created for each.
                     if turn > 12 {
                         return Ok(());
                     }
@@ -249,7 +249,7 @@ fn changes() -> Vec<Case> {
                 t.equal("what stayed and was listed", stayed, STAY)
             }),
         must("a-listing-continues-after-a-removed-directory", &["LIST-8", "LIST-3"])
-            .sends("`list` with `tree` and a `limit` of 2; the directory that the page ends in is removed or moved behind")
+            .sends("`list` with `tree` and a `limit` of 2; the directory that the page ends in is removed, or moved to a later place")
             .passes("What stayed comes exactly once and in order.")
             .run(|t| {
                 let steps = ["a", "b", "c"].map(|name| mkdir(&t.path(name))).into_iter();

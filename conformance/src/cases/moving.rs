@@ -171,7 +171,7 @@ fn moves() -> Vec<Case> {
                 refuse_all(t, vec![rename("/", &to), rename("/", "/"), copy("/", &to), copy("/", "/")], LOOP)
             }),
         must("three-moves-swap-two-names", &["MOVE-1", "SEQ-9"])
-            .sends("Three `move`s that are on the way together and swap two files")
+            .sends("Three `move`s that are pipelined and swap two files")
             .passes("Each has the other's content.")
             .run(|t| {
                 let (one, two, between) = (t.file("one", b"1")?, t.file("two", b"2")?, t.path("between"));
@@ -186,7 +186,7 @@ fn copies() -> Vec<Case> {
     vec![
         must("copy-makes-a-file-of-the-same-content-and-time", &["COPY-1", "ENTRY-5"])
             .sends("`copy` of a file and of an empty one, beside and into another directory")
-            .passes("Content, size and time of the source; the source stays as it is.")
+            .passes("Content, size and time of the source; the source is unchanged.")
             .run(|t| {
                 let (path, empty) = (old_file(t)?, t.path("empty"));
                 t.setup(put(&empty, "").arg("mtime_ns", OLD))?;
@@ -256,7 +256,7 @@ fn loops() -> Vec<Case> {
     let cases = both.into_iter().map(|(op, checks, operation)| {
         must(&format!("{op}-into-itself-is-a-loop"), checks)
             .sends(format!("`{op}` of a file, a directory and a missing name to itself and below itself, with any pre"))
-            .passes("LOOP to each, whatever is there; OK to a name that only begins alike.")
+            .passes("LOOP to each, also if the path exists; OK to a name with the same prefix.")
             .run(move |t| {
                 let (file, directory, missing) = (old_file(t)?, t.subdirectory("d")?, t.path("x"));
                 t.subdirectory("d/sub")?;
@@ -287,7 +287,7 @@ fn loops() -> Vec<Case> {
     cases
 }
 
-/// What `move` and `copy` share.
+/// The cases of both `move` and `copy`.
 fn both() -> Vec<Case> {
     let both: [(&str, &'static str, FromToRequest); 2] = [("move", "MOVE-1", rename), ("copy", "COPY-1", copy)];
     let cases = both.into_iter().flat_map(|(op, _, operation)| {
@@ -310,7 +310,7 @@ fn both() -> Vec<Case> {
                 .sends(format!(
                     "`{op}` with etags that are not the source's, onto nothing and onto a file; with its own"
                 ))
-                .passes("CHANGED to each, whatever the target; OK.")
+                .passes("CHANGED to each, for every target; OK.")
                 .run(move |t| {
                     let (path, other, to) = (old_file(t)?, t.file("other", b"different")?, t.path("to"));
                     let (right, another) = (t.entry(&path)?.etag()?, t.entry(&other)?.etag()?);

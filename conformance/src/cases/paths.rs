@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         bad(
             "a-path-does-not-end-with-a-slash",
             &["PATH-1", "PATH-7"],
-            "a file and a missing name with a slash behind them",
+            "a file and a missing name with a slash at their end",
             |t| vec![t.path("f/"), t.path("x/"), format!("{}/", t.directory())],
         ),
         bad("a-name-is-not-empty", &["PATH-2", "PATH-7"], "paths with two slashes on end", |t| {
@@ -37,9 +37,12 @@ pub(super) fn cases() -> Vec<Case> {
             paths.extend(["..", "../x", "a/../../x", "f/..", "missing/../x"].map(|name| t.path(name)));
             paths
         }),
-        bad("a-name-has-no-nul", &["PATH-3", "PATH-7"], "names with U+0000 in front, within and behind", |t| {
-            ["\0", "\0f", "f\0", "f\0x", "x\0/y"].map(|name| t.path(name)).into()
-        }),
+        bad(
+            "a-name-has-no-nul",
+            &["PATH-3", "PATH-7"],
+            "names with U+0000 at the start, in the middle and at the end",
+            |t| ["\0", "\0f", "f\0", "f\0x", "x\0/y"].map(|name| t.path(name)).into(),
+        ),
         bad(
             "a-name-is-at-most-255-bytes",
             &["PATH-4", "PATH-7"],
@@ -78,19 +81,19 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// What the names begin with that lead out of the directory of the run.
+/// The beginning of names that lead out of the run's directory.
 const HARMLESS: &str = "conformance-out-";
 
-/// A name that nothing has: a server that follows such a path writes and removes there, and nobody may lose anything.
+/// A name that does not exist, so that a server which follows such a path destroys nothing.
 fn harmless(t: &CaseContext) -> String {
     format!("{HARMLESS}{}", crate::wire::cbor::hex(&t.id()))
 }
 
-/// Every operation with every one of these paths is BAD_NAME; the control is a neighbour without the fault.
+/// The case that every operation answers BAD_NAME to each of these paths; the control is a similar valid path.
 fn bad(id: &str, checks: &'static [&'static str], what: &str, paths: fn(&CaseContext) -> Vec<String>) -> Case {
     must(id, checks)
         .sends(format!("Every operation that takes a path, with {what}; `put` of a good name before"))
-        .passes("BAD_NAME to each, whatever is there, and nothing changed.")
+        .passes("BAD_NAME to each, also if the path exists; nothing changes.")
         .run(move |t| {
             let good = t.path("f");
             t.control(put(&good, "content"))?;
@@ -99,7 +102,7 @@ fn bad(id: &str, checks: &'static [&'static str], what: &str, paths: fn(&CaseCon
             let refused = refuse_all(t, requests, BAD_NAME);
             if refused.is_err() {
                 for path in paths.iter().filter(|path| path.contains(HARMLESS)) {
-                    // What was let through goes the way it came, if there is one.
+                    // If the server accepted the path, it may be removed by the same path.
                     let _answer = t.call(remove(path));
                 }
             }
@@ -124,7 +127,7 @@ fn controls(id: &str, characters: Vec<u8>) -> Case {
 fn long(t: &CaseContext, length: usize) -> String {
     let mut path = t.directory().to_owned();
     while path.len() < length {
-        // A slash is never left over for the end.
+        // The path never ends with a slash.
         let room = length - path.len() - 1;
         path.push('/');
         path.push_str(&"n".repeat(if room == 256 { 200 } else { room.min(255) }));
@@ -216,7 +219,7 @@ fn limits() -> Vec<Case> {
     ]
 }
 
-/// The names are accepted, come back byte for byte, and each leads to its own content.
+/// Checks that names are accepted, returned byte for byte, and each has its own content.
 fn kept(t: &mut CaseContext, names: &[impl AsRef<str>]) -> CaseResult {
     let puts = names.iter().map(|name| put(&t.path(name.as_ref()), name.as_ref())).collect();
     expect_all(t, puts, OK)?;
@@ -237,7 +240,7 @@ fn names() -> Vec<Case> {
     vec![
         must("names-are-not-normalised", &["PATH-8"])
             .sends("`put` of a name in decomposed form, and `list`")
-            .passes("The name comes back byte for byte.")
+            .passes("The name is returned byte for byte.")
             .run(|t| kept(t, &[DECOMPOSED])),
         must("composed-and-decomposed-are-two-names", &["PATH-8", "HELLO-5"])
             .needs(&[Need::Exact])
@@ -305,7 +308,7 @@ fn names() -> Vec<Case> {
             .sends(
                 "`put` of names that programs like to mistake: spaces, dots, escapes, reserved words of other systems",
             )
-            .passes("OK, and each comes back as it is.")
+            .passes("OK, and each is returned unchanged.")
             .run(|t| {
                 kept(
                     t,
@@ -367,7 +370,7 @@ fn names() -> Vec<Case> {
         must("windows-accepts-names-that-are-not-reserved", &["PATH-9", "LIMIT-1"])
             .needs(&[Need::Windows])
             .sends("`put` of names that look like those that Windows reserves")
-            .passes("OK, and each comes back as it is.")
+            .passes("OK, and each is returned unchanged.")
             .run(|t| kept(t, &["COM", "COM10", "CONx", "LPTx", "a~b", "a~1x", "x.aux", "xcon.txt", ".hidden", "a b"])),
     ]
 }

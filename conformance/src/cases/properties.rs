@@ -1,4 +1,4 @@
-//! Random sequences of operations, compared with a model; one that fails is shrunk, printed, and can be replayed.
+//! Random sequences of operations, compared with a model. A failing sequence is shrunk and printed, and can be replayed.
 
 mod model;
 mod play;
@@ -13,13 +13,13 @@ use play::Play;
 use std::time::{Duration, Instant};
 use step::{Mix, ModelStep, NodeKind, Random, Sequence};
 
-/// How long each property is tried; the environment variable [`SECONDS`] says otherwise.
+/// How long each property is tried, unless the environment variable [`SECONDS`] is set.
 const TRIED_FOR: Duration = Duration::from_millis(300);
 /// How long each property is tried, in whole seconds.
 const SECONDS: &str = "CONFORMANCE_PROPERTY_SECONDS";
 /// How many steps a sequence has.
 const STEPS: usize = 60;
-/// How long a sequence that failed is shrunk.
+/// The longest time for shrinking a failing sequence.
 const SHRUNK_FOR: Duration = Duration::from_secs(5);
 
 pub(super) fn cases() -> Vec<Case> {
@@ -73,8 +73,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The case that carries out a sequence which a failed property printed: JSON with `"kind": "operations"`. Gives an
-/// error where the text is none.
+/// The case that replays a printed sequence of a failed property: JSON with `"kind": "operations"`. Returns an
+/// error for any other text.
 pub(crate) fn replay(text: &str) -> Result<Case, String> {
     let sequence: Sequence = serde_json::from_str(text).map_err(|error| format!("not a sequence: {error}"))?;
     let case = must("replayed-operations", &["SEQ-9"])
@@ -87,7 +87,7 @@ pub(crate) fn replay(text: &str) -> Result<Case, String> {
     Ok(Case { section: "11", ..case })
 }
 
-/// A failure, and how many steps it took.
+/// A failure, and the number of steps up to it.
 struct Divergence {
     error: CaseError,
     steps: usize,
@@ -108,7 +108,7 @@ fn search(t: &mut CaseContext, mix: Mix) -> CaseResult {
         }
         match result.and_then(|()| play.finish()) {
             Ok(()) => {}
-            Err(CaseError::Failed(why)) => return failed(told(shrink(t, steps, why))),
+            Err(CaseError::Failed(why)) => return failed(failure_text(shrink(t, steps, why))),
             Err(other) => return Err(other),
         }
         if Instant::now() >= deadline {
@@ -118,7 +118,7 @@ fn search(t: &mut CaseContext, mix: Mix) -> CaseResult {
     Ok(())
 }
 
-/// Leaves out of a failed sequence what it takes no part in, the larger pieces first.
+/// Shrinks a failing sequence by leaving out steps, larger pieces first.
 fn shrink(t: &mut CaseContext, mut steps: Vec<ModelStep>, mut why: String) -> (Vec<ModelStep>, String) {
     let deadline = Instant::now() + SHRUNK_FOR;
     let mut tried = 0_u64;
@@ -138,7 +138,7 @@ fn shrink(t: &mut CaseContext, mut steps: Vec<ModelStep>, mut why: String) -> (V
                     steps.truncate(needed);
                     why = still;
                 }
-                // Whatever this is, it is not the failure that is looked for.
+                // This is another failure than the one that is shrunk.
                 Ok(()) | Err(_) => at = end,
             }
         }
@@ -152,7 +152,7 @@ fn replay_steps(t: &mut CaseContext, directory: &str, steps: &[ModelStep]) -> Re
     let mut play = Play::new(t, directory).map_err(|error| Divergence { error, steps: all })?;
     for (number, step) in steps.iter().enumerate() {
         if let Err(error) = play.step(step) {
-            // It failed already; that it can be cleaned up behind is not what is asked.
+            // It failed already; whether the clean-up works is not checked.
             let _ = play.abandon();
             return Err(Divergence { error, steps: number + 1 });
         }
@@ -160,7 +160,7 @@ fn replay_steps(t: &mut CaseContext, directory: &str, steps: &[ModelStep]) -> Re
     play.finish().map_err(|error| Divergence { error, steps: all })
 }
 
-fn told((steps, why): (Vec<ModelStep>, String)) -> String {
+fn failure_text((steps, why): (Vec<ModelStep>, String)) -> String {
     let count = steps.len();
     let sequence = Sequence { kind: NodeKind::Operations, steps };
     let json = serde_json::to_string(&sequence).unwrap_or_else(|error| error.to_string());
@@ -176,7 +176,7 @@ mod tests {
         let mut random = Random(7);
         let mix = Mix { uploads: 40, repeats: 10, sessions: 10 };
         let steps: Vec<ModelStep> = (0..500).map(|_| ModelStep::draw(&mut random, mix)).collect();
-        let text = told((steps.clone(), "why".to_owned()));
+        let text = failure_text((steps.clone(), "why".to_owned()));
         let json = text.split_once("from ").unwrap().1;
         assert_eq!(serde_json::from_str::<Sequence>(json).unwrap().steps, steps);
         assert!(replay(json).is_ok());

@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The part of the content that `read` and `hash` have to see.
+/// The part of the content that `read` and `hash` must see.
 fn part(content: &[u8], off: u64, len: u64) -> &[u8] {
     let end = off.saturating_add(len).min(content.len() as u64);
     let range = usize::try_from(off.min(end)).ok().zip(usize::try_from(end).ok());
@@ -65,22 +65,20 @@ fn reads() -> Vec<Case> {
                 expect_parts(t, &path, &content, &parts)
             }),
         must("a-read-of-nothing-is-empty", &["READ-1", "ENV-6"])
-            .sends("`read` with a `len` of 0 at the start, within the file, at its end, behind it and at 2^63−1")
+            .sends("`read` with a `len` of 0 at the start, within the file, at its end, past it and at 2^63−1")
             .passes("OK with an empty payload.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
                 expect_parts(t, &path, b"content", &[(0, 0), (3, 0), (7, 0), (8, 0), (MAX, 0)])
             }),
         must("a-read-at-or-past-the-end-is-empty", &["READ-1", "ENV-6"])
-            .sends(
-                "`read` at the end of a file and behind it, up to where `off` and `len` make 2^63−1; of an empty file",
-            )
+            .sends("`read` at the end of a file and past it, up to where `off` and `len` make 2^63−1; of an empty file")
             .passes("OK with an empty payload, and the size of the file.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
-                let behind =
+                let later =
                     [(7, 1), (8, 1), (7, 65_536), (1 << 32, 10), ((1 << 32) + 1, 5), (1 << 62, 1), (MAX - 1, 1)];
-                expect_parts(t, &path, b"content", &behind)?;
+                expect_parts(t, &path, b"content", &later)?;
                 let empty = t.file("empty", b"")?;
                 expect_parts(t, &empty, b"", &[(0, 0), (0, 1), (0, 65_536), (1, 1)])
             }),
@@ -94,7 +92,7 @@ fn reads() -> Vec<Case> {
                 parts.iter().try_for_each(|part| expect_parts(t, &path, &content, &[*part]))
             }),
         must("a-read-longer-than-a-chunk-is-too-large", &["OP-5", "CODE-5"])
-            .sends("`read` with a `len` above `chunk`, of a small file, behind its end, and of nothing at all")
+            .sends("`read` with a `len` above `chunk`, of a small file, past its end, and of nothing at all")
             .passes("TOO_LARGE to each; OK to a `len` of one chunk.")
             .run(|t| {
                 let chunk = t.server()?.chunk;
@@ -160,7 +158,7 @@ fn reads() -> Vec<Case> {
 fn guarded() -> Vec<Case> {
     vec![
         must("a-read-with-the-files-etag-is-answered", &["READ-3", "OP-7"])
-            .sends("`read` with the etag that `stat` says, that the `read` before said, and behind the end")
+            .sends("`read` with the etag that `stat` says, that the `read` before said, and past the end")
             .passes("OK to each.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
@@ -174,7 +172,7 @@ fn guarded() -> Vec<Case> {
             }),
         must("a-read-with-another-etag-is-changed", &["READ-3", "OP-7", "OP-4"])
             .sends("`read` with the etag of another file, and with the right one cut short, lengthened and altered")
-            .passes("CHANGED to each, where nothing is read and behind the end too.")
+            .passes("CHANGED to each, where nothing is read and past the end too.")
             .run(|t| {
                 let (path, other) = (t.file("f", b"content")?, t.file("other", b"different")?);
                 let right = t.entry(&path)?.etag()?;
@@ -219,7 +217,7 @@ pub(super) fn others(right: &[u8], another: Vec<u8>) -> Vec<Vec<u8>> {
     others
 }
 
-/// A range as `hash` has it: either end may be left out.
+/// The range of a `hash`; either end may be left out.
 type Range = (Option<u64>, Option<u64>);
 
 fn expect_hashes(t: &mut CaseContext, path: &str, content: &[u8], ranges: &[Range]) -> CaseResult {
@@ -254,7 +252,7 @@ fn hashes() -> Vec<Case> {
                 Ok(())
             }),
         must("the-hash-of-nothing-is-that-of-no-bytes", &["HASH-1"])
-            .sends("`hash` of an empty file, with a `len` of 0, and at or behind the end")
+            .sends("`hash` of an empty file, with a `len` of 0, and at or past the end")
             .passes("`len` 0, and the BLAKE3 hash of no bytes, which begins af1349b9.")
             .run(|t| {
                 let (empty, path) = (t.file("empty", b"")?, t.file("f", b"content")?);
@@ -306,7 +304,7 @@ fn hashes() -> Vec<Case> {
                 let (path, mut content) = longer_than_a_chunk(t, chunk)?;
                 let ranges = [(None, None), (Some(1), None), (None, Some(chunk + 1)), (Some(chunk - 1), Some(2))];
                 expect_hashes(t, &path, &content, &ranges)?;
-                // Servers hash piece by piece: a range that ends amid one, with more of the file behind it.
+                // Servers hash piece by piece: a range that ends amid one, with more of the file after it.
                 content.resize(3_000_000, 0);
                 t.setup(truncate(&path, 3_000_000))?;
                 expect_hashes(t, &path, &content, &[(Some(1), Some(2_000_003)), (None, Some(2_999_999))])

@@ -44,7 +44,7 @@ fn changer(t: &CaseContext, op: &str, path: &str) -> Request {
     }
 }
 
-/// A name in the served directory that nothing else has.
+/// An unused name in the served directory.
 fn nowhere(t: &CaseContext) -> String {
     format!("/conformance-{}", crate::wire::cbor::hex(&t.id()))
 }
@@ -56,13 +56,13 @@ fn case(id: &str, checks: &'static [&'static str]) -> Case {
 fn denied(op: &'static str) -> Case {
     case(&format!("{op}-is-denied-on-a-read-only-server"), &["CODE-5", "REFUSE-1", "HELLO-5"])
         .sends(format!("`{op}` of a name that is not there, below one that is not there, and where it can be of `/`"))
-        .passes("DENIED to each, whatever is there; nothing is made.")
+        .passes("DENIED to each, also if the path exists; nothing is created.")
         .run(move |t| {
             let path = nowhere(t);
             let before = t.entry("/")?;
             let below = format!("{path}/x");
             let mut requests = vec![changer(t, op, &path), changer(t, op, &below)];
-            // Of `/` the others are LOOP, which comes before.
+            // Of `/` the others are LOOP, which takes precedence.
             if !matches!(op, "move" | "copy") {
                 requests.push(changer(t, op, "/"));
             }
@@ -74,7 +74,7 @@ fn denied(op: &'static str) -> Case {
         })
 }
 
-/// What comes before step 12, and with which code.
+/// Errors that take precedence over step 12, with their codes.
 fn earlier(t: &CaseContext, chunk: usize) -> Vec<(Request, Code)> {
     let (path, long, deep) = (nowhere(t), format!("/{}", "n/".repeat(126) + &"n".repeat(4_000)), "/d".repeat(129));
     let mut requests = Vec::new();

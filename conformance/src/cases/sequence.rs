@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn gaps() -> Vec<Case> {
     vec![
         must("a-number-ahead-is-answered-seq-and-not-executed", &["SEQ-5", "SEQ-1"])
-            .sends("`mkdir` under the number behind the next one; `stat` under the next one; the `mkdir` again")
+            .sends("`mkdir` under the number after the next one; `stat` under the next one; the `mkdir` again")
             .passes("SEQ with `next`; NOT_FOUND; OK: what was answered SEQ is neither executed nor remembered.")
             .run(|t| {
                 let (path, next) = (t.path("d"), t.next);
@@ -51,7 +51,7 @@ fn gaps() -> Vec<Case> {
             }),
         must("requests-out-of-order-are-refused-and-executed-in-order", &["SEQ-5", "SEQ-9", "SEQ-1"])
             .needs(&[Need::Window(3)])
-            .sends("in one go: two `put` into a directory, and before them nothing; then `mkdir` of it, and both again")
+            .sends("pipelined: two `put` into a directory, and before them nothing; then `mkdir` of it, and both again")
             .passes("SEQ with the same `next` to the first two, then OK to each.")
             .run(|t| {
                 let (directory, first) = (t.path("d"), t.next);
@@ -68,7 +68,7 @@ fn gaps() -> Vec<Case> {
                 replies.iter().try_for_each(|reply| t.code("a request in its turn", reply, OK))
             }),
         must("unknown-operations-and-wrong-arguments-ahead-are-answered-seq", &["SEQ-5", "CODE-5"])
-            .sends("an unknown operation, and `stat` without a path, under the number behind the next one, and then under the next")
+            .sends("an unknown operation, and `stat` without a path, under the number after the next one, and then under the next")
             .passes("SEQ to both; BAD_OP and BAD_ARGS.")
             .run(|t| {
                 for (request, code) in [(request("frobnicate"), BAD_OP), (request("stat"), BAD_ARGS)] {
@@ -154,7 +154,7 @@ fn consumed() -> Vec<Case> {
             }),
         must("requests-with-number-0-consume-no-number", &["SEQ-6", "SEQ-1"])
             .sends("`ping`, one with an argument, and `hello` again, between numbered requests")
-            .passes("the numbers go on.")
+            .passes("the numbers continue.")
             .run(|t| {
                 t.expect_ok(ping())?;
                 t.expect(ping().arg("x", true), BAD_ARGS)?;
@@ -168,7 +168,7 @@ fn order() -> Vec<Case> {
     vec![
         must("pipelined-requests-see-the-effects-of-earlier-ones", &["SEQ-9", "SEQ-1"])
             .needs(&[Need::Window(6)])
-            .sends("in one go: `mkdir`, `put` into it, `move` within it, `read`, `remove` of the file and of the directory")
+            .sends("pipelined: `mkdir`, `put` into it, `move` within it, `read`, `remove` of the file and of the directory")
             .passes("OK to each, and the bytes that were put.")
             .run(|t| {
                 let (directory, one, two) = (t.path("d"), t.path("d/one"), t.path("d/two"));
@@ -184,13 +184,13 @@ fn order() -> Vec<Case> {
                         remove(&directory),
                     ],
                 )?;
-                replies.iter().try_for_each(|reply| t.code("a request behind others", reply, OK))?;
+                replies.iter().try_for_each(|reply| t.code("a request after others", reply, OK))?;
                 t.equal_bytes("what was read", replies[3].payload.as_deref().unwrap_or_default(), &content)?;
                 t.expect_absent(&directory)
             }),
         must("a-pipelined-window-is-executed-in-order", &["SEQ-9", "SEQ-2", "LIMIT-5"])
             .needs(&[Need::Window(2)])
-            .sends("as many requests as `window` allows in one go: `mkdir` and `remove` of one path by turns")
+            .sends("as many requests as `window` allows, pipelined: `mkdir` and `remove` of one path by turns")
             .passes("OK to each.")
             .run(|t| {
                 let path = t.path("d");
@@ -202,7 +202,7 @@ fn order() -> Vec<Case> {
             }),
         must("pipelined-uploads-are-executed-in-order", &["SEQ-9", "APPEND-1"])
             .needs(&[Need::Window(4)])
-            .sends("in one go: `begin`, `append` after `append` of 1,000 bytes up to the window, and `commit`")
+            .sends("pipelined: `begin`, `append` after `append` of 1,000 bytes up to the window, and `commit`")
             .passes("OK to each, and the file has all the bytes in their order.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
@@ -217,7 +217,7 @@ fn order() -> Vec<Case> {
             }),
         must("a-refusal-does-not-stop-the-requests-after-it", &["SEQ-1", "SEQ-6"])
             .needs(&[Need::Window(5)])
-            .sends("in one go: `mkdir`, the same again, `stat` of nothing, an unknown operation, `stat` of the directory")
+            .sends("pipelined: `mkdir`, the same again, `stat` of nothing, an unknown operation, `stat` of the directory")
             .passes("OK, EXISTS, NOT_FOUND, BAD_OP, OK.")
             .run(|t| {
                 let (path, nothing) = (t.path("d"), t.path("nothing"));
@@ -227,7 +227,7 @@ fn order() -> Vec<Case> {
                 t.equal("the codes", codes, [OK, EXISTS, NOT_FOUND, BAD_OP, OK])
             }),
         must("a-request-pipelined-twice-is-executed-once", &["SEQ-3", "ENV-8"])
-            .sends("`mkdir` twice in one go, with the same bytes")
+            .sends("`mkdir` twice, pipelined, with the same bytes")
             .passes("OK twice, the same byte for byte.")
             .run(|t| {
                 let path = t.path("d");
@@ -247,7 +247,7 @@ fn order() -> Vec<Case> {
             }),
         must("a-window-sent-again-before-it-is-answered-is-executed-once", &["SEQ-3", "SEQ-9", "ENV-8"])
             .needs(&[Need::Window(4)])
-            .sends("half a window of `truncate` to sizes 1, 2, 3 …, and all of them again, in one go")
+            .sends("half a window of `truncate` to sizes 1, 2, 3 …, and all of them again, pipelined")
             .passes("each is answered twice, both times with its own size; at the end the file has the last size.")
             .run(|t| {
                 let path = t.file("f", b"")?;
@@ -272,7 +272,7 @@ fn order() -> Vec<Case> {
     ]
 }
 
-/// Sends a request that has been answered again: the answer is the same, byte for byte [SEQ-3].
+/// Sends an answered request again and checks that the reply is identical [SEQ-3].
 pub(super) fn expect_remembered(t: &mut CaseContext, first: &Reply) -> CaseResult {
     t.resend(first.seq)?;
     let again = t.first_reply(first.seq)?;
@@ -285,7 +285,7 @@ pub(super) fn expect_remembered(t: &mut CaseContext, first: &Reply) -> CaseResul
     t.equal_bytes("the remembered reply", &again.frames[0], &first.frames[0])
 }
 
-/// Sends requests without waiting in between, and gives their final replies.
+/// Sends requests without waiting, and returns their final replies.
 pub(super) fn pipelined(t: &mut CaseContext, requests: &[Request]) -> CaseResult<Vec<Reply>> {
     let seqs = requests.iter().map(|request| t.send(request)).collect::<CaseResult<Vec<u64>>>()?;
     t.final_replies(&seqs)

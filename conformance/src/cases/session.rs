@@ -16,9 +16,9 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 
-/// The ended ids that a server remembers at least [SES-5].
+/// The least number of ended ids that a server must remember [SES-5].
 const REMEMBERED: usize = 1_024;
-/// The longest that the sessions of [SES-5] may take all together.
+/// The longest time for the sessions of [SES-5].
 const OPENING_BUDGET: Duration = Duration::from_secs(6);
 
 pub(super) fn cases() -> Vec<Case> {
@@ -44,7 +44,7 @@ fn busy() -> Vec<Case> {
             }),
         must("a-hello-answered-busy-does-not-affect-the-holder", &["SES-7", "SES-6", "SEQ-1"])
             .sends("three `hello` of other clients between two numbered requests of the holder")
-            .passes("BUSY to each; the holder's numbers go on, and its first reply is still remembered.")
+            .passes("BUSY to each; the holder's numbers continue, and its first reply is still remembered.")
             .run(|t| {
                 let path = t.path("d");
                 let first = t.expect_ok(mkdir(&path))?;
@@ -56,7 +56,7 @@ fn busy() -> Vec<Case> {
             }),
         must("a-request-without-a-session-is-not-executed", &["SES-19", "CODE-5"])
             .sends("`put` as request 1, and as request 7, of a client that said no `hello`, while another holds the session")
-            .passes("NO_SESSION to both, nothing is there, and the holder goes on; the same `put` of the holder is OK.")
+            .passes("NO_SESSION to both, nothing is there, and the holder's session continues; the same `put` of the holder is OK.")
             .run(|t| {
                 let path = t.path("f");
                 let mut other = t.another_client()?;
@@ -90,7 +90,7 @@ fn busy() -> Vec<Case> {
             .run(|t| {
                 let mut other = t.another_client()?;
                 let reply = other.expect(forged(&other), AUTH)?;
-                t.check(reply.result.member("session").is_none(), "AUTH told who holds the session")?;
+                t.check(reply.result.member("session").is_none(), "AUTH shows which id holds the session")?;
                 greet(&mut other, BUSY).map(drop)
             }),
         must("arguments-of-hello-are-checked-before-auth", &["SES-3", "CODE-5"])
@@ -104,7 +104,7 @@ fn busy() -> Vec<Case> {
             }),
         must("a-wrong-auth-does-not-take-the-session-over", &["SES-3"])
             .sends("`hello` with `take` naming the holder and a wrong `auth`")
-            .passes("AUTH, and the holder goes on.")
+            .passes("AUTH, and the holder's session continues.")
             .run(|t| {
                 let mut other = t.another_client()?;
                 other.expect(forged(&other).arg("take", t.session), AUTH)?;
@@ -113,7 +113,7 @@ fn busy() -> Vec<Case> {
             }),
         must("a-wrong-auth-is-refused-to-the-holder-too", &["SES-3"])
             .sends("`hello` of the holder's id with a wrong `auth`")
-            .passes("AUTH, and the session goes on; with the right `auth` it is OK.")
+            .passes("AUTH, and the session continues; with the right `auth` it is OK.")
             .run(|t| {
                 t.client.expect(forged(t), AUTH)?;
                 t.client.control(t.hello_request())?;
@@ -140,7 +140,7 @@ fn take() -> Vec<Case> {
             .sends(
                 "`hello` with `take` a random id, 16 zero bytes, its own id, and the holder's id with one bit turned",
             )
-            .passes("BUSY to each, and the holder goes on.")
+            .passes("BUSY to each, and the holder's session continues.")
             .run(|t| {
                 let mut near = t.session;
                 near[15] ^= 1;
@@ -165,7 +165,7 @@ fn take() -> Vec<Case> {
                 second.close()
             }),
         must("take-after-a-release-is-ignored", &["SES-6", "SES-8"])
-            .sends("`bye`; `hello` with `take` naming the released id, `bye`, and `hello` with `take` naming nobody")
+            .sends("`bye`; `hello` with `take` naming the released id, `bye`, and `hello` with `take` naming an unknown id")
             .passes("OK to each.")
             .run(|t| {
                 let random = t.id();
@@ -184,7 +184,7 @@ fn replaced() -> Vec<Case> {
     vec![
         must("hello-of-a-replaced-id-is-refused", &["SES-5", "SES-9", "SES-3"])
             .sends("a takeover; then of the replaced id its `hello` again, and one with `take` naming the holder")
-            .passes("NO_SESSION to both, and the new holder goes on.")
+            .passes("NO_SESSION to both, and the new holder's session continues.")
             .run(|t| {
                 let mut other = take_over(t)?;
                 t.client.expect(t.hello_request(), NO_SESSION)?;
@@ -203,7 +203,7 @@ fn replaced() -> Vec<Case> {
             }),
         must("every-request-of-a-replaced-id-is-refused", &["SES-9", "SES-19"])
             .sends("a takeover; then of the replaced id `ping`, its last request again, its next request, and `bye`")
-            .passes("NO_SESSION to each, nothing is executed, and the new holder goes on.")
+            .passes("NO_SESSION to each, nothing is executed, and the new holder's session continues.")
             .run(|t| {
                 let (before, after) = (t.path("before"), t.path("after"));
                 let last = t.setup(mkdir(&before))?.seq;
@@ -218,7 +218,7 @@ fn replaced() -> Vec<Case> {
             }),
         must("a-new-session-has-no-remembered-replies", &["SES-6", "SEQ-3"])
             .sends("`mkdir` as request 1 of a session, and the same as request 1 of the next one")
-            .passes("OK, and EXISTS: it is executed anew.")
+            .passes("OK, and EXISTS: it is executed again.")
             .run(|t| {
                 t.open()?;
                 let path = t.path("d");
@@ -266,7 +266,7 @@ fn holder() -> Vec<Case> {
                 let first = t.expect_ok(hello.clone())?;
                 t.opened(&first)?;
                 let random = t.id();
-                let other = hello.clone().arg("client", "somebody else").arg("lease_ms", 3_000_u64).arg("take", random);
+                let other = hello.clone().arg("client", "another client").arg("lease_ms", 3_000_u64).arg("take", random);
                 for hello in [hello, other] {
                     let again = t.expect_ok(hello)?;
                     t.equal_bytes("the reply to the second hello", &again.frames[0], &first.frames[0])?;
@@ -275,13 +275,13 @@ fn holder() -> Vec<Case> {
             }),
         must("a-second-hello-of-the-holder-changes-nothing", &["SES-4"])
             .sends("`begin` and `append`; `hello` of the same id with another `client` and `lease_ms`; `append`, the last request again, the next `append`, and `hello` of another client")
-            .passes("the numbers go on, the reply is remembered, the upload is still begun, and BUSY shows the client and lease of before.")
+            .passes("the numbers continue, the reply is remembered, the upload is still begun, and BUSY shows the client and lease of before.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 t.setup(begin(up, &path))?;
                 let first = t.setup(append(up, 0, *b"first"))?;
                 let before = greet(&mut t.another_client()?, BUSY)?;
-                t.client.expect_ok(t.hello_request().arg("client", "somebody else").arg("lease_ms", 1_000_u64))?;
+                t.client.expect_ok(t.hello_request().arg("client", "another client").arg("lease_ms", 1_000_u64))?;
                 expect_remembered(t, &first)?;
                 t.expect_ok(append(up, 5, *b"second"))?;
                 let after = greet(&mut t.another_client()?, BUSY)?;
@@ -312,7 +312,7 @@ pub(super) fn greet(other: &mut Client, code: crate::wire::code::Code) -> CaseRe
     other.expect(other.hello_request(), code)
 }
 
-/// Another client takes the case's session over; its `hello` has to be OK.
+/// Lets another client take over the case's session; its `hello` must be answered OK.
 pub(super) fn take_over(t: &mut CaseContext) -> CaseResult<Client> {
     let mut other = t.another_client()?;
     let reply = other.expect(other.hello_request().arg("take", t.session), OK)?;
@@ -320,15 +320,15 @@ pub(super) fn take_over(t: &mut CaseContext) -> CaseResult<Client> {
     Ok(other)
 }
 
-/// `hello` of the present id with an `auth` that differs from the right one in its last bit.
+/// `hello` of the current id with an `auth` that differs from the right one in its last bit.
 fn forged(client: &Client) -> Request {
     let mut auth = client.environment.target.borrow().auth(client.session);
     auth[31] ^= 1;
     client.hello_request().arg("auth", auth)
 }
 
-/// Opens so many sessions, each replacing the one before; gives the ids that have ended, the oldest first. No more
-/// are on the way than requests may be: a server need not keep room for the replies to more [LIMIT-5].
+/// Opens sessions, each replacing the one before; returns the ended ids, oldest first. No more
+/// than a window of them are in flight: a server need not queue more replies [LIMIT-5].
 fn replace_over_and_over(t: &mut CaseContext, count: usize) -> CaseResult<Vec<[u8; 16]>> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1).min(32);
     let began = Instant::now();
@@ -345,7 +345,7 @@ fn replace_over_and_over(t: &mut CaseContext, count: usize) -> CaseResult<Vec<[u
         }
         for session in sent {
             let reply = t.reply_of(session, 0)?;
-            // Sent again behind a cut, it may find that those behind it have been executed already.
+            // Sent again after a cut, it may find that later ones have been executed already.
             if reply.code == NO_SESSION && t.was_cut() && session != t.session {
                 continue;
             }

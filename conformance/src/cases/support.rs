@@ -1,4 +1,4 @@
-//! What cases of several sections share.
+//! Helpers of cases in several sections.
 
 pub(crate) mod disk;
 pub(crate) mod files;

@@ -24,7 +24,7 @@ const NEW: &[u8] = b"what comes in its place";
 /// The operations that the target rules are for.
 const MAKERS: [&str; 4] = ["put", "copy", "move", "commit"];
 
-/// What stands at the target, what `pre` says, what the answer is, and by which rules.
+/// A row of the target rules: what is at the target, `pre`, the code, and the requirements.
 struct TargetRule {
     id: &'static str,
     there: There,
@@ -46,7 +46,7 @@ enum TargetPre {
     LeftOut,
     Absent,
     Any,
-    /// The etag of what is there.
+    /// The etag of the target.
     Etag,
     /// The etag of another file.
     OtherEtag,
@@ -107,11 +107,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Refusals of every step, each followed by a request that is fine.
+/// Refusals of every step, each followed by a valid request.
 fn after_refusals() -> Case {
     must("a-session-continues-after-every-refusal", &["REFUSE-2", "REFUSE-1", "SEQ-6"])
-        .sends("Requests that are refused with one code after the other, and `write` and `stat` behind each")
-        .passes("Each has its code; what comes behind it is OK under the next number, and the content is as it was written.")
+        .sends("Requests that are refused with one code after the other, and `write` and `stat` after each")
+        .passes("Each has its code; the request after it is OK under the next number, and the content is as written.")
         .run(|t| {
             let (file, directory, missing) = (t.file("f", OLD)?, t.subdirectory("d")?, t.path("missing"));
             t.file("d/f", OLD)?;
@@ -169,7 +169,7 @@ fn by_row(op: &'static str, row: &'static TargetRule) -> Case {
     })
 }
 
-/// A request of the operation that makes `target` of the new content.
+/// A request of the operation that creates `target` with the new content.
 fn maker(t: &mut CaseContext, op: &str, target: &str) -> CaseResult<Request> {
     Ok(match op {
         "put" => put(target, NEW),
@@ -186,7 +186,7 @@ fn maker(t: &mut CaseContext, op: &str, target: &str) -> CaseResult<Request> {
     })
 }
 
-/// Puts at the target what the row says; gives an etag that a file there no longer has, where that is needed.
+/// Sets up the target of a row; returns an etag that the file no longer has, if needed.
 fn stand(t: &mut CaseContext, there: There, pre: TargetPre, target: &str) -> CaseResult<Vec<u8>> {
     match there {
         There::Nothing => Ok(Vec::new()),
@@ -257,7 +257,7 @@ fn at_the_root(op: &'static str) -> Case {
                 .expect_refused(request.clone(), EXISTS)
                 .and_then(|_| t.expect_refused(request.clone().arg("pre", "any"), NOT_FILE));
             if op == "commit" {
-                // It is staged for what is not the case's own, and must not stay.
+                // It is staged outside the case's directory, and must be removed.
                 let up = request.args.iter().find(|(key, _)| key == "up").map(|(_, up)| up.clone());
                 t.setup(crate::wire::request::request("abort").arg("up", up.unwrap_or(Value::Bool(false))))?;
             }

@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
     .collect()
 }
 
-/// The case, leaving nothing staged behind: servers hold a limited number of uploads.
+/// Adds a clean-up of staged uploads to a case, because servers hold a limited number of uploads.
 fn tidy(case: Case) -> Case {
     let Case { run, .. } = case;
     Case {
@@ -56,19 +56,19 @@ fn stage(t: &mut CaseContext, up: [u8; 16], path: &str, content: &[u8]) -> CaseR
     t.setup(append(up, 0, content)).map(drop)
 }
 
-/// The check that `begin` goes on with exactly these bytes.
+/// Checks that `begin` continues with exactly these bytes.
 fn expect_staged(t: &mut CaseContext, up: [u8; 16], path: &str, content: &[u8]) -> CaseResult {
     expect_begun(t, begin(up, path), content)
 }
 
-/// The check that a `begin` answers exactly these bytes.
+/// Checks that a `begin` answers exactly these bytes.
 fn expect_begun(t: &mut CaseContext, begin: Request, content: &[u8]) -> CaseResult {
     let reply = t.expect_ok(begin)?;
     t.equal("`off` of begin", reply.uint("off")?, content.len() as u64)?;
     t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(content).as_bytes())
 }
 
-/// The check that an upload is not there any more, neither for `append` and `commit` nor in `uploads`.
+/// Checks that an upload is not there any more, neither for `append` and `commit` nor in `uploads`.
 fn expect_gone(t: &mut CaseContext, up: [u8; 16], content: &[u8]) -> CaseResult {
     t.expect(append(up, content.len() as u64, "more"), NO_UPLOAD)?;
     t.expect(append(up, 0, "more"), NO_UPLOAD)?;
@@ -77,15 +77,15 @@ fn expect_gone(t: &mut CaseContext, up: [u8; 16], content: &[u8]) -> CaseResult 
     t.check(listed.is_none(), "`uploads` lists an upload that is gone")
 }
 
-/// What `uploads` says of an upload.
+/// The entry of an upload in `uploads`.
 fn listed(t: &mut CaseContext, up: [u8; 16]) -> CaseResult<Option<Entry>> {
-    // The page behind the id that is one less begins with this one.
+    // The page after the preceding id begins with this upload.
     let before = u128::from_be_bytes(up).wrapping_sub(1).to_be_bytes();
     let page = t.setup(uploads().arg("after", before))?;
     Ok(page.items("uploads")?.into_iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)))
 }
 
-/// A new session in the place of this one.
+/// Replaces the session with a new one.
 fn new_session(t: &mut CaseContext) -> CaseResult {
     t.close()?;
     t.open().map(drop).map_err(|error| error.into_prerequisite("a new session"))

@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// What a file of that content is after bytes were written at an offset.
+/// The content after a write at an offset.
 fn written(content: &[u8], off: usize, bytes: &[u8]) -> Vec<u8> {
     let mut content = content.to_vec();
     content.resize(content.len().max(off + bytes.len()), 0);
@@ -60,7 +60,7 @@ fn writes() -> Vec<Case> {
                 Ok(())
             }),
         must("write-past-the-end-leaves-zeros-between", &["WRITE-2", "WRITE-1"])
-            .sends("`write` a little and far behind the end, of an empty file and of one that was longer once")
+            .sends("`write` a little and far past the end, of an empty file and of one that was longer once")
             .passes("The old bytes, zeros, the new bytes.")
             .run(|t| {
                 let (path, empty) = (t.file("f", b"rather long content")?, t.file("empty", b"")?);
@@ -73,7 +73,7 @@ fn writes() -> Vec<Case> {
                 t.expect_content(&empty, b"\0x")
             }),
         must("write-accepts-a-whole-chunk", &["WRITE-1", "LIMIT-1", "OP-5"])
-            .sends("`write` of as many bytes as a chunk, at the start of a file and behind its end")
+            .sends("`write` of as many bytes as a chunk, at the start of a file and past its end")
             .passes("OK, and the bytes are there.")
             .run(|t| {
                 let chunk = t.server()?.chunk;
@@ -100,7 +100,7 @@ fn writes() -> Vec<Case> {
             }),
         must("write-beyond-32-bits-does-not-wrap", &["WRITE-1", "WRITE-2", "LIMIT-1"])
             .sends("`write` at 2^32 + 5, and `read` there and at 5")
-            .passes("The byte is there and the start is as it was; or TOO_LARGE or NO_SPACE.")
+            .passes("The byte is there and the start is unchanged; or TOO_LARGE or NO_SPACE.")
             .run(|t| {
                 let path = t.file("f", b"0123456789")?;
                 let off = (1 << 32) + 5;
@@ -126,7 +126,7 @@ fn writes() -> Vec<Case> {
                 )
             }),
         must("pipelined-writes-keep-their-order", &["SEQ-9", "WRITE-1"])
-            .sends("100 overlapping `write`s, as far ahead as the window lets")
+            .sends("100 overlapping `write`s, as far ahead as the window allows")
             .passes("What the last of them wrote is there at each place.")
             .run(|t| {
                 let path = t.file("f", b"")?;
@@ -153,7 +153,7 @@ fn old_file(t: &mut CaseContext) -> CaseResult<String> {
 fn nothing() -> Vec<Case> {
     vec![
         must("write-of-nothing-changes-nothing", &["WRITE-3"])
-            .sends("`write` with an empty payload at the start, within, at the end, behind it, and at 2^63−1")
+            .sends("`write` with an empty payload at the start, within, at the end, past it, and at 2^63−1")
             .passes("OK with the entry as it was, etag, size and time.")
             .run(|t| {
                 let path = old_file(t)?;
@@ -205,7 +205,7 @@ fn truncates() -> Vec<Case> {
             }),
         must("truncate-beyond-32-bits-does-not-wrap", &["TRUNC-1", "LIMIT-1"])
             .sends("`truncate` to 2^32 + 5, and `read` at its end")
-            .passes("A file of that size that ends in zeros; or TOO_LARGE or NO_SPACE, and it is as it was.")
+            .passes("A file of that size that ends in zeros; or TOO_LARGE or NO_SPACE, and it is unchanged.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
                 let size = (1 << 32) + 5;
@@ -218,7 +218,7 @@ fn truncates() -> Vec<Case> {
             }),
         must("truncate-to-the-largest-size-is-executed-or-refused", &["TRUNC-1", "LIMIT-1", "REFUSE-1"])
             .sends("`truncate` to 2^63−1")
-            .passes("OK and a file of that size; or TOO_LARGE or NO_SPACE, and it is as it was.")
+            .passes("OK and a file of that size; or TOO_LARGE or NO_SPACE, and it is unchanged.")
             .run(|t| {
                 let path = old_file(t)?;
                 let before = t.entry(&path)?;
@@ -231,7 +231,7 @@ fn truncates() -> Vec<Case> {
     ]
 }
 
-/// The two that change a file in place, and may be held to an etag.
+/// The operations that change a file in place and accept an etag.
 fn in_place() -> Vec<Case> {
     type InPlaceRequest = fn(&str) -> Request;
     let both: [(&str, &'static [&'static str], InPlaceRequest); 2] = [
@@ -313,7 +313,7 @@ fn touches() -> Vec<Case> {
             }),
         must("touch-sets-distant-times", &["TOUCH-1"])
             .sends("`touch` with the least and the greatest time of the protocol")
-            .passes("A time before 1981 and one behind 2037: what every file system keeps lies between.")
+            .passes("A time before 1981 and one after 2037: what every file system keeps lies between.")
             .run(|t| {
                 let path = t.file("f", b"")?;
                 t.expect_ok(touch(&path, i64::MIN))?;

@@ -1,4 +1,4 @@
-//! Where the server is and what opens it, from the command line and the environment.
+//! The server's address and credentials, from the command line and the environment.
 
 use crate::{
     command::args::Access,
@@ -9,38 +9,38 @@ use crate::{
 use remofile_proto::{Token, z85};
 use std::{env, fs, path::Path};
 
-/// The port of a server that says none.
+/// The default port.
 const PORT: u16 = 6768;
 
-/// What stands in for a token that no option or variable gives.
+/// The hint when no token is given.
 const NO_TOKEN: &str = "set REMOFILE_TOKEN to the server's token, or give --token-file FILE";
 
 impl Access {
     /// The target at an address.
     pub(crate) fn target(&self, server: &str) -> Result<ServerTarget, Failure> {
-        let token = self.token()?.ok_or_else(|| Failure::usage("there is no token").hint(NO_TOKEN))?;
+        let token = self.token()?.ok_or_else(|| Failure::usage("no token is given").hint(NO_TOKEN))?;
         Ok(ServerTarget { endpoint: endpoint(server)?, security: self.security()?, token })
     }
 
-    /// As [`Access::target`], with a new token where none was given: for a server that is started with it.
+    /// Like [`Access::target`], with a random token if none is given, for a server that the suite starts.
     pub(crate) fn target_or_random(&self, server: &str) -> Result<ServerTarget, Failure> {
         let token = match self.token()? {
             Some(token) => token,
-            // The derivation refuses bits that make too few letters, about one in 10^11.
-            None => (0..8)
-                .find_map(|_| Token::from_random_bytes(random_id()).ok())
-                .ok_or_else(|| Failure::new(Exit::OwnFault, "the operating system's random bytes make no token"))?,
+            // About one of 10^11 random values has too few letters for a token.
+            None => (0..8).find_map(|_| Token::from_random_bytes(random_id()).ok()).ok_or_else(|| {
+                Failure::new(Exit::OwnFault, "the operating system's random bytes do not form a token")
+            })?,
         };
         Ok(ServerTarget { endpoint: endpoint(server)?, security: self.security()?, token })
     }
 
-    /// The token, where one was given.
+    /// The token, if one is given.
     fn token(&self) -> Result<Option<Token>, Failure> {
         let text = match &self.token_file {
             Some(path) => Some(first_line(path, "token file")?),
             None => env::var("REMOFILE_TOKEN").ok().filter(|token| !token.is_empty()),
         };
-        let parse = |text: String| text.parse().map_err(|error| Failure::usage(format!("this is no token: {error}")));
+        let parse = |text: String| text.parse().map_err(|error| Failure::usage(format!("invalid token: {error}")));
         text.map(parse).transpose()
     }
 
@@ -50,27 +50,25 @@ impl Access {
             return Ok(if self.insecure { Security::Insecure } else { Security::Derived });
         };
         let text = match key.strip_prefix('@') {
-            // A key may begin with @ as well: only the length tells.
+            // A key may begin with @ too; its length decides.
             Some(path) if key.len() != z85::LEN => first_line(Path::new(path), "key file")?,
             _ => key.to_owned(),
         };
-        z85::decode(&text)
-            .map(Security::Pinned)
-            .map_err(|error| Failure::usage(format!("this is no public key: {error}")))
+        z85::decode(&text).map(Security::Pinned).map_err(|error| Failure::usage(format!("invalid public key: {error}")))
     }
 }
 
-/// An address as libzmq takes it.
+/// The endpoint of libzmq for an address.
 fn endpoint(server: &str) -> Result<String, Failure> {
     let address = server.strip_prefix("tcp://").unwrap_or(server);
     let wrong = |what: &str| {
-        Failure::usage(format!("'{server}' is no address: {what}"))
-            .hint("an address is HOST:PORT, such as localhost:6768")
+        Failure::usage(format!("'{server}' is not an address: {what}"))
+            .hint("write an address as HOST:PORT, such as localhost:6768")
     };
     let (host, port) = match address.rsplit_once(':') {
-        // The colons of a bare IPv6 address are its own.
+        // The colons of an IPv6 address without brackets do not separate a port.
         Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
-            return Err(wrong("an IPv6 address stands in brackets"));
+            return Err(wrong("write an IPv6 address in brackets"));
         }
         Some((host, port)) if !address.ends_with(']') => (
             host,
@@ -79,12 +77,12 @@ fn endpoint(server: &str) -> Result<String, Failure> {
         _ => (address, PORT),
     };
     if host.is_empty() || host.contains(|character: char| character.is_whitespace() || "/;*".contains(character)) {
-        return Err(wrong("there is no host name in it"));
+        return Err(wrong("the host name is missing"));
     }
     Ok(format!("tcp://{host}:{port}"))
 }
 
-/// Whether a word can only be an address, and not a pattern.
+/// Whether a word is an address and not a pattern.
 pub(crate) fn looks_like_an_address(word: &str) -> bool {
     let pattern = word.starts_with("section:") || word.starts_with("needs:");
     word.contains("://") || word.starts_with('[') || word.contains(':') && !pattern
@@ -116,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_told_from_a_pattern() {
+    fn an_address_and_a_pattern_are_distinguished() {
         assert!(looks_like_an_address("a:1") && looks_like_an_address("[::1]:1"));
         assert!(
             !looks_like_an_address("section:7") && !looks_like_an_address("SEQ-*") && !looks_like_an_address("7.1")

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{engine::case::Level, exit, mutation::HarnessMutation};
+use crate::{engine::case::Level, exit};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser as _};
 use std::path::PathBuf;
 
@@ -8,12 +8,13 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "conformance", version, after_help = exit::CODES, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// No colours, on a terminal either; so does NO_COLOR
+    /// Print without colours; the variable NO_COLOR does the same
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) no_color: bool,
-    /// For `selftest` alone, which has to notice
-    #[arg(long, global = true, hide = true)]
-    pub(crate) sabotage: Option<HarnessMutation>,
+    /// Run with a defect of the suite itself, for `selftest`
+    #[cfg(feature = "harness-mutations")]
+    #[arg(long, global = true, hide = true, value_name = "MUTATION")]
+    pub(crate) harness_mutation: Option<crate::mutation::HarnessMutation>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -23,29 +24,29 @@ pub(crate) enum Command {
     /// Run the cases against a server
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<Run>),
-    /// List the cases, or what checks each requirement
+    /// List the cases, or the cases of each requirement
     List(List),
-    /// Explain a case or a requirement: its words, what is sent, what passes
+    /// Explain a case or a requirement: its text, what is sent, what passes
     #[command(after_help = "Example:\n  conformance explain SEQ-3")]
     Explain {
         /// The id of a case or of a requirement
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Find out, step by step, why a server cannot be reached
+    /// Find out step by step why a server cannot be reached
     Doctor(Doctor),
-    /// Run again what `run --save-failures` wrote down
+    /// Repeat a failure that `run --save-failures` saved
     Replay(Replay),
     /// Explain a message: classify it, print it in diagnostic notation, say what is wrong with it
     #[command(
         after_help = "Example:\n  conformance decode 8564726d6631505e5510000000000000000000000000a1006470696e67a0"
     )]
     Decode {
-        /// The frames behind the empty delimiter, each in hexadecimal; "" is an empty frame
+        /// The frames after the empty delimiter, each in hexadecimal; "" is an empty frame
         #[arg(required = true, value_name = "FRAME")]
         frames: Vec<String>,
     },
-    /// Check the files of test vectors with the suite's own reader
+    /// Check files of test vectors with the suite's own decoder
     Vectors {
         /// The directory, such as spec/vectors
         #[arg(value_name = "DIR")]
@@ -92,42 +93,42 @@ Exit codes:
   1  not conformant
   2  usage
   3  unreachable, not Remofile, or busy
-  4  nothing selected, or a case that should have run did not
-  5  the suite's own fault
+  4  nothing selected, or a selected case did not run
+  5  error in the suite itself
   6  token or key refused";
 
-/// Who the server is, and what opens it.
+/// The server's address and credentials.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct Access {
-    /// A file with the token, in place of REMOFILE_TOKEN
+    /// Read the token from FILE instead of REMOFILE_TOKEN
     #[arg(long, value_name = "FILE", env = "REMOFILE_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// The server's own public key where it does not come from the token: 40 characters of Z85, or @FILE
+    /// Public key of a server whose key pair is not derived from the token: 40 characters of Z85, or @FILE
     #[arg(long, value_name = "KEY", env = "REMOFILE_PUBLIC_KEY", hide_env_values = true)]
     pub(crate) server_key: Option<String>,
-    /// The server does without CURVE
+    /// Connect to a server without CURVE
     #[arg(long, conflicts_with = "server_key")]
     pub(crate) insecure: bool,
-    /// Seconds without any answer after which the server counts as silent; thirty round trips at least
+    /// Time without a reply after which a server counts as silent; at least thirty round trips
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) timeout: u64,
-    /// Seconds to wait while somebody else holds the session
+    /// Time to wait while another client holds the session
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=86400))]
     pub(crate) wait: u64,
 }
 
-/// How the suite may start and stop the server, and look at its files.
+/// How the suite may start and stop the server and read its files.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Hooks")]
 pub(crate) struct Hooks {
-    /// Start the server by this command, so that it can be killed: {root}, {port} and {token} are put in
+    /// Start the server with this shell command, so that it can be killed; {root}, {port} and {token} are replaced
     #[arg(long, value_name = "COMMAND", conflicts_with_all = ["restart_cmd", "root"])]
     pub(crate) spawn: Option<String>,
-    /// A command that ends the server at once and starts it again
+    /// Command that kills the server and starts it again
     #[arg(long, value_name = "COMMAND")]
     pub(crate) restart_cmd: Option<String>,
-    /// The served directory on this machine
+    /// Served directory on this machine
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
 }
@@ -135,7 +136,7 @@ pub(crate) struct Hooks {
 /// `conformance run`
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Run {
-    /// HOST:PORT of the server (else REMOFILE_SERVER, or --spawn), then what to run; everything without a PATTERN
+    /// HOST:PORT of the server (default: REMOFILE_SERVER or --spawn), then patterns of cases (default: all)
     #[arg(value_name = "HOST:PORT] [PATTERN")]
     pub(crate) words: Vec<String>,
     #[command(flatten)]
@@ -150,106 +151,106 @@ pub(crate) struct Run {
     pub(crate) outputs: Outputs,
 }
 
-/// Which cases, and in which order.
+/// Selection and order of the cases.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Cases")]
 pub(crate) struct Choice {
-    /// Only what binds this much or more
+    /// Run only cases of this level or above
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) level: Option<Level>,
-    /// Leave out what fits this pattern
+    /// Skip cases that match PATTERN
     #[arg(long, value_name = "PATTERN")]
     pub(crate) skip: Vec<String>,
-    /// In random order
+    /// Run the cases in random order
     #[arg(long)]
     pub(crate) shuffle: bool,
-    /// What random choices come from, to repeat a run
+    /// Seed of random choices, to repeat a run
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Run everything so many times; a case that does not come to the same verdict each time fails the run
+    /// Run each case N times; a case whose verdict differs between runs fails
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeat: u32,
-    /// End the run at the first failure; what was not run by then is missed
+    /// End the run at the first failure; the other cases count as missed
     #[arg(long)]
     pub(crate) fail_fast: bool,
-    /// Show what would be run
+    /// Print the selected cases without running them
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
-/// What makes a run fail.
+/// Conditions for a failed run.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Verdict")]
 pub(crate) struct Judging {
-    /// Warnings fail the run
+    /// Fail the run on warnings
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Known failures, a line each: `case-id: fail — reason`
+    /// File of known failures, a line each: `case-id: fail — reason`
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
 }
 
-/// Where the report goes.
+/// Format and destination of the report.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Outputs {
-    /// The form of the report; several go with as many --output, in their order
+    /// Format of the report; may be repeated, once for each --output, in their order
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Vec<Format>,
-    /// Where to write it; without a --format of its own the name's ending decides (.json, .xml, .tap, .html, .txt)
+    /// Write the report to FILE; without --format its extension decides (.json, .xml, .tap, .html, .txt)
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
-    /// Write a file for `conformance replay` for each case that fails
+    /// Write a file for `conformance replay` into DIR for each failed case
     #[arg(long, value_name = "DIR")]
     pub(crate) save_failures: Option<PathBuf>,
 }
 
-/// The form of a report.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Text for terminals
     Terminal,
-    /// One object, by conformance/report.schema.json
+    /// JSON object, by conformance/report.schema.json
     Json,
-    /// XML that continuous integration reads
+    /// JUnit XML, for continuous integration
     Junit,
-    /// The Test Anything Protocol, version 14
+    /// Test Anything Protocol, version 14
     Tap,
-    /// One page with the requirement matrix
+    /// HTML page with the requirement matrix
     Html,
 }
 
 /// `conformance list`
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct List {
-    /// What to list, as for `run`; everything without one
+    /// Patterns of cases, as for `run` (default: all)
     #[arg(value_name = "PATTERN")]
     pub(crate) patterns: Vec<String>,
-    /// Each requirement with what checks it
+    /// List each requirement with its cases
     #[arg(long)]
     pub(crate) matrix: bool,
-    /// Only requirements that a MUST makes and nothing checks; exit code 1 if there are any
+    /// List only MUST requirements without a case or waiver; exit code 1 if there are any
     #[arg(long, requires = "matrix")]
     pub(crate) uncovered: bool,
-    /// Text or JSON
+    /// Format of the list
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "terminal")]
     pub(crate) format: ListFormat,
 }
 
-/// The form of a list.
+/// The format of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListFormat {
-    /// For people
+    /// Text for terminals
     #[default]
     Terminal,
-    /// One object
+    /// JSON
     Json,
 }
 
 /// `conformance doctor`
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Doctor {
-    /// Where the server is
+    /// Address of the server
     #[arg(value_name = "HOST:PORT", env = "REMOFILE_SERVER")]
     pub(crate) server: String,
     #[command(flatten)]
@@ -259,10 +260,10 @@ pub(crate) struct Doctor {
 /// `conformance replay`
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Replay {
-    /// What `--save-failures` wrote
+    /// File written by `--save-failures`
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Where the server is; else REMOFILE_SERVER, the server of the file, or --spawn
+    /// Address of the server; else REMOFILE_SERVER, the server of the file, or --spawn
     #[arg(value_name = "HOST:PORT")]
     pub(crate) server: Option<String>,
     #[command(flatten)]
@@ -294,7 +295,7 @@ pub(crate) struct SelfTest {
     /// With --full, only cases of which the table says nothing
     #[arg(long, requires = "full")]
     pub(crate) unwitnessed: bool,
-    /// How many runs go on at once; by default four a core
+    /// How many runs continue at once; by default four a core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256).map(usize::from))]
     pub(crate) jobs: Option<usize>,
     /// What random choices come from
@@ -315,7 +316,7 @@ pub(crate) struct SelfTest {
 }
 
 impl Cli {
-    /// The arguments of this process; ends it where they make no sense.
+    /// Parses the arguments of this process; exits on an invalid command line.
     pub(crate) fn read() -> Self {
         Self::parse()
     }

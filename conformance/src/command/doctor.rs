@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{fmt::Write as _, io};
 
-/// Goes through the steps to a server and shows each.
+/// Shows each step to a server.
 pub(super) fn doctor(arguments: &Doctor, colours: Colours) -> Result<Exit, Failure> {
     let established = setup::establish(&arguments.access, &Hooks::default(), Some(&arguments.server))?;
     let environment = setup::environment(established, setup::random_seed(), &arguments.access);
@@ -28,11 +28,11 @@ fn shown(diagnosis: &Diagnosis, colour: bool) -> String {
             Ok(found) => writeln!(text, "{}  {:10} {}", paint("1;32", "ok    "), step.name, visible(found)),
             Err(failure) => {
                 let failed = writeln!(text, "{}  {:10} {}", paint("1;31", "failed"), step.name, visible(&failure.what));
-                failed.and_then(|()| writeln!(text, "        what to do: {}", visible(&failure.hint)))
+                failed.and_then(|()| writeln!(text, "        hint: {}", visible(&failure.hint)))
             }
         };
     }
-    text += if diagnosis.failure().is_none() { "this is a Remofile server that takes sessions\n" } else { "" };
+    text += if diagnosis.failure().is_none() { "the server speaks Remofile and opens sessions\n" } else { "" };
     text
 }
 

@@ -103,7 +103,7 @@ fn matrix(rows: &[MatrixRow<'_>], uncovered: bool) -> String {
     text
 }
 
-/// What a case needs beside a server that takes changes.
+/// The needs of a case, except for a server that accepts changes.
 pub(super) fn needs(case: &Case) -> Vec<String> {
     case.needs.iter().filter(|need| **need != Need::Writing).map(|need| need_name(*need)).collect()
 }
@@ -132,7 +132,7 @@ fn traced<'a>(row: &'a MatrixRow<'_>) -> Traced<'a> {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Texts and lists: nothing that JSON cannot hold.
+    // All fields are texts and lists.
     serde_json::to_string_pretty(value).expect("a list is plain data") + "\n"
 }
 

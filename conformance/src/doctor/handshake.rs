@@ -1,4 +1,4 @@
-//! The ZMTP handshake as libzmq tells of it.
+//! The ZMTP handshake, from the events of libzmq's monitor.
 
 use crate::wire::connection::{Connection, ServerTarget, SocketKind};
 use std::{
@@ -7,19 +7,19 @@ use std::{
 };
 use zmq::{Context, Error, POLLIN, SocketEvent, SocketType};
 
-/// Failures without a reason after which a handshake counts as refused; one alone may have been a cut [CURVE-7].
+/// Failures without a reason after which a handshake counts as refused; a single one may be a cut [CURVE-7].
 const FAILURES: u32 = 3;
 
-/// How a handshake went.
+/// The result of a handshake.
 pub(super) enum DoctorHandshake {
     Done(Connection),
-    /// By a status of ZAP.
+    /// With a ZAP status.
     Refused(u32),
-    /// Without a reason, again and again.
+    /// Repeatedly without a reason.
     Broken,
     /// By a violation of the protocol.
     Protocol,
-    /// Nothing came of it in time.
+    /// Not finished in time.
     Silent,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn attempt(context: &Context, target: &ServerTarget, patience: Durati
     let name = format!("inproc://conformance-monitor-{}", NAMES.fetch_add(1, Ordering::Relaxed));
     let events = context.socket(SocketType::PAIR)?;
     events.set_linger(0)?;
-    // At a limit libzmq's own thread would wait for the reader.
+    // With a limit, libzmq's thread would block until the events are read.
     events.set_rcvhwm(0)?;
     let wanted = [
         SocketEvent::HANDSHAKE_SUCCEEDED,
@@ -45,7 +45,7 @@ pub(super) fn attempt(context: &Context, target: &ServerTarget, patience: Durati
             events.connect(&name)
         })?;
     let outcome = watch(&events, Instant::now() + patience);
-    // Before its reader goes, or libzmq's own thread would wait for it.
+    // Before the reader is dropped, because an unread monitor blocks libzmq's thread.
     connection.socket().monitor(&format!("{name}-ended"), 0)?;
     Ok(match outcome? {
         Watched::Succeeded => DoctorHandshake::Done(connection),

@@ -3,21 +3,21 @@
 use crate::engine::{context::CaseContext, error::CaseResult};
 use std::fmt;
 
-/// How binding what a case checks is.
+/// The requirement level of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Level {
     /// MUST: a server that fails is not conformant
     Must,
     /// SHOULD: a warning
     Should,
-    /// MAY: tells what the server chose
+    /// MAY: reports what the server chose
     May,
 }
 
-/// What has to be there for a case to run at all.
+/// A condition for running a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Need {
-    /// A server that takes changes, and so a directory of the case's own.
+    /// A server that accepts changes, and with it a directory for the case.
     Writing,
     /// A server that refuses changes.
     ReadOnly,
@@ -27,7 +27,7 @@ pub(crate) enum Need {
     Spawn,
     /// `--spawn` or `--restart-cmd`, to start it again.
     Restart,
-    /// `--root` or `--spawn`, to make and look at files behind the server's back.
+    /// `--root` or `--spawn`, to create and read files without the server.
     Root,
     /// `names: "posix"`.
     Posix,
@@ -37,18 +37,18 @@ pub(crate) enum Need {
     Exact,
     /// `folds: true`.
     Folds,
-    /// A window of at least so many requests.
+    /// A window of at least this many requests.
     Window(u64),
 }
 
 /// One check of a server.
 pub(crate) struct Case {
-    /// Words with hyphens that state the fact; never renamed.
+    /// Words with hyphens that state the fact. Ids are stable.
     pub(crate) id: String,
-    /// The section of the specification whose file it stands in.
+    /// The section of the specification.
     pub(crate) section: &'static str,
     pub(crate) level: Level,
-    /// The requirements that it checks, the first being what it is about.
+    /// The requirements that it checks, the main one first.
     pub(crate) checks: &'static [&'static str],
     pub(crate) needs: Vec<Need>,
     /// What is sent, in words.
@@ -77,7 +77,7 @@ pub(crate) fn should(id: &str, checks: &'static [&'static str]) -> Case {
     Case { level: Level::Should, ..must(id, checks) }
 }
 
-/// A case that tells what a server chose: it looks at a MAY.
+/// A case that reports what a server chose: it checks a MAY.
 pub(crate) fn may(id: &str, checks: &'static [&'static str]) -> Case {
     Case { level: Level::May, ..must(id, checks) }
 }
@@ -95,13 +95,13 @@ impl Case {
         self
     }
 
-    /// What it needs beside a server that takes changes.
+    /// Adds conditions to that of a server that accepts changes.
     pub(crate) fn needs(mut self, needs: &[Need]) -> Self {
         self.needs.extend_from_slice(needs);
         self
     }
 
-    /// It runs on a read-only server too: it has no directory of its own.
+    /// Makes it run on read-only servers too, without a directory of its own.
     pub(crate) fn without_directory(mut self) -> Self {
         self.needs.retain(|need| *need != Need::Writing);
         self

@@ -1,4 +1,4 @@
-//! A client as the cases drive it: it numbers, sends, awaits, and looks at every reply.
+//! The client that cases drive. It numbers and sends requests, waits for replies, and checks every reply.
 
 mod codes;
 mod in_order;
@@ -15,7 +15,7 @@ use crate::{
         journal::{Direction, SharedJournal},
         lint::{self, Expected, Finding},
     },
-    mutation::{self, HarnessMutation},
+    mutation,
     wire::{
         cbor::Value,
         code::{Code, PENDING},
@@ -30,7 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The least time between a PENDING and the poll behind it [SEQ-22].
+/// The least time between a PENDING and the poll after it [SEQ-22].
 const POLL_AFTER: Duration = Duration::from_millis(100);
 
 /// The largest chunk that a server may announce.
@@ -42,7 +42,7 @@ pub(crate) struct Client {
     pub(crate) environment: Rc<Environment>,
     journal: SharedJournal,
     connection: Connection,
-    /// Frames in front of the delimiter, as proxies on the way would add them.
+    /// Routing frames before the delimiter, as proxies would add them.
     route: Frames,
     /// The id that requests carry.
     pub(crate) session: [u8; 16],
@@ -53,14 +53,14 @@ pub(crate) struct Client {
     inbox: VecDeque<Reply>,
     /// Messages of one empty frame, as only a REP socket sends them [ENV-19].
     hollow: u32,
-    /// Connections that were cut since a message came.
+    /// Connections cut since the last message.
     cuts: u32,
-    /// A PENDING has come in this case, or a connection was given up: what stood behind may have been refused.
+    /// Whether a PENDING arrived, or a connection was given up, in this case: later requests may have been refused.
     was_pending: bool,
     was_cut: bool,
 }
 
-/// A request that was sent, and how often it may still be answered.
+/// A request that was sent, and how many replies may still arrive.
 struct Awaited {
     session: [u8; 16],
     seq: u64,
@@ -70,7 +70,7 @@ struct Awaited {
 }
 
 impl Client {
-    /// A client that is connected, or on the way, and has no session yet.
+    /// Connects a client that has no session yet.
     pub(crate) fn new(
         name: &str,
         environment: &Rc<Environment>,
@@ -100,7 +100,7 @@ impl Client {
         &self.connection
     }
 
-    /// Gets ready for another case: its journal, and nothing of the old one but what may still be answered.
+    /// Prepares for another case: takes its journal and forgets everything but requests that may still be answered.
     pub(crate) fn rest(&mut self, journal: &SharedJournal) {
         self.journal = Rc::clone(journal);
         self.awaited.retain(|sent| sent.replies > 0);
@@ -110,7 +110,7 @@ impl Client {
         (self.was_pending, self.was_cut) = (false, false);
     }
 
-    /// Goes on over another socket, of any target and kind; whatever was on the way over the old one is lost.
+    /// Continues on another socket, of any target and kind. Messages in flight on the old one are lost.
     pub(crate) fn replace_connection(&mut self, connection: Connection) {
         self.connection = connection;
         self.was_cut = true;
@@ -118,20 +118,20 @@ impl Client {
         self.inbox.clear();
     }
 
-    /// Goes on over a fresh connection to the same server.
+    /// Continues over a new connection to the same server.
     pub(crate) fn reconnect(&mut self) -> CaseResult {
         let connection = self.environment.connection(self.connection.socket_kind())?;
         self.replace_connection(connection);
         Ok(())
     }
 
-    /// Puts frames in front of the delimiter of whatever is sent from now on, and expects them before each reply [ENV-2].
-    /// None of them may be empty, and the socket has to be a DEALER.
+    /// Sends these routing frames before the delimiter of every later message, and expects them before each reply [ENV-2].
+    /// None of them may be empty, and the socket must be a DEALER.
     pub(crate) fn set_route(&mut self, route: &[&[u8]]) {
         self.route = route.iter().map(|frame| frame.to_vec()).collect();
     }
 
-    /// Sends a request under the next number (or 0, for what has none) and gives the number.
+    /// Sends a request under the next number (0 for an operation without one) and returns the number.
     pub(crate) fn send(&mut self, request: &Request) -> CaseResult<u64> {
         let seq = if matches!(request.op.as_str(), "hello" | "ping" | "bye") { 0 } else { self.next };
         self.send_as(seq, request)?;
@@ -141,7 +141,7 @@ impl Client {
         Ok(seq)
     }
 
-    /// Sends a request under any number; `next` stays as it is.
+    /// Sends a request under any number; `next` does not change.
     pub(crate) fn send_as(&mut self, seq: u64, request: &Request) -> CaseResult {
         let frames = request.frames(self.session, seq);
         self.transmit(&frames)?;
@@ -162,7 +162,7 @@ impl Client {
         Ok(())
     }
 
-    /// Sends any frames behind the delimiter. `answer` is the session and number that an answer would carry.
+    /// Sends any frames after the delimiter. `answer` is the session and number that an answer would carry.
     pub(crate) fn send_raw(&mut self, frames: &[Vec<u8>], answer: Option<([u8; 16], u64)>) -> CaseResult {
         self.transmit(frames)?;
         if let Some((session, seq)) = answer {
@@ -171,13 +171,13 @@ impl Client {
         Ok(())
     }
 
-    /// Sends a whole message as it is, the delimiter (or its absence) included, that awaits no answer.
+    /// Sends a whole message unchanged, with or without a delimiter; no answer is expected.
     pub(crate) fn send_whole(&mut self, frames: &[Vec<u8>]) -> CaseResult {
         self.journal.borrow_mut().record(&self.name, Direction::Sent, frames);
         self.connection.send_bare(frames).map_err(unsent)
     }
 
-    /// The next reply that nobody has asked for yet, whatever it answers.
+    /// The next reply that no caller has taken, to any request.
     pub(crate) fn any_reply(&mut self) -> CaseResult<Reply> {
         if let Some(reply) = self.inbox.pop_front() {
             return Ok(reply);
@@ -187,12 +187,12 @@ impl Client {
         reply.ok_or_else(|| CaseError::Silent(format!("no answer within {} ms", patience.as_millis())))
     }
 
-    /// Waits for the reply to a number of this session, whatever its code.
+    /// Waits for the reply to a number of this session, of any code.
     pub(crate) fn first_reply(&mut self, seq: u64) -> CaseResult<Reply> {
         self.reply_of(self.session, seq)
     }
 
-    /// Waits for the reply to a number of any session, whatever its code.
+    /// Waits for the reply to a number of any session, of any code.
     pub(crate) fn reply_of(&mut self, session: [u8; 16], seq: u64) -> CaseResult<Reply> {
         let deadline = Instant::now() + self.environment.timeouts.get().reply;
         self.reply_until(session, seq, deadline)?.ok_or_else(|| {
@@ -215,7 +215,7 @@ impl Client {
         Ok(None)
     }
 
-    /// Waits for the final reply to a number, polling while it is PENDING: for ten times as long as for an answer.
+    /// Waits for the final reply to a number, at most ten times the reply timeout, and polls while it is PENDING.
     pub(crate) fn final_reply(&mut self, seq: u64) -> CaseResult<Reply> {
         let (asked, most) = (Instant::now(), self.environment.timeouts.get().reply * 10);
         loop {
@@ -226,46 +226,46 @@ impl Client {
             if asked.elapsed() > most {
                 return Err(CaseError::Silent(format!("request {seq} is PENDING for more than {} s", most.as_secs())));
             }
-            // Nothing is due now; whatever comes is kept.
+            // No reply is expected now; any that arrives is kept.
             self.receive_until(Instant::now() + POLL_AFTER)?;
             self.resend(seq)?;
         }
     }
 
-    /// Sends a request and waits for its final reply, whatever its code.
+    /// Sends a request and waits for its final reply, of any code.
     pub(crate) fn call(&mut self, request: Request) -> CaseResult<Reply> {
         let seq = self.send(&request)?;
         self.final_reply(seq)
     }
 
-    /// A step that the check builds upon: anything but OK makes the case untestable.
+    /// Sends a setup request: any code but OK makes the case untestable.
     pub(crate) fn setup(&mut self, request: Request) -> CaseResult<Reply> {
-        if mutation::is(HarnessMutation::PrerequisiteIgnored) {
+        if mutation::active!(PrerequisiteIgnored) {
             return self.call(request);
         }
-        self.expect_ok(request).map_err(|error| error.into_prerequisite("a step that the check builds upon"))
+        self.expect_ok(request).map_err(|error| error.into_prerequisite("a setup step"))
     }
 
-    /// The positive control of a refusal, which differs from it in one thing: it has to be OK.
+    /// Sends the positive control of a refusal, which differs from it in one thing and must be answered OK.
     pub(crate) fn control(&mut self, request: Request) -> CaseResult<Reply> {
-        if mutation::is(HarnessMutation::TwinIgnored) {
+        if mutation::active!(PositiveControlIgnored) {
             return self.call(request);
         }
         self.expect_ok(request).map_err(|error| error.into_prerequisite("the positive control"))
     }
 
-    /// The check itself: the answer has to be OK.
+    /// Checks that a request is answered OK.
     pub(crate) fn expect_ok(&mut self, request: Request) -> CaseResult<Reply> {
         self.expect(request, crate::wire::code::OK)
     }
 
-    /// The check itself: the answer has to be one of these.
+    /// Checks that a request is answered with one of the codes.
     pub(crate) fn expect(&mut self, request: Request, codes: impl ExpectedCodes) -> CaseResult<Reply> {
         let seq = self.send(&request)?;
         self.expect_reply(seq, codes)
     }
 
-    /// Waits for the final reply to what was sent, which has to be one of these.
+    /// Waits for the final reply to a number and checks that it has one of the codes.
     pub(crate) fn expect_reply(&mut self, seq: u64, codes: impl ExpectedCodes) -> CaseResult<Reply> {
         let reply = self.final_reply(seq)?;
         self.expect_code(&reply, codes.codes())?;
@@ -273,7 +273,7 @@ impl Client {
     }
 
     fn expect_code(&self, reply: &Reply, wanted: &[Code]) -> CaseResult {
-        if wanted.contains(&reply.code) || mutation::is(HarnessMutation::CodeNotCompared) {
+        if wanted.contains(&reply.code) || mutation::active!(CodeNotCompared) {
             return Ok(());
         }
         let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
@@ -281,8 +281,8 @@ impl Client {
         failed(format!("{what} was answered {}, not {} (result {})", reply.code, wanted.join(" or "), reply.result))
     }
 
-    /// Everything that was sent before is through when a `ping` behind it is answered: what is unanswered by then,
-    /// and not being worked at, stays so. Gives how many replies have come that nobody has asked for yet.
+    /// Sends a `ping` and waits for its reply: by then every earlier message is handled, and what is unanswered and not
+    /// being executed stays unanswered. Returns how many replies have arrived and were not taken.
     pub(crate) fn barrier(&mut self) -> CaseResult<usize> {
         let reply = self.call(crate::wire::request::ping())?;
         if !reply.is_ok() {
@@ -291,17 +291,17 @@ impl Client {
         Ok(self.inbox.len())
     }
 
-    /// Replies that have come and that nobody has asked for yet.
+    /// The replies that have arrived and that no caller has taken.
     pub(crate) fn take_unasked(&mut self) -> Vec<Reply> {
         self.inbox.drain(..).collect()
     }
 
-    /// How many messages of one empty frame have come, as a REP socket has to send them [ENV-19].
+    /// How many messages of one empty frame have come, as a REP socket must send them [ENV-19].
     pub(crate) fn empty_messages(&self) -> u32 {
         self.hollow
     }
 
-    /// Takes in whatever comes until the deadline.
+    /// Receives replies until the deadline, and keeps them.
     pub(crate) fn receive_until(&mut self, deadline: Instant) -> CaseResult {
         while let Some(reply) = self.next_reply(deadline)? {
             self.inbox.push_back(reply);
@@ -325,7 +325,7 @@ impl Client {
             let Some((prefix, frames)) = self.connection.split(message) else {
                 self.journal.borrow_mut().record(&self.name, Direction::Received, &whole);
                 self.note(vec![finding("ENV-2", "a message without an empty frame")]);
-                return failed("a message without an empty frame came");
+                return failed("received a message without an empty frame");
             };
             self.journal.borrow_mut().record(&self.name, Direction::Received, &frames);
             if frames.len() == 1 && frames[0].is_empty() {
@@ -337,7 +337,7 @@ impl Client {
     }
 
     fn judge(&mut self, prefix: &[Vec<u8>], frames: Frames) -> CaseResult<Reply> {
-        // The header tells which request it answers, and that tells what to hold it against.
+        // The header shows which request it answers, and with it what to check.
         let root = self.environment.root_text();
         let generic =
             Expected { op: None, limit: None, after: None, len: None, chunk: self.chunk(), root: root.as_deref() };
@@ -345,7 +345,7 @@ impl Client {
         let Some(shape) = shape else {
             let what = findings.last().map(|finding| finding.what.clone()).unwrap_or_default();
             self.note(findings);
-            return failed(format!("a reply that cannot be read came: {what}"));
+            return failed(format!("received a reply that cannot be decoded: {what}"));
         };
         if let Some(what) = self.unexpected_routing(prefix) {
             findings.push(finding("ENV-2", what.clone()));
@@ -387,7 +387,7 @@ impl Client {
             findings.iter().find(|found| PAGES_END_BY.contains(&found.requirement)).map(|found| found.what.clone());
         self.note(findings);
         if let Some(what) = endless {
-            return failed(format!("a page came that leads nowhere: {what}"));
+            return failed(format!("a page from which the listing cannot continue: {what}"));
         }
         self.was_pending |= shape.code == PENDING;
         let payload = frames.get(1).cloned();
@@ -402,7 +402,7 @@ impl Client {
         })
     }
 
-    /// What is wrong with the frames up to the delimiter; REQ sockets keep them to themselves.
+    /// What is wrong with the frames before the delimiter. REQ sockets do not return them.
     fn unexpected_routing(&self, prefix: &[Vec<u8>]) -> Option<String> {
         let fine = match prefix.split_last() {
             None => self.connection.socket_kind() != SocketKind::Dealer,
@@ -411,7 +411,7 @@ impl Client {
         let lengths = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).collect::<Vec<_>>();
         (!fine).then(|| {
             let (came, sent) = (lengths(prefix), lengths(&self.route));
-            format!("a reply came behind other routing frames than its request: lengths {came:?} for {sent:?} and 0")
+            format!("a reply has other routing frames than its request: lengths {came:?} for {sent:?} and 0")
         })
     }
 
@@ -447,13 +447,13 @@ impl Client {
 
 fn unsent(error: zmq::Error) -> CaseError {
     match error {
-        zmq::Error::EAGAIN => CaseError::Silent("the server takes no more messages".into()),
+        zmq::Error::EAGAIN => CaseError::Silent("the server accepts no more messages".into()),
         other => CaseError::Harness(format!("send: {other}")),
     }
 }
 
-/// What makes a listing end for who follows its pages: each goes on behind the one before, and has something in it. Where
-/// one of these is broken the case ends, since it might not otherwise.
+/// Each page of a listing continues after the one before and has at least one entry, so that a listing ends. Where
+/// one of these is broken the case ends, because the listing might not.
 const PAGES_END_BY: &[&str] = &["LIST-2", "LIST-7", "UPLOADS-1", "UPLOADS-2"];
 
 fn finding(requirement: &'static str, what: impl Into<String>) -> Finding {

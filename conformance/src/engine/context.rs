@@ -1,4 +1,4 @@
-//! One run of one case: a client with a session, a directory of its own, and what cases check with.
+//! The context of a running case: a client with a session, a directory, and the checks.
 
 use crate::{
     engine::{
@@ -7,7 +7,7 @@ use crate::{
         error::{CaseError, CaseResult, failed},
         journal::SharedJournal,
     },
-    mutation::{self, HarnessMutation},
+    mutation,
     wire::{
         cbor::Value,
         code::Code,
@@ -23,18 +23,18 @@ use std::{
     rc::Rc,
 };
 
-/// One run of one case. The client with the session is behind `Deref`: `t.expect(…)` is `t.client.expect(…)`.
+/// One run of one case. It dereferences to the client with the session: `t.expect(…)` is `t.client.expect(…)`.
 pub(crate) struct CaseContext {
     pub(crate) environment: Rc<Environment>,
     pub(crate) client: Client,
     journal: SharedJournal,
     directory: String,
-    strangers: u8,
-    /// Where random choices of this case come from.
+    other_clients: u8,
+    /// The seed of this case's random choices.
     pub(crate) seed: u64,
 }
 
-/// What is in a case's directory, and staged for it.
+/// The entries of a case's directory and the uploads staged for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Snapshot {
     entries: Vec<Value>,
@@ -42,7 +42,7 @@ pub(crate) struct Snapshot {
 }
 
 impl CaseContext {
-    /// A run with a client whose session is open and a directory that exists.
+    /// The context of a client with an open session and of an existing directory.
     pub(crate) fn new(
         environment: &Rc<Environment>,
         client: Client,
@@ -50,7 +50,14 @@ impl CaseContext {
         directory: String,
         seed: u64,
     ) -> Self {
-        Self { environment: Rc::clone(environment), client, journal: Rc::clone(journal), directory, strangers: 0, seed }
+        Self {
+            environment: Rc::clone(environment),
+            client,
+            journal: Rc::clone(journal),
+            directory,
+            other_clients: 0,
+            seed,
+        }
     }
 
     /// The case's own directory on the server.
@@ -63,52 +70,52 @@ impl CaseContext {
         format!("{}/{name}", self.directory)
     }
 
-    /// The same path on this machine's disk, with `--root` or `--spawn`.
+    /// The path of a file of the case on this machine, with `--root` or `--spawn`.
     pub(crate) fn on_disk(&self, name: &str) -> CaseResult<PathBuf> {
         let root = self.environment.root.as_ref();
         let root = root.ok_or_else(|| CaseError::Harness("the case does not say that it needs --root".into()))?;
         Ok(root.join(self.path(name).trim_start_matches('/')))
     }
 
-    /// Another client, connected and without a session.
+    /// Another client on a DEALER socket, without a session.
     pub(crate) fn another_client(&mut self) -> CaseResult<Client> {
         self.another_client_with(SocketKind::Dealer)
     }
 
-    /// Another client on any kind of socket.
+    /// Another client on any kind of socket, without a session.
     pub(crate) fn another_client_with(&mut self, pattern: SocketKind) -> CaseResult<Client> {
-        self.strangers += 1;
-        let name = char::from(b'A' + self.strangers % 26).to_string();
+        self.other_clients += 1;
+        let name = char::from(b'A' + self.other_clients % 26).to_string();
         Client::new(&name, &self.environment, &self.journal, pattern)
     }
 
-    /// A file with that content in the case's directory; gives its path.
+    /// Creates a file in the case's directory and returns its path.
     pub(crate) fn file(&mut self, name: &str, content: &[u8]) -> CaseResult<String> {
         let path = self.path(name);
         self.setup(request::put(&path, content))?;
         Ok(path)
     }
 
-    /// A directory in the case's directory; gives its path.
+    /// Creates a directory in the case's directory and returns its path.
     pub(crate) fn subdirectory(&mut self, name: &str) -> CaseResult<String> {
         let path = self.path(name);
         self.setup(request::mkdir(&path))?;
         Ok(path)
     }
 
-    /// The entry of what has to be there.
+    /// The entry of an existing path.
     pub(crate) fn entry(&mut self, path: &str) -> CaseResult<Entry> {
         self.setup(request::stat(path))?.entry()
     }
 
-    /// The whole of a file that fits into a chunk.
+    /// The content of a file that fits into a chunk.
     pub(crate) fn content(&mut self, path: &str) -> CaseResult<Vec<u8>> {
         let chunk = self.hello_reply()?.chunk;
         let reply = self.setup(request::read(path, 0, chunk))?;
         reply.payload.ok_or_else(|| CaseError::Failed("a read answered OK without a payload".into()))
     }
 
-    /// Bytes that look random and are the same for the same seed and salt.
+    /// Pseudo-random bytes, the same for the same seed and salt.
     pub(crate) fn bytes(&self, salt: u64, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         let mut hasher = blake3::Hasher::new();
@@ -122,8 +129,8 @@ impl CaseContext {
         random_id()
     }
 
-    /// The check itself, with its post-conditions: the answer is one of these, nothing of the case's has changed, and
-    /// the session goes on [REFUSE-1] [REFUSE-2].
+    /// Checks that a request is answered with one of the codes, that nothing in the case's directory has changed, and that
+    /// the session continues [REFUSE-1] [REFUSE-2].
     pub(crate) fn expect_refused(&mut self, request: Request, codes: impl ExpectedCodes) -> CaseResult<Reply> {
         let before = self.snapshot()?;
         let reply = self.expect(request, codes)?;
@@ -131,7 +138,7 @@ impl CaseContext {
         Ok(reply)
     }
 
-    /// What is in the case's directory, and staged for it.
+    /// Lists the case's directory and the uploads staged for it.
     pub(crate) fn snapshot(&mut self) -> CaseResult<Snapshot> {
         let request = request::list(&self.directory).arg("tree", true);
         let entries =
@@ -140,7 +147,7 @@ impl CaseContext {
         Ok(Snapshot { entries, uploads: self.staged()? })
     }
 
-    /// Everything that a `list` gives, page by page: how much is on each is up to the server [LIST-6].
+    /// All entries of a `list`, from all pages; the server chooses their size [LIST-6].
     pub(crate) fn entries(&mut self, request: &Request) -> CaseResult<Vec<Entry>> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
@@ -156,12 +163,12 @@ impl CaseContext {
         }
     }
 
-    /// The names of what a `list` gives, page by page.
+    /// The names of a `list`, from all pages.
     pub(crate) fn names(&mut self, request: &Request) -> CaseResult<Vec<String>> {
         self.entries(request)?.iter().map(|entry| Ok(entry.text("name")?.to_owned())).collect()
     }
 
-    /// The uploads that are staged for paths in the case's directory: id and bytes.
+    /// The uploads staged for paths in the case's directory: id and number of bytes.
     pub(crate) fn staged(&mut self) -> CaseResult<Vec<(Vec<u8>, u64)>> {
         let uploads = self.uploads(&request::uploads()).map_err(|error| error.into_prerequisite("`uploads`"))?;
         let mut staged = Vec::new();
@@ -173,7 +180,7 @@ impl CaseContext {
         Ok(staged)
     }
 
-    /// Everything that `uploads` gives, page by page.
+    /// All uploads of an `uploads`, from all pages.
     pub(crate) fn uploads(&mut self, request: &Request) -> CaseResult<Vec<Entry>> {
         let mut uploads: Vec<Entry> = Vec::new();
         loop {
@@ -189,17 +196,17 @@ impl CaseContext {
         }
     }
 
-    /// The check that nothing has changed since.
+    /// Checks that nothing has changed since a snapshot.
     pub(crate) fn expect_unchanged(&mut self, before: &Snapshot) -> CaseResult {
         let after = self.snapshot()?;
-        if after == *before || mutation::is(HarnessMutation::PostConditionSkipped) {
+        if after == *before || mutation::active!(PostConditionSkipped) {
             return Ok(());
         }
         let gone = before.entries.iter().find(|entry| !after.entries.contains(entry));
         let new = after.entries.iter().find(|entry| !before.entries.contains(entry));
         let show = |entry: Option<&Value>| entry.map_or_else(|| "nothing".to_owned(), ToString::to_string);
         failed(format!(
-            "the request was refused and has changed something all the same: before {}, after {}; uploads before {:?}, after {:?}",
+            "the refused request changed something: before {}, after {}; uploads before {:?}, after {:?}",
             show(gone),
             show(new),
             before.uploads.len(),
@@ -207,19 +214,19 @@ impl CaseContext {
         ))
     }
 
-    /// The check that something holds.
+    /// Checks that a condition holds.
     pub(crate) fn check(&self, holds: bool, what: impl Into<String>) -> CaseResult {
-        if holds || mutation::is(HarnessMutation::MatcherAlwaysTrue) { Ok(()) } else { failed(what) }
+        if holds || mutation::active!(MatcherAlwaysTrue) { Ok(()) } else { failed(what) }
     }
 
-    /// The check that two things are equal.
+    /// Checks that two values are equal.
     pub(crate) fn equal<T: PartialEq<U> + Debug, U: Debug>(&self, what: &str, got: T, wanted: U) -> CaseResult {
         self.check(got == wanted, format!("{what} is {}, not {}", short(&got), short(&wanted)))
     }
 
-    /// The check that two byte strings are equal; names the first difference.
+    /// Checks that two byte strings are equal, and names the first difference.
     pub(crate) fn equal_bytes(&self, what: &str, got: &[u8], wanted: &[u8]) -> CaseResult {
-        if got == wanted || mutation::is(HarnessMutation::MatcherAlwaysTrue) {
+        if got == wanted || mutation::active!(MatcherAlwaysTrue) {
             return Ok(());
         }
         let at = got.iter().zip(wanted).position(|(one, other)| one != other).unwrap_or(got.len().min(wanted.len()));
@@ -233,28 +240,28 @@ impl CaseContext {
         ))
     }
 
-    /// The check that a file has exactly this content.
+    /// Checks that a file has exactly this content.
     pub(crate) fn expect_content(&mut self, path: &str, wanted: &[u8]) -> CaseResult {
         let got = self.content(path)?;
         self.equal_bytes(&format!("the content of {path}"), &got, wanted)
     }
 
-    /// The check that nothing is at a path.
+    /// Checks that nothing is at a path.
     pub(crate) fn expect_absent(&mut self, path: &str) -> CaseResult {
         self.expect(request::stat(path), crate::wire::code::NOT_FOUND).map(drop)
     }
 
-    /// The check that a reply has one of these codes.
+    /// Checks that a reply has one of the codes.
     pub(crate) fn code(&self, what: &str, reply: &Reply, codes: impl ExpectedCodes) -> CaseResult {
         let wanted: Vec<Code> = codes.codes().to_vec();
-        if wanted.contains(&reply.code) || mutation::is(HarnessMutation::CodeNotCompared) {
+        if wanted.contains(&reply.code) || mutation::active!(CodeNotCompared) {
             Ok(())
         } else {
             failed(format!("{what} was answered {}, not {wanted:?}", reply.code))
         }
     }
 
-    /// What the server said to hello.
+    /// The reply to `hello`.
     pub(crate) fn server(&self) -> CaseResult<HelloReply> {
         self.client.hello_reply().cloned()
     }
@@ -273,7 +280,7 @@ impl DerefMut for CaseContext {
     }
 }
 
-/// An entry without `racy`, which goes away by itself.
+/// An entry without `racy`, which the server leaves out after a time.
 fn lasting(entry: Value) -> Value {
     match entry {
         Value::Map(members) => Value::Map(members.into_iter().filter(|(key, _)| key != "racy").collect()),

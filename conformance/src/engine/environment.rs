@@ -1,4 +1,4 @@
-//! What all cases of a run share: where the server is, how patient to be, what else is at hand.
+//! What all cases of a run share: the server's address, timeouts, hooks, and what earlier cases learnt.
 
 use crate::{
     engine::{
@@ -18,19 +18,19 @@ pub(crate) struct Environment {
     pub(crate) context: zmq::Context,
     pub(crate) target: RefCell<ServerTarget>,
     pub(crate) timeouts: Cell<Timeouts>,
-    /// The served directory on this machine, with `--root` or `--spawn`.
+    /// Served directory on this machine, with `--root` or `--spawn`.
     pub(crate) root: Option<PathBuf>,
-    /// The server's life, where the suite may end and begin it.
+    /// Starts and stops the server, where the suite may.
     pub(crate) server: RefCell<Server>,
     /// The directory of this run on the server.
     pub(crate) run_directory: String,
-    /// What every random choice of a run comes from.
+    /// The seed of all random choices of a run.
     pub(crate) seed: u64,
-    /// The id that last opened a session: what is to be taken over if it was not released.
+    /// The id that opened the last session, to take it over if it was not released.
     pub(crate) last_session: Cell<Option<[u8; 16]>>,
-    /// What a long `hash` is answered, once that was tried.
+    /// How the server answers a long `hash`, once known.
     pub(crate) long_hash: Cell<Option<LongHash>>,
-    /// Whether a file stayed `racy` for as long as anybody waits: nobody waits a second time.
+    /// Whether a file stayed `racy` for the longest wait; then no case waits again.
     pub(crate) stays_racy: Cell<bool>,
 }
 
@@ -38,22 +38,22 @@ impl Environment {
     /// Another connection to the server.
     pub(crate) fn connection(&self, pattern: SocketKind) -> CaseResult<Connection> {
         Connection::open_monitored(&self.context, &self.target.borrow(), pattern)
-            .map_err(|error| CaseError::Harness(format!("no socket could be opened: {error}")))
+            .map_err(|error| CaseError::Harness(format!("cannot open a socket: {error}")))
     }
 
-    /// The served directory's own path as text, which no message for people may show.
+    /// The path of the served directory as text, which no `msg` may show.
     pub(crate) fn root_text(&self) -> Option<String> {
-        // "/" and the like are in every path.
+        // A short path such as "/" is part of every path.
         self.root.as_ref().map(|root| root.display().to_string()).filter(|root| root.len() > 4)
     }
 }
 
-/// What becomes of a `hash` that takes long.
+/// How the server answers a long `hash`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LongHash {
-    /// So many bytes are enough to be answered PENDING.
+    /// With PENDING, for at least this many bytes.
     Pending(u64),
-    /// It is answered when it is done, and nothing came in all that time.
+    /// Only when it is done, after this time of silence.
     Silent(Duration),
 }
 

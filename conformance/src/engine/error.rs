@@ -1,18 +1,18 @@
-//! Why a case ends before its end.
+//! Errors that end a case.
 
-/// What a step of a case gives: `?` ends the case.
+/// The result of a step of a case; `?` ends the case.
 pub(crate) type CaseResult<T = ()> = Result<T, CaseError>;
 
-/// Why a case ends before its end.
+/// An error that ends a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CaseError {
-    /// The server did what the requirement forbids, or not what it demands.
+    /// The server broke the requirement.
     Failed(String),
-    /// The server did not answer; it may be wedged or dead.
+    /// The server did not answer; it may hang or be dead.
     Silent(String),
-    /// A step that the check builds upon, or its positive control, failed: nothing can be said.
+    /// A setup step or the positive control failed, so the check cannot be judged.
     Untestable(String),
-    /// The check does not apply to this server, and this shows it.
+    /// The check does not apply to this server; the text is the evidence.
     NotApplicable(String),
     /// The suite failed.
     Harness(String),
@@ -30,7 +30,7 @@ impl CaseError {
         }
     }
 
-    /// The same where a step that is not the check itself failed.
+    /// The error of a step that is not the check itself: a failure makes the case untestable.
     pub(crate) fn into_prerequisite(self, role: &str) -> CaseError {
         match self {
             CaseError::Failed(text) => CaseError::Untestable(format!("{role} failed: {text}")),
@@ -39,12 +39,12 @@ impl CaseError {
     }
 }
 
-/// A check that failed.
+/// Fails a check.
 pub(crate) fn failed<T>(what: impl Into<String>) -> CaseResult<T> {
     Err(CaseError::Failed(what.into()))
 }
 
-/// A check that does not apply, with the evidence.
+/// Ends a check that does not apply, with the evidence.
 pub(crate) fn not_applicable<T>(evidence: impl Into<String>) -> CaseResult<T> {
     Err(CaseError::NotApplicable(evidence.into()))
 }

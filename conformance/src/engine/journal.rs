@@ -1,8 +1,8 @@
-//! What went over the wire in a case, kept short enough to print.
+//! The messages of a case, shortened for printing.
 
 use crate::{
     engine::lint::Finding,
-    mutation::{self, HarnessMutation},
+    mutation,
     wire::cbor::{self, hex},
 };
 use std::{
@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Messages that are kept of one case: enough for any that fails early, and for the end of a long one.
+/// Messages kept of a case: enough for a case that fails early, and for the end of a long one.
 const KEPT: usize = 200;
-/// Bytes that are kept of a header and of a payload.
+/// Bytes kept of a header and of a payload.
 const HEADER_KEPT: usize = 2_048;
 const PAYLOAD_KEPT: usize = 64;
 
-/// Which way a message went.
+/// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Sent,
@@ -28,12 +28,12 @@ pub(crate) enum Direction {
 /// One message.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
-    /// Since the case began.
+    /// Time since the case began.
     pub(crate) at: Duration,
-    /// Which of the case's connections.
+    /// The name of the client.
     pub(crate) peer: String,
     pub(crate) direction: Direction,
-    /// What stands behind the delimiter, cut off where it is long.
+    /// The frames after the delimiter, shortened.
     pub(crate) frames: Vec<Excerpt>,
 }
 
@@ -41,11 +41,11 @@ pub(crate) struct Exchange {
 #[derive(Clone, Debug)]
 pub(crate) struct Excerpt {
     pub(crate) bytes: Vec<u8>,
-    /// Of the whole frame.
+    /// The length of the whole frame.
     pub(crate) length: usize,
 }
 
-/// What a case said and heard, and what was wrong with any reply.
+/// The messages of a case, and the findings about its replies.
 pub(crate) struct Journal {
     began: Instant,
     exchanges: VecDeque<Exchange>,
@@ -54,7 +54,7 @@ pub(crate) struct Journal {
     replies: u64,
 }
 
-/// A journal that all connections of a case write to.
+/// The journal that all clients of a case write to.
 pub(crate) type SharedJournal = Rc<RefCell<Journal>>;
 
 impl Journal {
@@ -82,15 +82,15 @@ impl Journal {
         self.exchanges.push_back(exchange);
     }
 
-    /// Counts a reply that was looked at, and keeps what was wrong with it.
+    /// Counts a checked reply and keeps its findings.
     pub(crate) fn linted(&mut self, findings: Vec<Finding>) {
         self.replies += 1;
-        if !mutation::is(HarnessMutation::LintOff) {
+        if !mutation::active!(LintOff) {
             self.findings.extend(findings);
         }
     }
 
-    /// Takes what the case left: its messages, how many were forgotten, the findings, and the replies looked at.
+    /// Takes the messages, the number of dropped ones, the findings, and the number of checked replies.
     pub(crate) fn take(&mut self) -> (Vec<Exchange>, usize, Vec<Finding>, u64) {
         let exchanges = std::mem::take(&mut self.exchanges).into();
         let findings = std::mem::take(&mut self.findings);
@@ -99,7 +99,7 @@ impl Journal {
 }
 
 impl Excerpt {
-    /// Hexadecimal, with the length where bytes are left out.
+    /// Hexadecimal, with the number of omitted bytes.
     pub(crate) fn hex(&self) -> String {
         match self.length - self.bytes.len() {
             0 => hex(&self.bytes),
@@ -107,7 +107,7 @@ impl Excerpt {
         }
     }
 
-    /// Diagnostic notation where it is a whole header of the profile, or why it is none.
+    /// Diagnostic notation of a header, or why it cannot be decoded.
     pub(crate) fn notation(&self) -> String {
         if self.bytes.len() < self.length {
             return format!("{} bytes", self.length);

@@ -1,4 +1,4 @@
-//! Looks at every reply in every case: envelope, encoding, schema, announced limits.
+//! Checks every reply of every case: envelope, encoding, schema, announced limits.
 
 mod results;
 
@@ -8,7 +8,7 @@ use crate::wire::{
     request::MAGIC,
 };
 
-/// Something that is wrong with a reply, whatever it answers.
+/// A violation found in a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// The requirement that is broken.
@@ -16,10 +16,10 @@ pub(crate) struct Finding {
     pub(crate) what: String,
 }
 
-/// What a reply is measured by.
+/// What is known about the request that a reply answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected<'a> {
-    /// The operation that it answers; none where that is not known.
+    /// The operation; none if unknown.
     pub(crate) op: Option<&'a str>,
     /// The request's `limit`.
     pub(crate) limit: Option<u64>,
@@ -27,13 +27,13 @@ pub(crate) struct Expected<'a> {
     pub(crate) after: Option<&'a Value>,
     /// The request's `len`.
     pub(crate) len: Option<u64>,
-    /// The chunk that hello announced, or the largest that it may.
+    /// The chunk that hello announced, or the largest possible one.
     pub(crate) chunk: u64,
-    /// A path that no `msg` may show: the served directory's own.
+    /// The path of the served directory, which no `msg` may show.
     pub(crate) root: Option<&'a str>,
 }
 
-/// The parts of a header that has the shape of a reply.
+/// The fields of a reply header.
 pub(crate) struct Shape {
     pub(crate) session: [u8; 16],
     pub(crate) seq: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Shape {
     pub(crate) result: Value,
 }
 
-/// The requirements that every reply is held to: id of the case that reports it, requirement, what passes.
+/// The rules for every reply: id of the case that reports it, requirement, what passes.
 pub(crate) const RULES: &[(&str, &str, &str)] = &[
     (
         "replies-follow-the-routing-frames",
@@ -51,10 +51,10 @@ pub(crate) const RULES: &[(&str, &str, &str)] = &[
     (
         "reads-answered-ok-carry-a-payload",
         "ENV-6",
-        "Every reply to a read with code OK has exactly two frames behind the delimiter.",
+        "Every reply to a read with code OK has exactly two frames after the delimiter.",
     ),
-    ("other-replies-carry-no-payload", "ENV-7", "Every other reply has exactly one frame behind the delimiter."),
-    ("requests-are-answered-once", "ENV-8", "No reply comes that no request has asked for."),
+    ("other-replies-carry-no-payload", "ENV-7", "Every other reply has exactly one frame after the delimiter."),
+    ("requests-are-answered-once", "ENV-8", "Every reply answers a request that was sent."),
     (
         "reply-headers-have-five-items",
         "ENV-11",
@@ -96,12 +96,12 @@ pub(crate) const RULES: &[(&str, &str, &str)] = &[
         "CODE-2",
         "`msg`, where there is one, is a text string, and never in a reply OK.",
     ),
-    ("messages-do-not-reveal-the-servers-path", "CODE-3", "No `msg` has the served directory's own path in it."),
+    ("messages-do-not-reveal-the-servers-path", "CODE-3", "No `msg` contains the path of the served directory."),
     ("codes-are-those-of-version-1", "CODE-5", "Every code is one that version 1 has."),
     (
         "results-without-keys-are-empty",
         "OP-3",
-        "The result of an operation that answers nothing has no key of the specification.",
+        "The result of an operation without result keys has no key of the specification.",
     ),
     (
         "results-have-the-keys-of-their-operation",
@@ -122,30 +122,30 @@ pub(crate) const RULES: &[(&str, &str, &str)] = &[
     (
         "entries-have-the-keys-of-their-kind",
         "ENTRY-2",
-        "A file has size, mtime_ns and etag, a directory mtime_ns alone, others none of the three.",
+        "A file has size, mtime_ns and etag, a directory only mtime_ns, others none of the three.",
     ),
     ("etags-are-1-to-64-bytes", "ENTRY-3", "Every `etag` is a byte string of 1 to 64 bytes."),
-    ("racy-is-true-or-left-out", "ENTRY-6", "`racy` is true where it stands, and stands in entries of files alone."),
-    ("list-pages-are-in-order", "LIST-2", "Names ascend bytewise, `/` counting as 00, and sort behind `after`."),
+    ("racy-is-true-or-left-out", "ENTRY-6", "`racy` is true or absent, and only in entries of files."),
+    ("list-pages-are-in-order", "LIST-2", "Names ascend bytewise, `/` counting as 00, and sort after `after`."),
     ("list-pages-keep-to-the-limit", "LIST-5", "A page has at most `limit` entries."),
     ("list-pages-with-more-have-an-entry", "LIST-7", "A page that says `more` has at least one entry."),
-    ("listed-names-are-valid", "LIST-10", "Every listed name keeps the rules of names."),
-    ("the-reserved-name-is-not-listed", "LIST-11", "No listing has `.remofile`, in whatever case."),
+    ("listed-names-are-valid", "LIST-10", "Every listed name is valid."),
+    ("the-reserved-name-is-not-listed", "LIST-11", "No listing has `.remofile`, in any case."),
     ("reads-are-not-longer-than-asked", "READ-1", "The payload of a read has at most `len` bytes."),
     (
         "upload-pages-are-in-order",
         "UPLOADS-1",
-        "Staged uploads ascend by their ids and lie behind `after`, each with up, path, off and age_ms.",
+        "Staged uploads ascend by their ids and sort after `after`, each with up, path, off and age_ms.",
     ),
     ("upload-pages-with-more-have-one", "UPLOADS-2", "A page of uploads that says `more` has at least one."),
     ("reply-headers-fit-the-chunk", "LIMIT-2", "No reply header is longer than `chunk` bytes."),
 ];
 
-/// Checks the frames behind the delimiter, and gives what could be read of them.
+/// Checks the frames after the delimiter, and returns the decoded header.
 pub(crate) fn lint(frames: &[Vec<u8>], expected: &Expected<'_>) -> (Option<Shape>, Vec<Finding>) {
     let mut findings = ReplyFindings(Vec::new());
     let Some(header) = frames.first() else {
-        findings.add("ENV-7", "a message with nothing behind the delimiter");
+        findings.add("ENV-7", "a message with nothing after the delimiter");
         return (None, findings.0);
     };
     if header.len() as u64 > expected.chunk {
@@ -164,7 +164,7 @@ pub(crate) fn lint(frames: &[Vec<u8>], expected: &Expected<'_>) -> (Option<Shape
     };
     count_frames(frames, &shape, expected, &mut findings);
     if shape.code.name().is_none() {
-        findings.add("CODE-5", format!("code {} is none of version 1", shape.code.0));
+        findings.add("CODE-5", format!("code {} does not exist in version 1", shape.code.0));
     }
     if shape.code == VERSION && (shape.session != [0; 16] || shape.seq != 0) {
         findings.add("ENV-12", "VERSION with a session or number other than zero");
@@ -173,7 +173,7 @@ pub(crate) fn lint(frames: &[Vec<u8>], expected: &Expected<'_>) -> (Option<Shape
     (Some(shape), findings.0)
 }
 
-/// What is wrong, as it is found.
+/// Collects findings.
 struct ReplyFindings(Vec<Finding>);
 
 impl ReplyFindings {
@@ -200,7 +200,7 @@ fn count_frames(frames: &[Vec<u8>], shape: &Shape, expected: &Expected<'_>, find
     let wanted = if read { 2 } else { 1 };
     if expected.op.is_some() && frames.len() != wanted {
         let requirement = if read { "ENV-6" } else { "ENV-7" };
-        findings.add(requirement, format!("{} frames behind the delimiter, not {wanted}", frames.len()));
+        findings.add(requirement, format!("{} frames after the delimiter, not {wanted}", frames.len()));
     }
     if let (true, Some(payload), Some(len)) = (read, frames.get(1), expected.len) {
         findings.unless(payload.len() as u64 <= len, "READ-1", || {

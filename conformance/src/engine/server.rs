@@ -1,4 +1,4 @@
-//! The server's life: somebody else's, or one that the suite starts, kills and starts again.
+//! The server under test: one that runs already, or one that the suite starts, kills and restarts.
 
 mod process;
 
@@ -7,7 +7,7 @@ use crate::{
         environment::random_id,
         error::{CaseError, CaseResult},
     },
-    mutation::{self, HarnessMutation},
+    mutation,
     wire::{
         code::NO_SESSION,
         connection::{Connection, Security, ServerTarget, SocketKind},
@@ -26,22 +26,22 @@ use std::{
 use tempfile::TempDir;
 use zmq::Context;
 
-/// How often to look for what has no event: a port that opens, a process group that is gone.
+/// The poll interval for conditions without an event: a port that opens, a process group that ends.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Who runs the server.
+/// How the server is run.
 #[derive(Debug, Default)]
 pub(crate) enum Server {
-    /// Somebody else: it can neither be stopped nor started.
+    /// A server that the suite can neither stop nor start.
     #[default]
     Foreign,
-    /// Somebody else, who gave a command that starts it again.
+    /// A server that the user's command restarts.
     Restartable(Restartable),
-    /// The suite.
+    /// A server that the suite started.
     Spawned(Spawned),
 }
 
-/// A server with a command that ends it and starts it again, on the same directory and address.
+/// A server with a command that restarts it on the same directory and address.
 #[derive(Debug)]
 pub(crate) struct Restartable {
     command: String,
@@ -60,14 +60,14 @@ pub(crate) struct Spawned {
     took: Duration,
 }
 
-/// What became of a second server on the same directory.
+/// What a second server on the same directory did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Second {
-    /// It ended, as it has to [UP-9].
+    /// It ended, as required [UP-9].
     Ended,
     /// It serves.
     Serves,
-    /// Neither, for much longer than the first one took to start.
+    /// Neither, within several times the start time of the first one.
     Hangs,
 }
 
@@ -75,7 +75,7 @@ impl Server {
     /// Starts a server by a command line of `sh` in which `{root}`, `{port}` and `{token}` stand for the directory to
     /// serve, the TCP port of 127.0.0.1 to listen on, and the token. Each is put in as one quoted word, so that the
     /// line needs no quotes around them. The server runs in a process group of its own, which ends with the suite
-    /// whatever happens. Gives an error when it does not answer before `patience` is over.
+    /// in any case. Returns an error when it does not answer before `patience` has passed.
     pub(crate) fn spawn(
         context: &Context,
         command: &str,
@@ -98,14 +98,14 @@ impl Server {
         Ok(Self::Spawned(Spawned { command, probe, directory, process, port, took }))
     }
 
-    /// A server that runs already, and a command line of `sh` that ends it and starts it again, and returns once the
-    /// old one is gone.
+    /// A server that runs already, and a command line of `sh` that restarts it and returns when the
+    /// old one has ended.
     pub(crate) fn restartable(context: &Context, command: &str, target: ServerTarget, patience: Duration) -> Self {
         let probe = Probe { context: context.clone(), target, patience };
         Self::Restartable(Restartable { command: command.to_owned(), probe })
     }
 
-    /// Where it is, if the suite started it.
+    /// The address, if the suite started it.
     pub(crate) fn target(&self) -> Option<ServerTarget> {
         match self {
             Self::Spawned(spawned) => Some(spawned.probe.target.clone()),
@@ -113,7 +113,7 @@ impl Server {
         }
     }
 
-    /// The directory that it serves, if the suite started it.
+    /// The served directory, if the suite started it.
     pub(crate) fn root(&self) -> Option<PathBuf> {
         match self {
             Self::Spawned(spawned) => Some(spawned.directory.path().join("served")),
@@ -126,15 +126,15 @@ impl Server {
         matches!(self, Self::Spawned(_))
     }
 
-    /// Whether it can be started again.
+    /// Whether it can be restarted.
     pub(crate) fn can_restart(&self) -> bool {
         !matches!(self, Self::Foreign)
     }
 
-    /// Ends it, by SIGKILL where the suite started it, and starts it again.
+    /// Restarts it, after SIGKILL if the suite started it.
     pub(crate) fn kill_and_restart(&mut self) -> CaseResult {
         match self {
-            _ if mutation::is(HarnessMutation::RestartSkipped) => Ok(()),
+            _ if mutation::active!(RestartSkipped) => Ok(()),
             Self::Spawned(_) => {
                 self.kill()?;
                 self.start()
@@ -143,11 +143,11 @@ impl Server {
         }
     }
 
-    /// Ends it as its operator would, by SIGTERM where the suite started it, and starts it again.
+    /// Restarts it, after SIGTERM if the suite started it.
     pub(crate) fn restart(&mut self) -> CaseResult {
         match self {
-            _ if mutation::is(HarnessMutation::RestartSkipped) => Ok(()),
-            Self::Foreign => Err(CaseError::Harness("the server is somebody else's".into())),
+            _ if mutation::active!(RestartSkipped) => Ok(()),
+            Self::Foreign => Err(CaseError::Harness("the suite did not start the server".into())),
             Self::Restartable(server) => server.restart(),
             Self::Spawned(server) => {
                 server.process.terminate(server.probe.patience).map_err(CaseError::Harness)?;
@@ -156,12 +156,12 @@ impl Server {
         }
     }
 
-    /// Ends it at once; gives back when it is gone.
+    /// Kills it; returns when it is gone.
     pub(crate) fn kill(&mut self) -> CaseResult {
         self.spawned()?.process.kill().map_err(CaseError::Harness)
     }
 
-    /// Starts it again on the same directory and port; gives back when it answers.
+    /// Starts it again on the same directory and port; returns when it answers.
     pub(crate) fn start(&mut self) -> CaseResult {
         let server = self.spawned()?;
         let token = &server.probe.target.token;
@@ -171,7 +171,7 @@ impl Server {
         server.probe.ready(|| process.ended()).map_err(|why| CaseError::Silent(why.text("the server", process)))
     }
 
-    /// Starts another one on the same directory and another port, and ends it again; tells what became of it.
+    /// Starts another server on the same directory and another port, and kills it; returns what it did.
     pub(crate) fn second(&mut self) -> CaseResult<Second> {
         let server = self.spawned()?;
         let port = free_port().map_err(|error| CaseError::Harness(format!("no free port: {error}")))?;
@@ -203,7 +203,7 @@ impl Server {
 
 impl Restartable {
     fn restart(&self) -> CaseResult {
-        let failed = |error| CaseError::Harness(format!("{:?} could not be run: {error}", self.command));
+        let failed = |error| CaseError::Harness(format!("cannot run {:?}: {error}", self.command));
         let shell = Command::new("sh").arg("-c").arg(&self.command).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let mut shell = shell.map_err(failed)?;
         let deadline = Instant::now() + self.probe.patience;
@@ -211,7 +211,7 @@ impl Restartable {
             match shell.try_wait().map_err(failed)? {
                 Some(status) => break status,
                 None if Instant::now() > deadline => {
-                    // What it started may be the server: that is its user's.
+                    // Its children may include the user's server, so only the shell is killed.
                     shell.kill().and_then(|()| shell.wait()).map_err(failed)?;
                     return Err(CaseError::Harness(format!("{:?} did not return", self.command)));
                 }
@@ -225,7 +225,7 @@ impl Restartable {
     }
 }
 
-/// What finds out whether a server serves.
+/// Finds out whether a server serves.
 struct Probe {
     context: Context,
     target: ServerTarget,
@@ -235,12 +235,12 @@ struct Probe {
 /// Why a server is not ready.
 enum Unready {
     Ended,
-    /// It did not answer for so long.
+    /// It did not answer within this time.
     Silent(Duration),
 }
 
 impl Probe {
-    /// Waits until the server answers, which a `ping` of no session shows without changing anything [SES-19].
+    /// Waits until the server answers a `ping` without a session, which changes nothing [SES-19].
     fn ready(&self, mut ended: impl FnMut() -> bool) -> Result<(), Unready> {
         let deadline = Instant::now() + self.patience;
         let frames = ping().frames(random_id(), 0);
@@ -250,7 +250,7 @@ impl Probe {
                 return Err(Unready::Ended);
             }
             match &connection {
-                // libzmq would wait long before it tries a port again that was not open yet.
+                // libzmq waits long before it tries a closed port again.
                 None if !self.listens() => thread::sleep(LOOK_EVERY),
                 None => {
                     let fresh = Connection::open(&self.context, &self.target, SocketKind::Dealer);
@@ -285,7 +285,7 @@ impl Unready {
             Unready::Ended => format!("{who} ended before it answered"),
             Unready::Silent(waited) => format!("{who} did not answer within {} s", waited.as_secs()),
         };
-        match process.last_words() {
+        match process.end_of_log() {
             words if words.is_empty() => format!("{what}; it wrote nothing"),
             words => format!("{what}; it wrote: {words}"),
         }
@@ -309,13 +309,13 @@ fn start(command: &str, token: &Token, directory: &Path, port: u16, log: &str) -
     Process::start(&line, directory.join(log), token)
 }
 
-/// One word for `sh`, whatever is in it.
+/// Quotes any text as one word for `sh`.
 pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A port that nobody listens at, and below those that the system gives to clients: while the server is started again,
-/// no connection on its way out takes it.
+/// A port without a listener, below the range of ephemeral ports, so that no outgoing connection takes it while the
+/// server restarts.
 fn free_port() -> std::io::Result<u16> {
     let mut refused = None;
     for choice in random_id().chunks_exact(2) {

@@ -1,32 +1,32 @@
-//! What a case came to, and what a run came to.
+//! The outcome of a case and the report of a run.
 
 use crate::{
     engine::{case::Level, client::HelloReply, journal::Exchange},
     exit::Exit,
-    mutation::{self, HarnessMutation},
+    mutation,
 };
 use std::{
     fmt,
     time::{Duration, SystemTime},
 };
 
-/// What a case came to.
+/// The verdict on a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Verdict {
     Pass,
     /// A MUST is broken.
     Fail,
-    /// A SHOULD is not kept.
+    /// A SHOULD is not met.
     Warn,
     /// A MAY is not taken.
     Info,
-    /// It says nothing about this server, and the evidence shows why.
+    /// It does not apply to this server; the reason is the evidence.
     NotApplicable,
-    /// It needs an option that was not given.
+    /// A required option was not given.
     NotRun,
     /// A prerequisite or a positive control failed.
     Untestable,
-    /// It should have run and did not.
+    /// It should have run but did not.
     Missed,
     /// The suite failed.
     HarnessError,
@@ -42,16 +42,16 @@ pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
     /// Why, in a sentence; empty for a pass.
     pub(crate) reason: String,
-    /// What went over the wire; empty for a pass.
+    /// The messages; empty for a pass.
     pub(crate) exchanges: Vec<Exchange>,
-    /// How many earlier messages are not among them.
+    /// How many earlier messages were dropped.
     pub(crate) forgotten: usize,
     pub(crate) took: Duration,
-    /// Of a check of every reply: the case in which it failed first.
+    /// For a check of every reply: the case in which it failed first.
     pub(crate) seen_in: Option<String>,
-    /// How often it came to what, where it was run more than once and not always to the same.
+    /// How often each verdict occurred, when repeated runs had different ones.
     pub(crate) flips: Vec<(Verdict, usize)>,
-    /// Why the baseline lets it pass.
+    /// The baseline's reason, if the failure is known.
     pub(crate) known: Option<String>,
 }
 
@@ -68,21 +68,21 @@ pub(crate) struct Report {
     pub(crate) outcomes: Vec<Outcome>,
     /// How often each case was run.
     pub(crate) rounds: u32,
-    /// Replies that were looked at.
+    /// The number of checked replies.
     pub(crate) replies: u64,
-    /// Whether the case that is run before all others passed.
+    /// Whether the sanity case passed at the start.
     pub(crate) served: bool,
-    /// The case after which the server was gone or wedged, if it was.
+    /// The case after which the server did not answer any more.
     pub(crate) suspect: Option<String>,
-    /// What could not be removed from the server.
+    /// Paths and uploads that could not be removed from the server.
     pub(crate) leftovers: Vec<String>,
-    /// What is wrong with the baseline, a sentence each.
+    /// Errors in the baseline, a sentence each.
     pub(crate) stale: Vec<String>,
     /// Whether warnings fail the run.
     pub(crate) strict: bool,
-    /// Whether the user ended it.
+    /// Whether the user interrupted it.
     pub(crate) interrupted: bool,
-    /// The options that run a case again as it was run; no secret is among them.
+    /// The options that repeat a case, without secrets.
     pub(crate) options: Vec<String>,
 }
 
@@ -99,17 +99,17 @@ impl Verdict {
         Verdict::HarnessError,
     ];
 
-    /// Whether the server is to blame, and a run with it is not one of a conformant server.
+    /// Whether it shows that the server does not conform.
     pub(crate) fn is_failure(self) -> bool {
         matches!(self, Verdict::Fail | Verdict::Untestable)
     }
 
-    /// Whether the case did what it is for.
+    /// Whether the case ran.
     pub(crate) fn has_run(self) -> bool {
         !matches!(self, Verdict::NotApplicable | Verdict::NotRun | Verdict::Missed)
     }
 
-    /// What counts of several: the greatest.
+    /// The weight in a summary: the greatest counts.
     pub(crate) fn weight(self) -> u8 {
         match self {
             Verdict::NotApplicable | Verdict::NotRun => 0,
@@ -141,13 +141,13 @@ impl fmt::Display for Verdict {
 }
 
 impl Outcome {
-    /// Whether it makes the run one of a server that does not conform.
+    /// Whether it makes the run fail.
     pub(crate) fn gates(&self, strict: bool) -> bool {
         let fails = self.verdict.is_failure() || strict && self.verdict == Verdict::Warn;
         !self.flips.is_empty() || fails && self.known.is_none()
     }
 
-    /// Takes in another run of the same case.
+    /// Adds another run of the same case.
     pub(crate) fn absorb(&mut self, other: Outcome) {
         if other.verdict.weight() > self.verdict.weight() {
             let took = self.took + other.took;
@@ -159,19 +159,19 @@ impl Outcome {
 }
 
 impl Report {
-    /// How many cases came to a verdict; failures that the baseline knows are not among them.
+    /// How many cases have a verdict, without the failures that the baseline lists.
     pub(crate) fn count(&self, verdict: Verdict) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.verdict == verdict && outcome.known.is_none()).count()
     }
 
-    /// How many failures the baseline knows.
+    /// How many failures the baseline lists.
     pub(crate) fn known(&self) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.known.is_some()).count()
     }
 
-    /// What the shell is told.
+    /// The exit code of the run.
     pub(crate) fn exit(&self) -> Exit {
-        if mutation::is(HarnessMutation::ExitAlwaysZero) {
+        if mutation::active!(ExitAlwaysZero) {
             Exit::Conformant
         } else if !self.stale.is_empty() || self.outcomes.iter().any(|outcome| outcome.gates(self.strict)) {
             Exit::NotConformant
@@ -221,7 +221,7 @@ pub(crate) mod samples {
         }
     }
 
-    /// One outcome of every verdict, and a failure with messages and with characters that have to be escaped.
+    /// One outcome of every verdict, and a failure with messages and with characters that must be escaped.
     pub(crate) fn report() -> Report {
         let mut outcomes: Vec<Outcome> = Verdict::ALL
             .iter()
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_failure_does_not_gate_and_a_flip_does_all_the_same() {
+    fn a_known_failure_does_not_gate_and_a_flip_does() {
         let known = Outcome { known: Some("slow disk".into()), ..outcome("x", Verdict::Fail, "") };
         let passed = outcome("y", Verdict::Pass, "");
         assert_eq!(report_of(vec![known.clone(), passed.clone()]).exit(), Exit::Conformant);

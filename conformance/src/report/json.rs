@@ -12,7 +12,7 @@ use crate::{
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
-/// Raised when a reader of the report would have to change.
+/// The version of the schema, raised by incompatible changes.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct ReportRecord<'a> {
     suite: &'static str,
     protocol: u32,
     server: String,
-    /// A text, because it does not fit into the numbers of every reader.
+    /// A string, because 64 bits exceed the numbers of some readers.
     seed: String,
     began: String,
     took_ms: f64,
@@ -91,7 +91,7 @@ struct Message<'a> {
 #[derive(Serialize)]
 struct FrameRecord {
     length: usize,
-    /// Of the beginning, where the frame is long.
+    /// The beginning, if the frame is long.
     hex: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     notation: Option<String>,
@@ -103,7 +103,7 @@ struct RequirementRecord<'a> {
     section: &'a str,
     level: String,
     cases: Vec<&'a str>,
-    /// The worst verdict of its cases; none where none of them was in this run.
+    /// The worst verdict of its cases; none if none of them was in this run.
     verdict: Option<String>,
 }
 
@@ -134,7 +134,7 @@ pub(super) fn render(report: &Report) -> String {
         cases: report.outcomes.iter().map(|outcome| case(report, outcome)).collect(),
         requirements: requirements(report),
     };
-    // The fields are numbers, texts, lists and maps with texts as keys: nothing that JSON cannot hold.
+    // All fields are numbers, texts, lists and maps with text keys.
     let text = serde_json::to_string_pretty(&document).expect("a report is plain data");
     escape_controls(&text) + "\n"
 }
@@ -219,7 +219,7 @@ fn message(exchange: &Exchange) -> Message<'_> {
     }
 }
 
-/// The control characters that JSON lets stand in a string.
+/// Escapes the control characters that JSON allows in a string.
 fn escape_controls(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -233,7 +233,7 @@ fn escape_controls(text: &str) -> String {
 }
 
 fn milliseconds(duration: Duration) -> f64 {
-    // Microseconds are exact enough for any reader.
+    // Microseconds are precise enough.
     (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 

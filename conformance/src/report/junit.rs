@@ -1,4 +1,4 @@
-//! JUnit's XML, as continuous integration reads it: a suite for each section of the specification.
+//! JUnit XML for continuous integration, with a suite for each section of the specification.
 
 use super::{again, clauses, conclusion, flips, summary, visible, xml::escape};
 use crate::engine::verdict::{Outcome, Report, Verdict};
@@ -19,7 +19,7 @@ pub(super) fn render(report: &Report) -> String {
     for outcome in &report.outcomes {
         suites.entry(&outcome.section).or_default().push(outcome);
     }
-    // Its attributes are those of no schema: the counts stand with each suite.
+    // No schema has attributes for it: the counts are in each suite.
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for (index, (section, outcomes)) in suites.iter().enumerate() {
         let name = match *section {
@@ -126,7 +126,7 @@ fn kind_of(report: &Report, outcome: &Outcome) -> JunitResult {
     }
 }
 
-/// What a failure says in full.
+/// A failure in full.
 fn details(report: &Report, outcome: &Outcome) -> String {
     let mut text = String::new();
     for (id, words) in clauses(outcome) {

@@ -1,4 +1,4 @@
-//! Keeps the token and what comes of it out of whatever is printed [SEC-2].
+//! Removes the token and everything derived from it from all output [SEC-2].
 
 use crate::{
     engine::{
@@ -13,16 +13,16 @@ use crate::{
 use remofile_proto::{Keys, z85};
 use std::{cell::RefCell, collections::BTreeSet};
 
-/// What stands in texts in place of a secret.
+/// Replaces a secret in texts.
 const MARK: &str = "[redacted]";
-/// What stands in bytes in place of a secret: as long as it, so that offsets stay what they are.
+/// Replaces a secret in bytes, with the same length, so that offsets do not change.
 pub(crate) const BLANK: &[u8; 32] = b"redactedredactedredactedredacted";
-/// How `auth` begins in a header: its key, and the head of a string of 32 bytes.
+/// The encoding of `auth` in a header: its key, and the head of a string of 32 bytes.
 const AUTH: &[u8] = b"\x64auth\x58\x20";
-/// How `auth` begins in diagnostic notation.
+/// The beginning of `auth` in diagnostic notation.
 const AUTH_NOTATION: &str = "\"auth\": h'";
 
-/// Everything that must not be shown.
+/// Removes secrets.
 pub(crate) struct Redactor {
     target: ServerTarget,
     /// Secret texts: the token, and keys in hex, Z85 and as lists of numbers.
@@ -43,7 +43,7 @@ impl Redactor {
         let token = target.token.reveal();
         let mut texts = vec![token.to_owned(), hex(token.as_bytes()), listed(token.as_bytes())];
         texts.extend(secrets.iter().flat_map(|key| [hex(key), z85::encode(key), listed(key)]));
-        // A message may hold a key as it is, or as a text.
+        // A message may contain a key as bytes or as text.
         let mut bytes: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
         bytes.extend(secrets.iter().map(|key| key.to_vec()));
         Self { target: target.clone(), texts, bytes, proofs: RefCell::default() }
@@ -71,7 +71,7 @@ impl Redactor {
         outcome
     }
 
-    /// Takes note of the proofs that belong to a message's session.
+    /// Adds the proof of a message's session to the secrets.
     fn learn(&self, exchange: &Exchange) {
         let session = exchange.frames.first().and_then(|header| header.bytes.get(7..23));
         if let Some(session) = session.and_then(|session| <[u8; 16]>::try_from(session).ok()) {
@@ -96,13 +96,13 @@ impl Redactor {
     }
 }
 
-/// Bytes as `{:?}` prints them, without the brackets.
+/// Bytes in the form of `{:?}`, without the brackets.
 fn listed(bytes: &[u8]) -> String {
     let numbers: Vec<String> = bytes.iter().map(ToString::to_string).collect();
     numbers.join(", ")
 }
 
-/// Takes the values of `auth` out of diagnostic notation.
+/// Removes the values of `auth` from diagnostic notation.
 fn without_notation(text: &str) -> String {
     let mut clean = String::new();
     let mut rest = text;
@@ -218,14 +218,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_auth_of_somebody_elses_token_is_not_shown_either() {
+    fn an_auth_of_another_token_is_not_shown() {
         let notation = format!("{{\"auth\": h'{}', \"client\": \"x\"}}", "0a".repeat(32));
         let clean = Redactor::new(&target()).text(&notation);
         assert!(!clean.contains("0a0a") && clean.contains("\"client\": \"x\""), "{clean}");
     }
 
     #[test]
-    fn other_text_stays_as_it_is() {
+    fn other_text_is_unchanged() {
         let text = "stat {\"path\": \"/a\"} was answered NOT_FOUND, not OK";
         assert_eq!(Redactor::new(&target()).text(text), text);
     }

@@ -1,4 +1,4 @@
-//! The report for people.
+//! The report for terminals.
 
 use super::{VERSION, again, clauses, conclusion, cut, flips, grouped, summary, visible};
 use crate::{
@@ -11,13 +11,13 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-/// Messages of a failure that are shown; the others are in the other formats.
+/// Messages shown of a failure; the other formats have all of them.
 const SHOWN: usize = 8;
-/// Characters of a line of hexadecimal or notation that are shown.
+/// Characters shown of a line of hexadecimal or notation.
 const WIDTH: usize = 400;
-/// Characters of a reason that are shown.
+/// Characters shown of a reason.
 const REASON: usize = 1_000;
-/// Ids that are named in a group.
+/// Ids shown of a group.
 const NAMED: usize = 6;
 
 const RED: &str = "\u{1b}[1;31m";
@@ -67,7 +67,7 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     text
 }
 
-/// Whether an outcome is shown with all that is known of it.
+/// Whether an outcome is shown in detail.
 fn is_shown(outcome: &Outcome) -> bool {
     let fails = outcome.verdict.is_failure() || matches!(outcome.verdict, Verdict::Warn | Verdict::HarnessError);
     fails && outcome.known.is_none() || !outcome.flips.is_empty()
@@ -111,7 +111,7 @@ fn failure(report: &Report, outcome: &Outcome, paint: Paint) -> String {
         let _ = writeln!(text, "    {} {words}", paint.on(DIM, &format!("{label:9}")));
     };
     for (index, (id, words)) in clauses(outcome).into_iter().enumerate() {
-        // The first is what the case is about; of the others the words are an `explain` away.
+        // The first is the main requirement; `explain` shows the text of the others.
         let section = spec::requirement(id).map_or("", |one| one.section);
         match index {
             0 => line("clause", &format!("[{id}] (section {section}) {words}")),
@@ -124,7 +124,7 @@ fn failure(report: &Report, outcome: &Outcome, paint: Paint) -> String {
     }
     let hidden = outcome.forgotten + outcome.exchanges.len().saturating_sub(SHOWN);
     if hidden > 0 {
-        line("messages", &format!("{hidden} earlier ones are left out here"));
+        line("messages", &format!("{hidden} earlier ones are not shown"));
     }
     for exchange in &outcome.exchanges[outcome.exchanges.len().saturating_sub(SHOWN)..] {
         message(exchange, &mut line);

@@ -1,4 +1,4 @@
-//! Known failures: a file that lets them pass, with the reason for each, and that has to stay true.
+//! The baseline: a file of known failures with reasons, which do not fail a run. A stale entry does.
 
 use crate::{
     engine::verdict::{Outcome, Verdict},
@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// The verdicts that can be known.
+/// The verdicts that an entry may have.
 const KNOWABLE: [Verdict; 3] = [Verdict::Fail, Verdict::Untestable, Verdict::Warn];
 
 /// Known failures by the ids of their cases.
@@ -25,14 +25,14 @@ impl Baseline {
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
         let named = |error: String| {
             Failure::usage(format!("baseline {}: {error}", path.display())).hint(
-                "a line is such as `append-at-a-wrong-offset-is-refused: fail — issue 12: offsets are not checked yet`",
+                "write a line such as `append-at-a-wrong-offset-is-refused: fail — issue 12: offsets are not checked yet`",
             )
         };
         let text = fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
         Self::parse(&text).map_err(named)
     }
 
-    /// Reads lines of `case-id: verdict — reason`; empty ones and those that begin with `#` are skipped.
+    /// Parses lines of `case-id: verdict — reason`; skips empty lines and those that begin with `#`.
     fn parse(text: &str) -> Result<Self, String> {
         let mut known = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
@@ -42,27 +42,28 @@ impl Baseline {
                 continue;
             }
             let wrong = |what: &str| format!("line {line_number}: {what}");
-            let (id, rest) = line.split_once(':').ok_or_else(|| wrong("no colon behind the id of a case"))?;
+            let (id, rest) = line.split_once(':').ok_or_else(|| wrong("no colon after the id of a case"))?;
             let rest = rest.trim();
             let (verdict, reason) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-            let verdict = KNOWABLE.into_iter().find(|one| one.to_string() == verdict).ok_or_else(|| {
-                wrong(&format!("'{verdict}' is no verdict that can be known: fail, untestable or warn"))
-            })?;
+            let verdict = KNOWABLE
+                .into_iter()
+                .find(|one| one.to_string() == verdict)
+                .ok_or_else(|| wrong(&format!("'{verdict}' is not fail, untestable or warn")))?;
             let reason = reason.trim_start().trim_start_matches(['—', '–', '-']).trim();
             if reason.is_empty() {
-                return Err(wrong("there is no reason, and every entry needs one"));
+                return Err(wrong("the reason is missing"));
             }
             let entry = Known { verdict, reason: reason.to_owned(), line: line_number };
             if let Some(first) = known.insert(id.trim().to_owned(), entry) {
-                return Err(wrong(&format!("{} stands in line {} already", id.trim(), first.line)));
+                return Err(wrong(&format!("{} is already in line {}", id.trim(), first.line)));
             }
         }
         Ok(Self(known))
     }
 
-    /// Marks the failures that are known, and gives what is no longer true of the file.
+    /// Marks the known failures and returns the stale entries.
     ///
-    /// `exists` tells whether there is a case of that id, run or not.
+    /// `exists` returns whether there is a case of that id, run or not.
     pub(crate) fn apply(&self, outcomes: &mut [Outcome], exists: impl Fn(&str) -> bool) -> Vec<String> {
         let mut stale = Vec::new();
         for (id, known) in &self.0 {
@@ -74,10 +75,10 @@ impl Baseline {
             };
             match outcome.verdict {
                 verdict if verdict == known.verdict => outcome.known = Some(known.reason.clone()),
-                // It was not looked at, so nothing is known to have changed.
+                // It was not run, so the entry cannot be judged.
                 Verdict::NotRun | Verdict::Missed | Verdict::HarnessError => {}
                 verdict => stale.push(format!(
-                    "line {}: {id} is {verdict} now, not {}: take the line out, or correct it",
+                    "line {}: {id} is {verdict} now, not {}: remove the line, or correct it",
                     known.line, known.verdict
                 )),
             }

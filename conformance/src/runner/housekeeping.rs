@@ -1,9 +1,9 @@
-//! Whether the server still serves, and leaving it as it was found.
+//! Checks that the server is alive, and removes what a run created.
 
 use super::{Runner, SANITY};
 use crate::{
     engine::{case::Case, client::Client, error::CaseResult, journal::Journal},
-    mutation::{self, HarnessMutation},
+    mutation,
     wire::{
         code::{NOT_FOUND, OK, SEQ},
         connection::SocketKind,
@@ -26,7 +26,7 @@ impl Runner<'_> {
         })
     }
 
-    /// Notes after which case the server was gone, and starts it again where that is possible.
+    /// Records the case after which the server did not answer any more, and restarts it if possible.
     pub(super) fn mark_dead(&mut self, case: &Case) {
         self.suspect.get_or_insert_with(|| if case.id.is_empty() { SANITY.to_owned() } else { case.id.clone() });
         let mut server = self.environment.server.borrow_mut();
@@ -35,14 +35,14 @@ impl Runner<'_> {
         }
     }
 
-    /// Whether the run's directory is there.
+    /// Whether the run's directory exists.
     pub(super) fn has_directory(&self, client: &mut Client) -> CaseResult<bool> {
         Ok(client.call(stat(&self.environment.run_directory))?.code != NOT_FOUND)
     }
 
-    /// Removes everything that the run made; gives what could not be removed.
+    /// Removes everything that the run created; returns what could not be removed.
     pub(super) fn clean_up(&mut self) -> Vec<String> {
-        if mutation::is(HarnessMutation::CleanUpSkipped) {
+        if mutation::active!(CleanUpSkipped) {
             return Vec::new();
         }
         let directory = self.environment.run_directory.clone();
@@ -64,7 +64,7 @@ impl Runner<'_> {
     }
 }
 
-/// Discards what is staged for the directory and removes the tree, the deepest first.
+/// Aborts the uploads staged for the directory and removes the tree, deepest entries first.
 fn clean(client: &mut Client, directory: &str) -> CaseResult<Vec<String>> {
     let mut after: Option<Vec<u8>> = None;
     loop {
@@ -112,7 +112,7 @@ fn clean(client: &mut Client, directory: &str) -> CaseResult<Vec<String>> {
         }
         for (seq, path) in sent {
             let mut reply = client.final_reply(seq)?;
-            // Behind what was answered PENDING, requests are refused until they are sent again ([SEQ-26]).
+            // After a PENDING, later requests are refused until they are sent again [SEQ-26].
             if reply.code == SEQ {
                 client.send_as(seq, &remove(path))?;
                 reply = client.final_reply(seq)?;

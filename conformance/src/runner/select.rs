@@ -1,4 +1,4 @@
-//! Chooses cases by what a user writes: ids, requirements, sections, needs.
+//! Selects cases by patterns: ids, requirements, sections, needs.
 
 use crate::{
     engine::case::{Case, Level, Need},
@@ -6,20 +6,20 @@ use crate::{
     spec,
 };
 
-/// One pattern, understood.
+/// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Selector {
     /// The id of a case, with `*` and `?`.
     Id(String),
     /// The id of a requirement, with `*` and `?`.
     Requirement(String),
-    /// A section and all below it.
+    /// A section and its subsections.
     Section(String),
-    /// What a case needs.
+    /// A need of a case.
     Needs(&'static str),
 }
 
-/// The names of needs that can be selected by.
+/// The names of needs in patterns.
 const NEEDS: [(&str, Need); 10] = [
     ("writing", Need::Writing),
     ("read-only", Need::ReadOnly),
@@ -33,7 +33,7 @@ const NEEDS: [(&str, Need); 10] = [
     ("folds", Need::Folds),
 ];
 
-/// The cases that fit one of the patterns (all, without one), none of `skipped`, and the level, in their order.
+/// The cases that match one of the patterns (all without patterns), none of `skipped`, and the level, in order.
 pub(crate) fn select<'a>(
     cases: &[&'a Case],
     patterns: &[String],
@@ -50,14 +50,13 @@ pub(crate) fn select<'a>(
         .filter(|case| !fits(case, &unwanted) && level.is_none_or(|level| case.level <= level))
         .collect();
     if selected.is_empty() {
-        return Err(
-            Failure::new(Exit::Incomplete, "no case fits all of what was asked for").hint("see conformance list")
-        );
+        return Err(Failure::new(Exit::Incomplete, "no case matches the patterns, --skip and --level")
+            .hint("see conformance list"));
     }
     Ok(selected)
 }
 
-/// What a need is called.
+/// The name of a need.
 pub(crate) fn need_name(need: Need) -> String {
     match need {
         Need::Window(least) => format!("window of {least} or more"),
@@ -74,10 +73,10 @@ fn understood(cases: &[&Case], patterns: &[String]) -> Result<Vec<Selector>, Fai
                 return Ok(pattern);
             }
             let exists = matches!(&pattern, Selector::Requirement(id) if spec::requirement(id).is_some());
-            let why = if exists { "no case checks requirement" } else { "no case fits the pattern" };
+            let why = if exists { "no case checks requirement" } else { "no case matches the pattern" };
             let hint = match near(cases, text) {
-                _ if exists => format!("conformance explain {text} says what does"),
-                Some(near) => format!("is it {near}? See conformance list"),
+                _ if exists => format!("conformance explain {text} shows how it is checked instead"),
+                Some(near) => format!("did you mean {near}? See conformance list"),
                 None => "see conformance list".into(),
             };
             Err(Failure::new(Exit::Incomplete, format!("{why} '{text}'")).hint(hint))
@@ -91,16 +90,16 @@ impl Selector {
             let known = NEEDS.iter().find(|(known, _)| *known == name);
             return known.map(|(name, _)| Selector::Needs(name)).ok_or_else(|| {
                 let names: Vec<&str> = NEEDS.iter().map(|(name, _)| *name).collect();
-                Failure::usage(format!("no case can need '{name}'")).hint(format!("needs are {}", names.join(", ")))
+                Failure::usage(format!("'{name}' is not a need")).hint(format!("needs are {}", names.join(", ")))
             });
         }
         let section = text.strip_prefix("section:");
         let number = section.unwrap_or(text);
-        // An id may begin with a digit too, and has other letters in it.
+        // An id may begin with a digit too, and contains letters.
         let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !number.is_empty();
         if section.is_some() || is_number {
             let fine = number.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-            let wrong = || Failure::usage(format!("'{number}' is no section")).hint("a section is such as 7 or 7.1");
+            let wrong = || Failure::usage(format!("'{number}' is not a section")).hint("write a section as 7 or 7.1");
             return fine.then(|| Selector::Section(number.to_owned())).ok_or_else(wrong);
         }
         let is_requirement = text.starts_with(|character: char| character.is_ascii_uppercase());
@@ -120,9 +119,9 @@ impl Selector {
     }
 }
 
-/// Whether a text fits a pattern in which `*` is anything and `?` one character.
+/// Whether a text matches a pattern with `*` for any text and `?` for one character.
 pub(crate) fn matches(glob: &str, text: &str) -> bool {
-    // Ids are short, and a pattern is the user's own: the plain recursion is good enough.
+    // Ids are short and patterns come from the user, so recursion is fast enough.
     match glob.chars().next() {
         None => text.is_empty(),
         Some('*') => text.char_indices().any(|(at, _)| matches(&glob[1..], &text[at..])) || matches(&glob[1..], ""),
@@ -132,7 +131,7 @@ pub(crate) fn matches(glob: &str, text: &str) -> bool {
     }
 }
 
-/// The id that shares the most words with what was written, where that is half of them.
+/// The id that shares the most words with a pattern, if at least half of them.
 fn near<'a>(cases: &[&'a Case], text: &str) -> Option<&'a str> {
     let words: Vec<&str> = text.split('-').filter(|word| word.len() > 2).collect();
     let shared = |id: &str| words.iter().filter(|word| id.split('-').any(|one| one == **word)).count();
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_left_is_told() {
+    fn nothing_left_is_reported() {
         assert_eq!(selected(&["etags-*"], &[], Some(Level::Must)).unwrap_err().exit, Exit::Incomplete);
     }
 

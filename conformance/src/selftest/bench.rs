@@ -7,7 +7,6 @@ use crate::{
     mutation::HarnessMutation,
     runner::{SANITY, plan::every_case},
 };
-use clap::ValueEnum;
 use remofile_proto::z85;
 use rustix::{
     fs::{Access, access, statvfs},
@@ -195,11 +194,7 @@ impl<'a> Bench<'a> {
             .arg("--output")
             .arg(report)
             .args(attempt.shuffle.then_some("--shuffle"))
-            .args(
-                attempt
-                    .sabotage
-                    .and_then(|sabotage| Some(format!("--sabotage={}", sabotage.to_possible_value()?.get_name()))),
-            )
+            .args(attempt.sabotage.map(|mutation| format!("--harness-mutation={}", mutation.name())))
             .args(&attempt.cases)
             // Whatever it leaves behind lies here, even when it is killed.
             .env("TMPDIR", place)

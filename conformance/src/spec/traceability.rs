@@ -1,4 +1,4 @@
-//! Which case or waiver answers for which requirement.
+//! Maps requirements to cases and waivers.
 
 use crate::{
     engine::case::{Case, Level},
@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// A requirement with what answers for it.
+/// A requirement with its cases or waiver.
 pub(crate) struct MatrixRow<'a> {
     pub(crate) requirement: &'static Requirement,
     pub(crate) cases: Vec<&'a Case>,
@@ -16,7 +16,7 @@ pub(crate) struct MatrixRow<'a> {
 }
 
 impl MatrixRow<'_> {
-    /// Whether it is a MUST that nothing answers for.
+    /// Whether it is a MUST without a case or waiver.
     pub(crate) fn is_uncovered(&self) -> bool {
         self.requirement.level == Level::Must && self.cases.is_empty() && self.waiver.is_none()
     }
@@ -34,7 +34,7 @@ pub(crate) fn rows<'a>(cases: &[&'a Case]) -> Vec<MatrixRow<'a>> {
         .collect()
 }
 
-/// Every id that stands in brackets in a text, as in `[SEQ-3]`.
+/// Every id in brackets in a text, as in `[SEQ-3]`.
 pub(crate) fn cited(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices('[').filter_map(|(at, _)| {
         let inner = text[at + 1..].split_once(']')?.0;
@@ -60,11 +60,11 @@ mod tests {
     const UNBROKEN: &[(&str, &str)] = &[(
         "KEY-6",
         "to a server whose public key is another one than that of its secret key no handshake succeeds: every run ends \
-         with exit code 6 before its first case, and the doctor tells why",
+         with exit code 6 before its first case, and `doctor` says why",
     )];
 
     #[test]
-    fn every_must_that_can_be_observed_is_broken_by_a_server_of_the_zoo() {
+    fn every_observable_must_is_broken_by_a_mutation() {
         let is_broken = |id| remofile_zoo::faults().any(|fault| fault.requirements.contains(&id));
         let is_excepted = |id| UNBROKEN.iter().any(|(one, why)| *one == id && !why.is_empty());
         let every = every_case();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_is_as_binding_as_what_it_is_about() {
+    fn a_case_has_at_least_the_level_of_its_first_requirement() {
         for case in every_case() {
             let about = case.checks.first().and_then(|id| spec::requirement(id));
             // What the sentence about `msg` allows is a text: anything else is not allowed by it.

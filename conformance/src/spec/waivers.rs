@@ -1,4 +1,4 @@
-//! Requirements that nobody can observe from outside a server: why, and which test checks them instead.
+//! Requirements that cannot be observed from outside a server: why, and which test checks them instead.
 //!
 //! An entry goes when a case comes: a requirement with both fails a test.
 
@@ -29,7 +29,7 @@ const fn waived(requirement: &'static str, why: &'static str, instead: &'static 
 
 /// A server cannot break what only a client does.
 const CLIENT: &str = "a client's duty, which no server can break";
-/// No message tells it.
+/// No message shows it.
 const POWER: &str = "only a power cut shows what is on stable storage";
 
 const WAIVERS: &[Waiver] = &[

@@ -1,4 +1,4 @@
-//! What a server has to make of a message, by spec sections 3.3, 11 and 14.1: the steps that one message decides.
+//! Classifies a message by spec sections 3.3, 11 and 14.1, as far as one message decides.
 
 use super::{item, paths};
 use crate::wire::{
@@ -11,7 +11,7 @@ use crate::wire::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct VectorRefusal(pub(super) Code);
 
-/// What a message is.
+/// The class of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum MessageClass {
     NotOurs,
@@ -30,7 +30,7 @@ pub(super) struct Parsed {
     pub(super) args: Vec<(String, Value)>,
 }
 
-/// What an argument has to be.
+/// The type of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ArgumentType {
     Path,
@@ -46,7 +46,7 @@ enum ArgumentType {
     After,
 }
 
-/// An argument: its name, what it has to be, and whether it has to be there.
+/// An argument: its name, its type, and whether it is required.
 type ArgumentRule = (&'static str, ArgumentType, bool);
 
 const PRE: ArgumentRule = ("pre", ArgumentType::Pre, false);
@@ -97,7 +97,7 @@ const OPERATIONS: [(&str, &[ArgumentRule]); 21] = [
     ("flush", &[]),
 ];
 
-/// What the frames behind the delimiter are.
+/// Classifies the frames after the delimiter.
 pub(super) fn classify(frames: &[Vec<u8>], limit: usize) -> MessageClass {
     let Some(header) = frames.first() else { return MessageClass::NotOurs };
     let Some(digit) =
@@ -124,7 +124,7 @@ pub(super) fn classify(frames: &[Vec<u8>], limit: usize) -> MessageClass {
     if frames.len() == wanted { MessageClass::Request(request) } else { bad }
 }
 
-/// The first refusal of a request on a server where session and number are right.
+/// The first refusal of a request whose session and number are right.
 pub(super) fn judge(request: &Parsed, payload: u64, chunk: u64) -> Result<(), VectorRefusal> {
     let known = OPERATIONS.iter().find(|(name, _)| *name == request.op);
     let unnumbered = matches!(request.op.as_str(), "hello" | "ping" | "bye");
@@ -160,7 +160,7 @@ pub(super) fn judge(request: &Parsed, payload: u64, chunk: u64) -> Result<(), Ve
     }
 }
 
-/// The arguments that the operation has, without those that say what holds anyway.
+/// The arguments of the operation without those that have the default value.
 pub(super) fn without_defaults(request: &Parsed) -> Vec<(String, Value)> {
     let arguments = OPERATIONS.iter().find(|(name, _)| *name == request.op).map_or(&[][..], |(_, arguments)| arguments);
     let is_default = |key: &str, value: &Value| match (request.op.as_str(), key) {
@@ -174,19 +174,19 @@ pub(super) fn without_defaults(request: &Parsed) -> Vec<(String, Value)> {
     request.args.iter().filter(kept).cloned().collect()
 }
 
-/// Bytes as an id, where they are 16.
+/// An id, if the bytes are 16.
 pub(super) fn id(bytes: &[u8]) -> Option<[u8; 16]> {
     bytes.try_into().ok()
 }
 
 /// [ENV-15]
 fn resembles_a_reply(header: &[u8]) -> bool {
-    let behind = header.get(6..).and_then(|rest| rest.strip_prefix(&[0x50])).and_then(|rest| rest.get(16..));
-    let next = behind.and_then(shortest).and_then(|(_, length)| behind.and_then(|rest| rest.get(length)));
+    let after_session = header.get(6..).and_then(|rest| rest.strip_prefix(&[0x50])).and_then(|rest| rest.get(16..));
+    let next = after_session.and_then(shortest).and_then(|(_, length)| after_session.and_then(|rest| rest.get(length)));
     next.is_some_and(|byte| byte >> 5 <= 1)
 }
 
-/// An unsigned integer in shortest form at the beginning, and how many bytes it takes.
+/// An unsigned integer in shortest form at the beginning, and its length.
 fn shortest(bytes: &[u8]) -> Option<(u64, usize)> {
     let length = match bytes.first()? {
         0..=0x17 => 1,

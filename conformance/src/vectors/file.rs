@@ -1,4 +1,4 @@
-//! The files of `spec/vectors` as they stand on disk; closed, as their schema is.
+//! The file format of `spec/vectors`; unknown fields are refused, as by the schema.
 
 use serde::Deserialize;
 use std::{fs, path::Path};
@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// The kinds of vectors.
 pub(crate) const KINDS: [&str; 7] = ["request", "reply", "envelope", "path", "token", "keys", "sequence"];
 
-/// The most bytes that a frame may stand for.
+/// The most bytes of a frame.
 const LONGEST: usize = 16 << 20;
 
 #[derive(Debug, Deserialize)]
@@ -176,7 +176,7 @@ impl Vector {
 }
 
 impl VectorFrame {
-    /// The bytes that it stands for.
+    /// The bytes of the frame.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, String> {
         match self {
             VectorFrame::Plain(text) => crate::wire::cbor::from_hex(text),

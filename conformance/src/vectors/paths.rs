@@ -24,7 +24,7 @@ pub(super) fn check(path: &str, windows: bool) -> Result<(), VectorRefusal> {
     Ok(())
 }
 
-/// Whether a name keeps [PATH-9].
+/// Whether a name meets [PATH-9].
 fn is_fine_on_windows(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
     let tail = stem.trim_end_matches(|character: char| character.is_ascii_digit());

@@ -17,7 +17,7 @@ macro_rules! codes {
                 match self.0 { $($number => Some(stringify!($name)),)* _ => None }
             }
 
-            /// The keys that the result has to have; those of OK depend on the operation [CODE-1].
+            /// The keys that the result must have; those of OK depend on the operation [CODE-1].
             pub(crate) fn keys(self) -> &'static [&'static str] {
                 match self.0 { $($number => &[$($key),*],)* _ => &[] }
             }

@@ -1,6 +1,6 @@
-//! A connection to the server: a ZeroMQ socket, secured as the user said.
+//! A connection to the server: a ZeroMQ socket with the security that the user chose.
 
-use crate::mutation::{self, HarnessMutation};
+use crate::mutation;
 use remofile_proto::{Keys, SessionId, Token};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -8,7 +8,7 @@ use std::{
 };
 use zmq::{Context, POLLIN, Socket, SocketEvent, SocketType};
 
-/// Frames as they stand in a message.
+/// The frames of a message.
 pub(crate) type Frames = Vec<Vec<u8>>;
 
 /// How the connection is secured.
@@ -18,14 +18,14 @@ pub(crate) enum Security {
     Derived,
     /// CURVE with a server key of its own.
     Pinned([u8; 32]),
-    /// None, by name.
+    /// None, by `--insecure`.
     Insecure,
 }
 
-/// Where the server is, and what opens it.
+/// The server's address and credentials.
 #[derive(Clone)]
 pub(crate) struct ServerTarget {
-    /// As libzmq takes it, `tcp://…`.
+    /// The endpoint of libzmq, `tcp://…`.
     pub(crate) endpoint: String,
     pub(crate) security: Security,
     pub(crate) token: Token,
@@ -36,48 +36,48 @@ pub(crate) struct ServerTarget {
 pub(crate) enum SocketKind {
     Dealer,
     Req,
-    /// REQ that numbers its requests in a frame of its own, and may send again without an answer.
+    /// REQ with ZMQ_REQ_CORRELATE and ZMQ_REQ_RELAXED.
     ReqCorrelate,
 }
 
-/// A socket that is connected, or on the way.
+/// A socket that is connected or connecting.
 pub(crate) struct Connection {
     socket: Socket,
     pattern: SocketKind,
-    /// Where it is to be known when the connection is cut.
+    /// Set when cut connections are reported.
     watch: Option<Watch>,
 }
 
-/// What tells of the end of a connection, and what another one takes.
+/// Watches a connection for its end, and holds what a new one needs.
 struct Watch {
     context: Context,
     target: ServerTarget,
     monitor: Socket,
-    /// Where the monitor is.
+    /// The endpoint of the monitor.
     at: String,
 }
 
-/// What a link has come to.
+/// The result of waiting on a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Message(Frames),
-    /// None came until the deadline.
+    /// The deadline passed.
     Nothing,
-    /// The connection was cut, and what came before has been received.
+    /// The connection was cut, and all earlier messages have been received.
     Cut,
 }
 
 /// The keys at this end.
 #[derive(Clone)]
 pub(crate) struct Credentials {
-    /// The key that the server has to prove.
+    /// The public key of the server.
     pub(crate) server: [u8; 32],
     pub(crate) public: [u8; 32],
     pub(crate) secret: [u8; 32],
 }
 
 impl ServerTarget {
-    /// The keys of an admitted client; none without CURVE.
+    /// The keys of the client; none without CURVE.
     pub(crate) fn credentials(&self) -> Option<Credentials> {
         let keys = Keys::derive(&self.token);
         let server = match self.security {
@@ -93,7 +93,7 @@ impl ServerTarget {
         Keys::derive(&self.token).hello.auth(SessionId::new(session))
     }
 
-    /// The host and port, for what goes there without libzmq.
+    /// The host and port, for connections without libzmq.
     pub(crate) fn address(&self) -> &str {
         self.endpoint.strip_prefix("tcp://").unwrap_or(&self.endpoint)
     }
@@ -105,7 +105,7 @@ impl Connection {
         Self::open_with(context, &target.endpoint, target.credentials().as_ref(), pattern)
     }
 
-    /// As [`Connection::open`], and [`Connection::receive_or_disconnect`] tells when the connection is cut.
+    /// As [`Connection::open`], and [`Connection::receive_or_disconnect`] reports a cut connection.
     pub(crate) fn open_monitored(
         context: &Context,
         target: &ServerTarget,
@@ -119,14 +119,14 @@ impl Connection {
         })?;
         let monitor = context.socket(SocketType::PAIR)?;
         monitor.set_linger(0)?;
-        // At a limit libzmq's own thread would wait for the reader.
+        // With a limit, libzmq's thread would block until the events are read.
         monitor.set_rcvhwm(0)?;
         monitor.connect(&at)?;
         connection.watch = Some(Watch { context: context.clone(), target: target.clone(), monitor, at });
         Ok(connection)
     }
 
-    /// Another link like this one. What was on the way over this one, or waits to be sent, is lost.
+    /// Opens the same connection again. Messages in flight or queued on this one are lost.
     pub(crate) fn reopen(&self) -> Result<Self, zmq::Error> {
         match &self.watch {
             Some(watch) => Self::open_monitored(&watch.context, &watch.target, self.pattern),
@@ -144,7 +144,7 @@ impl Connection {
         Self::open_configured(context, endpoint, credentials, pattern, |_| Ok(()))
     }
 
-    /// Connects, after `watch` has looked at the socket.
+    /// Connects after `watch` has configured the socket.
     pub(crate) fn open_configured(
         context: &Context,
         endpoint: &str,
@@ -155,7 +155,7 @@ impl Connection {
         let kind = if pattern == SocketKind::Dealer { SocketType::DEALER } else { SocketType::REQ };
         let socket = context.socket(kind)?;
         socket.set_linger(0)?;
-        // A window of the largest size has to fit, resent and all.
+        // The largest window must fit, with all resends.
         socket.set_sndhwm(8_192)?;
         socket.set_rcvhwm(8_192)?;
         socket.set_reconnect_ivl(100)?;
@@ -179,12 +179,12 @@ impl Connection {
         self.pattern
     }
 
-    /// The socket itself, for monitors and the like.
+    /// The socket, for monitors.
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
 
-    /// Sends what goes behind the delimiter.
+    /// Sends the frames after the delimiter.
     pub(crate) fn send(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
         match self.pattern {
             SocketKind::Dealer => {
@@ -195,12 +195,12 @@ impl Connection {
         }
     }
 
-    /// Sends frames as they are, without a delimiter of our own (DEALER only).
+    /// Sends frames unchanged, without adding a delimiter (DEALER only).
     pub(crate) fn send_bare(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
         self.socket.send_multipart(frames, zmq::DONTWAIT)
     }
 
-    /// The next message, with all its frames; `None` when none came until the deadline.
+    /// Waits for the next message; returns `None` at the deadline.
     pub(crate) fn receive(&self, deadline: Instant) -> Result<Option<Frames>, zmq::Error> {
         loop {
             match self.receive_or_disconnect(deadline)? {
@@ -211,30 +211,30 @@ impl Connection {
         }
     }
 
-    /// The next message, or the end of the connection, whatever comes first.
+    /// Waits for the next message or the end of the connection.
     pub(crate) fn receive_or_disconnect(&self, deadline: Instant) -> Result<Received, zmq::Error> {
         let mut cut = false;
         loop {
             match self.socket.recv_multipart(zmq::DONTWAIT) {
                 Ok(frames) => return Ok(Received::Message(frames)),
                 Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => {}
-                // To a REQ that has sent nothing since the last answer nothing can come.
+                // A REQ socket that has sent nothing since the last reply cannot receive.
                 Err(zmq::Error::EFSM) if self.pattern != SocketKind::Dealer => {}
                 Err(error) => return Err(error),
             }
             if cut {
                 return Ok(Received::Cut);
             }
-            // What came before the cut is looked for once more.
+            // Messages that arrived before the cut are received first.
             cut = self.is_cut();
             if cut {
                 continue;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() && !mutation::is(HarnessMutation::DeadlineNeverEnds) {
+            if left.is_zero() && !mutation::active!(DeadlineNeverEnds) {
                 return Ok(Received::Nothing);
             }
-            // Rounded up, so that the last millisecond is waited for and not spun through.
+            // Rounded up, so that the last millisecond is slept and not busy-waited.
             let wait = i64::try_from(left.as_millis()).unwrap_or(i64::MAX - 1) + 1;
             let mut items = vec![self.socket.as_poll_item(POLLIN)];
             items.extend(self.watch.as_ref().map(|watch| watch.monitor.as_poll_item(POLLIN)));
@@ -245,7 +245,7 @@ impl Connection {
         }
     }
 
-    /// Whether the connection has been cut since this was asked.
+    /// Whether the connection has been cut since the last call.
     pub(crate) fn is_cut(&self) -> bool {
         let Some(watch) = &self.watch else { return false };
         let mut cut = false;
@@ -255,39 +255,39 @@ impl Connection {
         cut
     }
 
-    /// Splits a message of this link at its delimiter; `None` where it has none.
+    /// Splits a message at its delimiter; `None` if it has none.
     pub(crate) fn split(&self, frames: Frames) -> Option<(Frames, Frames)> {
         if self.pattern != SocketKind::Dealer {
             return Some((Vec::new(), frames));
         }
         let delimiter = frames.iter().position(Vec::is_empty)?;
         let mut prefix = frames;
-        let behind = prefix.split_off(delimiter + 1);
-        Some((prefix, behind))
+        let content = prefix.split_off(delimiter + 1);
+        Some((prefix, content))
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(watch) = &self.watch {
-            // libzmq's own thread would wait for ever for somebody to take the event of the end. Where it cannot be told
-            // to say nothing from now on, the socket is of no use any more.
+            // An unread monitor would block libzmq's thread for ever. If the monitor cannot be stopped, the socket is of
+            // no further use.
             let _ = self.socket.monitor(&format!("{}-ended", watch.at), 0);
         }
     }
 }
 
-/// How long to wait for what depends on the path to the server.
+/// Timeouts, which depend on the round trip to the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
     /// The median round trip.
     pub(crate) round_trip: Duration,
-    /// How long an answer may take without a PENDING.
+    /// The longest wait for a reply without a PENDING.
     pub(crate) reply: Duration,
 }
 
 impl Timeouts {
-    /// `reply` as the user said it, but never less than thirty round trips.
+    /// Uses the user's `reply` timeout, or thirty round trips if they take longer.
     pub(crate) fn new(round_trip: Duration, reply: Duration) -> Self {
         Self { round_trip, reply: reply.max(round_trip * 30) }
     }

@@ -1,4 +1,4 @@
-//! The library under every probe: libzmq with CURVE, or nothing is started.
+//! The requirement of a libzmq with CURVE, without which nothing starts.
 
 /// The oldest libzmq that is accepted.
 const OLDEST: (i32, i32, i32) = (4, 3, 5);

@@ -1,4 +1,4 @@
-//! What becomes of a handshake with any keys, as libzmq tells of it.
+//! A handshake with any keys, and its outcome from the events of libzmq's monitor.
 
 use crate::{
     engine::environment::random_id,
@@ -10,24 +10,24 @@ use crate::{
 use std::time::{Duration, Instant};
 use zmq::{Context, POLLIN, Socket, SocketEvent, SocketType};
 
-/// What became of a handshake.
+/// The outcome of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HandshakeOutcome {
     /// Messages can be sent.
     Succeeded,
     /// Refused by the server's ZAP handler with this status.
     Refused(u32),
-    /// Broken off without a reason: by a wrong server key, or by a cut.
+    /// Ended without a reason: by a wrong server key, or by a cut.
     BrokenOff,
-    /// The two sides do not agree on mechanism or protocol; libzmq's number for how.
+    /// The peers disagree on mechanism or protocol, with libzmq's error number.
     Protocol(u32),
-    /// No TCP connection came about.
+    /// No TCP connection was established.
     NoConnection,
-    /// A connection, and then nothing until the deadline.
+    /// Connected, but no end of the handshake before the deadline.
     Silent,
 }
 
-/// The events that tell what became of a handshake.
+/// The events that decide the outcome of a handshake.
 const WATCHED: [SocketEvent; 7] = [
     SocketEvent::CONNECTED,
     SocketEvent::CLOSED,
@@ -38,7 +38,7 @@ const WATCHED: [SocketEvent; 7] = [
     SocketEvent::HANDSHAKE_FAILED_NO_DETAIL,
 ];
 
-/// A handshake that libzmq makes, watched from its beginning.
+/// A handshake of libzmq, monitored from its beginning.
 pub(crate) struct HandshakeProbe {
     socket: Socket,
     monitor: Socket,
@@ -54,7 +54,7 @@ impl HandshakeProbe {
         let socket = context.socket(SocketType::DEALER)?;
         socket.set_linger(0)?;
         socket.set_ipv6(endpoint.contains('['))?;
-        // One attempt: a second one would hide what became of the first.
+        // One attempt: a second one would hide the outcome of the first.
         socket.set_reconnect_ivl(-1)?;
         if let Some(keys) = credentials {
             socket.set_curve_serverkey(&keys.server)?;
@@ -70,8 +70,8 @@ impl HandshakeProbe {
         Ok(Self { socket, monitor })
     }
 
-    /// Sends frames behind a delimiter, as soon as the handshake lets them through. A handshake that has failed already
-    /// leaves nothing to send them on, and they are dropped: [`HandshakeProbe::outcome`] tells.
+    /// Sends frames after a delimiter as soon as the handshake succeeds. After a handshake that has failed already, the
+    /// frames are dropped: see [`HandshakeProbe::outcome`].
     pub(crate) fn send(&self, frames: &[Vec<u8>]) -> Result<(), zmq::Error> {
         let delimited = std::iter::once(&[][..]).chain(frames.iter().map(Vec::as_slice));
         match self.socket.send_multipart(delimited, zmq::DONTWAIT) {
@@ -80,7 +80,7 @@ impl HandshakeProbe {
         }
     }
 
-    /// A message that has come.
+    /// A received message, if any.
     pub(crate) fn received(&self) -> Result<Option<Frames>, zmq::Error> {
         match self.socket.recv_multipart(zmq::DONTWAIT) {
             Ok(frames) => Ok(Some(frames)),

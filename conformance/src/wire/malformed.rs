@@ -5,7 +5,7 @@ use crate::wire::{
     request::{MAGIC, Request},
 };
 
-/// A request header in pieces, each of which can be replaced by any bytes.
+/// The parts of a request header, each of which can be replaced by any bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct HeaderParts {
     /// The head of the array.
@@ -16,14 +16,14 @@ pub(crate) struct HeaderParts {
     pub(crate) op: Vec<u8>,
     pub(crate) args: Vec<u8>,
     /// What follows the array.
-    pub(crate) behind: Vec<u8>,
+    pub(crate) trailing: Vec<u8>,
 }
 
 /// A change of a header that breaks a rule.
 pub(crate) type Corruption = fn(&mut HeaderParts);
 
 impl HeaderParts {
-    /// A header as it should be.
+    /// A correct header.
     pub(crate) fn of(request: &Request, session: [u8; 16], seq: u64) -> Self {
         Self {
             array: head(4, 5),
@@ -32,20 +32,20 @@ impl HeaderParts {
             seq: encode(&seq.into()),
             op: encode(&request.op.as_str().into()),
             args: encode(&Value::Map(request.args.clone())),
-            behind: Vec::new(),
+            trailing: Vec::new(),
         }
     }
 
     /// The header's bytes.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        [&self.array, &self.magic, &self.session, &self.seq, &self.op, &self.args, &self.behind]
+        [&self.array, &self.magic, &self.session, &self.seq, &self.op, &self.args, &self.trailing]
             .into_iter()
             .flatten()
             .copied()
             .collect()
     }
 
-    /// The frames behind the delimiter.
+    /// The frames after the delimiter.
     pub(crate) fn frames(&self) -> Vec<Vec<u8>> {
         vec![self.bytes()]
     }
@@ -77,14 +77,14 @@ pub(crate) fn map(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-/// So many arrays in one another, the innermost empty.
+/// Nested arrays of this depth, the innermost empty.
 pub(crate) fn arrays(depth: usize) -> Vec<u8> {
     let mut bytes = vec![0x81; depth.saturating_sub(1)];
     bytes.push(0x80);
     bytes
 }
 
-/// So many maps in one another, the innermost empty.
+/// Nested maps of this depth, the innermost empty.
 pub(crate) fn maps(depth: usize) -> Vec<u8> {
     let mut bytes = b"\xa1\x61m".repeat(depth.saturating_sub(1));
     bytes.push(0xa0);
@@ -97,7 +97,7 @@ mod tests {
     use crate::wire::{cbor::read, request::stat};
 
     #[test]
-    fn pieces_that_nobody_touched_are_the_header() {
+    fn unchanged_parts_make_the_header() {
         let request = stat("/a");
         assert_eq!(HeaderParts::of(&request, [7; 16], 300).bytes(), encode(&request.header([7; 16], 300)));
     }

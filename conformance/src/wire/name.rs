@@ -1,11 +1,11 @@
 //! Names by the rules of spec section 8, and their order in listings.
 
-/// What names are compared by in listings: bytes, in which `/` counts as 00 [LIST-2].
+/// The sort key of names in listings: bytes, with `/` counting as 00 [LIST-2].
 pub(crate) fn order(name: &str) -> Vec<u8> {
     name.bytes().map(|byte| if byte == b'/' { 0 } else { byte }).collect()
 }
 
-/// Whether a name keeps [PATH-2] to [PATH-4].
+/// Whether a name meets [PATH-2] to [PATH-4].
 pub(crate) fn is_valid(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && name.len() <= 255 && !name.contains(char::is_control)
 }

@@ -1,4 +1,4 @@
-//! A reply as a case looks at it.
+//! Replies, as cases read them.
 
 use crate::{
     engine::error::{CaseError, CaseResult},
@@ -8,10 +8,10 @@ use crate::{
     },
 };
 
-/// A reply whose header could be read.
+/// A reply with a decoded header.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
-    /// The operation that it answers, as far as that is known.
+    /// The operation that it answers; empty if unknown.
     pub(crate) op: String,
     pub(crate) session: [u8; 16],
     pub(crate) seq: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Reply {
     /// A map.
     pub(crate) result: Value,
     pub(crate) payload: Option<Vec<u8>>,
-    /// The frames behind the delimiter.
+    /// The frames after the delimiter.
     pub(crate) frames: Vec<Vec<u8>>,
 }
 

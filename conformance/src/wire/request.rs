@@ -1,4 +1,4 @@
-//! Requests as cases write them: an operation, its arguments, a payload.
+//! Requests, as cases write them: an operation, its arguments, a payload.
 
 use crate::wire::cbor::{Value, encode};
 
@@ -49,7 +49,7 @@ impl Request {
         ])
     }
 
-    /// The frames behind the delimiter.
+    /// The frames after the delimiter.
     pub(crate) fn frames(&self, session: [u8; 16], seq: u64) -> Vec<Vec<u8>> {
         let mut frames = vec![encode(&self.header(session, seq))];
         frames.extend(self.payload.clone());
@@ -97,7 +97,7 @@ pub(crate) fn remove(path: &str) -> Request {
     request("remove").arg("path", path)
 }
 
-/// `move`, which is a word of Rust.
+/// `move`, which is a keyword of Rust.
 pub(crate) fn rename(from: &str, to: &str) -> Request {
     request("move").arg("from", from).arg("to", to)
 }

@@ -1,6 +1,6 @@
-//! A TCP relay between a client and the server: passes, delays, withholds, swallows, and cuts.
+//! A TCP relay that passes, delays, holds, discards and injects bytes between a client and the server, and cuts connections.
 //!
-//! It sees encrypted bytes and counts them; what they mean it does not know.
+//! The bytes are encrypted: the relay counts them and does not interpret them.
 
 use crate::{
     engine::error::{CaseError, CaseResult, not_applicable},
@@ -17,14 +17,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The most bytes that are read at once.
+/// The most bytes of one read.
 const PIECE: usize = 16 * 1_024;
-/// The most pieces that wait for their delay, in one direction of one connection.
+/// The most pieces that wait for the delay, per connection and direction.
 const PIECES: usize = 64;
 /// How long connecting to the server may take.
 const CONNECTING: Duration = Duration::from_secs(10);
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// From the client to the server.
@@ -33,18 +33,18 @@ pub(crate) enum Way {
     Down,
 }
 
-/// What happens to bytes that go one way.
+/// What happens to bytes of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Treatment {
     #[default]
     Pass,
-    /// They are kept until something else is said.
+    /// They are held until the treatment changes.
     Hold,
-    /// They are taken and thrown away.
+    /// They are discarded.
     Discard,
 }
 
-/// A relay on a port of its own, until it is dropped.
+/// A relay on its own port, which ends when it is dropped.
 pub(crate) struct TcpRelay {
     address: SocketAddr,
     shared: Arc<RelayShared>,
@@ -53,7 +53,7 @@ pub(crate) struct TcpRelay {
 #[derive(Default)]
 struct RelayShared {
     state: Mutex<State>,
-    /// Whatever in the state may be waited for has changed.
+    /// Notified on every change of the state.
     changed: Condvar,
 }
 
@@ -61,7 +61,7 @@ struct RelayShared {
 struct State {
     ways: [Flow; 2],
     delay: Duration,
-    /// The connections there are, each with a number and both its ends.
+    /// The open connections, each with a number and both its ends.
     connections: Vec<(u64, [TcpStream; 2])>,
     /// The number of the next connection.
     next: u64,
@@ -71,9 +71,9 @@ struct State {
 #[derive(Default)]
 struct Flow {
     treatment: Treatment,
-    /// Bytes that came, whatever became of them.
+    /// Bytes received, passed or not.
     came: u64,
-    /// Bytes that may still pass before the connections are cut.
+    /// Bytes that may pass before the connections are cut.
     left: Option<u64>,
 }
 
@@ -81,7 +81,7 @@ impl TcpRelay {
     /// A relay to the server.
     pub(crate) fn to(target: &ServerTarget) -> CaseResult<Self> {
         let Some(address) = target.endpoint.strip_prefix("tcp://") else {
-            return not_applicable(format!("{} is no TCP address: nothing can stand in between", target.endpoint));
+            return not_applicable(format!("{} is no TCP address, so no relay can be used", target.endpoint));
         };
         let harness = |error: io::Error| CaseError::Harness(format!("no relay could be set up: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(harness)?;
@@ -91,45 +91,45 @@ impl TcpRelay {
         Ok(relay)
     }
 
-    /// The server as it is reached through this relay.
+    /// The server's address through this relay.
     pub(crate) fn target(&self, target: &ServerTarget) -> ServerTarget {
         ServerTarget { endpoint: format!("tcp://{}", self.address), ..target.clone() }
     }
 
-    /// Passes everything; what was withheld goes on its way.
+    /// Passes all bytes, also those held so far.
     pub(crate) fn pass(&self) {
         self.treat(Way::Up, Treatment::Pass);
         self.treat(Way::Down, Treatment::Pass);
     }
 
-    /// Keeps what goes that way until [`TcpRelay::pass`] or a cut.
+    /// Holds bytes of that direction until [`TcpRelay::pass`] or a cut.
     pub(crate) fn hold(&self, way: Way) {
         self.treat(way, Treatment::Hold);
     }
 
-    /// Takes what goes that way and throws it away until [`TcpRelay::pass`]. The connection is of no use afterwards.
+    /// Discards bytes of that direction until [`TcpRelay::pass`]. The connection is unusable afterwards.
     pub(crate) fn discard(&self, way: Way) {
         self.treat(way, Treatment::Discard);
     }
 
-    /// Delivers everything so much later.
+    /// Delays all bytes.
     pub(crate) fn delay(&self, by: Duration) {
         self.shared.lock().delay = by;
     }
 
-    /// Cuts every connection in both directions; new ones may come.
+    /// Cuts every connection; new ones are accepted.
     pub(crate) fn cut(&self) {
         self.shared.lock().cut();
         self.shared.changed.notify_all();
     }
 
-    /// Lets so many more bytes pass that way and then cuts, in the middle of whatever it is.
+    /// Passes a number of further bytes that way and then cuts the connections, also within a message.
     pub(crate) fn cut_after(&self, way: Way, bytes: u64) {
         self.shared.lock().ways[way as usize].left = Some(bytes);
         self.shared.changed.notify_all();
     }
 
-    /// Sends bytes to the server as if they came from the client, which has to be silent meanwhile.
+    /// Sends bytes to the server as if they came from the client, which must be silent meanwhile.
     pub(crate) fn inject(&self, bytes: &[u8]) -> CaseResult {
         let state = self.shared.lock();
         let (_, [_, server]) = state
@@ -140,17 +140,17 @@ impl TcpRelay {
         server.write_all(bytes).map_err(|error| CaseError::Harness(format!("the relay cannot send: {error}")))
     }
 
-    /// How many bytes came that way so far, whatever became of them.
+    /// How many bytes that way the relay has received, passed or not.
     pub(crate) fn bytes_received(&self, way: Way) -> u64 {
         self.shared.lock().ways[way as usize].came
     }
 
-    /// Waits until so many bytes came that way in all, or the deadline; tells whether they did.
+    /// Waits until the relay has received `in_all` bytes that way; returns false at the deadline.
     pub(crate) fn await_bytes(&self, way: Way, in_all: u64, deadline: Instant) -> bool {
         self.await_state(deadline, |state| state.ways[way as usize].came >= in_all)
     }
 
-    /// Waits until there is no connection, or the deadline; tells whether that is so.
+    /// Waits until no connection is open; returns false at the deadline.
     pub(crate) fn await_cut(&self, deadline: Instant) -> bool {
         self.await_state(deadline, |state| state.connections.is_empty())
     }
@@ -176,7 +176,7 @@ impl Drop for TcpRelay {
             state.cut();
         }
         self.shared.changed.notify_all();
-        // Wakes the thread that accepts; one that has ended already needs no waking.
+        // Wakes the accepting thread. If it has ended already, the connection fails.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -207,7 +207,7 @@ impl State {
 
 fn close(ends: &[TcpStream; 2]) {
     for end in ends {
-        // An end that is closed already is as it should be.
+        // The end may be closed already.
         let _ = end.shutdown(Shutdown::Both);
     }
 }
@@ -238,7 +238,7 @@ fn connect(server: &str) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// Passes bytes between two ends, each way by a thread that takes and a thread that gives.
+/// Passes bytes between two ends, with a reading and a writing thread for each direction.
 fn join(client: TcpStream, server: TcpStream, shared: &Arc<RelayShared>) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -257,7 +257,7 @@ fn join(client: TcpStream, server: TcpStream, shared: &Arc<RelayShared>) -> io::
         thread::spawn(move || read_pieces(from, way, &give, &taking));
         thread::spawn(move || {
             write_pieces(to, way, &take, &giving, connection);
-            // Where one way ends the other does.
+            // The end of one direction ends the other.
             giving.lock().cut_one(connection);
             giving.changed.notify_all();
         });
@@ -293,7 +293,7 @@ fn write_pieces(
     }
 }
 
-/// How much of a piece may pass, once it is no longer withheld, and whether it is the last that does; `None` when the
+/// Waits while bytes are held; returns how much of a piece may pass and whether it is the last, or `None` when the
 /// connection has been cut.
 fn passing(length: usize, way: Way, shared: &RelayShared, connection: u64) -> Option<(usize, bool)> {
     let withheld = |state: &mut State| state.has(connection) && state.ways[way as usize].treatment == Treatment::Hold;
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_withheld_is_counted_and_comes_later() {
+    fn held_bytes_are_counted_and_pass_later() {
         let (relay, mut client, mut server) = connected();
         relay.hold(Way::Up);
         client.write_all(b"late").unwrap();
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_swallowed_never_comes() {
+    fn discarded_bytes_never_arrive() {
         let (relay, mut client, server) = connected();
         relay.discard(Way::Up);
         client.write_all(b"gone").unwrap();
@@ -411,11 +411,11 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let relay = relay_to(&listener);
         let (client, server) = connect_through(&relay, &listener);
-        let (mut second, mut behind) = connect_through(&relay, &listener);
+        let (mut second, mut upstream) = connect_through(&relay, &listener);
         drop(client);
         assert_eq!(rest(server), b"");
         second.write_all(b"x").unwrap();
-        behind.read_exact(&mut [0]).unwrap();
+        upstream.read_exact(&mut [0]).unwrap();
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A proxy between a client and the server: a ROUTER in front, a DEALER behind, as message brokers have them.
+//! A ZeroMQ proxy, as in a message broker: a ROUTER towards the client and a DEALER towards the server.
 
 use crate::{
     engine::{
@@ -13,28 +13,28 @@ use crate::{
 use std::thread::{self, JoinHandle};
 use zmq::{Context, POLLIN, Socket, SocketType};
 
-/// A proxy that works in a thread of its own until it is dropped.
+/// A proxy with its own thread, which ends when it is dropped.
 pub(crate) struct ZmqProxy {
     context: Context,
     endpoint: String,
-    /// Whatever comes here ends the thread.
+    /// Any message here ends the thread.
     stop: Socket,
     thread: Option<JoinHandle<()>>,
 }
 
 impl ZmqProxy {
-    /// A proxy in front of the server.
+    /// Starts a proxy to the server.
     pub(crate) fn before_server(environment: &Environment) -> CaseResult<Self> {
         let target = environment.target.borrow();
         Self::before(&environment.context, &target.endpoint, target.credentials().as_ref()).map_err(cannot)
     }
 
-    /// A proxy in front of this one.
+    /// Starts a proxy to this one.
     pub(crate) fn before_this(&self) -> CaseResult<Self> {
         Self::before(&self.context, &self.endpoint, None).map_err(cannot)
     }
 
-    /// A client's connection to it.
+    /// Connects a client to it.
     pub(crate) fn connection(&self, pattern: SocketKind) -> CaseResult<Connection> {
         Connection::open_with(&self.context, &self.endpoint, None, pattern).map_err(cannot)
     }
@@ -56,7 +56,7 @@ impl ZmqProxy {
 
 impl Drop for ZmqProxy {
     fn drop(&mut self) {
-        // A thread that has ended by itself is past being stopped.
+        // The thread may have ended already.
         let _ = self.stop.send("", zmq::DONTWAIT);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -64,7 +64,7 @@ impl Drop for ZmqProxy {
     }
 }
 
-/// Carries whole messages either way until it is stopped; a message for a client that is gone is dropped.
+/// Forwards messages in both directions until it is stopped; a message for a disconnected client is dropped.
 fn forward(front: &Socket, back: &Socket, stopped: &Socket) {
     loop {
         let mut items = [front.as_poll_item(POLLIN), back.as_poll_item(POLLIN), stopped.as_poll_item(POLLIN)];
@@ -78,7 +78,7 @@ fn forward(front: &Socket, back: &Socket, stopped: &Socket) {
         for (from, to) in [(front, back), (back, front)] {
             while let Ok(message) = from.recv_multipart(zmq::DONTWAIT) {
                 match to.send_multipart(message, zmq::DONTWAIT) {
-                    // What finds no room is lost, as it is on any way.
+                    // A message that does not fit the queue is lost, as on any network.
                     Ok(()) | Err(zmq::Error::EAGAIN) => {}
                     Err(_) => return,
                 }

@@ -1,4 +1,4 @@
-//! ZMTP on a bare TCP stream: what comes and goes beneath ZeroMQ, for peers that no library would be.
+//! ZMTP on a plain TCP stream, for peers that break the rules of ZeroMQ.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -12,7 +12,7 @@ pub(crate) const GREETING: usize = 64;
 /// The signature with which a ZMTP peer begins, as libzmq writes it.
 pub(crate) const SIGNATURE: [u8; 10] = [0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f];
 
-/// More bytes than anything that is awaited here: a peer that floods is cut off.
+/// The most bytes that are read, more than any expected answer.
 const MOST: usize = 65_536;
 
 /// Flags of a frame.
@@ -29,7 +29,7 @@ pub(crate) struct Greeting {
     pub(crate) mechanism: String,
 }
 
-/// A TCP connection on which every step keeps to one deadline.
+/// A TCP connection with one deadline for all steps.
 pub(crate) struct Wire {
     stream: TcpStream,
     deadline: Instant,
@@ -42,7 +42,7 @@ pub(crate) enum Ending {
     Closed,
     /// The deadline passed, and the connection was open.
     Open,
-    /// What was awaited is among the bytes.
+    /// The expected bytes arrived.
     Found,
 }
 
@@ -62,7 +62,7 @@ impl Wire {
         Err(last)
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.set_write_timeout(Some(left(self.deadline)))?;
         self.stream.write_all(bytes)
@@ -73,18 +73,18 @@ impl Wire {
         bytes.iter().try_for_each(|byte| self.send(&[*byte]))
     }
 
-    /// Reads until so many bytes have come in all, the peer closes, or the time is over.
+    /// Reads until `length` bytes have arrived, the peer closes, or the time is over.
     pub(crate) fn read_up_to(&mut self, length: usize, until: Instant) -> io::Result<(Vec<u8>, Ending)> {
         self.read_while(until, |bytes| bytes.len() < length)
     }
 
-    /// Reads until the peer closes; gives false when the deadline passed before.
+    /// Reads until the peer closes; returns false at the deadline.
     pub(crate) fn await_close(&mut self) -> io::Result<bool> {
         let until = self.deadline;
         Ok(self.read_while(until, |_| true)?.1 == Ending::Closed)
     }
 
-    /// What has come by now, without waiting for more, and whether the peer has closed the connection.
+    /// The bytes received so far, without waiting, and whether the peer has closed the connection.
     pub(crate) fn drain(&mut self) -> io::Result<(Vec<u8>, Ending)> {
         self.stream.set_nonblocking(true)?;
         let mut bytes = Vec::new();

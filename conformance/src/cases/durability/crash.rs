@@ -1,4 +1,4 @@
-//! What a server that is killed leaves behind.
+//! The state that a killed server leaves.
 
 use super::{expect_staged, restart};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 use std::rc::Rc;
 
-/// How much of an upload is sent at a time.
+/// The payload of an append.
 const PART: usize = 65_536;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -39,7 +39,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("an-upload-continues-after-a-kill-during-appends", &["UP-2", "UP-4", "BEGIN-1", "UP-1"])
             .needs(&[Need::Spawn])
-            .sends("appends of 64 KiB one behind the other, during which the server is killed; `begin`, the rest, `commit`")
+            .sends("appends of 64 KiB one after another, during which the server is killed; `begin`, the rest, `commit`")
             .passes("Nothing is visible; begin answers no less than was acknowledged, with the right hash; the file is whole.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
@@ -161,16 +161,16 @@ fn kill_amid_replacements(t: &mut CaseContext, killed_behind: usize) -> CaseResu
     let found = t.expect(stat(&made), [OK, NOT_FOUND])?;
     if found.is_ok() {
         let found = t.setup(read(&made, 0, chunk as u64))?.payload.unwrap_or_default();
-        t.equal_bytes("a new file behind a kill", &found, &new)?;
+        t.equal_bytes("a new file after a kill", &found, &new)?;
     }
     let names = t.names(&list(&directory))?;
     let stray =
         names.iter().find(|name| !["replaced", "committed", "copied", "made", "source"].contains(&name.as_str()));
-    t.check(stray.is_none(), format!("behind a kill there is a name {stray:?}"))
+    t.check(stray.is_none(), format!("after a kill there is a name {stray:?}"))
 }
 
-/// Sends requests, as many at a time as the window allows, kills the server when so many are answered and at least one
-/// more is sent, starts it again, and opens a session. Gives how many answers OK there were.
+/// Pipelines requests up to the window, kills the server when a number of them are answered and at least one
+/// more is sent, restarts it, and opens a session. Returns the number of replies OK.
 fn kill_amid(t: &mut CaseContext, requests: &[Request], answers: usize) -> CaseResult<usize> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1);
     let mut sent = Vec::new();

@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(
         must("every-truncated-header-is-bad-message", &["CBOR-10", "CBOR-12", "ENV-18"])
             .without_directory()
-            .sends("The header of a `stat`, cut off behind each of its bytes from the 23rd")
+            .sends("The header of a `stat`, cut off after each of its bytes from the 23rd")
             .passes("BAD_MESSAGE to each, with its number as far as that is there; OK to the whole.")
             .run(|t| {
                 t.next = 1;
@@ -32,10 +32,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(
         must("a-header-truncated-in-its-number-is-answered-with-number-0", &["ENV-18"])
             .without_directory()
-            .sends("The header of a `stat` with a number of four bytes, cut off within it and behind it")
-            .passes(
-                "BAD_MESSAGE with seq 0 to what ends within the number, and with the number to what ends behind it.",
-            )
+            .sends("The header of a `stat` with a number of four bytes, cut off within it and after it")
+            .passes("BAD_MESSAGE with seq 0 to what ends within the number, and with the number to what ends after it.")
             .run(|t| {
                 let (session, number) = (t.session, 0x0001_0203);
                 let header = stat("/").frames(session, number).remove(0);
@@ -48,13 +46,13 @@ pub(super) fn cases() -> Vec<Case> {
     );
     cases.push(
         must("a-change-with-bytes-after-its-header-is-not-executed", &["CBOR-9", "ENV-18", "SEQ-7"])
-            .sends("`mkdir` with a byte behind its header, and then without")
+            .sends("`mkdir` with a byte after its header, and then without")
             .passes("BAD_MESSAGE, then OK under the same number: nothing was made before.")
             .run(|t| {
                 let path = t.path("new");
                 let (session, next) = (t.session, t.next);
                 let mut parts = HeaderParts::of(&mkdir(&path), session, next);
-                parts.behind = vec![0xf5];
+                parts.trailing = vec![0xf5];
                 refused(t, &parts.frames(), session, next)?;
                 t.expect_ok(mkdir(&path)).map(drop)
             }),
@@ -62,7 +60,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(
         must("bytes-after-a-ping-are-refused", &["CBOR-9", "ENV-18"])
             .without_directory()
-            .sends("`ping` with a second header behind its header, in the same frame")
+            .sends("`ping` with a second header after its header, in the same frame")
             .passes("One BAD_MESSAGE with seq 0; OK to the `ping` alone.")
             .run(|t| {
                 t.control(ping())?;
@@ -79,13 +77,15 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn damages() -> Vec<Case> {
     let cases: [BrokenHeader; 16] = [
-        ("a-byte-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 behind the array", |p| {
-            p.behind = vec![0]
+        ("a-byte-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 after the array", |p| {
+            p.trailing = vec![0]
         }),
-        ("a-line-feed-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a line feed behind the array", |p| {
-            p.behind = b"\n".to_vec();
+        ("a-line-feed-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a line feed after the array", |p| {
+            p.trailing = b"\n".to_vec();
         }),
-        ("null-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "`null` behind the array", |p| p.behind = vec![0xf6]),
+        ("null-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "`null` after the array", |p| {
+            p.trailing = vec![0xf6]
+        }),
         (
             "an-operation-with-a-long-length",
             &["CBOR-3", "ENV-18", "SEQ-7"],

@@ -1,4 +1,4 @@
-//! Keys of args: their form, their order, and those that nobody knows.
+//! Keys of args: their form, their order, and unknown keys.
 
 use super::{BrokenHeader, bad_message};
 use crate::{

@@ -1,4 +1,4 @@
-//! Values that the profile does not have, as the argument that nobody knows: it has to be looked at all the same.
+//! Values outside the profile, in an unknown argument: a server checks it against the profile although it is unknown.
 
 use crate::{
     cases::support::messages::{refused, with_another_session},
@@ -103,7 +103,7 @@ fn broken() -> Vec<BrokenItem> {
 fn in_an_argument(broken: BrokenItem) -> Case {
     must(&format!("{}-in-a-request-is-bad-message", broken.name), requirements(broken.requirement))
         .without_directory()
-        .sends(format!("A `stat` with an argument that nobody knows: {}", spaced(broken.name)))
+        .sends(format!("A `stat` with an unknown argument: {}", spaced(broken.name)))
         .passes("BAD_MESSAGE, which consumes no number; BAD_ARGS where the argument's value is `true`.")
         .run(move |t| {
             let request = stat("/");
@@ -119,7 +119,7 @@ fn everywhere() -> Vec<Case> {
     vec![
         must("hello-is-held-to-the-profile", &["CBOR-10", "CBOR-13"])
             .without_directory()
-            .sends("`hello` of the session with an argument that nobody knows, of every value that the profile lacks")
+            .sends("`hello` of the session with an unknown argument, with every value that the profile lacks")
             .passes("BAD_MESSAGE with seq 0 to each; OK where the argument's value is `true`.")
             .run(|t| {
                 let session = t.session;
@@ -238,7 +238,7 @@ fn accepted() -> Vec<Case> {
     let accepted = values.into_iter().map(|(name, checks, words, bytes)| {
         must(&format!("{name}-accepted"), checks)
             .without_directory()
-            .sends(format!("An argument that nobody knows, in `hello` and in `stat`: {words}"))
+            .sends(format!("An unknown argument, in `hello` and in `stat`: {words}"))
             .passes("OK to `hello`, which ignores it, and BAD_ARGS to `stat`.")
             .run(move |t| {
                 let (session, hello) = (t.session, t.hello_request());

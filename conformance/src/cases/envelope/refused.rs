@@ -1,4 +1,4 @@
-//! Requests that the envelope refuses: BAD_MESSAGE, and what it carries.
+//! Requests with an invalid envelope: BAD_MESSAGE and its fields.
 
 use crate::{
     cases::support::messages::{Seq, expect_corruption_refused, refused, with_another_session},
@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// One frame too few, one too many.
+/// Messages with a missing or extra payload frame.
 fn payloads() -> Vec<Case> {
     type RequestMaker = fn(&CaseContext) -> Request;
     let with: [(&str, RequestMaker); 3] = [
@@ -35,7 +35,7 @@ fn payloads() -> Vec<Case> {
         .into_iter()
         .map(|(op, make)| {
             must(&format!("{op}-needs-exactly-one-payload-frame"), &["ENV-4", "ENV-18"])
-                .sends(format!("`{op}` with no frame behind the header, with two, and with two of which one is empty"))
+                .sends(format!("`{op}` with no frame after the header, with two, and with two of which one is empty"))
                 .passes("BAD_MESSAGE to each with its number, and nothing has changed; OK with one frame.")
                 .run(move |t| {
                     t.file("file", b"before")?;
@@ -64,7 +64,7 @@ fn payloads() -> Vec<Case> {
     ];
     cases.extend(without.into_iter().map(|(op, make)| {
         must(&format!("{op}-takes-no-payload-frame"), &["ENV-5", "ENV-18"])
-            .sends(format!("`{op}` with a frame behind the header, and with an empty one"))
+            .sends(format!("`{op}` with a frame after the header, and with an empty one"))
             .passes("BAD_MESSAGE to each with its number, and nothing has changed; OK without the frame.")
             .run(move |t| {
                 let before = t.snapshot()?;
@@ -80,7 +80,7 @@ fn payloads() -> Vec<Case> {
     cases.push(
         must("hello-ping-and-bye-take-no-payload-frame", &["ENV-5", "ENV-18"])
             .without_directory()
-            .sends("`hello`, `ping` and `bye` of the session with an empty frame behind the header")
+            .sends("`hello`, `ping` and `bye` of the session with an empty frame after the header")
             .passes("BAD_MESSAGE to each with seq 0, and the session is not ended; OK without the frame.")
             .run(|t| {
                 let session = t.session;
@@ -100,8 +100,8 @@ fn payloads() -> Vec<Case> {
 /// Headers that are not an array of the five items.
 fn shapes() -> Vec<Case> {
     let cases: [(&str, &str, Seq, Corruption); 10] = [
-        ("without-args", "nothing behind the operation", Seq::Own, |p| p.args = vec![]),
-        ("with-a-sixth-item", "a sixth item behind the args", Seq::Own, |p| p.behind = vec![0xa0]),
+        ("without-args", "nothing after the operation", Seq::Own, |p| p.args = vec![]),
+        ("with-a-sixth-item", "a sixth item after the args", Seq::Own, |p| p.trailing = vec![0xa0]),
         ("with-an-operation-of-bytes", "the operation as a byte string", Seq::Own, |p| {
             p.op = encode(&b"stat"[..].into());
         }),
@@ -122,7 +122,7 @@ fn shapes() -> Vec<Case> {
     cases.into_iter().map(|(name, words, seq, corrupt)| bad(name, &["ENV-10", "ENV-18"], words, seq, corrupt)).collect()
 }
 
-/// Numbers that BAD_MESSAGE cannot repeat, and some that it has to.
+/// Numbers that BAD_MESSAGE cannot repeat, and some that it must.
 fn numbers() -> Vec<Case> {
     let zero: [(&str, &[&str], &str, Corruption); 10] = [
         ("with-a-negative-number", &["ENV-10", "ENV-18"], "the number −1", |p| p.seq = head(1, 0)),
@@ -162,12 +162,12 @@ fn numbers() -> Vec<Case> {
         cases.push(
             must(&format!("bad-message-repeats-a-number-{name}"), &["ENV-18"])
                 .without_directory()
-                .sends(format!("A `stat` with number {number} and a byte behind its header"))
+                .sends(format!("A `stat` with number {number} and a byte after its header"))
                 .passes("BAD_MESSAGE with that session and number.")
                 .run(move |t| {
                     let session = t.session;
                     let mut parts = HeaderParts::of(&stat("/"), session, number);
-                    parts.behind = vec![0];
+                    parts.trailing = vec![0];
                     refused(t, &parts.frames(), session, number)?;
                     t.expect_ok(stat("/")).map(drop)
                 }),
@@ -176,7 +176,7 @@ fn numbers() -> Vec<Case> {
     cases.push(
         must("bad-message-repeats-the-id-of-a-client-without-a-session", &["ENV-18", "CODE-5", "ENV-12"])
             .without_directory()
-            .sends("From an id without a session: a `stat` with number 5, as it should be and with a byte behind it")
+            .sends("From an id without a session: a `stat` with number 5, correct, and with a byte after it")
             .passes("NO_SESSION, and BAD_MESSAGE with that session and number.")
             .run(|t| {
                 with_another_session(t, |t| {
@@ -184,7 +184,7 @@ fn numbers() -> Vec<Case> {
                     t.expect(stat("/"), NO_SESSION).map_err(|error| error.into_prerequisite("the control"))?;
                     let session = t.session;
                     let mut parts = HeaderParts::of(&stat("/"), session, 5);
-                    parts.behind = vec![0];
+                    parts.trailing = vec![0];
                     refused(t, &parts.frames(), session, 5)
                 })?;
                 t.expect_ok(stat("/")).map(drop)
@@ -193,7 +193,7 @@ fn numbers() -> Vec<Case> {
     cases
 }
 
-/// Operations that nobody knows.
+/// Unknown operations.
 fn operations() -> Vec<Case> {
     let names: [(&str, &str); 6] = [
         ("an-unknown-operation", "nonsense"),
@@ -279,7 +279,7 @@ fn bad(
     must(&format!("a-request-{name}-is-bad-message"), checks)
         .without_directory()
         .sends(format!("A `stat` with {words}"))
-        .passes(format!("BAD_MESSAGE with its session and {carried}; the number is still to be had."))
+        .passes(format!("BAD_MESSAGE with its session and {carried}; the number is not consumed."))
         .run(move |t| -> CaseResult { expect_corruption_refused(t, seq, &corrupt) })
 }
 

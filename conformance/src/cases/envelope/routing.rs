@@ -1,4 +1,4 @@
-//! Frames in front of the delimiter: proxies, REQ sockets, and whatever else adds some.
+//! Frames before the delimiter, as proxies and REQ sockets add them.
 
 use crate::{
     cases::support::messages::expect_no_reply,
@@ -22,7 +22,7 @@ fn prefixes() -> Vec<Case> {
         must("a-routing-frame-comes-back", &["ENV-2", "ENV-3"])
             .without_directory()
             .sends("`stat` and `ping` with one frame in front of the delimiter")
-            .passes("OK behind the same frame.")
+            .passes("OK, with the same frame before it.")
             .run(|t| {
                 t.control(stat("/"))?;
                 t.set_route(&[b"\x00one hop"]);
@@ -34,7 +34,7 @@ fn prefixes() -> Vec<Case> {
         must("routing-frames-come-back-in-their-order", &["ENV-2", "ENV-3"])
             .without_directory()
             .sends("`stat` with five frames in front of the delimiter, two of them equal")
-            .passes("OK behind the same frames in the same order.")
+            .passes("OK, with the same frames in the same order before it.")
             .run(|t| {
                 t.control(stat("/"))?;
                 t.set_route(&[b"z", b"\x00\x80\x00\x00\x29", b"z", b"a", &[0xff; 255]]);
@@ -45,7 +45,7 @@ fn prefixes() -> Vec<Case> {
         must("twenty-routing-frames-come-back", &["ENV-2"])
             .without_directory()
             .sends("`stat` with twenty frames in front of the delimiter")
-            .passes("OK behind the same frames.")
+            .passes("OK, with the same frames before it.")
             .run(|t| {
                 let names: Vec<[u8; 2]> = (0..20).map(|hop| [b'h', hop]).collect();
                 let route: Vec<&[u8]> = names.iter().map(<[u8; 2]>::as_slice).collect();
@@ -58,7 +58,7 @@ fn prefixes() -> Vec<Case> {
         must("a-routing-frame-may-look-like-a-header", &["ENV-3", "ENV-2"])
             .without_directory()
             .sends("`stat` with the header of a `ping` in front of the delimiter")
-            .passes("The answer to the `stat` alone, behind that frame.")
+            .passes("Only the answer to the `stat`, with that frame before it.")
             .run(|t| {
                 let decoy = ping().frames(t.session, 0).remove(0);
                 t.set_route(&[&decoy]);
@@ -70,7 +70,7 @@ fn prefixes() -> Vec<Case> {
             }),
         must("a-payload-follows-a-routed-header", &["ENV-2", "ENV-4", "ENV-6"])
             .sends("`put`, and `read` of the same, with two frames in front of the delimiter")
-            .passes("The content, in the second frame behind the delimiter.")
+            .passes("The content, in the second frame after the delimiter.")
             .run(|t| {
                 let (path, content) = (t.path("routed"), t.bytes(1, 300));
                 t.set_route(&[b"first", b"second"]);
@@ -82,7 +82,7 @@ fn prefixes() -> Vec<Case> {
         must("each-reply-has-the-routing-frames-of-its-request", &["ENV-2"])
             .without_directory()
             .sends("The same `stat` under the same number by two ways, and another by a third")
-            .passes("Each answer behind the frames of the message that it answers.")
+            .passes("Each answer has the routing frames of the message that it answers.")
             .run(|t| {
                 t.set_route(&[b"way one"]);
                 let seq = t.send(&stat("/"))?;

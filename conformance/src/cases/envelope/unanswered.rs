@@ -1,4 +1,4 @@
-//! What is no request, and stays unanswered.
+//! Messages that are not requests and stay unanswered.
 
 use crate::{
     cases::support::messages::{expect_no_reply, refused, unanswered},
@@ -39,8 +39,8 @@ fn frames() -> Vec<Case> {
             }),
         must("a-delimiter-alone-is-not-answered", &["ENV-14", "ENV-8"])
             .without_directory()
-            .sends("One empty frame; two routing frames and an empty one; a header and an empty frame behind it")
-            .passes("No answer to any: there is nothing behind the delimiter.")
+            .sends("One empty frame; two routing frames and an empty one; a header and an empty frame after it")
+            .passes("No answer to any: there is nothing after the delimiter.")
             .run(|t| {
                 t.control(stat("/"))?;
                 let header = stat("/").frames(t.session, t.next).remove(0);
@@ -51,7 +51,7 @@ fn frames() -> Vec<Case> {
             }),
         must("an-empty-header-is-not-answered", &["ENV-14", "ENV-8"])
             .without_directory()
-            .sends("An empty frame behind the delimiter, alone and with a payload")
+            .sends("An empty frame after the delimiter, alone and with a payload")
             .passes("No answer.")
             .run(|t| {
                 t.control(stat("/"))?;
@@ -60,8 +60,8 @@ fn frames() -> Vec<Case> {
             }),
         must("a-message-of-forty-frames-does-not-stop-the-server", &["ENV-5", "ENV-23"])
             .without_directory()
-            .sends("A `stat` with 40 frames behind the delimiter")
-            .passes("BAD_MESSAGE, or no answer; the session goes on.")
+            .sends("A `stat` with 40 frames after the delimiter")
+            .passes("BAD_MESSAGE, or no answer; the session continues.")
             .run(|t| {
                 t.control(stat("/"))?;
                 let mut frames = stat("/").frames(t.session, t.next);
@@ -76,7 +76,7 @@ fn frames() -> Vec<Case> {
             }),
         must("a-message-of-thirty-frames-is-bad-message", &["ENV-18", "ENV-5"])
             .without_directory()
-            .sends("A `stat` with 28 frames behind the delimiter")
+            .sends("A `stat` with 28 frames after the delimiter")
             .passes("BAD_MESSAGE: it is short enough not to be ignored.")
             .run(|t| {
                 t.control(stat("/"))?;
@@ -89,7 +89,7 @@ fn frames() -> Vec<Case> {
     ]
 }
 
-/// Headers that do not begin as one of Remofile does.
+/// Headers that do not begin like a Remofile header.
 fn beginnings() -> Vec<Case> {
     let cases: [(&str, &[&str], &str, Corruption); 16] = [
         ("other-text", &["ENV-14", "ENV-8"], "a magic of `xmf1`", |p| p.magic = encode(&"xmf1".into())),
@@ -115,7 +115,7 @@ fn beginnings() -> Vec<Case> {
         }),
         ("an-array-of-indefinite-length", &["ENV-14", "CBOR-4"], "an array of indefinite length", |p| {
             p.array = vec![0x9f];
-            p.behind = vec![0xff];
+            p.trailing = vec![0xff];
         }),
         ("a-session-of-15-bytes", &["ENV-17", "ENV-8"], "a session of 15 bytes", |p| {
             p.session = encode(&p.session[1..16].into());
@@ -179,7 +179,7 @@ fn beginnings() -> Vec<Case> {
     cases
 }
 
-/// Headers that have the beginning of a reply, of whatever version.
+/// Headers that begin like a reply, of any version.
 fn replies() -> Vec<Case> {
     type HeaderMaker = fn(&CaseContext) -> Vec<u8>;
     let cases: [(&str, &str, HeaderMaker); 9] = [
@@ -226,7 +226,7 @@ fn reply(t: &CaseContext, magic: &str, seq: u64, code: Vec<u8>) -> Vec<u8> {
     parts.bytes()
 }
 
-/// What only a REP socket does.
+/// The behaviour of a REP socket.
 fn hollow() -> Case {
     must("a-rep-socket-answers-an-invalid-message-with-an-empty-frame", &["ENV-19"])
         .without_directory()

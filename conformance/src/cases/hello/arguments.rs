@@ -32,7 +32,7 @@ fn refused() -> Vec<Case> {
         ("with-a-client-of-129-bytes", &["HELLO-1", "LIMIT-1"], "a `client` of 129 bytes", |r| {
             r.arg("client", "c".repeat(129))
         }),
-        // 65 characters: what counts is bytes.
+        // 65 characters: the limit is in bytes.
         (
             "with-a-client-of-65-letters-of-two-bytes",
             &["HELLO-1", "LIMIT-1"],
@@ -56,7 +56,7 @@ fn refused() -> Vec<Case> {
             must(&format!("hello-{name}-is-bad-args"), checks)
                 .without_directory()
                 .sends(format!("`hello` of a new id, and of the one that holds, with {words}"))
-                .passes("BAD_ARGS to both; BUSY and OK without the change. The session goes on.")
+                .passes("BAD_ARGS to both; BUSY and OK without the change. The session continues.")
                 .run(move |t| {
                     let own = t.hello_request();
                     t.control(own.clone())?;
@@ -105,22 +105,13 @@ fn accepted() -> Vec<Case> {
             |r| r.arg("client", "ä".repeat(64)),
         ),
         ("an-empty-client", &["HELLO-1", "LIMIT-1"], "an empty `client`", |r| r.arg("client", "")),
-        ("a-take-of-an-unknown-id", &["SES-8"], "a `take` that names nobody", |r| r.arg("take", [7_u8; 16])),
+        ("a-take-of-an-unknown-id", &["SES-8"], "a `take` of an id without a session", |r| r.arg("take", [7_u8; 16])),
         ("the-largest-lease", &["OP-2", "SES-12"], "a `lease_ms` of 2^63−1", |r| r.arg("lease_ms", i64::MAX)),
-        ("an-unknown-argument", &["CBOR-13"], "an argument that nobody knows", |r| r.arg("zz", "?")),
-        (
-            "many-unknown-arguments",
-            &["CBOR-13"],
-            "arguments that nobody knows, before, between and behind the others",
-            |r| {
-                let nested = Value::Array(vec![Value::Map(vec![("auth".into(), true.into())]), Value::Array(vec![])]);
-                r.arg("", true)
-                    .arg("a", -1_i64)
-                    .arg("bbbbb", nested)
-                    .arg("x-extension", [1_u8; 99])
-                    .arg("Client", 5_u64)
-            },
-        ),
+        ("an-unknown-argument", &["CBOR-13"], "an unknown argument", |r| r.arg("zz", "?")),
+        ("many-unknown-arguments", &["CBOR-13"], "unknown arguments, before, between and after the others", |r| {
+            let nested = Value::Array(vec![Value::Map(vec![("auth".into(), true.into())]), Value::Array(vec![])]);
+            r.arg("", true).arg("a", -1_i64).arg("bbbbb", nested).arg("x-extension", [1_u8; 99]).arg("Client", 5_u64)
+        }),
         (
             "arguments-of-other-operations",
             &["CBOR-13"],

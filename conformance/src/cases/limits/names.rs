@@ -108,7 +108,7 @@ fn arguments() -> Vec<Case> {
                 let own = t.entry(&path)?.etag()?;
                 let before = t.snapshot()?;
                 for (length, code) in [(1, CHANGED), (64, CHANGED), (0, BAD_ARGS), (65, BAD_ARGS)] {
-                    // A server may have any etags: one of another is made by changing a byte of this one's.
+                    // A server may have any etags, so another one is made by changing a byte.
                     let etag = vec![own.first().copied().unwrap_or_default() ^ 0xff; length];
                     t.expect(read(&path, 0, 10).arg("etag", etag.as_slice()), code)?;
                     t.expect(remove(&path).arg("etag", etag.as_slice()), code)?;
@@ -166,8 +166,8 @@ fn arguments() -> Vec<Case> {
     ]
 }
 
-/// Directories of the longest names below the case's own, and a path in the last of them that is as long as a path may
-/// be.
+/// Creates directories with the longest names below the case's own, and returns a path of the maximal length in the last
+/// of them.
 fn chain(t: &mut CaseContext) -> CaseResult<String> {
     let mut path = t.directory().to_owned();
     // Each level takes a slash and a name; the last name needs one byte at least.

@@ -1,4 +1,4 @@
-//! What a server has to hold, in memory: a tree of files, and staged uploads.
+//! What a server must hold, in memory: a tree of files, and staged uploads.
 
 use super::step::{Etag, Lie, ModelPre};
 use crate::wire::code::{
@@ -14,11 +14,11 @@ pub(super) struct Model {
     pub(super) uploads: BTreeMap<u8, Upload>,
 }
 
-/// What is at a path.
+/// A node of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Dir,
-    /// With the modification time, where it is known.
+    /// With the modification time, if known.
     File(Vec<u8>, Option<i64>),
 }
 
@@ -71,7 +71,7 @@ impl Model {
         Ok(())
     }
 
-    /// Notes the time that the server says it kept.
+    /// Stores the modification time that the server reports.
     pub(super) fn touched(&mut self, path: &str, time: i64) {
         if let Some(Node::File(_, mtime)) = self.nodes.get_mut(path) {
             *mtime = Some(time);
@@ -84,7 +84,7 @@ impl Model {
             None => return Err(NOT_FOUND),
             Some(node) => *node != Node::Dir,
         };
-        // An etag names a file: there is none for a directory.
+        // A directory has no etag.
         if etag == Etag::Foreign || (etag == Etag::Present && !file) {
             return Err(CHANGED);
         }
@@ -134,7 +134,7 @@ impl Model {
         }
     }
 
-    /// What is at a path.
+    /// A node of the model.
     pub(super) fn node(&self, path: &str) -> Refused<&Node> {
         self.parents(path)?;
         self.nodes.get(path).ok_or(NOT_FOUND)

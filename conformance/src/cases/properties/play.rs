@@ -1,4 +1,4 @@
-//! Carries out a sequence of steps on a server and on the model, and compares.
+//! Executes a sequence of steps on a server and on the model, and compares the results.
 
 use super::{
     model::{Model, Node, Refused},
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// An etag that no server gives.
+/// An etag that no file has.
 const FOREIGN: [u8; 64] = [0xee; 64];
 
 /// One sequence, in a directory and with uploads of its own.
@@ -26,14 +26,14 @@ pub(super) struct Play<'a> {
     base: String,
     ids: [[u8; 16]; 3],
     model: Model,
-    /// Whether the connection is cut behind the next request.
+    /// Whether the connection is cut after the next request.
     cut: bool,
-    /// What was sent in this session, with its replies.
+    /// The requests of this session, with their replies.
     history: Vec<(u64, Request, Reply)>,
 }
 
 impl<'a> Play<'a> {
-    /// Makes a directory of that name, and opens a new session.
+    /// Creates a directory and opens a new session.
     pub(super) fn new(t: &'a mut CaseContext, name: &str) -> CaseResult<Self> {
         t.close()?;
         t.open()?;
@@ -42,18 +42,18 @@ impl<'a> Play<'a> {
         Ok(Self { t, base, ids, model: Model::default(), cut: false, history: Vec::new() })
     }
 
-    /// Compares everything that is there, and leaves nothing staged.
+    /// Compares all entries and uploads, and aborts the uploads.
     pub(super) fn finish(mut self) -> CaseResult {
         self.compare_all()?;
         self.abandon()
     }
 
-    /// Leaves nothing staged.
+    /// Aborts all uploads.
     pub(super) fn abandon(self) -> CaseResult {
         self.ids.into_iter().try_for_each(|up| self.t.setup(request::abort(up)).map(drop))
     }
 
-    /// Carries out one step.
+    /// Executes one step.
     pub(super) fn step(&mut self, step: &ModelStep) -> CaseResult {
         match step {
             ModelStep::Stat { .. } | ModelStep::List { .. } | ModelStep::Read { .. } | ModelStep::Hash { .. } => {
@@ -211,7 +211,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// The identical message again: the identical reply, but for what may be executed again [SEQ-8].
+    /// Sends an identical message again: the reply is identical, except for operations that may be executed again [SEQ-8].
     fn again(&mut self, back: u64) -> CaseResult {
         let window = self.t.server()?.window;
         let index = self.history.len().checked_sub(usize::try_from(back).unwrap_or(usize::MAX).saturating_add(1));
@@ -237,7 +237,7 @@ impl<'a> Play<'a> {
         self.expect(request, expected)
     }
 
-    /// Sends a request, over a connection that is cut behind it where that is due, and compares the code.
+    /// Sends a request, cuts the connection after it if planned, and compares the code.
     fn expect(&mut self, request: Request, expected: Refused) -> CaseResult<Reply> {
         let reply = self.call(request)?;
         let wanted = expected.err().unwrap_or(OK);
@@ -260,7 +260,7 @@ impl<'a> Play<'a> {
         Ok(reply)
     }
 
-    /// The request with `pre`; the etag of what is there is asked for.
+    /// The request with `pre`; the etag of the target is read first.
     fn with_pre(&mut self, request: Request, path: &str, pre: ModelPre) -> CaseResult<Request> {
         Ok(match pre {
             ModelPre::Absent => request,

@@ -1,8 +1,8 @@
-//! Operations as they are drawn, written to a file, and read back.
+//! Random operations and their file format.
 
 use serde::{Deserialize, Serialize};
 
-/// A sequence that failed, as it is replayed: JSON with `"kind": "operations"`.
+/// A failing sequence in its file format: JSON with `"kind": "operations"`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sequence {
@@ -10,15 +10,15 @@ pub(super) struct Sequence {
     pub(super) steps: Vec<ModelStep>,
 }
 
-/// What tells this kind of file from others.
+/// Marks this kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum NodeKind {
     Operations,
 }
 
-/// One operation. Paths are relative to the directory that the sequence has for itself; content is `len` bytes that
-/// `fill` determines; uploads are known by a small number.
+/// One operation. Paths are relative to the directory of the sequence; content is `len` bytes
+/// determined by `fill`; uploads have small numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum ModelStep {
@@ -87,7 +87,7 @@ pub(super) enum ModelStep {
         fill: u8,
         len: usize,
     },
-    /// With the right size and hash, or with a lie about one.
+    /// With the right size and hash, or a wrong one.
     Commit {
         up: u8,
         lie: Lie,
@@ -98,17 +98,17 @@ pub(super) enum ModelStep {
     },
     Uploads,
     Flush,
-    /// The identical message of an earlier request again, so many back.
+    /// Sends the message of an earlier request again, counted backwards.
     Again {
         back: u64,
     },
-    /// The connection is cut behind the next request, which is sent again over a new one.
+    /// The connection is cut after the next request, which is sent again over a new one.
     Cut,
     /// `bye` and a new session.
     Session,
 }
 
-/// What a request says has to be at its target.
+/// The `pre` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ModelPre {
@@ -120,7 +120,7 @@ pub(super) enum ModelPre {
     Foreign,
 }
 
-/// The etag that a request says its file has.
+/// The `etag` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Etag {
@@ -129,7 +129,7 @@ pub(super) enum Etag {
     Foreign,
 }
 
-/// What a commit gets wrong.
+/// The error in a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Lie {
@@ -139,7 +139,7 @@ pub(super) enum Lie {
     Both,
 }
 
-/// What is drawn.
+/// The mix of random steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mix {
     /// Of a hundred steps, how many are about uploads.
@@ -150,7 +150,7 @@ pub(super) struct Mix {
     pub(super) sessions: u64,
 }
 
-/// Where random choices come from (splitmix64): the same for the same seed, everywhere.
+/// A random number generator (splitmix64) with the same output on every platform.
 #[derive(Clone, Debug)]
 pub(super) struct Random(pub(super) u64);
 
@@ -163,7 +163,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 up to, and without, the bound, which is not 0.
+    /// A number below the bound, which must not be 0.
     fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
@@ -179,7 +179,7 @@ impl Random {
 }
 
 impl ModelStep {
-    /// Draws a step. Few names make for many meetings.
+    /// Draws a step, with few names, so that many steps concern the same entries.
     pub(super) fn draw(random: &mut Random, mix: Mix) -> Self {
         let kind = random.below(100);
         if kind < mix.uploads {

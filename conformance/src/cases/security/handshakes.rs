@@ -1,4 +1,4 @@
-//! Handshakes that libzmq makes, with the right keys and with wrong ones.
+//! Handshakes of libzmq with right and wrong keys.
 
 use crate::{
     engine::{
@@ -41,7 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
             let other = Keys::derive(&another(t)?).client;
             client(keys, KeyPair::from_secret(*other.secret()))
         }),
-        // The pair that a server mistakes for the client's when it takes the wrong one of its three.
+        // A server that confuses its three key pairs would accept this one.
         ("the-servers-own-key-as-client-key", "the pair derived as the server's as the client's key", |t, keys| {
             let server = Keys::derive(&t.environment.target.borrow().token).server;
             client(keys, KeyPair::from_secret(*server.secret()))
@@ -109,7 +109,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A handshake that may end in any way but success.
+/// Checks that a handshake does not succeed.
 fn unsuccessful(t: &mut CaseContext, keys: Option<&Credentials>, who: &str) -> CaseResult {
     let (handshake, attempt) = attempt(t, keys)?;
     t.check(handshake != HandshakeOutcome::Succeeded, format!("the handshake succeeded: {who}"))?;
@@ -117,7 +117,7 @@ fn unsuccessful(t: &mut CaseContext, keys: Option<&Credentials>, who: &str) -> C
     positive_control(t)
 }
 
-/// The same with the right keys, and the session that is held meanwhile.
+/// The positive control: a handshake with the right keys, while the session is held.
 pub(super) fn positive_control(t: &mut CaseContext) -> CaseResult {
     let keys = admitted(t)?;
     let (handshake, _attempt) = attempt(t, Some(&keys))?;
@@ -130,7 +130,7 @@ pub(super) fn positive_control(t: &mut CaseContext) -> CaseResult {
     t.expect_ok(stat("/")).map(drop)
 }
 
-/// A handshake up to its end, with a `hello` that is sent as soon as it can be.
+/// Runs a handshake, with a `hello` queued after it.
 fn attempt(t: &CaseContext, keys: Option<&Credentials>) -> CaseResult<(HandshakeOutcome, HandshakeProbe)> {
     let endpoint = t.environment.target.borrow().endpoint.clone();
     let session = t.id();
@@ -140,7 +140,7 @@ fn attempt(t: &CaseContext, keys: Option<&Credentials>) -> CaseResult<(Handshake
     attempt.send(&hello).map_err(broken)?;
     let handshake = attempt.outcome(Instant::now() + t.environment.timeouts.get().reply).map_err(broken)?;
     if handshake == HandshakeOutcome::NoConnection {
-        return Err(CaseError::Silent("no TCP connection came about".into()));
+        return Err(CaseError::Silent("no TCP connection was established".into()));
     }
     Ok((handshake, attempt))
 }
@@ -168,7 +168,7 @@ fn random() -> [u8; 32] {
     [one, other].concat().try_into().expect("two ids have 32 bytes")
 }
 
-/// A socket of ours failed.
+/// A socket of the suite failed.
 pub(super) fn broken(error: zmq::Error) -> CaseError {
     CaseError::Harness(format!("a socket broke: {error}"))
 }

@@ -1,4 +1,4 @@
-//! The token stays where it is.
+//! No reply contains the token.
 
 use crate::{
     engine::{
@@ -34,12 +34,12 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The check that no half of the token stands in a reply.
+/// Checks that no reply contains half of the token.
 fn expect_no_secret(t: &CaseContext, reply: &Reply) -> CaseResult {
     let frames = reply.frames.concat();
     let target = t.environment.target.borrow();
     let token = target.token.reveal().as_bytes();
     let mut parts = token.windows(token.len() / 2);
-    let told = parts.any(|part| frames.windows(part.len()).any(|shown| shown == part));
-    t.check(!told, format!("{} to {} has the token, or half of it, in it", reply.code, reply.op))
+    let shows_token = parts.any(|part| frames.windows(part.len()).any(|shown| shown == part));
+    t.check(!shows_token, format!("{} to {} has the token, or half of it, in it", reply.code, reply.op))
 }

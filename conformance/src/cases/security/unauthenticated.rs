@@ -1,4 +1,4 @@
-//! Peers on a bare TCP connection: what no ZeroMQ library would send to a CURVE server.
+//! Unauthenticated peers on plain TCP connections.
 
 use super::handshakes::{broken, positive_control};
 use crate::{
@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long behind its control what must not come is waited for.
+/// How long to wait, after the control, for a message that must not come.
 const LATE: Duration = Duration::from_millis(200);
 
 pub(super) fn cases() -> Vec<Case> {
@@ -72,7 +72,7 @@ fn curve_greeted(t: &CaseContext, bytes: &[u8]) -> CaseResult {
     }
 }
 
-/// Peers that try to do without CURVE.
+/// Peers without CURVE.
 fn unserved() -> Vec<Case> {
     type Approach = fn(&[u8]) -> (Vec<u8>, Vec<u8>);
     let table: [(&str, &str, Approach); 8] = [
@@ -129,10 +129,10 @@ fn unserved() -> Vec<Case> {
                     let until = deadline(t);
                     let mut wire = Wire::connect(&address(t)?, until).map_err(unreachable)?;
                     let mut came = greet(&mut wire, &greeting, t)?;
-                    // A server that has hung up by now has not served anybody.
+                    // A server that has closed the connection by now has served nothing.
                     let _ = wire.send(&rest);
                     positive_control(t)?;
-                    // The control does not say that this connection was looked at as well.
+                    // The control does not show that the server has read from this connection too.
                     let until = Instant::now() + LATE + t.environment.timeouts.get().round_trip * 2;
                     came.extend(wire.read_up_to(usize::MAX, until).map_err(cut)?.0);
                     for (sign, meaning) in
@@ -147,7 +147,7 @@ fn unserved() -> Vec<Case> {
         .collect()
 }
 
-/// Connections that are no ZeroMQ, or no more than its beginning.
+/// Connections of other protocols, or with an incomplete greeting.
 fn nonsense() -> Vec<Case> {
     type OpeningMaker = fn() -> Vec<u8>;
     let table: [(&str, &str, OpeningMaker); 6] = [
@@ -175,7 +175,7 @@ fn nonsense() -> Vec<Case> {
                 .passes("Both are answered.")
                 .run(move |t| {
                     let mut wire = Wire::connect(&address(t)?, deadline(t)).map_err(unreachable)?;
-                    // A server that hangs up in the middle does well.
+                    // A server may close the connection in the middle.
                     let _ = wire.send(&bytes());
                     served_meanwhile(t)?;
                     drop(wire);
@@ -204,7 +204,7 @@ fn nonsense() -> Vec<Case> {
     cases
 }
 
-/// Frames that announce more than a server should take.
+/// Frames that announce more bytes than a server should accept.
 fn floods() -> Vec<Case> {
     const EIGHT_GIB: u64 = 8 << 30;
     vec![
@@ -232,7 +232,7 @@ fn floods() -> Vec<Case> {
         should("eight-gib-announced-after-the-handshake-are-not-awaited", &["LIMIT-3"])
             .needs(&[Need::Curve])
             .without_directory()
-            .sends("Behind a handshake with the right keys, the head of a frame of 8 GiB")
+            .sends("After a handshake with the right keys, the head of a frame of 8 GiB")
             .passes("The connection is closed; others are served.")
             .run(|t| {
                 let target = t.environment.target.borrow().clone();
@@ -255,7 +255,7 @@ fn floods() -> Vec<Case> {
     ]
 }
 
-/// A new client is answered, and so is the session.
+/// Checks that a new client and the open session are answered.
 fn served_meanwhile(t: &mut CaseContext) -> CaseResult {
     let mut other = t.another_client_with(SocketKind::Dealer)?;
     let hello = other.hello_request();
@@ -263,16 +263,16 @@ fn served_meanwhile(t: &mut CaseContext) -> CaseResult {
     t.expect_ok(stat("/")).map(drop)
 }
 
-/// Sends a greeting in two halves and takes the server's in between, so that a server which hangs up on its second half
-/// has been heard; gives what came.
+/// Sends a greeting in two halves and reads the server's in between, so that it is received even if the server closes the
+/// connection after the second half; returns the received bytes.
 fn greet(wire: &mut Wire, greeting: &[u8], t: &CaseContext) -> CaseResult<Vec<u8>> {
     let (version, rest) = greeting.split_at(greeting.len().min(12));
     wire.send(version).map_err(cut)?;
     let came = match greeting.len() {
-        // Only who speaks ZMTP 3 is told more than a signature.
+        // Only a client of ZMTP 3 gets more than a signature.
         ..GREETING => Vec::new(),
         _ => {
-            // A server may wait for the whole greeting before it says anything.
+            // A server may wait for the whole greeting before it sends its own.
             let half = t.environment.timeouts.get().reply / 10;
             wire.read_up_to(GREETING, Instant::now() + half).map_err(cut)?.0
         }
@@ -287,7 +287,7 @@ fn ready() -> Vec<u8> {
     zmtp::command("READY", METADATA)
 }
 
-/// The frames of a message behind a delimiter.
+/// The frames of a message after a delimiter.
 fn message(header: &[u8]) -> Vec<u8> {
     [zmtp::frame(MORE, b""), zmtp::frame(0, header)].concat()
 }

@@ -1,4 +1,4 @@
-//! The served directory as somebody else on the server's machine changes it: links, special files, odd names.
+//! The served directory, changed by another process of the server's machine: links, special files, invalid names.
 
 use crate::engine::{
     context::CaseContext,
@@ -18,18 +18,18 @@ use std::{
     thread,
 };
 
-/// What nobody may read, in files outside the served directory.
+/// The content of files outside the served directory, which no reply may contain.
 pub(crate) const SECRET: &[u8] = b"outside: a secret that no client may see";
 
-/// The case's directory on this machine and a directory outside the served one. Both are emptied at the end: names that
-/// the protocol does not know could not be removed through it.
+/// The case's directory on this machine and a directory outside the served one. Both are emptied at the end, because
+/// invalid names cannot be removed through the protocol.
 pub(crate) struct Disk {
     inside: PathBuf,
     outside: PathBuf,
 }
 
 impl Disk {
-    /// An outside with the file `secret` and the directory `d`, in which there are another `secret` and `outside`.
+    /// Creates the outside directory with the file `secret` and the directory `d`, which has `secret` and `outside`.
     pub(crate) fn new(t: &CaseContext) -> CaseResult<Self> {
         let inside = t.on_disk("")?;
         let outside = std::env::temp_dir().join(format!("conformance-{}", crate::wire::cbor::hex(&random_id())));
@@ -70,7 +70,7 @@ impl Disk {
     }
 
     pub(crate) fn socket(&self, name: &str) -> CaseResult<UnixListener> {
-        // The path of a socket is short: it is made outside under a short name and moved.
+        // Paths of sockets are limited: it is created outside with a short name and moved.
         let listener = UnixListener::bind(self.outside("s")).map_err(harness)?;
         listener.set_nonblocking(true).map_err(harness)?;
         match fs::rename(self.outside("s"), self.inside(name)) {
@@ -81,7 +81,7 @@ impl Disk {
         }
     }
 
-    /// `/dev/zero` under another name, where this user may make it.
+    /// A device like `/dev/zero`, if this user may create it.
     pub(crate) fn device(&self, name: &str) -> CaseResult {
         let made = mknodat(
             CWD,
@@ -97,7 +97,7 @@ impl Disk {
     }
 
     /// A file whose name is any bytes.
-    pub(crate) fn odd_file(&self, directory: &str, name: &[u8]) -> CaseResult {
+    pub(crate) fn invalid_file(&self, directory: &str, name: &[u8]) -> CaseResult {
         match fs::write(self.inside(directory).join(OsStr::from_bytes(name)), "odd") {
             Err(error) if matches!(error.raw_os_error(), Some(code) if code == Errno::ILSEQ.raw_os_error()) => {
                 not_applicable("the file system takes no such names")
@@ -106,7 +106,7 @@ impl Disk {
         }
     }
 
-    /// The check that everything outside is as it was made: the names, and what the files have.
+    /// Checks that everything outside is unchanged made: the names, and what the files have.
     pub(crate) fn expect_outside_untouched(&self) -> CaseResult {
         let mut found = Vec::new();
         for directory in ["", "d"] {
@@ -128,7 +128,7 @@ impl Disk {
         )))
     }
 
-    /// Does something while two names are exchanged over and over; both are at their places in the end.
+    /// Runs a closure while two names are exchanged repeatedly; both are at their places in the end.
     pub(crate) fn while_exchanging(&self, one: &str, other: &str, work: impl FnOnce() -> CaseResult) -> CaseResult {
         let (one, other) = (self.inside(one), self.inside(other));
         let exchange = || renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE);
@@ -141,7 +141,7 @@ impl Disk {
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    // What the server removed or moved meanwhile cannot be exchanged; the checks are elsewhere.
+                    // Names that the server removed or moved cannot be exchanged; other code checks that.
                     if exchange().is_ok() {
                         let _back = exchange();
                     }
@@ -156,7 +156,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Nothing to be done about what cannot be removed: what is left inside is reported by the runner.
+        // The runner reports names that cannot be removed.
         let _outside = fs::remove_dir_all(&self.outside);
         for entry in fs::read_dir(&self.inside).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -169,7 +169,7 @@ impl Drop for Disk {
     }
 }
 
-/// The suite could not do its part on this machine.
+/// The suite failed on this machine's disk.
 pub(crate) fn harness(error: io::Error) -> CaseError {
     CaseError::Harness(format!("the served directory on this machine: {error}"))
 }

@@ -1,4 +1,4 @@
-//! What the cases about paths and files share: requests by path, many at once, the clock of the file system.
+//! Helpers of cases about paths and files: requests by path, pipelines, the clock of the file system.
 
 use crate::{
     engine::{
@@ -14,11 +14,11 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 
-/// How long an entry may stay `racy`: coarser time stamps than FAT's two seconds are not known.
+/// The longest time that an entry may stay `racy`; the coarsest known time stamps are FAT's of two seconds.
 pub(crate) const RACY_FOR: Duration = Duration::from_secs(5);
 
-/// Every request that looks for something at a path, in every place that a path can stand; `other` is a good path for
-/// the other place of `move` and `copy`.
+/// Every request with a path, in every argument that takes a path; `other` is a valid path for
+/// the other argument of `move` and `copy`.
 pub(crate) fn by_path(path: &str, other: &str) -> Vec<Request> {
     vec![
         stat(path),
@@ -39,14 +39,14 @@ pub(crate) fn by_path(path: &str, other: &str) -> Vec<Request> {
     ]
 }
 
-/// As [`by_path`], with `begin`, which looks at the path alone [BEGIN-4].
+/// Like [`by_path`], with `begin`, which checks only the name [BEGIN-4].
 pub(crate) fn by_name(t: &CaseContext, path: &str, other: &str) -> Vec<Request> {
     let mut requests = by_path(path, other);
     requests.push(begin(t.id(), path));
     requests
 }
 
-/// Sends requests as far ahead as the window lets, and gives their final replies in order.
+/// Pipelines requests up to the window and returns their final replies in order.
 pub(crate) fn all(t: &mut CaseContext, requests: Vec<Request>) -> CaseResult<Vec<Reply>> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1).clamp(1, 64);
     let mut replies = Vec::new();
@@ -60,20 +60,20 @@ pub(crate) fn all(t: &mut CaseContext, requests: Vec<Request>) -> CaseResult<Vec
     Ok(replies)
 }
 
-/// Steps that the check builds upon, sent together.
+/// Pipelines setup requests.
 pub(crate) fn setup_all(t: &mut CaseContext, requests: Vec<Request>) -> CaseResult<Vec<Reply>> {
     let replies = all(t, requests.clone())?;
     match replies.iter().position(|reply| !reply.is_ok()) {
         None => Ok(replies),
         Some(at) => Err(CaseError::Untestable(format!(
-            "a step that the check builds upon failed: {} was answered {}",
+            "a setup step failed: {} was answered {}",
             shown(&requests[at]),
             replies[at].code
         ))),
     }
 }
 
-/// The check that each of these is answered by one of the codes.
+/// Checks that each of these is answered by one of the codes.
 pub(crate) fn expect_all(
     t: &mut CaseContext,
     requests: Vec<Request>,
@@ -86,7 +86,7 @@ pub(crate) fn expect_all(
     Ok(replies)
 }
 
-/// As [`expect_all`], and nothing has changed behind them [REFUSE-1] and the session goes on [REFUSE-2].
+/// Like [`expect_all`], and checks that nothing has changed [REFUSE-1] and that the session continues [REFUSE-2].
 pub(crate) fn refuse_all(t: &mut CaseContext, requests: Vec<Request>, codes: impl ExpectedCodes) -> CaseResult {
     let before = t.snapshot()?;
     expect_all(t, requests, codes)?;
@@ -99,7 +99,7 @@ pub(crate) fn listed(t: &mut CaseContext) -> CaseResult<Vec<String>> {
     t.names(&request)
 }
 
-/// An entry without `racy`, which goes away by itself.
+/// An entry without `racy`, which the server leaves out after a time.
 pub(crate) fn lasting(entry: &Entry) -> Vec<(String, Value)> {
     match &entry.value {
         Value::Map(members) => members.iter().filter(|(key, _)| key != "racy" && key != "name").cloned().collect(),
@@ -107,15 +107,15 @@ pub(crate) fn lasting(entry: &Entry) -> Vec<(String, Value)> {
     }
 }
 
-/// The check that an entry is what `stat` says right behind it [ENTRY-5].
+/// Checks that an entry equals that of a following `stat` [ENTRY-5].
 pub(crate) fn expect_stat(t: &mut CaseContext, path: &str, entry: &Entry) -> CaseResult {
     let now = t.expect_ok(stat(path))?.entry()?;
     t.equal(&format!("the entry of {path} in the result"), lasting(entry), lasting(&now))
 }
 
-/// The entry of a file once it is no longer `racy`: from then on its etag tells every change [ENTRY-6].
+/// Waits until a file is no longer `racy`: from then on every change changes its etag [ENTRY-6].
 pub(crate) fn settled(t: &mut CaseContext, path: &str) -> CaseResult<Entry> {
-    let untestable = || CaseError::Untestable(format!("{path} has to lose its `racy`, and files here never do"));
+    let untestable = || CaseError::Untestable(format!("{path} must lose its `racy`, and files here never do"));
     if t.environment.stays_racy.get() {
         return Err(untestable());
     }
@@ -124,7 +124,7 @@ pub(crate) fn settled(t: &mut CaseContext, path: &str) -> CaseResult<Entry> {
     entry.ok_or_else(untestable)
 }
 
-/// As [`settled`]; none where a file that nothing changes stays `racy`.
+/// Like [`settled`]; none if an unchanged file stays `racy`.
 pub(crate) fn settles(t: &mut CaseContext, path: &str) -> CaseResult<Option<Entry>> {
     let until = Instant::now() + RACY_FOR;
     loop {
@@ -139,7 +139,7 @@ pub(crate) fn settles(t: &mut CaseContext, path: &str) -> CaseResult<Option<Entr
     }
 }
 
-/// The modification times that the file system behind a server keeps.
+/// The modification times that the server's file system can store.
 pub(crate) struct Clock {
     granularity: i128,
     least: i64,
@@ -147,7 +147,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Learns them: the granularity from times that the server sets, the bounds by asking for what lies beyond.
+    /// Measures the granularity by times that the server sets, and the bounds by setting extreme times.
     pub(crate) fn learn(t: &mut CaseContext) -> CaseResult<Self> {
         let path = t.file("clock", b"")?;
         let mut granularity = 1_000_000_000_i128;
@@ -157,7 +157,7 @@ impl Clock {
                 granularity /= 10;
             }
         }
-        // By both ways: one that stops short of what the other reaches is found out.
+        // By both operations: a difference between their bounds is an error.
         let mut ends = [i64::MAX, i64::MIN];
         for time in [i64::MIN, i64::MAX] {
             for request in [touch(&path, time), put(&path, "tick").arg("pre", "any").arg("mtime_ns", time)] {
@@ -169,21 +169,21 @@ impl Clock {
         Ok(Self { granularity, least, most })
     }
 
-    /// The least and the greatest.
+    /// The least and the greatest time.
     pub(crate) fn bounds(&self) -> (i64, i64) {
         (self.least, self.most)
     }
 
-    /// The check that a time is the nearest to the one asked for [PUT-2] [TOUCH-1].
+    /// Checks that a time is the nearest to the one asked for [PUT-2] [TOUCH-1].
     pub(crate) fn expect_nearest(&self, got: i64, asked: i64) -> CaseResult {
-        // A file system that shows whole seconds may keep every second one alone.
+        // A file system with whole seconds may store only even ones.
         let slack = if self.granularity == 1_000_000_000 { 2 } else { 1 } * self.granularity;
         let nearest = asked.clamp(self.least.min(self.most), self.most.max(self.least));
         if (i128::from(got) - i128::from(nearest)).abs() < slack {
             return Ok(());
         }
         failed(format!(
-            "mtime_ns {asked} became {got}; this file system keeps {} to {} in steps of {} ns",
+            "mtime_ns {asked} became {got}; this file system stores {} to {} in steps of {} ns",
             self.least, self.most, self.granularity
         ))
     }

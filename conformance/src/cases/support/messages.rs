@@ -8,7 +8,7 @@ use crate::{
     wire::{code::BAD_MESSAGE, malformed::HeaderParts, request::stat},
 };
 
-/// Sends frames that are no request but have its first bytes, and checks that they are answered BAD_MESSAGE with that
+/// Sends frames that are malformed but begin like a request, and checks that they are answered BAD_MESSAGE with this
 /// session and number [ENV-18] [CBOR-10].
 pub(crate) fn refused(t: &mut CaseContext, frames: &[Vec<u8>], session: [u8; 16], seq: u64) -> CaseResult {
     t.send_raw(frames, Some((session, seq)))?;
@@ -18,8 +18,8 @@ pub(crate) fn refused(t: &mut CaseContext, frames: &[Vec<u8>], session: [u8; 16]
     t.equal("the number of BAD_MESSAGE", reply.seq, seq)
 }
 
-/// Checks that the same request is fine when it is sent as it should be, that it is BAD_MESSAGE once `damage` has been
-/// done to it, and that its number is still to be had [SEQ-7].
+/// Checks that a correct request is answered OK, that it is answered BAD_MESSAGE after `corrupt`, and that
+/// its number is not consumed [SEQ-7].
 pub(crate) fn expect_corruption_refused(
     t: &mut CaseContext,
     answered_as: Seq,
@@ -33,12 +33,12 @@ pub(crate) fn expect_corruption_refused(
     t.expect_ok(stat("/")).map(drop)
 }
 
-/// The number that BAD_MESSAGE carries [ENV-18].
+/// The number in BAD_MESSAGE [ENV-18].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seq {
-    /// The request's own, which can be read.
+    /// The number of the request.
     Own,
-    /// 0, because the request's own cannot be read.
+    /// 0, because the number of the request cannot be read.
     Zero,
 }
 
@@ -48,26 +48,26 @@ impl Seq {
     }
 }
 
-/// Sends a message behind a delimiter that has to stay unanswered, and checks by a `ping` behind it that it does, and
-/// that the session goes on.
+/// Sends a message after a delimiter that must stay unanswered, and checks by a `ping` after it that it does, and
+/// that the session continues.
 pub(crate) fn unanswered(t: &mut CaseContext, frames: &[Vec<u8>]) -> CaseResult {
     t.send_raw(frames, None)?;
     expect_no_reply(t)
 }
 
-/// Checks by a `ping` that nothing came for what was sent last, and that the session goes on.
+/// Checks with a `ping` that the last message stays unanswered, and that the session continues.
 pub(crate) fn expect_no_reply(t: &mut CaseContext) -> CaseResult {
     t.barrier()?;
     if let Some(reply) = t.take_unasked().first() {
         return failed(format!(
-            "what is not to be answered was answered {} (session {:02x?}, seq {})",
+            "a message that must not be answered was answered {} (session {:02x?}, seq {})",
             reply.code, reply.session, reply.seq
         ));
     }
     t.expect_ok(stat("/")).map(drop)
 }
 
-/// Goes on as a client of another session id over the same connection, and then as before.
+/// Runs a closure with another session id over the same connection.
 pub(crate) fn with_another_session<T>(
     t: &mut CaseContext,
     act: impl FnOnce(&mut CaseContext) -> CaseResult<T>,

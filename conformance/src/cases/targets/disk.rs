@@ -36,7 +36,7 @@ fn onto_a_link(op: &'static str, what: &str, points: &'static str) -> Case {
     must(&format!("{op}-does-not-replace-{what}"), &["TARGET-6", "TARGET-4", "PATH-11"])
         .needs(&[Need::Root])
         .sends(format!("`{op}` onto a symbolic link, with pre left out, any, and an etag"))
-        .passes("EXISTS, UNSUPPORTED_KIND and UNSUPPORTED_KIND; the link and what it points to stay as they are.")
+        .passes("EXISTS, UNSUPPORTED_KIND and UNSUPPORTED_KIND; the link and what it points to do not change.")
         .run(move |t| {
             let old = t.file("to-a-file", OLD)?;
             let link = t.on_disk("link")?;
@@ -132,7 +132,7 @@ fn replace(t: &mut CaseContext, path: &str, one: &[u8], other: &[u8]) -> CaseRes
     Ok(())
 }
 
-/// Reads until it is told to stop; gives what was neither of the two.
+/// Reads until `done` is set; returns content that was neither of the two.
 fn watch(path: &Path, done: &AtomicBool, one: &[u8], other: &[u8]) -> Option<String> {
     loop {
         let last = done.load(Ordering::Relaxed);

@@ -62,7 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("an-empty-append-changes-nothing", &["APPEND-4"])
             .sends("`append` of nothing at the right `off`, with nothing and with 5 bytes staged")
-            .passes("OK with the same `off`; the staged bytes are as they were.")
+            .passes("OK with the same `off`; the staged bytes are unchanged.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 t.setup(begin(up, &path))?;
@@ -96,7 +96,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.control(append(up, 0, "x")).map(drop)
             }),
         must("append-without-begin-is-refused", &["APPEND-2"])
-            .sends("`append` of an id that was never begun; and the same behind `begin`")
+            .sends("`append` of an id that was never begun; and the same after `begin`")
             .passes("NO_UPLOAD, then OK.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
@@ -106,7 +106,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("append-needs-begin-in-the-same-session", &["APPEND-2", "UP-2"])
             .sends("`begin` and `append`; in a new session `append` at the right `off` without `begin`; `begin`, `append`")
-            .passes("NO_UPLOAD, and nothing is added; OK behind begin.")
+            .passes("NO_UPLOAD, and nothing is added; OK after begin.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"12345")?;
@@ -118,7 +118,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("commit-needs-begin-in-the-same-session", &["APPEND-2", "COMMIT-1", "COMMIT-2"])
             .sends("`begin` and `append`; in a new session `commit` without `begin`, of the right and a wrong size; then with it")
-            .passes("NO_UPLOAD to both, and the upload is kept; OK behind begin.")
+            .passes("NO_UPLOAD to both, and the upload is kept; OK after begin.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"12345")?;
@@ -131,7 +131,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-committed-upload-is-discarded", &["COMMIT-3", "APPEND-2", "BEGIN-1"])
             .sends("`commit`; then `append`, `commit` and `begin` of the same id")
-            .passes("NO_UPLOAD, NO_UPLOAD, and `off` 0; the file is as it was committed.")
+            .passes("NO_UPLOAD, NO_UPLOAD, and `off` 0; the file is unchanged committed.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"done")?;

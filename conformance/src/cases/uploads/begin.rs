@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn cases() -> Vec<Case> {
     vec![
         must("a-new-upload-is-empty", &["BEGIN-2", "BEGIN-1"])
-            .sends("`begin` with an id that nobody used")
+            .sends("`begin` with an unused id")
             .passes("`off` 0, and the hash of nothing.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
@@ -65,7 +65,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, first, second) = (t.id(), t.path("first"), t.path("second"));
                 stage(t, up, &first, b"the bytes of the first")?;
                 expect_staged(t, up, &second, b"")?;
-                t.expect(append(up, 22, "behind the first"), OFFSET)?;
+                t.expect(append(up, 22, "after the first"), OFFSET)?;
                 t.expect_ok(append(up, 0, "short"))?;
                 t.expect_ok(commit(up, b"short"))?;
                 t.expect_absent(&first)?;
@@ -85,7 +85,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("begin-discards-other-uploads-of-the-path", &["BEGIN-3", "APPEND-2"])
             .sends("`begin` and `append` of one id, `begin` of another id with the same path; `append` and `commit` of both")
-            .passes("NO_UPLOAD for the first, which `uploads` has no more; the second becomes the file.")
+            .passes("NO_UPLOAD for the first, which `uploads` does not list any more; the second becomes the file.")
             .run(|t| {
                 let (old, new, path) = (t.id(), t.id(), t.path("f"));
                 stage(t, old, &path, b"old")?;
@@ -108,7 +108,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_staged(t, old, &path, b"")
             }),
         must("begin-keeps-uploads-of-other-paths", &["UP-3", "BEGIN-3"])
-            .sends("`begin` and `append` for a path; `begin` for a longer one that begins alike, and for its parent")
+            .sends("`begin` and `append` for a path; `begin` for a longer one with the same prefix, and for its parent")
             .passes("The first is still staged, and takes more.")
             .run(|t| {
                 let (up, other, parent) = (t.id(), t.id(), t.id());
@@ -123,7 +123,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-begin-with-bad-arguments-discards-nothing", &["BEGIN-3", "REFUSE-1", "OP-2"])
             .sends("`begin` with a `size` of −1: of another id for a staged path, and of a staged id for another path")
-            .passes("BAD_ARGS, and the upload goes on as it was.")
+            .passes("BAD_ARGS, and the upload continues unchanged.")
             .run(|t| {
                 let (up, other, path, elsewhere) = (t.id(), t.id(), t.path("f"), t.path("g"));
                 stage(t, up, &path, b"kept")?;
@@ -135,7 +135,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-begin-that-is-too-large-discards-nothing", &["BEGIN-3", "REFUSE-1"])
             .sends("`begin` with a `size` of 2^63−1, of another id for a path that is staged")
-            .passes("If it is refused, the upload goes on as it was.")
+            .passes("If it is refused, the upload continues unchanged.")
             .run(|t| {
                 let (up, other, path) = (t.id(), t.id(), t.path("f"));
                 stage(t, up, &path, b"kept")?;
@@ -148,7 +148,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-begin-that-is-too-large-keeps-its-own-upload", &["BEGIN-3", "BEGIN-5", "REFUSE-1"])
             .sends("`begin` with a `size` of 2^63−1, of an id that is staged, for its path and for another one")
-            .passes("OK, TOO_LARGE or NO_SPACE; where it is refused, the upload goes on as it was.")
+            .passes("OK, TOO_LARGE or NO_SPACE; where it is refused, the upload continues unchanged.")
             .run(|t| {
                 let (up, path, elsewhere) = (t.id(), t.path("f"), t.path("g"));
                 stage(t, up, &path, b"kept")?;
@@ -211,7 +211,7 @@ pub(super) fn cases() -> Vec<Case> {
                 Ok(())
             }),
         must("uploads-shows-the-size-of-the-last-begin", &["BEGIN-5", "UPLOADS-1"])
-            .sends("`begin` with `size` 10, again with `size` 20, again without, and `uploads` behind each")
+            .sends("`begin` with `size` 10, again with `size` 20, again without, and `uploads` after each")
             .passes("10, then 20, then no `size`.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
@@ -222,7 +222,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.setup(begin(up, &path))?;
                 let shown = listed(t, up)?.map(|upload| upload.uint("size").ok());
-                t.equal("`size` in uploads behind a begin without one", shown, Some(None))
+                t.equal("`size` in uploads after a begin without one", shown, Some(None))
             }),
         must("a-size-of-0-can-be-announced", &["UPLOADS-1"])
             .sends("`begin` with `size` 0, and `uploads`")

@@ -1,4 +1,4 @@
-//! `commit`: what it checks first, and what it makes.
+//! `commit`: its checks and its result.
 
 use super::{expect_staged, listed, stage};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How far two clocks of a server may lie apart: that of its files goes in ticks.
+/// The largest difference between a server's clocks: that of its files may be coarse.
 const TICK_NS: i64 = 30_000_000;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("the entry of commit's mtime_ns", made.mtime_ns()?, seen.mtime_ns()?)?;
                 t.expect_content(&path, b"content")?;
                 let staged = t.staged()?;
-                t.check(staged.is_empty(), "the upload is still staged behind its commit")
+                t.check(staged.is_empty(), "the upload is still staged after its commit")
             }),
         must("an-empty-upload-can-be-committed", &["COMMIT-3", "COMMIT-1"])
             .sends("`begin`, and `commit` of 0 bytes with the hash of nothing")
@@ -59,7 +59,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("commit-with-a-wrong-hash-creates-nothing", &["COMMIT-1", "COMMIT-2", "TARGET-8"])
             .sends("over a file, `commit` with `pre` any and a hash that differs in the last bit")
-            .passes("DIGEST; the file is as it was, and the upload is gone.")
+            .passes("DIGEST; the file is unchanged, and the upload is gone.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let up = t.id();
@@ -155,7 +155,7 @@ pub(super) fn cases() -> Vec<Case> {
                     t.expect_ok(commit(up, b"x").arg("mtime_ns", time))?;
                     let got = t.entry(&path)?.mtime_ns()?;
                     t.equal("mtime_ns", got, kept)?;
-                    // A file system that cannot keep times before 1970 is nobody's fault.
+                    // Some file systems cannot store times before 1970.
                     t.check(time < 0 || (got - time).abs() < 2_000_000_000, format!("mtime_ns is {got}, not {time}"))?;
                 }
                 Ok(())
@@ -191,7 +191,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("commit-does-not-touch-its-neighbours", &["COMMIT-3", "UP-3"])
             .sends("`commit` of one upload while another for a sibling is staged, next to a file")
-            .passes("The other upload and the file are as they were.")
+            .passes("The other upload and the file are unchanged.")
             .run(|t| {
                 let beside = t.file("beside", b"beside")?;
                 let (up, other) = (t.id(), t.id());
@@ -219,7 +219,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-refused-commit-can-be-repeated", &["COMMIT-2"])
             .sends("`commit` that is refused three times in three ways, more `append`, and `commit`")
-            .passes("Every refusal keeps the upload, which goes on to be the file.")
+            .passes("Every refusal keeps the upload, which can still be committed.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let up = t.id();

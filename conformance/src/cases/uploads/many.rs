@@ -14,7 +14,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How many uploads a server holds at least [BEGIN-6].
+/// The least number of uploads that a server must hold [BEGIN-6].
 const HELD: u8 = 64;
 
 /// The length of the longest path [PATH-5].
@@ -129,8 +129,8 @@ fn fill(t: &mut CaseContext) -> CaseResult<[[u8; 16]; HELD as usize]> {
     Ok(ups)
 }
 
-/// Discards what this run has staged; the case does not apply where others have staged something, which it could push
-/// out.
+/// Aborts the uploads of this run. The case does not apply if other clients have staged uploads, which it could
+/// displace.
 fn make_room(t: &mut CaseContext) -> CaseResult {
     let run = format!("{}/", t.environment.run_directory);
     let mut after = [0; 16];
@@ -156,7 +156,7 @@ fn path_of(t: &CaseContext, number: u8) -> String {
     t.path(&format!("f{number}"))
 }
 
-/// An id that stands at the place of a number.
+/// An id that sorts by a number.
 fn id(t: &mut CaseContext, number: u8) -> [u8; 16] {
     let mut up = t.id();
     up[0] = number;
@@ -167,7 +167,7 @@ fn id(t: &mut CaseContext, number: u8) -> [u8; 16] {
 fn long_path(t: &CaseContext, number: u8) -> String {
     let mut path = t.path(&format!("{number:02}"));
     while path.len() < LONGEST {
-        // A slash and no name behind it would be left.
+        // A slash without a name after it would be left.
         let left = LONGEST - path.len() - 1;
         let name = if left == 201 { 199 } else { left.min(200) };
         path += &format!("/{}", "n".repeat(name));

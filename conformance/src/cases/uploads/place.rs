@@ -1,4 +1,4 @@
-//! `commit`, seen from the disk.
+//! `commit`, observed on the disk.
 
 use super::stage;
 use crate::{
@@ -53,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("commit-does-not-follow-a-link", &["PATH-11", "TARGET-4", "TARGET-6", "COMMIT-2"])
             .needs(&[Need::Root, Need::Posix])
             .sends("onto a link to a file, and onto a broken one, `commit` without `pre` and with any")
-            .passes("EXISTS and UNSUPPORTED_KIND; the link, what it points to, and the upload are as they were.")
+            .passes("EXISTS and UNSUPPORTED_KIND; the link, what it points to, and the upload are unchanged.")
             .run(|t| {
                 let file = t.file("file", b"here")?;
                 for (name, points_to) in [("link", "file"), ("broken", "nothing")] {
@@ -109,7 +109,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("put-after-a-commit-is-not-undone", &["COMMIT-3", "SEQ-9"])
             .needs(&[Need::Root])
             .sends("`commit`, `put` over it, and the file on the disk")
-            .passes("The disk shows the bytes of each as soon as it is answered.")
+            .passes("The disk has the bytes of each when its reply has arrived.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"committed")?;
@@ -137,7 +137,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The names of everything below the directory that has the served one in it, but for what is in that.
+/// All names below the parent of the served directory, without the content of the latter.
 fn beside_the_root(t: &CaseContext) -> CaseResult<Vec<PathBuf>> {
     let root = t.environment.root.as_ref().ok_or_else(|| CaseError::Harness("a spawned server has no root".into()))?;
     let mut names = Vec::new();
@@ -156,16 +156,16 @@ fn beside_the_root(t: &CaseContext) -> CaseResult<Vec<PathBuf>> {
     Ok(names)
 }
 
-/// The content of a number: all bytes are that number, and the length tells it too.
+/// The content of a number: all bytes are that number, and so is the length.
 fn content(number: u8, most: usize) -> Vec<u8> {
     vec![number; most - usize::from(number)]
 }
 
-/// Looks at a file over and over; gives what was wrong with it.
+/// Reads a file repeatedly; returns what was wrong with it.
 fn watch(disk: &Path, most: usize, over: &AtomicBool) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("the file could not be read while it was replaced: {error}");
     while !over.load(Ordering::Relaxed) {
-        // A name that is gone for a moment is found by looking often, a mix by reading.
+        // Frequent reads detect a name that is missing for a moment and mixed content.
         for _ in 0..16 {
             fs::symlink_metadata(disk).map_err(failed)?;
         }
@@ -187,7 +187,7 @@ fn mode_of(disk: &Path) -> CaseResult<u32> {
     fs::metadata(disk).map(|metadata| metadata.permissions().mode() & 0o777).or_else(|error| cannot("look", &error))
 }
 
-/// The suite may run as somebody who may not do that in the served directory.
+/// The user that runs the suite may lack the permission to do that in the served directory.
 fn cannot<T>(what: &str, error: &std::io::Error) -> CaseResult<T> {
     not_applicable(format!("the suite cannot {what} in the served directory: {error}"))
 }

@@ -49,14 +49,14 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("uploads-survive-the-end-of-a-lease", &["UP-2", "SES-15"])
             .sends("a session with a lease of one second, `begin` and `append`; silence; another client's `hello`")
-            .passes("The new session goes on with the staged bytes.")
+            .passes("The new session continues with the staged bytes.")
             .run(|t| {
                 t.close()?;
                 let hello_reply = t.open_with(|hello| hello.arg("lease_ms", 1_000_u64))?;
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"lapsed")?;
                 t.let_pass(Duration::from_millis(hello_reply.lease_ms.min(2_000)))?;
-                // Whoever holds it now: without `take` this opens only because the lease has run out.
+                // Without `take` this opens a session only because the lease has expired.
                 t.draw_session_id();
                 let hello = t.hello_request();
                 let mut reply = t.call(hello)?;
@@ -67,13 +67,13 @@ pub(super) fn cases() -> Vec<Case> {
                     reply = t.call(hello)?;
                 }
                 if !reply.is_ok() {
-                    return failed(format!("hello behind the end of the lease was answered {}", reply.code));
+                    return failed(format!("hello past the end of the lease was answered {}", reply.code));
                 }
                 t.opened(&reply)?;
                 expect_staged(t, up, &path, b"lapsed")
             }),
         must("sessions-continue-one-upload-in-turn", &["UP-2", "BEGIN-1", "COMMIT-3"])
-            .sends("ten bytes, each in a session of its own that begins anew, and `commit` in another")
+            .sends("ten bytes, each in a new session with its own `begin`, and `commit` in another")
             .passes("Every begin answers what is staged so far, and the file is whole.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
@@ -89,7 +89,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("listing-an-upload-does-not-begin-it", &["APPEND-2", "UP-2"])
             .sends("`begin` and `append`; in a new session `uploads`, `begin` of another upload, then `append` to the first")
-            .passes("The first is listed, and NO_UPLOAD all the same.")
+            .passes("The first is listed, and `append` to it gets NO_UPLOAD.")
             .run(|t| {
                 let (up, other, path, beside) = (t.id(), t.id(), t.path("f"), t.path("g"));
                 stage(t, up, &path, b"12345")?;
@@ -130,7 +130,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Opens a session with `take` set to the present one.
+/// Opens a session with `take` set to the current one.
 fn take_over(t: &mut CaseContext) -> CaseResult {
     let held = t.session;
     t.draw_session_id();

@@ -1,4 +1,4 @@
-//! What is staged: invisible, listed by `uploads`, discarded by `abort`.
+//! Staged uploads: invisible, listed by `uploads`, discarded by `abort`.
 
 use super::{expect_gone, expect_staged, listed, new_session, stage};
 use crate::{
@@ -29,14 +29,14 @@ pub(super) fn cases() -> Vec<Case> {
                 let staged = names_at_the_top(t)?;
                 t.setup(abort(up))?;
                 t.expect_unchanged(&before)?;
-                // Others may make files there meanwhile; theirs do not come and go with the upload.
+                // Other processes may create files there, independently of the upload.
                 let after = names_at_the_top(t)?;
                 let shown = staged.iter().find(|name| !top.contains(name) && !after.contains(name));
                 t.check(shown.is_none(), format!("while an upload was staged, `/` had a name {shown:?}"))
             }),
         must("a-staged-upload-does-not-change-its-target", &["UP-1", "TARGET-8"])
             .sends("over a file, `begin` and `append`; then `read`")
-            .passes("The file is as it was until `commit`.")
+            .passes("The file is unchanged until `commit`.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let etag = t.entry(&path)?.etag()?;
@@ -96,8 +96,8 @@ pub(super) fn cases() -> Vec<Case> {
                     t.equal("whether the second is listed", has(second), has_second)?;
                 }
                 let page = t.expect_ok(uploads().arg("after", [0xff; 16]))?;
-                t.equal("what is listed behind all ids", page.items("uploads")?.len(), 0)?;
-                t.equal("`more` behind all ids", page.bool("more")?, false)
+                t.equal("what is listed after all ids", page.items("uploads")?.len(), 0)?;
+                t.equal("`more` after all ids", page.bool("more")?, false)
             }),
         must("uploads-after-needs-16-bytes", &["OP-2", "UPLOADS-1"])
             .sends("`uploads` with `after` of 15, 17 and 0 bytes, as a text; and of 16 bytes")
@@ -110,8 +110,8 @@ pub(super) fn cases() -> Vec<Case> {
                 t.control(uploads().arg("after", [0; 16])).map(drop)
             }),
         must("the-age-of-an-upload-counts-from-its-last-use", &["UPLOADS-1"])
-            .sends("two uploads, and 150 ms later `append` to one, `begin` of the other, and `uploads` before and behind each")
-            .passes("`age_ms` covers the time since, and starts anew by `append` and by `begin`.")
+            .sends("two uploads, and 150 ms later `append` to one, `begin` of the other, and `uploads` before and after each")
+            .passes("`age_ms` covers the time since, and restarts by `append` and by `begin`.")
             .run(|t| {
                 let stamps = [t.file("stamp", b"x")?, t.file("another", b"x")?];
                 let stamps = [t.entry(&stamps[0])?.mtime_ns()?, t.entry(&stamps[1])?.mtime_ns()?];
@@ -138,7 +138,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("abort-discards-a-staged-upload", &["ABORT-1"])
             .sends("`abort` of a staged upload, and of the same id again")
-            .passes("OK to both; `uploads` has it no more, and it begins empty.")
+            .passes("OK to both; `uploads` does not list it any more, and it begins empty.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"staged")?;
@@ -173,7 +173,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("abort-reaches-uploads-of-other-sessions", &["ABORT-1", "UP-2"])
             .sends("`begin` and `append`; in a new session `abort` without `begin`; `begin`")
-            .passes("OK, `uploads` has it no more, and it begins empty.")
+            .passes("OK, `uploads` does not list it any more, and it begins empty.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"staged")?;
@@ -184,7 +184,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("abort-keeps-all-other-uploads", &["ABORT-1", "UP-3"])
             .sends("over a file, `begin`, `append` and `abort`, while another upload is staged")
-            .passes("The file and the other upload are as they were.")
+            .passes("The file and the other upload are unchanged.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let (up, other, beside) = (t.id(), t.id(), t.path("g"));
@@ -205,7 +205,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.setup(commit(up, b"done"))?;
                 t.expect_ok(abort(up))?;
                 t.expect_content(&path, b"done")?;
-                // What a client does that does not know whether its commit was executed.
+                // A client does this when it is uncertain whether its commit was executed.
                 expect_staged(t, up, &path, b"")?;
                 t.expect_ok(abort(up))?;
                 t.expect_content(&path, b"done")
@@ -226,7 +226,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The names in `/`, as far as a few pages show them.
+/// The names in `/`, from a few pages.
 fn names_at_the_top(t: &mut CaseContext) -> CaseResult<Vec<String>> {
     let mut names = Vec::new();
     for _ in 0..4 {
@@ -247,7 +247,7 @@ fn age_of(t: &mut CaseContext, up: [u8; 16]) -> CaseResult<u64> {
     }
 }
 
-/// The check that an age is not more than the time since, but for ticks of the file system's clock.
+/// Checks that an age is at most the time since, apart from the resolution of the file system's clock.
 fn expect_age_since(t: &mut CaseContext, up: [u8; 16], since: Instant) -> CaseResult {
     let age = age_of(t, up)?;
     let most = since.elapsed().as_millis() + 50;

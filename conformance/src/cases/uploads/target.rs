@@ -1,4 +1,4 @@
-//! `commit`: what has to be, and what must not be, under the upload's path.
+//! `commit`: the preconditions of its target.
 
 use super::{expect_staged, stage};
 use crate::{
@@ -13,7 +13,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         must("commit-onto-a-file-keeps-both", &["TARGET-4", "COMMIT-2", "COMMIT-1"])
             .sends("onto a file, `commit` without `pre` and with absent; then with any")
-            .passes("EXISTS, EXISTS: the file and the upload are as they were; then OK, and the file is replaced.")
+            .passes("EXISTS, EXISTS: the file and the upload are unchanged; then OK, and the file is replaced.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let up = t.id();
@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("commit-with-an-etag-replaces-only-that-file", &["TARGET-7", "COMMIT-2"])
             .sends("`commit` with the etag that the file had before it was replaced; then with its present one")
-            .passes("CHANGED, and file and upload are as they were; then OK.")
+            .passes("CHANGED, and file and upload are unchanged; then OK.")
             .run(|t| {
                 let path = t.file("f", b"first")?;
                 let stale = t.entry(&path)?.etag()?;
@@ -75,7 +75,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("commit-onto-a-directory-is-refused", &["TARGET-4", "TARGET-5", "COMMIT-2"])
             .sends("onto a directory, `commit` without `pre`, with any, and with an etag")
-            .passes("EXISTS, NOT_FILE, NOT_FILE; directory and upload are as they were.")
+            .passes("EXISTS, NOT_FILE, NOT_FILE; directory and upload are unchanged.")
             .run(|t| {
                 let path = t.subdirectory("d")?;
                 let up = t.id();
@@ -120,7 +120,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-refused-commit-keeps-the-staged-bytes", &["COMMIT-2", "BEGIN-1"])
             .sends("`commit` that is answered EXISTS, and `begin` again")
-            .passes("The staged bytes' number and hash are as they were.")
+            .passes("The staged bytes' number and hash are unchanged.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let up = t.id();

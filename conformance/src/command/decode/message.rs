@@ -4,13 +4,13 @@ use remofile_proto::{Limits, Message, Operation, Refusal, Reply, cbor, envelope,
 
 /// A message, explained.
 pub(crate) struct Explained {
-    /// For people, without a line end.
+    /// Text for terminals, without a line end.
     pub(crate) text: String,
     /// Whether a peer may send it.
     pub(crate) conformant: bool,
 }
 
-/// Explains the frames behind the delimiter.
+/// Explains the frames after the delimiter.
 pub(crate) fn explain(frames: &[Vec<u8>]) -> Explained {
     let mut lines = Vec::new();
     let header = frames.first().map(|frame| cbor::decode(frame));

@@ -1,10 +1,10 @@
-//! What an answer may be.
+//! The codes that a case accepts.
 
 use crate::wire::code::Code;
 
 /// One code or several.
 pub(crate) trait ExpectedCodes {
-    /// The codes that are allowed.
+    /// The accepted codes.
     fn codes(&self) -> &[Code];
 }
 

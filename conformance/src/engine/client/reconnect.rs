@@ -1,4 +1,4 @@
-//! Going on when the server, or something on the way, has cut the connection.
+//! Reconnects when the connection was cut.
 
 use super::Client;
 use crate::{
@@ -6,26 +6,24 @@ use crate::{
     wire::connection::Frames,
 };
 
-/// So many cuts one behind the other, without a message in between, and there is no use in going on.
+/// The client gives up after this many cuts without a message between them.
 const CUTS: u32 = 10;
 
 impl Client {
-    /// Whether something that was sent in this case may have been lost, or come twice, with a connection.
+    /// Whether a message of this case may have been lost or duplicated by a cut connection.
     pub(crate) fn was_cut(&self) -> bool {
         self.was_cut
     }
 
-    /// Goes on over another connection, and sends again whatever is unanswered, in its order [SEQ-21]: the server has
-    /// received it or has not, executed it or has not, and its numbers make one of that [SEQ-3].
+    /// Opens another connection and sends all unanswered requests again, in order [SEQ-21]. The server may have received
+    /// or executed them already; by their numbers it executes each once [SEQ-3].
     pub(super) fn repair(&mut self) -> CaseResult {
         self.cuts += 1;
         if self.cuts > CUTS {
-            return Err(CaseError::Silent(format!(
-                "the connection was cut {CUTS} times, and no message came in between"
-            )));
+            return Err(CaseError::Silent(format!("the connection was cut {CUTS} times without a message in between")));
         }
         self.was_cut = true;
-        let broken = |error| CaseError::Harness(format!("no socket could be opened: {error}"));
+        let broken = |error| CaseError::Harness(format!("cannot open a socket: {error}"));
         self.connection = self.connection.reopen().map_err(broken)?;
         let unanswered = self.awaited.iter().filter(|sent| !sent.frames.is_empty());
         let again: Vec<Frames> =

@@ -1,4 +1,4 @@
-//! Opening and ending a session.
+//! Opens and ends sessions.
 
 use super::Client;
 use crate::{
@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the server said to hello.
+/// The reply to `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HelloReply {
     pub(crate) window: u64,
@@ -33,18 +33,18 @@ pub(crate) struct HelloReply {
 }
 
 impl Client {
-    /// A `hello` for the present id.
+    /// A `hello` for the current id.
     pub(crate) fn hello_request(&self) -> Request {
         let auth = self.environment.target.borrow().auth(self.session);
         request("hello").arg("auth", auth).arg("client", format!("conformance {}", self.name))
     }
 
-    /// Draws a new id and opens a session with it; waits while one that this run opened is still held.
+    /// Draws a new id and opens a session; takes over a session that this run left open.
     pub(crate) fn open(&mut self) -> CaseResult<HelloReply> {
         self.open_with(|hello| hello)
     }
 
-    /// As [`Client::open`], with changes to the `hello`.
+    /// Like [`Client::open`], with a changed `hello`.
     pub(crate) fn open_with(&mut self, change: impl Fn(Request) -> Request) -> CaseResult<HelloReply> {
         let own = self.environment.last_session.get();
         let mut take = None;
@@ -57,7 +57,7 @@ impl Client {
             let reply = self.call(hello)?;
             match reply.code {
                 OK => return self.opened(&reply),
-                // A session that an earlier case left behind is this run's to take [SES-6].
+                // A session that an earlier case did not end may be taken over by this run [SES-6].
                 BUSY if take.is_none()
                     && own.is_some_and(|own| reply.bytes("session").is_ok_and(|held| held == own)) =>
                 {
@@ -68,7 +68,7 @@ impl Client {
         }
     }
 
-    /// Takes on what an OK to `hello` says.
+    /// Reads a reply OK to `hello` and uses its session.
     pub(crate) fn opened(&mut self, reply: &Reply) -> CaseResult<HelloReply> {
         let caps = reply.key("caps")?.array().unwrap_or_default().iter();
         let hello_reply = HelloReply {
@@ -95,7 +95,7 @@ impl Client {
         self.next = 1;
     }
 
-    /// Says `bye`, which may find the session gone already.
+    /// Sends `bye`; the session may have ended already.
     pub(crate) fn close(&mut self) -> CaseResult {
         let reply = self.call(bye())?;
         match reply.code {
@@ -109,12 +109,12 @@ impl Client {
         }
     }
 
-    /// What the server said to hello.
+    /// The reply to `hello`.
     pub(crate) fn hello_reply(&self) -> CaseResult<&HelloReply> {
         self.hello_reply.as_ref().ok_or_else(|| CaseError::Harness(format!("client {} has no session", self.name)))
     }
 
-    /// Lets time pass for which the protocol has no event, such as a lease that is to run out. What comes is kept.
+    /// Waits for something without an event, such as the end of a lease. Replies that arrive are kept.
     pub(crate) fn let_pass(&mut self, time: Duration) -> CaseResult {
         let until = Instant::now() + time;
         self.receive_until(until)?;

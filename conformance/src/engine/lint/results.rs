@@ -1,4 +1,4 @@
-//! The schemas of results: what each code and each operation answers.
+//! The schemas of results, by code and operation.
 
 use super::{Expected, ReplyFindings, Shape};
 use crate::wire::{
@@ -17,7 +17,7 @@ pub(super) fn check(shape: &Shape, expected: &Expected<'_>, findings: &mut Reply
             let shown = expected.root.is_some_and(|root| msg.contains(root));
             findings.unless(!shown, "CODE-3", || format!("msg shows the served directory: {msg:?}"));
         }
-        Some(other) => findings.add("CODE-2", format!("msg is no text string: {other}")),
+        Some(other) => findings.add("CODE-2", format!("msg is not a text string: {other}")),
     }
     if shape.code != OK {
         refusal(shape.code, result, findings);
@@ -64,7 +64,7 @@ fn answer(op: &str, result: &Value, expected: &Expected<'_>, findings: &mut Repl
         "append" => uint(op, result, "off", findings),
         "uploads" => uploads(result, expected, findings),
         "ping" | "bye" | "remove" | "abort" | "flush" => {
-            // An unknown key is an extension's; one of the specification stands here by mistake.
+            // An unknown key may belong to an extension; a key of the specification is an error here.
             const KNOWN: [&str; 8] = ["entry", "entries", "etag", "hash", "len", "off", "size", "uploads"];
             let stray = result.keys().into_iter().find(|key| KNOWN.contains(key));
             findings.unless(stray.is_none(), "OP-3", || format!("{op} answers {result}"));
@@ -79,7 +79,7 @@ fn hello(result: &Value, findings: &mut ReplyFindings) {
     for (key, least, most) in ranges {
         let number = result.member(key).and_then(Value::uint);
         findings.unless(number.is_some_and(|number| (least..=most).contains(&number)), "HELLO-2", || {
-            format!("{key} is not within its range: {result}")
+            format!("{key} is out of range: {result}")
         });
     }
     for (key, requirement, demanded) in [("boot", "HELLO-3", true), ("root", "HELLO-4", false)] {
@@ -100,7 +100,7 @@ fn hello(result: &Value, findings: &mut ReplyFindings) {
                 findings.unless(cap.starts_with("x-"), "EXT-4", || format!("the capability {cap:?} is unknown"));
             }
         }
-        _ => findings.add("HELLO-6", format!("caps is no array of text strings: {result}")),
+        _ => findings.add("HELLO-6", format!("caps is not an array of text strings: {result}")),
     }
 }
 
@@ -149,7 +149,7 @@ fn listing(result: &Value, expected: &Expected<'_>, findings: &mut ReplyFindings
         };
         let order = name::order(name);
         findings.unless(before.as_ref().is_none_or(|before| *before < order), "LIST-2", || {
-            format!("{name:?} does not sort behind what is before it")
+            format!("{name:?} does not sort after the one before it")
         });
         before = Some(order);
         let reserved = name.split('/').any(|part| part.eq_ignore_ascii_case(".remofile"));
@@ -175,7 +175,7 @@ fn uploads(result: &Value, expected: &Expected<'_>, findings: &mut ReplyFindings
             continue;
         };
         findings.unless(before.as_deref().is_none_or(|before| before < up), "UPLOADS-1", || {
-            format!("{upload} does not sort behind what is before it")
+            format!("{upload} does not sort after the one before it")
         });
         before = Some(up.to_vec());
     }

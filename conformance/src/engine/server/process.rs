@@ -1,4 +1,4 @@
-//! A server's processes: a group that is started, ended, and does not outlive the suite.
+//! The process group of a server, which ends with the suite.
 
 use super::LOOK_EVERY;
 use remofile_proto::{Keys, Token, z85};
@@ -13,10 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How much of what a server wrote is shown.
+/// The most bytes of a server's output that are shown.
 const SHOWN: u64 = 2_048;
 
-/// How long a killed group may take to be gone.
+/// The longest wait for the end of a killed group.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A group of processes.
@@ -24,7 +24,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct Process {
     leader: Child,
     group: Pid,
-    /// Kills the group as soon as the other end of its standard input is closed, be it by our death.
+    /// Kills the group when its standard input closes, also when the suite dies.
     watchdog: Child,
     lifeline: Option<ChildStdin>,
     log: PathBuf,
@@ -32,9 +32,9 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a command line of `sh` in a group of its own; what it writes goes to the file `log`.
+    /// Starts a command line of `sh` in its own process group, with its output in the file `log`.
     pub(super) fn start(line: &str, log: PathBuf, token: &Token) -> Result<Self, String> {
-        let failed = |error: io::Error| format!("the server could not be started: {error}");
+        let failed = |error: io::Error| format!("cannot start the server: {error}");
         let output = File::create(&log).map_err(failed)?;
         let errors = output.try_clone().map_err(failed)?;
         let mut leader = Command::new("sh")
@@ -70,22 +70,22 @@ impl Process {
         }
     }
 
-    /// Whether what was started has ended.
+    /// Whether the leader has ended.
     pub(super) fn ended(&mut self) -> bool {
         matches!(self.leader.try_wait(), Ok(Some(_)) | Err(_))
     }
 
-    /// Ends it at once; gives back when it is gone.
+    /// Kills it; returns when it is gone.
     pub(super) fn kill(&mut self) -> Result<(), String> {
         self.signal(Signal::KILL)?;
         self.lifeline = None;
         let collected = self.leader.wait().and_then(|_| self.watchdog.wait());
-        collected.map_err(|error| format!("the server could not be waited for: {error}"))?;
+        collected.map_err(|error| format!("cannot wait for the server: {error}"))?;
         self.await_gone(GONE_WITHIN);
         Ok(())
     }
 
-    /// Asks it to end, and kills it where it has not done so within `patience`.
+    /// Sends SIGTERM, and SIGKILL if it has not ended within `patience`.
     pub(super) fn terminate(&mut self, patience: Duration) -> Result<(), String> {
         self.signal(Signal::TERM)?;
         let deadline = Instant::now() + patience;
@@ -96,8 +96,8 @@ impl Process {
         self.kill()
     }
 
-    /// The end of what it wrote, without secrets.
-    pub(super) fn last_words(&self) -> String {
+    /// The end of its output, without secrets.
+    pub(super) fn end_of_log(&self) -> String {
         let mut words = end_of(&self.log).unwrap_or_default();
         for secret in &self.secrets {
             words = words.replace(secret, "[redacted]");
@@ -108,11 +108,11 @@ impl Process {
     fn signal(&self, signal: Signal) -> Result<(), String> {
         match kill_process_group(self.group, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(format!("the server could not be ended: {error}")),
+            Err(error) => Err(format!("cannot end the server: {error}")),
         }
     }
 
-    /// Waits for what the leader started: nothing else tells when it is gone.
+    /// Waits for the processes that the leader started; there is no event for their end.
     fn await_gone(&mut self, patience: Duration) {
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
@@ -127,12 +127,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // A destructor cannot report a failure.
         let _ = self.kill();
     }
 }
 
-/// Whether no process of the group runs: one that nobody has collected yet holds neither port nor lock any more.
+/// Whether no process of the group runs; a zombie holds neither port nor lock.
 fn is_gone(group: Pid) -> bool {
     if test_kill_process_group(group) == Err(rustix::io::Errno::SRCH) {
         return true;
@@ -140,11 +140,11 @@ fn is_gone(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else { return false };
     let runs = |directory: PathBuf| {
         let Ok(stat) = std::fs::read_to_string(directory.join("stat")) else { return false };
-        // Behind the name, which may hold anything: state, parent, group.
+        // After the name, which may contain any character: state, parent, group.
         let Some((_, fields)) = stat.rsplit_once(')') else { return false };
         let fields: Vec<&str> = fields.split_whitespace().take(3).collect();
         let [state, _, member_of] = fields[..] else { return false };
-        // A process whose first thread is through may have others.
+        // A process whose first thread has ended may have others.
         let threads = || std::fs::read_dir(directory.join("task")).map_or(0, Iterator::count);
         member_of == group.as_raw_pid().to_string() && (state != "Z" || threads() > 1)
     };
@@ -164,7 +164,7 @@ fn end_of(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(SHOWN).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    // Half a line could be half a secret, which nobody would recognise.
+    // Half a line could be half a secret, which the redaction would miss.
     Ok(match text.split_once('\n') {
         Some((_, whole)) if begin > 0 => whole.to_owned(),
         None if begin > 0 => String::new(),
@@ -172,7 +172,7 @@ fn end_of(path: &Path) -> io::Result<String> {
     })
 }
 
-/// The token and the secret keys, as programs write them.
+/// The token and the secret keys, in every form that programs print.
 fn secrets(token: &Token) -> Vec<String> {
     let keys = Keys::derive(token);
     let written = [&keys.server, &keys.client]
@@ -220,10 +220,10 @@ mod tests {
     }
 
     #[test]
-    fn last_words_do_not_tell_the_token() {
+    fn the_end_of_the_log_does_not_show_the_token() {
         let (mut process, _directory) = started(&format!("echo the token is {TOKEN}; exit 1"));
         until(|| process.ended());
-        assert_eq!(process.last_words(), "the token is [redacted]");
+        assert_eq!(process.end_of_log(), "the token is [redacted]");
     }
 
     #[test]

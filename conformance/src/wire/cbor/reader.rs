@@ -8,14 +8,14 @@ const DEPTH: usize = 8;
 /// The longest map key in bytes [CBOR-6].
 const KEY: usize = 23;
 
-/// The first place at which bytes are not the profile's only encoding of something.
+/// The first violation of the profile in an encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CborViolation {
     /// The requirement that is broken.
     pub(crate) requirement: &'static str,
-    /// Where, in bytes from the start.
+    /// The offset in bytes.
     pub(crate) offset: usize,
-    /// What is there.
+    /// What was found there.
     pub(crate) what: String,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, CborViolation> {
     let value = reader.item(0)?;
     match bytes.len() - reader.at {
         0 => Ok(value),
-        left => Err(reader.broken("CBOR-9", format!("{left} bytes behind the end of the header"))),
+        left => Err(reader.broken("CBOR-9", format!("{left} bytes past the end of the header"))),
     }
 }
 

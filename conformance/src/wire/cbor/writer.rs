@@ -1,4 +1,4 @@
-//! Writes the deterministic encoding, and single heads for those who break it.
+//! Writes the deterministic encoding, and single heads for malformed headers.
 
 use super::Value;
 

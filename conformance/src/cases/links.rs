@@ -1,4 +1,4 @@
-//! Section 8: the jail. Links lead nowhere, special files are not opened, and odd names are counted.
+//! Section 8: links are not followed, special files are not opened, and invalid names are counted.
 
 mod names;
 mod races;
@@ -45,9 +45,9 @@ pub(super) fn case(id: &str, checks: &'static [&'static str]) -> Case {
 /// Where a link points.
 #[derive(Clone, Copy)]
 enum To {
-    /// A place outside, by its whole path.
+    /// An absolute path outside.
     Outside(&'static str),
-    /// Whatever this says.
+    /// This target.
     Text(&'static str),
 }
 
@@ -64,7 +64,7 @@ const LINKS: &[(&str, To)] = &[
     ("itself", To::Text("link")),
 ];
 
-/// The link `link`, and inside the directory `d` with the files `f` and `secret`, and the file `other`.
+/// Creates the link `link`, the directory `d` with the files `f` and `secret`, and the file `other`.
 fn set_up_fixture(t: &mut CaseContext, to: To) -> CaseResult<Disk> {
     let steps = vec![
         mkdir(&t.path("d")),
@@ -83,17 +83,17 @@ fn set_up_fixture(t: &mut CaseContext, to: To) -> CaseResult<Disk> {
 
 fn on_the_way(what: &str, to: &'static To) -> Case {
     case(&format!("a-path-through-a-link-to-{what}-is-not-dir"), &["PATH-11", "PATH-10", "PATH-13"])
-        .sends("Every operation that takes a path, with one through the link: to names that are behind it and that are not")
-        .passes("NOT_DIR to each; nothing is read, made, changed or removed behind the link.")
+        .sends("Every operation that takes a path, with one through the link: to names that exist beyond it and that do not")
+        .passes("NOT_DIR to each; nothing is read, made, changed or removed beyond the link.")
         .run(move |t| {
             let disk = set_up_fixture(t, *to)?;
             let other = t.path("other");
-            // On a server that follows it, what is behind must be ours: it is written to and removed.
-            let behind = match to {
+            // On a server that follows it, the link must lead to files of this case: they are written to and removed.
+            let beyond = match to {
                 To::Text("/") => format!("link{}", disk.outside("").display()).trim_end_matches('/').to_owned(),
                 _ => "link".to_owned(),
             };
-            let named = ["secret", "f", "d/secret", "new", "link/secret"].map(|name| t.path(&format!("{behind}/{name}")));
+            let named = ["secret", "f", "d/secret", "new", "link/secret"].map(|name| t.path(&format!("{beyond}/{name}")));
             let mut requests: Vec<_> = named.iter().flat_map(|path| by_path(path, &other)).collect();
             requests.push(rename(&named[0], &named[3]));
             requests.push(copy(&named[0], &named[3]));
@@ -103,7 +103,7 @@ fn on_the_way(what: &str, to: &'static To) -> Case {
         })
 }
 
-/// `begin` looks at the name alone [BEGIN-4]; `commit` may not go through the link.
+/// `begin` checks only the name [BEGIN-4]; `commit` must not follow the link.
 fn uploads_through_it(t: &mut CaseContext, path: &str) -> CaseResult {
     let up = t.id();
     t.setup(begin(up, path))?;
@@ -118,7 +118,7 @@ fn at_the_end(what: &str, to: &'static To) -> Case {
         &["PATH-11", "PATH-10", "KIND-1", "KIND-2", "STAT-1", "ENTRY-1", "TOUCH-1", "TARGET-6"],
     )
     .sends("`stat`, `list`, `read`, `hash`, `write`, `truncate`, `touch`, `copy`, `mkdir` and `put` of the link itself")
-    .passes("An entry of kind link; NOT_DIR, UNSUPPORTED_KIND or EXISTS to the others; nothing changes behind it.")
+    .passes("An entry of kind link; NOT_DIR, UNSUPPORTED_KIND or EXISTS to the others; nothing changes where it leads.")
     .run(move |t| {
         let disk = set_up_fixture(t, *to)?;
         let link = t.path("link");
@@ -131,7 +131,7 @@ fn at_the_end(what: &str, to: &'static To) -> Case {
     })
 }
 
-/// What needs a file or makes one is refused at a link or special file.
+/// Checks that operations that need or create a file are refused at a link or special file.
 fn not_files(t: &mut CaseContext, path: &str) -> CaseResult {
     let (other, new) = (t.path("other"), t.path("new"));
     let mut requests = vec![
@@ -157,7 +157,7 @@ fn links() -> Vec<Case> {
     vec![
         case("a-link-is-removed-as-a-name", &["REMOVE-1", "PATH-11"])
             .sends("`remove` of links to a directory and a file outside, a full directory inside, and nothing; with an etag before")
-            .passes("CHANGED by an etag; then the link is gone, and what it pointed to is as it was.")
+            .passes("CHANGED by an etag; then the link is gone, and what it pointed to is unchanged.")
             .run(|t| {
                 for to in [To::Outside("d"), To::Outside("secret"), To::Text("full"), To::Text("missing")] {
                     let disk = Disk::new(t)?;
@@ -197,7 +197,7 @@ fn links() -> Vec<Case> {
             }),
         case("a-tree-does-not-enter-links", &["LIST-9", "PATH-10", "PATH-11", "ENTRY-2"])
             .sends("`list` with `tree` of a directory with links to directories outside, inside and above it")
-            .passes("The links are listed as links, and nothing behind them.")
+            .passes("The links are listed as links, and nothing that they lead to.")
             .run(|t| {
                 let disk = set_up_fixture(t, To::Outside("d"))?;
                 disk.connection("..", "d/up")?;
@@ -224,7 +224,7 @@ fn special_files() -> Vec<Case> {
                 let disk = Disk::new(t)?;
                 disk.fifo("special")?;
                 alone(t)?;
-                // Open for both, so that an open by the server would not block and its read would find something.
+                // Open for reading and writing, so that an open by the server would not block and a read would return bytes.
                 let pipe = disk.inside("special");
                 let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
                 let mut pipe =
@@ -237,7 +237,7 @@ fn special_files() -> Vec<Case> {
             }),
         case("a-socket-is-not-opened", &["PATH-12", "KIND-1", "ENTRY-1", "TARGET-6"])
             .sends("Every operation on a socket that a process listens to, and through it")
-            .passes("Kind other; refused; nobody connects.")
+            .passes("Kind other; refused; the server does not connect.")
             .run(|t| {
                 setup_all(t, vec![put(&t.path("other"), "other")])?;
                 let disk = Disk::new(t)?;
@@ -245,7 +245,7 @@ fn special_files() -> Vec<Case> {
                 refused_as_special(t)?;
                 match listener.accept() {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-                    _ => crate::engine::error::failed("somebody connected to the socket"),
+                    _ => crate::engine::error::failed("the server connected to the socket"),
                 }
             }),
         case("a-device-is-not-opened", &["PATH-12", "KIND-1", "ENTRY-1", "TARGET-6"])
@@ -278,7 +278,7 @@ fn special_files() -> Vec<Case> {
     ]
 }
 
-/// A FIFO that nobody else has open: an open that waits for the other end would never return.
+/// A FIFO that no other process has open: an open that waits for the other end would never return.
 fn alone(t: &mut CaseContext) -> CaseResult {
     let path = t.path("special");
     expect_all(t, vec![read(&path, 0, 1), hash(&path), write(&path, 0, "x"), truncate(&path, 0)], UNSUPPORTED_KIND)
@@ -313,7 +313,7 @@ fn hard_links() -> Vec<Case> {
         cases.push(
             case(&format!("{op}-to-a-file-of-two-names-is-denied"), checks)
                 .sends("The operation on a file with another hard link outside, with its etag, and with another; once it is alone")
-                .passes("DENIED, and CHANGED to the other etag; the file is as it was. OK when it has one name.")
+                .passes("DENIED, and CHANGED to the other etag; the file is unchanged. OK when it has one name.")
                 .run(move |t| {
                     let (disk, path) = hard_link(t)?;
                     let etag = t.entry(&path)?.etag()?;
@@ -361,7 +361,7 @@ fn hard_links() -> Vec<Case> {
             .sends(
                 "`read`, `hash`, `copy` and `remove` of a file with another hard link outside, and `write` to the copy",
             )
-            .passes("OK to each; the other name stays as it is.")
+            .passes("OK to each; the other name is unchanged.")
             .run(|t| {
                 let (disk, path) = hard_link(t)?;
                 let copied = t.path("copy");

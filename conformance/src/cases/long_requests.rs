@@ -20,17 +20,17 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 
-/// Bytes without an end, as far as these cases go: a minute's work for the fastest.
+/// A length that takes the fastest server a minute to hash.
 const ENDLESS: u64 = 1 << 38;
-/// The least time between a PENDING and the poll behind it [SEQ-22].
+/// The least time between a PENDING and the poll after it [SEQ-22].
 const POLL_AFTER: Duration = Duration::from_millis(100);
 /// The longest that a server should stay silent [SEQ-10] [SES-10].
 const SILENCE: Duration = Duration::from_secs(1);
 /// How much the clocks and threads of a busy machine may add.
 const SLACK: Duration = Duration::from_millis(500);
-/// A `hash` that takes so long and was not answered PENDING never will be.
+/// A server that has not answered PENDING after this time of a `hash` never does.
 const LONG: Duration = Duration::from_millis(1_500);
-/// The longest that a server that never answers PENDING may take for what takes [`LONG`] by estimate.
+/// The longest time of a server without PENDING for a `hash` with an estimate of [`LONG`].
 pub(super) const BLOCKED: Duration = Duration::from_secs(60);
 
 pub(super) fn cases() -> Vec<Case> {
@@ -82,7 +82,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_absent(&path)
             }),
         must("bye-cancels-a-running-request", &["SEQ-15", "SEQ-27", "SES-17"])
-            .sends("`hash` that is answered PENDING; two polls and, behind them, `bye`; `hello` of another client, and its first request")
+            .sends("`hash` that is answered PENDING; two polls and, after them, `bye`; `hello` of another client, and its first request")
             .passes("a reply to each poll, NO_SESSION where it was held until `bye`; OK to `bye` and to the other client.")
             .run(|t| {
                 let (seq, _) = start_endless(t)?;
@@ -103,8 +103,8 @@ pub(super) fn cases() -> Vec<Case> {
                 other.close()
             }),
         must("a-takeover-cancels-a-running-request", &["SEQ-15", "SES-9", "SEQ-27", "SES-25"])
-            .sends("`hash` that is answered PENDING, a poll, and `mkdir` behind it; a takeover, and its first request")
-            .passes("NO_SESSION to the poll (or PENDING, if it was not held so long), SEQ or NO_SESSION to what stood behind it; OK to the others, and nothing was made.")
+            .sends("`hash` that is answered PENDING, a poll, and `mkdir` after it; a takeover, and its first request")
+            .passes("NO_SESSION to the poll (or PENDING, if it was not held so long), SEQ or NO_SESSION to the request after it; OK to the others, and nothing was made.")
             .run(|t| {
                 let (seq, _) = start_endless(t)?;
                 let path = t.path("d");
@@ -115,19 +115,19 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_soon(&mut other, stat(&path), NOT_FOUND)?;
                 let reply = t.first_reply(seq)?;
                 t.code("the poll", &reply, [NO_SESSION, PENDING])?;
-                let behind = t.first_reply(seq + 1)?;
-                t.code("the request behind", &behind, [SEQ, NO_SESSION])?;
+                let later = t.first_reply(seq + 1)?;
+                t.code("the request after", &later, [SEQ, NO_SESSION])?;
                 other.close()
             }),
         must("requests-queued-after-a-long-request-are-not-refused-before-it", &["SEQ-26", "SES-25", "SEQ-9"])
             .needs(&[Need::Window(3)])
-            .sends("in one go a `hash` that takes long and two `mkdir` behind it; after its PENDING a takeover")
+            .sends("pipelined a `hash` that takes long and two `mkdir` after it; after its PENDING a takeover")
             .passes("nothing but PENDING to the `hash` comes before that PENDING; the others are answered SEQ or NO_SESSION, and nothing was made.")
             .run(|t| {
                 let request = endless(t)?;
                 let (one, two) = (t.path("one"), t.path("two"));
                 let seq = t.send(&request)?;
-                let behind = [t.client.send(&mkdir(&one))?, t.send(&mkdir(&two))?];
+                let later = [t.client.send(&mkdir(&one))?, t.send(&mkdir(&two))?];
                 let first = t.first_reply(seq)?;
                 t.code("hash", &first, PENDING)?;
                 let early = t.take_unasked();
@@ -135,9 +135,9 @@ pub(super) fn cases() -> Vec<Case> {
                     return failed(format!("request {} was answered {} before request {seq} was", early.seq, early.code));
                 }
                 let mut other = take_over(t)?;
-                for seq in behind {
+                for seq in later {
                     let reply = t.first_reply(seq)?;
-                    t.code("a request behind the hash", &reply, [SEQ, NO_SESSION])?;
+                    t.code("a request after the hash", &reply, [SEQ, NO_SESSION])?;
                 }
                 for path in [&one, &two] {
                     expect_soon(&mut other, stat(path), NOT_FOUND)?;
@@ -206,10 +206,10 @@ pub(super) fn sparse(t: &mut CaseContext) -> CaseResult<String> {
     }
 }
 
-/// Finds out, once in a run, how many bytes make a `hash` be answered PENDING; not applicable where none do.
+/// Finds out, once in a run, for how many bytes a `hash` is answered PENDING; not applicable if for none.
 ///
-/// The length grows from one that anybody hashes at once, so that a server that answers nothing while it works is
-/// never kept at it for long.
+/// The length grows from one that every server hashes at once, so that a server that answers nothing while it works is
+/// not blocked for long.
 pub(super) fn may_be_pending(t: &mut CaseContext, path: &str) -> CaseResult<u64> {
     let mut length = 1_u64 << 20;
     while t.environment.long_hash.get().is_none() {
@@ -227,7 +227,7 @@ pub(super) fn may_be_pending(t: &mut CaseContext, path: &str) -> CaseResult<u64>
         match reply.code {
             PENDING => {
                 t.environment.long_hash.set(Some(LongHash::Pending(length)));
-                // Its end is of no interest, and the next request opens a session of its own.
+                // Its end does not matter, and the next request opens a new session.
                 t.open()?;
             }
             OK if took >= LONG || length >= ENDLESS => t.environment.long_hash.set(Some(LongHash::Silent(took))),
@@ -241,7 +241,7 @@ pub(super) fn may_be_pending(t: &mut CaseContext, path: &str) -> CaseResult<u64>
     }
 }
 
-/// The next length to try: towards 700 ms of work, at which servers say PENDING, eight times as much at the most.
+/// The next length to try: towards 700 ms of work, where servers answer PENDING, and at most eight times longer.
 fn grown(length: u64, took: Duration) -> u64 {
     let towards = Duration::from_millis(700).as_micros() / took.as_micros().max(1);
     length.saturating_mul(u64::try_from(towards.clamp(2, 8)).unwrap_or(8)).min(ENDLESS)
@@ -263,11 +263,11 @@ pub(super) fn start_endless(t: &mut CaseContext) -> CaseResult<(u64, Request)> {
     Ok((seq, request))
 }
 
-/// Sends a `hash` of the bytes that are just enough for PENDING, and awaits that; gives number, length and reply.
+/// Sends a `hash` of the bytes that are just enough for PENDING, and awaits that; returns number, length and reply.
 pub(super) fn start_finite(t: &mut CaseContext) -> CaseResult<(u64, u64, Reply)> {
     let path = sparse(t)?;
     let mut length = may_be_pending(t, &path)?;
-    // What was long enough on a busy machine may not be so on one that has come to rest.
+    // What was long enough on a busy machine may be too short on an idle one.
     for _ in 0..4 {
         let seq = t.client.send(&hash(&path).arg("len", length))?;
         let first = t.first_reply(seq)?;
@@ -280,20 +280,20 @@ pub(super) fn start_finite(t: &mut CaseContext) -> CaseResult<(u64, u64, Reply)>
     not_applicable(format!("a hash of {length} bytes is answered without PENDING"))
 }
 
-/// Sends the request of a PENDING again, not sooner than a client may.
+/// Polls a PENDING request, no earlier than a client may.
 pub(super) fn poll(t: &mut CaseContext, seq: u64) -> CaseResult {
     t.receive_until(Instant::now() + POLL_AFTER)?;
     t.resend(seq)
 }
 
-/// Waits for the end of a request that was answered PENDING, without a poll: a request behind it is sent again and
+/// Waits for the end of a request that was answered PENDING, without a poll: a request after it is sent again and
 /// again until it is not answered SEQ.
 pub(super) fn await_end_unpolled(t: &mut CaseContext, seq: u64) -> CaseResult {
-    let behind = stat(t.directory());
+    let later = stat(t.directory());
     let deadline = Instant::now() + BLOCKED.min(t.environment.timeouts.get().reply * 10);
     t.next = seq + 2;
     loop {
-        t.send_as(seq + 1, &behind)?;
+        t.send_as(seq + 1, &later)?;
         let reply = t.first_reply(seq + 1)?;
         if reply.code == PENDING {
             poll(t, seq + 1)?;
@@ -302,14 +302,14 @@ pub(super) fn await_end_unpolled(t: &mut CaseContext, seq: u64) -> CaseResult {
         if reply.code == OK {
             return Ok(());
         }
-        t.code("a request behind the one that runs", &reply, SEQ)?;
+        t.code("a request after the one that runs", &reply, SEQ)?;
         t.equal("next", reply.uint("next")?, seq)?;
-        t.check(Instant::now() < deadline, format!("request {seq}, which nobody polls, does not end"))?;
+        t.check(Instant::now() < deadline, format!("request {seq}, which is not polled, does not end"))?;
         t.receive_until(Instant::now() + POLL_AFTER)?;
     }
 }
 
-/// Polls until there is a reply, and looks at the progress.
+/// Polls until the reply and checks the progress.
 pub(super) fn follow(t: &mut CaseContext, seq: u64, first: Reply) -> CaseResult<Reply> {
     let mut reply = first;
     let mut before = 0;
@@ -329,7 +329,7 @@ pub(super) fn follow(t: &mut CaseContext, seq: u64, first: Reply) -> CaseResult<
     Ok(reply)
 }
 
-/// A request of a new session is answered as soon as any: nothing that runs for another session is in its way [SES-9].
+/// Checks that a request of a new session is answered promptly: a request that runs for another session does not block it [SES-9].
 fn expect_soon(client: &mut Client, request: Request, code: Code) -> CaseResult {
     let (asked, most) = (Instant::now(), client.environment.timeouts.get().reply);
     let seq = client.send(&request)?;
@@ -349,7 +349,7 @@ fn expect_soon(client: &mut Client, request: Request, code: Code) -> CaseResult 
     ))
 }
 
-/// The BLAKE3 hash of so many zeros.
+/// The BLAKE3 hash of `length` zeros.
 fn hash_of_zeros(length: u64) -> [u8; 32] {
     let zeros = vec![0; 1 << 18];
     let mut hasher = blake3::Hasher::new();

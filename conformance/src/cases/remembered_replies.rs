@@ -16,16 +16,16 @@ use crate::{
     },
 };
 
-/// A request that is sent again, and how it is seen whether it was executed again.
+/// A request that is sent again, and how to see whether it was executed again.
 struct Resent {
     op: &'static str,
-    /// What happens before it is sent again, and what is looked at after, in words.
+    /// The step before it is sent again, and the check after it, in words.
     between: &'static str,
-    /// What it needs, and the request itself.
+    /// The setup, and the request.
     first: fn(&mut CaseContext) -> CaseResult<Request>,
-    /// What happens before it is sent again.
+    /// The step before it is sent again.
     then: fn(&mut CaseContext) -> CaseResult,
-    /// What is looked at after.
+    /// The check after it.
     finally: fn(&mut CaseContext) -> CaseResult,
 }
 
@@ -45,7 +45,7 @@ fn resent(row: &'static Resent) -> Case {
             let request = (row.first)(t)?;
             let reply = t.expect_ok(request)?;
             expect_remembered(t, &reply)?;
-            // What comes in between pushes the reply out of a small window.
+            // The requests in between displace the reply from a small window.
             if t.server()?.window < 4 {
                 return expect_remembered(t, &reply);
             }
@@ -328,7 +328,7 @@ fn window() -> Vec<Case> {
     ]
 }
 
-/// `truncate` to 1, 2, 3 … bytes: as many as the window, in one go, and so many more; gives the replies.
+/// `truncate` to 1, 2, 3 … bytes: a pipelined window and `more` requests; returns the replies.
 fn a_window_of_sizes(t: &mut CaseContext, more: u64) -> CaseResult<Vec<crate::wire::reply::Reply>> {
     let path = t.file("f", b"")?;
     let window = t.server()?.window;
@@ -344,7 +344,7 @@ fn a_window_of_sizes(t: &mut CaseContext, more: u64) -> CaseResult<Vec<crate::wi
     Ok(replies)
 }
 
-/// An upload of the case; the same whenever it is asked for.
+/// The id of the case's upload, the same on every call.
 fn up(t: &CaseContext) -> [u8; 16] {
     let mut up = [0; 16];
     up.copy_from_slice(&t.bytes(0, 16));

@@ -65,7 +65,7 @@ fn arguments_of_ping() -> Case {
 fn messages_of_refusals() -> Case {
     must("the-message-of-a-refusal-is-a-text", &["CODE-2", "CODE-3"])
         .sends("requests that are refused: for what is not there, for what it is, for a name, for arguments")
-        .passes("Refusals in which `msg` is a text that does not tell where the served directory is, or is left out.")
+        .passes("Refusals in which `msg` is a text without the path of the served directory, or is left out.")
         .run(|t| {
             let (file, nothing, name) = (t.file("file", b"content")?, t.path("nothing"), t.path(".."));
             let refused = [
@@ -102,7 +102,7 @@ fn precedence(operation: Operation, defect: Defect) -> Case {
     })
 }
 
-/// Sends the operation with the defect until that is answered otherwise than it should be.
+/// Sends the operation with the defect, alone and combined, until a wrong reply.
 fn tries(t: &mut CaseContext, operation: &Operation, defect: &Defect) -> CaseResult<CaseResult> {
     let mut outcome = attempt(t, operation, &[defect])?;
     for later in defects::of(operation) {
@@ -113,8 +113,7 @@ fn tries(t: &mut CaseContext, operation: &Operation, defect: &Defect) -> CaseRes
     Ok(outcome)
 }
 
-/// Sends the operation with these defects, the first of which decides. An outer error is one behind which nothing can be
-/// tried.
+/// Sends the operation with these defects, of which the first decides. An outer error ends the case.
 fn attempt(t: &mut CaseContext, operation: &Operation, wrong: &[&Defect]) -> CaseResult<CaseResult> {
     let mut attempt = FaultyRequest::new(t, operation.base(t)?);
     let mut ordered = wrong.to_vec();
@@ -136,7 +135,7 @@ fn attempt(t: &mut CaseContext, operation: &Operation, wrong: &[&Defect]) -> Cas
     }
     let what = format!("{} with {} was answered {}, not {wanted}", operation.name, names.join(" and "), reply.code);
     match reply.code {
-        // What was executed by mistake has used the fixture up: nothing behind it can be judged.
+        // A wrongly executed request has consumed the fixture: later ones cannot be judged.
         OK => Err(CaseError::Failed(format!("{what}: it was executed"))),
         _ => Ok(failed(what)),
     }

@@ -1,4 +1,4 @@
-//! Every argument of every operation: left out, of another type, out of its range.
+//! Every argument of every operation: missing, of another type, out of range.
 
 use super::operations::{self, CONTENT, Operation, UP};
 use crate::{
@@ -132,7 +132,7 @@ fn out_of_range(operation: Operation) -> Option<Case> {
     Some(case)
 }
 
-/// Sends what is wrong, and then what is right.
+/// Sends an invalid and then a valid request.
 fn refuse(t: &mut CaseContext, operation: &Operation, wrong: impl Fn(Request) -> Vec<(String, Request)>) -> CaseResult {
     operations::set_up_fixture(t)?;
     let before = t.snapshot()?;
@@ -142,7 +142,7 @@ fn refuse(t: &mut CaseContext, operation: &Operation, wrong: impl Fn(Request) ->
         let reply = t.call(request)?;
         let checked = t.code(&format!("{} {what}", operation.name), &reply, BAD_ARGS);
         if reply.is_ok() {
-            // Done, it may be in the way of what is right.
+            // If it was executed, it may prevent the valid request.
             return checked;
         }
         outcome = outcome.and(checked);
@@ -154,7 +154,7 @@ fn refuse(t: &mut CaseContext, operation: &Operation, wrong: impl Fn(Request) ->
     outcome
 }
 
-/// Values of every type that the argument is not of.
+/// Values of every other type.
 fn others(kind: Type) -> Vec<Value> {
     let all = [
         Value::Int(7),
@@ -175,7 +175,7 @@ fn others(kind: Type) -> Vec<Value> {
     all.into_iter().filter(|value| !fits(value)).collect()
 }
 
-/// Values of the right type just outside of the range.
+/// Values of the right type just out of range.
 fn beyond(kind: Type) -> Vec<Value> {
     match kind {
         Type::Path | Type::Int | Type::Bool => Vec::new(),

@@ -97,20 +97,20 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_absent(&path)
             }),
         must("requests-after-bye-are-not-executed", &["SES-25", "SES-18"])
-            .sends("in one go: `bye`, and `mkdir` under the next number")
+            .sends("pipelined: `bye`, and `mkdir` under the next number")
             .passes("OK and NO_SESSION, and nothing is there.")
             .run(|t| {
                 let path = t.path("d");
                 t.send(&bye())?;
-                let behind = t.send(&mkdir(&path))?;
+                let later = t.send(&mkdir(&path))?;
                 t.expect_reply(0, OK)?;
-                t.expect_reply(behind, NO_SESSION)?;
+                t.expect_reply(later, NO_SESSION)?;
                 t.open()?;
                 t.expect_absent(&path)
             }),
         must("a-replaced-released-id-has-ended", &["SES-9", "SES-18", "SES-19"])
             .sends("`mkdir`, `bye`; `hello` of another client; then of the first the `mkdir` again, `bye` and `hello`")
-            .passes("NO_SESSION to each of the three, and the other goes on.")
+            .passes("NO_SESSION to each of the three, and the other continues.")
             .run(|t| {
                 let first = t.client.setup(mkdir(&t.path("d")))?;
                 t.setup(bye())?;

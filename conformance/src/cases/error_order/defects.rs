@@ -1,4 +1,4 @@
-//! What can be wrong with a request: at which step of the order it is found, and with which code.
+//! Defects of requests, with their step in the order of checks and their code.
 
 use super::operations::{Operation, Role};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// A request in the making, with what stands around it.
+/// A request under construction, with its envelope.
 pub(super) struct FaultyRequest {
     pub(super) session: [u8; 16],
     pub(super) seq: u64,
@@ -20,7 +20,7 @@ pub(super) struct FaultyRequest {
     extra_frame: bool,
 }
 
-/// What a defect changes: two that change the same cannot stand together. In the order in which they are applied.
+/// What a defect changes, in order of application; two defects of the same slot cannot be combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Slot {
     Frames,
@@ -33,7 +33,7 @@ pub(super) enum Slot {
     Path(usize),
 }
 
-/// Something that is wrong with a request.
+/// A defect of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Defect {
     pub(super) name: &'static str,
@@ -57,7 +57,7 @@ impl FaultyRequest {
         Self { session: t.session, seq: t.next, request, extra_frame: false }
     }
 
-    /// The frames behind the delimiter.
+    /// The frames after the delimiter.
     pub(super) fn frames(&self) -> Vec<Vec<u8>> {
         let mut frames = self.request.frames(self.session, self.seq);
         if self.extra_frame {
@@ -192,7 +192,7 @@ fn files(operation: &str, role: Role) -> Vec<Defect> {
     let mut defects = Vec::new();
     match role {
         Role::File | Role::Anything | Role::Directory => defects.extend(sources(operation, role)),
-        Role::ServerTarget | Role::New => defects.extend(targets(operation, role)),
+        Role::Target | Role::New => defects.extend(targets(operation, role)),
         Role::Noted => {}
     }
     defects
@@ -251,7 +251,7 @@ fn targets(operation: &str, role: Role) -> Vec<Defect> {
         defect!("a-file-at-the-target", (14, 60), EXISTS, slot, taken, |a, t| target(a, t, "other")),
         defect!("a-directory-at-the-target", (14, 60), EXISTS, slot, taken, |a, t| { target(a, t, "full") }),
     ];
-    if role == Role::ServerTarget {
+    if role == Role::Target {
         defects.push(defect!(
             "a-directory-to-be-replaced",
             (14, 61),

@@ -1,4 +1,4 @@
-//! What changes at the same time: directories and files that are exchanged for links, files that grow while they are read.
+//! Concurrent changes: directories and files that are replaced by links, files that grow while they are read.
 
 use super::case;
 use crate::{
@@ -28,13 +28,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often each operation is tried against the racer.
+/// How often each operation is tried during the changes.
 const TRIES: usize = 40;
 
-/// The size of a file that takes a while to be read.
+/// The size of a file that takes some time to read.
 const LONG: u64 = 96 * 1_048_576;
 
-/// The time between two steps of a file that grows meanwhile.
+/// The time between two steps of a growing file.
 const PACE: Duration = Duration::from_micros(200);
 
 const INSIDE: &[u8] = b"inside";
@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         case("a-directory-replaced-by-a-link-is-not-followed", &["PATH-10", "PATH-11"])
             .sends("`read`, `hash`, `list`, `copy`, `put`, `mkdir`, `write`, `truncate`, `move` and `remove` through a directory that is exchanged for a link to one outside, over and over")
-            .passes("Whatever the moment gives, but nothing of what is outside is read, listed, made, changed or removed.")
+            .passes("Any code; nothing outside is read, listed, created, changed or removed.")
             .run(|t| {
                 set_up_fixture(t)?;
                 let disk = Disk::new(t)?;
@@ -53,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         case("a-file-replaced-by-a-link-is-not-followed", &["PATH-10", "PATH-11"])
             .sends("`read`, `hash`, `copy`, `write`, `truncate`, `touch` and `put` of a file that is exchanged for a link to one outside, over and over")
-            .passes("Whatever the moment gives, but nothing of the file outside is read or changed.")
+            .passes("Any code; the file outside is neither read nor changed.")
             .run(|t| {
                 set_up_fixture(t)?;
                 let disk = Disk::new(t)?;
@@ -63,7 +63,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         case("an-upload-is-not-committed-through-a-replaced-directory", &["PATH-10", "PATH-11", "COMMIT-3"])
             .sends("`begin`, `append` and `commit` into a directory that is exchanged for a link to one outside, over and over")
-            .passes("Whatever the moment gives, but nothing is made outside.")
+            .passes("Any code; nothing is created outside.")
             .run(|t| {
                 set_up_fixture(t)?;
                 let disk = Disk::new(t)?;
@@ -90,7 +90,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let began = Instant::now();
                 t.control(hash(&path))?;
                 let alone = began.elapsed();
-                // A busy machine may leave the growing thread waiting while the server reads the whole file.
+                // On a busy machine the server may read the whole file before the file grows.
                 for _ in 0..4 {
                     let (reply, sizes) = while_growing(&file, || t.expect(hash(&path), [OK, CHANGED]))?;
                     if reply.is_ok() {
@@ -138,15 +138,15 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A size that a file got.
+/// A size that a file had.
 struct Grown {
     size: u64,
-    /// It has not got it before, and has got it by then.
+    /// The file had this size between these times.
     from: Instant,
     by: Instant,
 }
 
-/// Does something while a file grows by single bytes; gives when it came to each size too.
+/// Runs a closure while a file grows byte by byte; also returns when the file had each size.
 fn while_growing(file: &File, work: impl FnOnce() -> CaseResult<Reply>) -> CaseResult<(Reply, Vec<Grown>)> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -170,7 +170,7 @@ fn while_growing(file: &File, work: impl FnOnce() -> CaseResult<Reply>) -> CaseR
     })
 }
 
-/// How long a file may have had a size, whenever in between it got it, and the next.
+/// The longest time that a file may have had a size.
 fn how_long(sizes: &[Grown], size: u64) -> Duration {
     let Some(at) = sizes.iter().position(|grown| grown.size == size) else { return Duration::ZERO };
     let until = sizes.get(at + 1).map_or_else(Instant::now, |next| next.by);
@@ -253,7 +253,7 @@ fn reveals_nothing(reply: &Reply) -> CaseResult {
     }
     let size = reply.entry().and_then(|entry| entry.size());
     if reply.is_ok() && size.is_ok_and(|size| size == SECRET.len() as u64) {
-        return failed("the entry of a file outside the served directory was told");
+        return failed("a reply has the entry of a file outside the served directory");
     }
     if reply.op == "list" && reply.is_ok() && reply.names()?.iter().any(|name| name == "outside") {
         return failed("a directory outside the served directory was listed");

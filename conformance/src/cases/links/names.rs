@@ -1,4 +1,4 @@
-//! Names on the disk that are no names of the protocol, and directories that cannot be entered.
+//! Names on disk that are invalid in the protocol, and directories that cannot be read.
 
 use super::case;
 use crate::{
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let disk = Disk::new(t)?;
                 setup_all(t, vec![put(&t.path("a"), ""), put(&t.path("z"), "")])?;
-                ODD.iter().try_for_each(|name| disk.odd_file("", name))?;
+                ODD.iter().try_for_each(|name| disk.invalid_file("", name))?;
                 for tree in [false, true] {
                     let request = list(t.directory()).arg("tree", tree);
                     let (names, skipped) = whole(t, &request)?;
@@ -40,40 +40,40 @@ pub(super) fn cases() -> Vec<Case> {
                 Ok(())
             }),
         case("invalid-names-are-counted-on-their-page", &["LIST-12", "LIST-3"])
-            .sends("`list` with `after` each name, of a directory with odd names before, between and behind the others")
-            .passes("`skipped` is what sorts behind `after` and not behind the page's last entry; on the last page, all behind.")
+            .sends("`list` with `after` each name, of a directory with invalid names before, between and after the others")
+            .passes("`skipped` is what sorts after `after` and not after the page's last entry; on the last page, all after.")
             .run(|t| {
                 let disk = Disk::new(t)?;
                 setup_all(t, vec![put(&t.path("b"), ""), put(&t.path("d"), ""), put(&t.path("f"), "")])?;
                 let odd = [&b"a\xff"[..], b"c\x01", b"c\xff", b"e\n", b"g\xff", b"h\x7f"];
-                odd.iter().try_for_each(|name| disk.odd_file("", name))?;
+                odd.iter().try_for_each(|name| disk.invalid_file("", name))?;
                 for (after, first, skipped, more) in
                     [("", "b", 1, true), ("b", "d", 2, true), ("d", "f", 3, false), ("c\x01x", "d", 1, true), ("e\n", "f", 2, false)]
                 {
                     let request = list(t.directory()).arg("limit", 1_u64).arg("after", after);
                     let reply = t.expect_ok(request)?;
-                    t.equal(&format!("what is listed behind {after:?}"), reply.names()?, [first])?;
-                    t.equal(&format!("skipped behind {after:?}"), reply.uint("skipped")?, skipped)?;
-                    t.equal(&format!("more behind {after:?}"), reply.bool("more")?, more)?;
+                    t.equal(&format!("what is listed after {after:?}"), reply.names()?, [first])?;
+                    t.equal(&format!("skipped after {after:?}"), reply.uint("skipped")?, skipped)?;
+                    t.equal(&format!("more after {after:?}"), reply.bool("more")?, more)?;
                 }
                 for (after, skipped) in [("f", 2), ("h", 1), ("i", 0)] {
                     let request = list(t.directory()).arg("after", after);
                     let reply = t.expect_ok(request)?;
-                    t.equal(&format!("what is listed behind {after:?}"), reply.names()?, Vec::<String>::new())?;
-                    t.equal(&format!("skipped behind {after:?}"), reply.uint("skipped")?, skipped)?;
+                    t.equal(&format!("what is listed after {after:?}"), reply.names()?, Vec::<String>::new())?;
+                    t.equal(&format!("skipped after {after:?}"), reply.uint("skipped")?, skipped)?;
                 }
                 Ok(())
             }),
         case("a-directory-with-an-invalid-name-is-counted-once", &["LIST-10", "LIST-12"])
-            .sends("`list` with `tree` of a directory with a reserved and an odd directory that have files in them")
+            .sends("`list` with `tree` of a directory with a reserved and a directory with an invalid name that have files in them")
             .passes("Nothing of them is listed, and `skipped` is 2.")
             .run(|t| {
                 let disk = Disk::new(t)?;
                 setup_all(t, vec![mkdir(&t.path("d")), put(&t.path("d/f"), ""), put(&t.path("z"), "")])?;
                 for name in ["d/.remofile", "d/x\n"] {
                     fs::create_dir(disk.inside(name)).map_err(harness)?;
-                    disk.odd_file(name, b"below")?;
-                    disk.odd_file(name, b"\xff")?;
+                    disk.invalid_file(name, b"below")?;
+                    disk.invalid_file(name, b"\xff")?;
                 }
                 let request = list(t.directory()).arg("tree", true);
                 let (names, skipped) = whole(t, &request)?;
@@ -86,7 +86,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let disk = Disk::new(t)?;
                 fs::create_dir_all(disk.inside(&["d"; 140].join("/"))).map_err(harness)?;
-                // The case's own directory is two names deep.
+                // The case's directory has a depth of two.
                 let request = list(t.directory()).arg("tree", true);
                 let (names, skipped) = whole(t, &request)?;
                 t.equal("how many are listed", names.len(), 126)?;
@@ -121,13 +121,13 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("skipped", skipped, 1)
             }),
         case("a-directory-of-invalid-names-is-not-empty", &["REMOVE-2", "LIST-12"])
-            .sends("`remove` of a directory that holds nothing but an odd name, and of it once that is gone")
-            .passes("NOT_EMPTY, and the odd file is there; OK.")
+            .sends("`remove` of a directory that holds nothing but an invalid name, and of it once that is gone")
+            .passes("NOT_EMPTY, and the file with the invalid name is there; OK.")
             .run(|t| {
                 let disk = Disk::new(t)?;
                 for name in [&b"\xff"[..], b"a\nb", b".remofile"] {
                     let path = t.subdirectory("d")?;
-                    disk.odd_file("d", name)?;
+                    disk.invalid_file("d", name)?;
                     t.expect_refused(remove(&path), NOT_EMPTY)?;
                     let left = fs::read_dir(disk.inside("d")).map_err(harness)?.count();
                     t.equal("what is left in it", left, 1)?;
@@ -139,7 +139,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         case("a-directory-that-cannot-be-read-is-listed-and-counted", &["LIST-13", "LIST-12"])
             .sends("`list` with `tree` of a directory without permissions and with files in it, and one beside it")
-            .passes("It is listed and not entered, and `skipped` is 1; or, where the server may read it all the same, entered.")
+            .passes("It is listed and not entered, and `skipped` is 1; or, if the server may read it, entered.")
             .run(|t| {
                 let disk = Disk::new(t)?;
                 setup_all(t, vec![mkdir(&t.path("d")), put(&t.path("d/f"), ""), put(&t.path("e"), "")])?;
@@ -180,7 +180,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every name of a listing and how many were skipped, page by page.
+/// Every name of a listing and the number of skipped ones, from all pages.
 fn whole(t: &mut CaseContext, request: &Request) -> CaseResult<(Vec<String>, u64)> {
     let (mut names, mut skipped): (Vec<String>, u64) = (Vec::new(), 0);
     loop {

@@ -24,7 +24,7 @@ pub(super) enum Role {
     /// It takes anything.
     Anything,
     /// It makes or replaces a file.
-    ServerTarget,
+    Target,
     /// It makes a directory.
     New,
     /// It only notes the path.
@@ -45,7 +45,7 @@ pub(super) struct Operation {
 
 /// The numbered operations.
 pub(super) fn all() -> Vec<Operation> {
-    use Role::{Anything, Directory, File, New, Noted, ServerTarget};
+    use Role::{Anything, Directory, File, New, Noted, Target};
     let op = |name, paths| Operation { name, paths, sized: None, etag: false, upload: false };
     let etag = |operation: Operation| Operation { etag: true, ..operation };
     let sized = |operation: Operation, by| Operation { sized: Some(by), ..operation };
@@ -56,13 +56,13 @@ pub(super) fn all() -> Vec<Operation> {
         sized(etag(op("read", &[("path", File)])), "len"),
         op("hash", &[("path", File)]),
         op("mkdir", &[("path", New)]),
-        sized(op("put", &[("path", ServerTarget)]), "payload"),
+        sized(op("put", &[("path", Target)]), "payload"),
         sized(etag(op("write", &[("path", File)])), "payload"),
         etag(op("truncate", &[("path", File)])),
         op("touch", &[("path", Anything)]),
         etag(op("remove", &[("path", Anything)])),
-        etag(op("move", &[("from", Anything), ("to", ServerTarget)])),
-        etag(op("copy", &[("from", File), ("to", ServerTarget)])),
+        etag(op("move", &[("from", Anything), ("to", Target)])),
+        etag(op("copy", &[("from", File), ("to", Target)])),
         op("begin", &[("path", Noted)]),
         sized(upload(op("append", &[])), "payload"),
         upload(op("commit", &[])),

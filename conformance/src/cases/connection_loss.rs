@@ -1,7 +1,7 @@
 //! Section 16: requests and replies that are lost with their connection.
 
 use super::{
-    long::{await_end_unpolled, start_finite},
+    long_requests::{await_end_unpolled, start_finite},
     sequence::{expect_remembered, pipelined},
     session::greet,
 };
@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn lost_replies() -> Vec<Case> {
     vec![
         must("a-request-whose-reply-was-lost-is-not-executed-again", &["SEQ-3", "SEQ-2"])
-            .sends("`mkdir`; the connection is cut when its reply is on the way; over a new one the `mkdir` again, twice")
+            .sends("`mkdir`; the connection is cut while its reply is in flight; over a new one the `mkdir` again, twice")
             .passes("OK, and the same byte for byte.")
             .run(relayed(|t, relay| {
                 let request = mkdir(&t.path("d"));
@@ -68,7 +68,7 @@ fn lost_replies() -> Vec<Case> {
             })),
         must("removals-and-moves-whose-replies-were-lost-are-not-executed-again", &["SEQ-3", "SEQ-9"])
             .needs(&[Need::Window(3)])
-            .sends("in one go `remove`, `move` onto that name, and `put` under the old name; the connection is cut when the replies are on the way; all three again")
+            .sends("pipelined `remove`, `move` onto that name, and `put` under the old name; the connection is cut while the replies are in flight; all three again")
             .passes("OK to each, and both files have the content of the first time.")
             .run(relayed(|t, relay| {
                 let (one, two) = (t.file("one", b"one")?, t.file("two", b"two")?);
@@ -84,7 +84,7 @@ fn lost_replies() -> Vec<Case> {
             })),
         must("a-pipeline-whose-replies-were-cut-continues", &["SEQ-3", "SEQ-9", "ENV-8"])
             .needs(&[Need::Window(PARTS as u64)])
-            .sends("`begin`; twelve `append` of 20,000 bytes in one go; the connection is cut in the middle of the replies; all of them again; `commit`")
+            .sends("`begin`; twelve `append` of 20,000 bytes, pipelined; the connection is cut in the middle of the replies; all of them again; `commit`")
             .passes("OK to each with its own `off`, and the file has each byte once.")
             .run(relayed(|t, relay| pipeline(t, relay, |relay| relay.cut_after(Way::Down, REPLIES / 2)))),
     ]
@@ -93,7 +93,7 @@ fn lost_replies() -> Vec<Case> {
 fn lost_requests() -> Vec<Case> {
     vec![
         must("a-lost-request-is-executed-when-sent-again", &["SEQ-1", "SEQ-5"])
-            .sends("`mkdir`, which is lost with its connection; over a new one the request behind it, then both")
+            .sends("`mkdir`, which is lost with its connection; over a new one the request after it, then both")
             .passes("SEQ with the number of the lost one, then OK to both.")
             .run(relayed(|t, relay| {
                 let (path, first) = (t.path("d"), t.next);
@@ -111,14 +111,14 @@ fn lost_requests() -> Vec<Case> {
                 t.expect_reply(first + 1, OK).map(drop)
             })),
         must("half-a-message-is-not-executed", &["SEQ-1", "ENV-4"])
-            .sends("`put` of 60,000 bytes; the connection is cut after 30,000; over a new one the request behind it, then the `put` again")
+            .sends("`put` of 60,000 bytes; the connection is cut after 30,000; over a new one the request after it, then the `put` again")
             .passes("SEQ with the number of the `put`, then OK, and the file has all its bytes.")
             .run(relayed(|t, relay| {
                 let (path, first, content) = (t.path("f"), t.next, t.bytes(1, 60_000));
                 relay.cut_after(Way::Up, 30_000);
                 t.send(&put(&path, content.clone()))?;
                 if !relay.await_cut(deadline(t)) {
-                    return Err(CaseError::Harness("60,000 bytes did not come to the relay".into()));
+                    return Err(CaseError::Harness("60,000 bytes did not reach the relay".into()));
                 }
                 reconnect_through(t, relay)?;
                 t.send_as(first + 1, &stat(&path))?;
@@ -130,7 +130,7 @@ fn lost_requests() -> Vec<Case> {
             })),
         must("a-pipeline-that-was-cut-continues", &["SEQ-3", "SEQ-1", "SEQ-9", "SEQ-5"])
             .needs(&[Need::Window(PARTS as u64)])
-            .sends("`begin`; twelve `append` of 20,000 bytes in one go; the connection is cut in the middle; all of them again; `commit`")
+            .sends("`begin`; twelve `append` of 20,000 bytes, pipelined; the connection is cut in the middle; all of them again; `commit`")
             .passes("OK to each with its own `off`, and the file has each byte once.")
             .run(relayed(|t, relay| pipeline(t, relay, |relay| relay.cut_after(Way::Up, (PART * PARTS / 2) as u64)))),
     ]
@@ -203,12 +203,12 @@ fn lost_connections() -> Vec<Case> {
     ]
 }
 
-/// Puts a relay between the case's client and the server while the check runs.
+/// Runs a check with a relay between the case's client and the server.
 fn relayed(run: impl Fn(&mut CaseContext, &TcpRelay) -> CaseResult) -> impl Fn(&mut CaseContext) -> CaseResult {
     move |t| {
         let relay = TcpRelay::to(&t.environment.target.borrow())?;
         reconnect_through(t, &relay)?;
-        // The connection is there, handshake and all, when this is answered.
+        // The reply shows that the handshake is finished.
         t.expect_ok(ping()).map_err(|error| error.into_prerequisite("ping through a relay"))?;
         let checked = run(t, &relay);
         t.reconnect()?;
@@ -216,23 +216,23 @@ fn relayed(run: impl Fn(&mut CaseContext, &TcpRelay) -> CaseResult) -> impl Fn(&
     }
 }
 
-/// Cuts what there is, and goes on over a new connection through the relay; what was on the way is lost.
+/// Cuts the connection and opens a new one through the relay; messages in flight are lost.
 fn reconnect_through(t: &mut CaseContext, relay: &TcpRelay) -> CaseResult {
     relay.cut();
     relay.pass();
     let target = relay.target(&t.environment.target.borrow());
     let connection = Connection::open_monitored(&t.environment.context, &target, t.connection().socket_kind())
-        .map_err(|error| CaseError::Harness(format!("no socket could be opened: {error}")))?;
+        .map_err(|error| CaseError::Harness(format!("cannot open a socket: {error}")))?;
     t.replace_connection(connection);
     Ok(())
 }
 
-/// Sends a request, awaits its reply at the relay, and loses it there; gives the request's number.
+/// Sends a request whose reply the relay loses; returns the request's number.
 fn lose_reply(t: &mut CaseContext, relay: &TcpRelay, request: &Request) -> CaseResult<u64> {
     relay.hold(Way::Down);
     let before = relay.bytes_received(Way::Down);
     let seq = t.send(request)?;
-    // Where it does not come in time the request is as good as lost, and the case holds as well.
+    // If the reply is late, the request counts as lost, and the check holds too.
     relay.await_bytes(Way::Down, before + 30, deadline(t));
     reconnect_through(t, relay)?;
     Ok(seq)
@@ -251,7 +251,7 @@ fn resend_over_a_new_connection(
     Ok(replies)
 }
 
-/// Appends in one go over a connection that is cut somewhere, then all of them again and `commit`.
+/// Pipelines appends over a connection that is cut, sends all of them again, and commits.
 fn pipeline(t: &mut CaseContext, relay: &TcpRelay, cut: fn(&TcpRelay)) -> CaseResult {
     let (up, path, content) = (t.id(), t.path("f"), t.bytes(1, PART * PARTS));
     t.setup(begin(up, &path))?;
