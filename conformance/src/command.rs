@@ -1,5 +1,7 @@
 //! The subcommands, and what they share: output, colours, errors.
 
+mod access;
+pub(crate) mod args;
 mod decode;
 mod doctor;
 mod explain;
@@ -13,23 +15,22 @@ mod vectors;
 mod zoo;
 
 use crate::{
-    args::{Cli, Command},
-    curve,
+    command::args::{Cli, Command},
     exit::{Exit, Failure},
     report::visible,
-    sabotage,
+    wire::curve,
 };
 use std::{
     env,
     io::{self, ErrorKind, IsTerminal, Write},
 };
 
-/// Does what the command line says.
+/// Runs the command and returns its exit code.
 pub(crate) fn perform(cli: Cli) -> Exit {
     match attempt(cli) {
         Ok(exit) => exit,
         Err(failure) => {
-            tell(&failure);
+            print_failure(&failure);
             failure.exit
         }
     }
@@ -38,10 +39,12 @@ pub(crate) fn perform(cli: Cli) -> Exit {
 fn attempt(cli: Cli) -> Result<Exit, Failure> {
     curve::require().map_err(|error| Failure::new(Exit::OwnFault, error))?;
     let colours = Colours { wanted: !cli.no_color };
-    if let Some(way) = cli.sabotage {
-        // Nobody but a self-test believes what follows.
-        tell(&Failure::new(Exit::OwnFault, format!("spoilt by {way:?}: what this run says means nothing")));
-        sabotage::commit(way);
+    #[cfg(feature = "harness-mutations")]
+    if let Some(mutation) = cli.harness_mutation {
+        // Only a self-test may use the results of this run.
+        let what = format!("harness mutation {}: the results of this run mean nothing", mutation.name());
+        print_failure(&Failure::new(Exit::OwnFault, what));
+        crate::mutation::activate(mutation);
     }
     match cli.command {
         Command::Run(arguments) => run::run(&arguments, colours),
@@ -70,7 +73,7 @@ impl Colours {
     }
 }
 
-/// Writes to standard output; that its reader went away is none of this program's troubles.
+/// Writes to standard output; a closed pipe is not a failure.
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -81,12 +84,12 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Says on standard error what went wrong.
-fn tell(failure: &Failure) {
+/// Prints a failure on standard error.
+fn print_failure(failure: &Failure) {
     let mut text = format!("conformance: error: {}\n", visible(&failure.what));
     if !failure.hint.is_empty() {
         text += &format!("  hint: {}\n", visible(&failure.hint));
     }
-    // Whoever closed standard error does not want to know.
+    // A closed standard error is not a failure.
     let _ = io::stderr().write_all(text.as_bytes());
 }

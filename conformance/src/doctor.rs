@@ -4,18 +4,17 @@ mod greeting;
 mod handshake;
 
 use crate::{
-    code::{AUTH, BUSY, NO_SESSION, OK, VERSION},
-    environment::Environment,
+    engine::{client::Client, environment::Environment, error::CaseError, journal::Journal},
     exit::{Exit, Failure},
-    journal::Journal,
-    link::{Link, Security},
-    peer::Peer,
-    reply::Reply,
-    request::{bye, ping},
-    stop::Stop,
-    zmtp::Greeting,
+    wire::{
+        code::{AUTH, BUSY, NO_SESSION, OK, VERSION},
+        connection::{Connection, Security},
+        reply::Reply,
+        request::{bye, ping},
+        zmtp::Greeting,
+    },
 };
-use handshake::Handshake;
+use handshake::DoctorHandshake;
 use std::{
     io::ErrorKind,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
@@ -25,7 +24,7 @@ use std::{
 
 /// One thing that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct DoctorStep {
     pub(crate) name: &'static str,
     /// What was found.
     pub(crate) found: Result<String, Failure>,
@@ -34,8 +33,8 @@ pub(crate) struct Step {
 /// What was tried, in order; the last step may have failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Diagnosis {
-    pub(crate) steps: Vec<Step>,
-    /// Whether only somebody else's session is in the way, and how long that may last.
+    pub(crate) steps: Vec<DoctorStep>,
+    /// The rest of the lease, when another client holds the session.
     pub(crate) busy: Option<Duration>,
     /// Whether the server answered `hello` with OK.
     pub(crate) opened: bool,
@@ -57,7 +56,7 @@ impl Diagnosis {
 
     fn go_on(&mut self, environment: &Rc<Environment>) -> Option<()> {
         let target = environment.target.borrow().clone();
-        let patience = environment.patience.get().answer;
+        let patience = environment.timeouts.get().reply;
         let addresses = self.note("name", resolve(target.address()), |addresses| {
             let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
             format!("resolves to {}", shown.join(", "))
@@ -70,18 +69,18 @@ impl Diagnosis {
             format!("ZMTP {}.{}", greeting.version.0, greeting.version.1)
         })?;
         self.note("mechanism", mechanism(&greeting, target.security), |mechanism| match mechanism.as_str() {
-            "CURVE" => "CURVE, as it has to be".into(),
-            other => format!("{other}, as --insecure says"),
+            "CURVE" => "CURVE, as required".into(),
+            other => format!("{other}, as requested by --insecure"),
         })?;
-        let link = self.note("handshake", shake_hands(environment), |_| match target.security {
+        let connection = self.note("handshake", shake_hands(environment), |_| match target.security {
             Security::Insecure => "done, without encryption".into(),
-            _ => "done: the server has the expected key and admits the key that the token gives".into(),
+            _ => "done: the server has the expected key and accepts the client key of the token".into(),
         })?;
-        let mut peer = Peer::new("doctor", environment, &Journal::shared(), link.pattern()).ok()?;
-        peer.set_link(link);
-        let said = self.hello(&mut peer);
+        let mut client = Client::new("doctor", environment, &Journal::shared(), connection.socket_kind()).ok()?;
+        client.replace_connection(connection);
+        let said = self.hello(&mut client);
         self.note("hello", said, |said| said.clone())?;
-        self.note("ping", pinged(&mut peer), |took| format!("answered in {:.1} ms", took.as_secs_f64() * 1_000.0))
+        self.note("ping", pinged(&mut client), |took| format!("answered in {:.1} ms", took.as_secs_f64() * 1_000.0))
             .map(drop)
     }
 
@@ -90,28 +89,28 @@ impl Diagnosis {
             Ok(value) => (Ok(show(&value)), Some(value)),
             Err(failure) => (Err(failure), None),
         };
-        self.steps.push(Step { name, found });
+        self.steps.push(DoctorStep { name, found });
         value
     }
 
-    fn hello(&mut self, peer: &mut Peer) -> Result<String, Failure> {
-        let hello = peer.hello_request();
-        let reply = peer.call(hello).map_err(|stop| unanswered(peer, &stop))?;
+    fn hello(&mut self, client: &mut Client) -> Result<String, Failure> {
+        let hello = client.hello_request();
+        let reply = client.call(hello).map_err(|error| unanswered(client, &error))?;
         match reply.code {
             OK => {
                 self.opened = true;
-                let welcome = peer.opened(&reply).map_err(|stop| {
-                    Failure::new(Exit::NotConformant, format!("hello was answered OK, but {}", stop.text()))
-                        .hint("conformance explain HELLO-2 says what has to be in it")
+                let hello_reply = client.opened(&reply).map_err(|error| {
+                    Failure::new(Exit::NotConformant, format!("hello was answered OK, but {}", error.text()))
+                        .hint("conformance explain HELLO-2 shows its keys")
                 })?;
                 Ok(format!(
                     "OK: window {}, chunk {}, header {}, lease {} ms, names {:?}{}",
-                    welcome.window,
-                    welcome.chunk,
-                    welcome.header,
-                    welcome.lease_ms,
-                    welcome.names,
-                    if welcome.ro { ", read-only" } else { "" }
+                    hello_reply.window,
+                    hello_reply.chunk,
+                    hello_reply.header,
+                    hello_reply.lease_ms,
+                    hello_reply.names,
+                    if hello_reply.ro { ", read-only" } else { "" }
                 ))
             }
             BUSY => {
@@ -120,15 +119,15 @@ impl Diagnosis {
                 Err(failure)
             }
             AUTH => Err(Failure::new(Exit::Refused, "the token was refused: hello was answered AUTH")
-                .hint("the token is not the server's; or the server computes `auth` in another way: see conformance explain KEY-7")),
+                .hint("the token is not the server's, or the server computes `auth` differently: see conformance explain KEY-7")),
             code => Err(Failure::new(Exit::Unreachable, format!("hello was answered {code}, {}", reply.result))
-                .hint("conformance explain SES-3 says how hello is checked")),
+                .hint("conformance explain SES-3 shows how hello is checked")),
         }
     }
 }
 
 fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
-    let hint = "check the host's name, or give its number";
+    let hint = "check the host name, or use its IP address";
     let found = address.to_socket_addrs().map_err(|error| {
         Failure::new(Exit::Unreachable, format!("the name in {address} cannot be resolved: {error}")).hint(hint)
     })?;
@@ -147,7 +146,7 @@ fn connect(addresses: &[SocketAddr], patience: Duration) -> Result<TcpStream, Fa
             Err(error) => failure = failure.or(Some(unconnected(*address, &error, patience))),
         }
     }
-    Err(failure.unwrap_or_else(|| Failure::new(Exit::Unreachable, "there is no address to connect to")))
+    Err(failure.unwrap_or_else(|| Failure::new(Exit::Unreachable, "no address to connect to")))
 }
 
 fn unconnected(address: SocketAddr, error: &std::io::Error, patience: Duration) -> Failure {
@@ -158,7 +157,7 @@ fn unconnected(address: SocketAddr, error: &std::io::Error, patience: Duration) 
         ),
         ErrorKind::TimedOut => (
             format!("no answer from {address} within {} s", patience.as_secs()),
-            "check the address; a firewall may drop the packets",
+            "check the address; a firewall may drop packets",
         ),
         _ => (format!("no connection to {address}: {error}"), "check the network, and the address"),
     };
@@ -172,70 +171,70 @@ fn mechanism(greeting: &Greeting, security: Security) -> Result<String, Failure>
         return Ok(found.clone());
     }
     let hint = match found.as_str() {
-        "NULL" => "a server has to use CURVE [CURVE-1]; for one that was told not to, give --insecure",
-        "CURVE" => "leave out --insecure: the server uses CURVE",
+        "NULL" => "a server must use CURVE [CURVE-1]; give --insecure for a server that runs without it",
+        "CURVE" => "omit --insecure: the server uses CURVE",
         _ => "Remofile uses CURVE",
     };
     Err(Failure::new(Exit::Unreachable, format!("the server uses the ZMTP mechanism {found}, not {wanted}")).hint(hint))
 }
 
-fn shake_hands(environment: &Environment) -> Result<Link, Failure> {
+fn shake_hands(environment: &Environment) -> Result<Connection, Failure> {
     let target = environment.target.borrow().clone();
-    let patience = environment.patience.get().answer;
+    let patience = environment.timeouts.get().reply;
     let pinned = matches!(target.security, Security::Pinned(_));
     let failed = |exit, what: &str, hint: &str| Err(Failure::new(exit, what).hint(hint));
     match handshake::attempt(&environment.context, &target, patience) {
-        Err(error) => Err(Failure::new(Exit::OwnFault, format!("no socket could be opened: {error}"))),
-        Ok(Handshake::Done(link)) => Ok(link),
-        Ok(Handshake::Refused(status)) => failed(
+        Err(error) => Err(Failure::new(Exit::OwnFault, format!("cannot open a socket: {error}"))),
+        Ok(DoctorHandshake::Done(connection)) => Ok(connection),
+        Ok(DoctorHandshake::Refused(status)) => failed(
             Exit::Refused,
             &format!("the client's key was refused with status {status}: the token is not the server's"),
-            "check REMOFILE_TOKEN; the key is derived from it by [KEY-5], which the vectors keys-*.json show byte by byte",
+            "check REMOFILE_TOKEN; [KEY-5] derives the key from it, as the vectors keys-*.json show byte by byte",
         ),
-        Ok(Handshake::Broken) if pinned => failed(
+        Ok(DoctorHandshake::Broken) if pinned => failed(
             Exit::Refused,
             "the CURVE handshake fails without a reason: the server has another key than --server-key",
-            "check the key; without --server-key the one that the token gives is expected",
+            "check the key; without --server-key the suite expects the key that the token gives",
         ),
-        Ok(Handshake::Broken) => failed(
+        Ok(DoctorHandshake::Broken) => failed(
             Exit::Refused,
             "the CURVE handshake fails without a reason: the server's key is not the one that this token gives",
             "check REMOFILE_TOKEN; a server with a key pair of its own needs --server-key",
         ),
-        Ok(Handshake::Protocol) => failed(
+        Ok(DoctorHandshake::Protocol) => failed(
             Exit::Unreachable,
             "the ZMTP handshake fails: the server breaks the protocol of its mechanism",
-            "the server's ZeroMQ library is at fault, or something between here and there",
+            "check the server's ZeroMQ library and proxies on the path",
         ),
-        Ok(Handshake::Silent) => failed(
+        Ok(DoctorHandshake::Silent) => failed(
             Exit::Unreachable,
             "the server greets, but does not finish the ZMTP handshake",
-            "it may be stuck, or its ZAP handler not at work [CURVE-3]; --timeout waits longer",
+            "it may hang, or its ZAP handler may not run [CURVE-3]; --timeout waits longer",
         ),
     }
 }
 
-fn unanswered(peer: &mut Peer, stop: &Stop) -> Failure {
-    let version = peer.take_unasked().iter().any(|reply| reply.code == VERSION);
+fn unanswered(client: &mut Client, error: &CaseError) -> Failure {
+    let version = client.take_unasked().iter().any(|reply| reply.code == VERSION);
     if version {
         return Failure::new(Exit::Unreachable, "hello was answered VERSION: the server speaks another version")
             .hint("this suite checks version 1, magic \"rmf1\"");
     }
-    match stop {
-        Stop::Silent(what) => Failure::new(Exit::Unreachable, format!("the server does not answer hello: {what}"))
+    match error {
+        CaseError::Silent(what) => Failure::new(Exit::Unreachable, format!("the server does not answer hello: {what}"))
             .hint(
-                "it hangs, takes hello for no Remofile message (conformance explain ENV-14), or is no Remofile server",
+                "it hangs, does not recognise hello as a Remofile message (conformance explain ENV-14), or is not a Remofile server",
             ),
         other => {
-            Failure::new(Exit::Unreachable, format!("this is no Remofile server, or a broken one: {}", other.text()))
+            Failure::new(Exit::Unreachable, format!("this is not a Remofile server, or a broken one: {}", other.text()))
                 .hint("conformance decode FRAME explains a message")
         }
     }
 }
 
-/// Who holds the session, and how long that may last.
+/// The holder of the session and the rest of its lease.
 fn busy(reply: &Reply) -> (Failure, Duration) {
-    let client = reply.text("client").unwrap_or("somebody");
+    let client = reply.text("client").unwrap_or("another client");
     let idle = reply.uint("idle_ms").unwrap_or_default();
     let lease = reply.uint("lease_ms").unwrap_or_default();
     let rest = Duration::from_millis(lease.saturating_sub(idle));
@@ -248,10 +247,10 @@ fn busy(reply: &Reply) -> (Failure, Duration) {
     (Failure::new(Exit::Unreachable, what).hint(hint), rest)
 }
 
-fn pinged(peer: &mut Peer) -> Result<Duration, Failure> {
+fn pinged(client: &mut Client) -> Result<Duration, Failure> {
     let sent = Instant::now();
-    let reply = peer.call(ping()).map_err(|stop| {
-        Failure::new(Exit::NotConformant, format!("a ping in the open session fails: {}", stop.text()))
+    let reply = client.call(ping()).map_err(|error| {
+        Failure::new(Exit::NotConformant, format!("a ping in the open session fails: {}", error.text()))
     })?;
     let took = sent.elapsed();
     if !reply.is_ok() {
@@ -259,15 +258,15 @@ fn pinged(peer: &mut Peer) -> Result<Duration, Failure> {
             Exit::NotConformant,
             format!("a ping in the open session was answered {}", reply.code),
         )
-        .hint("conformance explain SES-19 says when"));
+        .hint("see conformance explain SES-19"));
     }
-    // The next client is not to find this one's session.
-    match peer.call(bye()) {
+    // The session must not block the next client.
+    match client.call(bye()) {
         Ok(reply) if reply.is_ok() || reply.code == NO_SESSION => {
-            peer.environment.last_session.set(None);
+            client.environment.last_session.set(None);
             Ok(took)
         }
         Ok(reply) => Err(Failure::new(Exit::NotConformant, format!("bye was answered {}", reply.code))),
-        Err(stop) => Err(Failure::new(Exit::NotConformant, format!("bye fails: {}", stop.text()))),
+        Err(error) => Err(Failure::new(Exit::NotConformant, format!("bye fails: {}", error.text()))),
     }
 }

@@ -1,18 +1,18 @@
-//! What the command tells a shell.
+//! Exit codes of the command.
 
 use std::process::ExitCode;
 
-/// How the command ends.
+/// The exit code of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Everything that was looked at is as it has to be.
+    /// Everything that was checked conforms.
     Conformant = 0,
-    /// Something is not.
+    /// Something does not conform.
     NotConformant = 1,
-    /// The command line makes no sense.
+    /// The command line is invalid.
     Usage = 2,
-    /// No server could be reached, it is none of Remofile, or somebody else holds its session.
+    /// No server could be reached, it does not speak Remofile, or another client holds its session.
     Unreachable = 3,
     /// Nothing was selected, or a case that should have run did not.
     Incomplete = 4,
@@ -29,17 +29,17 @@ Exit codes:
   1  not conformant
   2  usage
   3  unreachable, not Remofile, or busy
-  4  nothing selected, or a case that should have run did not
-  5  the suite's own fault
+  4  nothing selected, or a selected case did not run
+  5  error in the suite itself
   6  token or key refused";
 
-/// A command that could not do its work.
+/// A failed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// What went wrong, in a sentence without a full stop.
+    /// The error, in a sentence without a full stop.
     pub(crate) what: String,
-    /// What to do about it; empty where that is plain.
+    /// What the user can do about it; may be empty.
     pub(crate) hint: String,
 }
 

@@ -1,48 +1,20 @@
-//! The `conformance` command: checks any server of the Remofile protocol, and explains itself.
+//! The `conformance` command: checks servers of the Remofile protocol.
 
-mod access;
-mod args;
-mod baseline;
-mod case;
 mod cases;
-mod cbor;
-mod code;
 mod command;
-mod curve;
-mod decode;
 mod doctor;
-mod environment;
+mod engine;
 mod exit;
-mod hop;
-mod journal;
-mod link;
-mod lint;
-mod malformed;
-mod name;
-mod peer;
-mod probe;
-mod redact;
-mod relay;
-mod reply;
+mod mutation;
 mod report;
-mod request;
 mod runner;
-mod sabotage;
-mod select;
 mod selftest;
-mod server;
 mod spec;
-mod stop;
-mod tap;
-mod traceability;
-mod trial;
 mod vectors;
-mod verdict;
-mod waivers;
-mod zmtp;
+mod wire;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    command::perform(args::Cli::read()).into()
+    command::perform(command::args::Cli::read()).into()
 }

@@ -4,6 +4,7 @@ mod html;
 mod json;
 mod junit;
 mod progress;
+pub(crate) mod redact;
 mod tap;
 mod terminal;
 mod xml;
@@ -12,16 +13,16 @@ pub(crate) use progress::Progress;
 pub(crate) use xml::escape;
 
 use crate::{
-    args::Format,
+    command::args::Format,
+    engine::verdict::{Outcome, Report, Verdict},
     spec,
-    verdict::{Outcome, Report, Verdict},
 };
 use std::collections::BTreeMap;
 
 /// The suite's own version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A whole report, with a line end behind it.
+/// A whole report, with a final line end.
 pub(crate) fn render(report: &Report, format: Format, colour: bool) -> String {
     match format {
         Format::Terminal => terminal::render(report, colour),
@@ -32,7 +33,7 @@ pub(crate) fn render(report: &Report, format: Format, colour: bool) -> String {
     }
 }
 
-/// The command that runs a case again as it was run here.
+/// The command that repeats a case.
 pub(crate) fn again(report: &Report, outcome: &Outcome) -> String {
     let mut words = vec!["conformance".to_owned(), "run".to_owned()];
     if !report.server.is_empty() {
@@ -46,7 +47,7 @@ pub(crate) fn again(report: &Report, outcome: &Outcome) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A text that shows what a terminal would act upon: control characters and those that turn the writing around.
+/// Escapes control and bidirectional characters.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -87,11 +88,11 @@ pub(crate) fn summary(report: &Report) -> String {
     parts.join(", ")
 }
 
-/// What the run says of the server, in a word or two.
+/// The conclusion about the server, in a few words.
 pub(crate) fn conclusion(report: &Report) -> &'static str {
     use crate::exit::Exit;
     match report.exit() {
-        Exit::Conformant if report.known() > 0 => "conformant but for the known failures",
+        Exit::Conformant if report.known() > 0 => "conformant except for the known failures",
         Exit::Conformant => "conformant in what was run",
         Exit::NotConformant if report.outcomes.iter().any(|outcome| outcome.gates(report.strict)) => "not conformant",
         Exit::NotConformant => "the baseline is stale",
@@ -101,7 +102,7 @@ pub(crate) fn conclusion(report: &Report) -> &'static str {
     }
 }
 
-/// The beginning of a text that may be as long as the server likes.
+/// Shortens a text of any length.
 fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         None => text.to_owned(),
@@ -118,19 +119,19 @@ fn grouped(report: &Report, verdict: Verdict) -> BTreeMap<&str, Vec<&str>> {
     groups
 }
 
-/// The requirements of an outcome with their words.
+/// The requirements of an outcome with their text.
 fn clauses(outcome: &Outcome) -> Vec<(&str, String)> {
     let words = |id: &str| spec::requirement(id).map(|one| spec::plain(one.text)).unwrap_or_default();
     outcome.checks.iter().map(|id| (id.as_str(), words(id))).collect()
 }
 
-/// How often a case came to what.
+/// How often each verdict of a case occurred.
 fn flips(outcome: &Outcome) -> String {
     let counts: Vec<String> = outcome.flips.iter().map(|(verdict, times)| format!("{times} × {verdict}")).collect();
     counts.join(", ")
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@,%+".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
@@ -143,11 +144,11 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        redact::{
+        engine::verdict::samples::{outcome, report, report_of},
+        report::redact::{
             Redactor,
             tests::{leaky, secrets, target},
         },
-        verdict::samples::{outcome, report, report_of},
     };
 
     const FORMATS: [Format; 5] = [Format::Terminal, Format::Json, Format::Junit, Format::Tap, Format::Html];

@@ -1,22 +1,28 @@
-//! Runs cases one after the other, each in a session and a directory of its own.
+//! Runs cases one after another, each in its own session and directory.
 
+pub(crate) mod baseline;
 mod housekeeping;
 mod ledger;
 pub(crate) mod plan;
+pub(crate) mod select;
 
 use crate::{
-    case::{Case, Level, Need},
-    environment::Environment,
-    journal::{Exchange, Journal},
-    link::{Patience, Pattern},
-    lint::{self, Finding},
-    peer::{Peer, Welcome},
-    redact::Redactor,
-    request::{mkdir, ping},
-    sabotage::{self, Sabotage},
-    stop::{Checked, Stop},
-    trial::Trial,
-    verdict::{Outcome, Report, Verdict},
+    engine::{
+        case::{Case, Level, Need},
+        client::{Client, HelloReply},
+        context::CaseContext,
+        environment::Environment,
+        error::{CaseError, CaseResult},
+        journal::{Exchange, Journal},
+        lint::{self, Finding},
+        verdict::{Outcome, Report, Verdict},
+    },
+    mutation,
+    report::redact::Redactor,
+    wire::{
+        connection::{SocketKind, Timeouts},
+        request::{mkdir, ping},
+    },
 };
 use ledger::Ledger;
 use plan::Plan;
@@ -26,19 +32,19 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// The case that is run before and after all others.
+/// The case that runs before and after all others.
 pub(crate) const SANITY: &str = "the-server-serves";
 
 /// A run in progress.
 pub(crate) struct Runner<'a> {
     environment: Rc<Environment>,
     redactor: &'a Redactor,
-    /// Told of what happens as it happens.
+    /// Receives events while the run continues.
     progress: &'a mut dyn FnMut(Event<'_>),
-    peer: Option<Peer>,
-    welcome: Option<Welcome>,
+    client: Option<Client>,
+    hello_reply: Option<HelloReply>,
     ledger: Ledger,
-    /// By requirement: the first finding, where it was seen, and how many there are.
+    /// By requirement: the first finding, its case, and the number of findings.
     findings: BTreeMap<&'static str, Found>,
     replies: u64,
     served: Option<bool>,
@@ -46,11 +52,11 @@ pub(crate) struct Runner<'a> {
     cases_run: u64,
 }
 
-/// Something that a run tells whoever watches it.
+/// An event of a run.
 pub(crate) enum Event<'a> {
     /// A case begins.
     Begins(&'a Case),
-    /// A case came to something.
+    /// A case ended with this outcome.
     Ended(&'a Outcome),
 }
 
@@ -61,28 +67,28 @@ struct Found {
     count: u64,
 }
 
-/// Opens a first session and measures the round trip: what a run needs before it starts.
-pub(crate) fn acquaint(environment: &Rc<Environment>) -> Checked<(Peer, Welcome)> {
-    let mut peer = Peer::new("A", environment, &Journal::shared(), Pattern::Dealer)?;
-    let welcome = peer.open()?;
+/// Opens the first session of a run and measures the round trip.
+pub(crate) fn connect_and_measure(environment: &Rc<Environment>) -> CaseResult<(Client, HelloReply)> {
+    let mut client = Client::new("A", environment, &Journal::shared(), SocketKind::Dealer)?;
+    let hello_reply = client.open()?;
     let mut trips: Vec<Duration> = Vec::new();
     for _ in 0..5 {
         let sent = Instant::now();
-        peer.call(ping())?;
+        client.call(ping())?;
         trips.push(sent.elapsed());
     }
     trips.sort();
-    let answer = environment.patience.get().answer;
-    environment.patience.set(Patience::new(trips[trips.len() / 2], answer));
-    Ok((peer, welcome))
+    let answer = environment.timeouts.get().reply;
+    environment.timeouts.set(Timeouts::new(trips[trips.len() / 2], answer));
+    Ok((client, hello_reply))
 }
 
 impl<'a> Runner<'a> {
-    /// A runner that goes on with the session of [`acquaint`].
+    /// A runner that uses the session of [`connect_and_measure`].
     pub(crate) fn new(
         environment: &Rc<Environment>,
-        peer: Peer,
-        welcome: Welcome,
+        client: Client,
+        hello_reply: HelloReply,
         redactor: &'a Redactor,
         progress: &'a mut dyn FnMut(Event<'_>),
     ) -> Self {
@@ -90,8 +96,8 @@ impl<'a> Runner<'a> {
             environment: Rc::clone(environment),
             redactor,
             progress,
-            peer: Some(peer),
-            welcome: Some(welcome),
+            client: Some(client),
+            hello_reply: Some(hello_reply),
             ledger: Ledger::default(),
             findings: BTreeMap::new(),
             replies: 0,
@@ -101,13 +107,14 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs a plan, then judges every reply, and cleans up.
+    /// Runs a plan, cleans up, and judges the checks of every reply.
     pub(crate) fn run(mut self, plan: &Plan<'_>, stop: &dyn Fn() -> bool) -> Report {
         let (began, instant) = (SystemTime::now(), Instant::now());
         let mut failed = false;
         for case in plan.order(self.environment.seed) {
-            let ended = (plan.fail_fast && failed).then(|| (Verdict::Missed, "a failure ended the run".to_owned()));
-            let outcome = match ended.or_else(|| self.obstacle(case, stop)) {
+            let ended =
+                (plan.fail_fast && failed).then(|| (Verdict::Missed, "the run ended at the first failure".to_owned()));
+            let outcome = match ended.or_else(|| self.reason_not_run(case, stop)) {
                 Some((verdict, reason)) => outcome(case, verdict, reason),
                 None => {
                     (self.progress)(Event::Begins(case));
@@ -116,19 +123,19 @@ impl<'a> Runner<'a> {
             };
             failed |= outcome.verdict.is_failure();
             self.served.get_or_insert(outcome.verdict == Verdict::Pass);
-            self.tell(outcome);
+            self.record(outcome);
         }
         let leftovers = self.clean_up();
         for rule in self.judge_rules(plan) {
-            self.tell(rule);
+            self.record(rule);
         }
         Report {
             server: String::new(),
             seed: self.environment.seed,
             began,
-            round_trip: self.environment.patience.get().round_trip,
+            round_trip: self.environment.timeouts.get().round_trip,
             took: instant.elapsed(),
-            welcome: self.welcome,
+            hello_reply: self.hello_reply,
             outcomes: self.ledger.into_outcomes(),
             rounds: plan.rounds,
             replies: self.replies,
@@ -142,43 +149,47 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// The one way by which anything leaves a run: without secrets.
-    fn tell(&mut self, outcome: Outcome) {
+    /// Records and shows an outcome, without secrets: the only way out of a run.
+    fn record(&mut self, outcome: Outcome) {
         let outcome = self.redactor.outcome(outcome);
         (self.progress)(Event::Ended(&outcome));
-        if !(outcome.verdict.is_failure() && sabotage::is(Sabotage::CaseDropped)) {
+        if !(outcome.verdict.is_failure() && mutation::active!(CaseDropped)) {
             self.ledger.enter(outcome);
         }
     }
 
     /// Why a case is not run.
-    fn obstacle(&self, case: &Case, stop: &dyn Fn() -> bool) -> Option<(Verdict, String)> {
+    fn reason_not_run(&self, case: &Case, stop: &dyn Fn() -> bool) -> Option<(Verdict, String)> {
         if stop() {
             return Some((Verdict::Missed, "the run was interrupted".into()));
         }
         if let Some(suspect) = &self.suspect
             && !self.environment.server.borrow().can_restart()
         {
-            return Some((Verdict::Missed, format!("the server was gone after {suspect}")));
+            return Some((Verdict::Missed, format!("the server did not answer any more after {suspect}")));
         }
         case.needs.iter().find_map(|need| self.lacks(*need))
     }
 
     fn lacks(&self, need: Need) -> Option<(Verdict, String)> {
-        let welcome = self.welcome.as_ref()?;
+        let hello_reply = self.hello_reply.as_ref()?;
         let said = |what: String| Some((Verdict::NotApplicable, what));
         let needs = |option: &str| Some((Verdict::NotRun, format!("needs {option}")));
         let server = self.environment.server.borrow();
         let insecure = self.environment.target.borrow().credentials().is_none();
         match need {
-            Need::Writing if welcome.ro => said("hello said ro: true".into()),
-            Need::ReadOnly if !welcome.ro => said("hello said ro: false".into()),
-            Need::Posix if welcome.names != "posix" => said(format!("hello said names: {:?}", welcome.names)),
-            Need::Windows if welcome.names != "windows" => said(format!("hello said names: {:?}", welcome.names)),
-            Need::Exact if welcome.folds => said("hello said folds: true".into()),
-            Need::Folds if !welcome.folds => said("hello said folds: false".into()),
-            Need::Window(least) if welcome.window < least => said(format!("hello said window: {}", welcome.window)),
-            Need::Curve if insecure => said("the run was asked to do without CURVE by --insecure".into()),
+            Need::Writing if hello_reply.ro => said("hello said ro: true".into()),
+            Need::ReadOnly if !hello_reply.ro => said("hello said ro: false".into()),
+            Need::Posix if hello_reply.names != "posix" => said(format!("hello said names: {:?}", hello_reply.names)),
+            Need::Windows if hello_reply.names != "windows" => {
+                said(format!("hello said names: {:?}", hello_reply.names))
+            }
+            Need::Exact if hello_reply.folds => said("hello said folds: true".into()),
+            Need::Folds if !hello_reply.folds => said("hello said folds: false".into()),
+            Need::Window(least) if hello_reply.window < least => {
+                said(format!("hello said window: {}", hello_reply.window))
+            }
+            Need::Curve if insecure => said("--insecure was given".into()),
             Need::Spawn if !server.can_kill() => needs("--spawn"),
             Need::Restart if !server.can_restart() => needs("--spawn or --restart-cmd"),
             Need::Root if self.environment.root.is_none() => needs("--root or --spawn"),
@@ -192,29 +203,29 @@ impl<'a> Runner<'a> {
         self.cases_run += 1;
         let directory = format!("{}/{}", self.environment.run_directory, self.cases_run);
         let seed = self.environment.seed ^ u64::from_le_bytes(blake3_prefix(&case.id));
-        let result = self.prepared(&journal, case, &directory).map(|peer| {
-            let mut trial = Trial::new(&self.environment, peer, &journal, directory, seed);
-            let result = (case.run)(&mut trial);
-            (trial.peer, result)
+        let result = self.prepared(&journal, case, &directory).map(|client| {
+            let mut context = CaseContext::new(&self.environment, client, &journal, directory, seed);
+            let result = (case.run)(&mut context);
+            (context.client, result)
         });
-        let stop = match result {
-            // A session that a case left in a bad way is not worth keeping.
-            Ok((peer, result)) => {
-                let fine = result.is_ok() || matches!(result, Err(Stop::NotApplicable(_)));
-                self.peer = fine.then_some(peer);
+        let error = match result {
+            // After a failed case its session is not used again.
+            Ok((client, result)) => {
+                let fine = result.is_ok() || matches!(result, Err(CaseError::NotApplicable(_)));
+                self.client = fine.then_some(client);
                 result.err()
             }
-            Err(stop) => Some(stop.into_prerequisite("opening a session for the case")),
+            Err(error) => Some(error.into_prerequisite("opening a session for the case")),
         };
-        let gone = matches!(stop, Some(Stop::Silent(_) | Stop::Untestable(_))) && !self.is_alive();
+        let gone = matches!(error, Some(CaseError::Silent(_) | CaseError::Untestable(_))) && !self.is_alive();
         if gone {
-            self.bury(case);
+            self.mark_dead(case);
         }
         let (exchanges, forgotten, findings, replies) = journal.borrow_mut().take();
         self.replies += replies;
         self.keep(findings, &case.id, &exchanges);
-        // Whatever binds the case, a server that is gone after it has not answered [ENV-8].
-        let (verdict, reason) = judge(if gone { Level::Must } else { case.level }, stop);
+        // At any level of the case, a server that is gone has not answered [ENV-8].
+        let (verdict, reason) = judge(if gone { Level::Must } else { case.level }, error);
         let silent = matches!(verdict, Verdict::Pass | Verdict::NotApplicable);
         Outcome {
             exchanges: if silent { Vec::new() } else { exchanges },
@@ -224,25 +235,30 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// A client with a new session, and the case's directory.
-    fn prepared(&mut self, journal: &crate::journal::Shared, case: &Case, directory: &str) -> Checked<Peer> {
-        let mut peer = match self.peer.take() {
-            Some(mut peer) => {
-                peer.rest(journal);
-                peer.close()?;
-                peer
+    /// Opens a new session and creates the case's directory.
+    fn prepared(
+        &mut self,
+        journal: &crate::engine::journal::SharedJournal,
+        case: &Case,
+        directory: &str,
+    ) -> CaseResult<Client> {
+        let mut client = match self.client.take() {
+            Some(mut client) => {
+                client.rest(journal);
+                client.close()?;
+                client
             }
-            None => Peer::new("A", &self.environment, journal, Pattern::Dealer)?,
+            None => Client::new("A", &self.environment, journal, SocketKind::Dealer)?,
         };
-        let welcome = peer.open()?;
+        let hello_reply = client.open()?;
         if case.needs.contains(&Need::Writing) {
-            if self.cases_run == 1 || !self.has_directory(&mut peer)? {
-                peer.given(mkdir(&self.environment.run_directory))?;
+            if self.cases_run == 1 || !self.has_directory(&mut client)? {
+                client.setup(mkdir(&self.environment.run_directory))?;
             }
-            peer.given(mkdir(directory))?;
+            client.setup(mkdir(directory))?;
         }
-        self.welcome = Some(welcome);
-        Ok(peer)
+        self.hello_reply = Some(hello_reply);
+        Ok(client)
     }
 
     fn keep(&mut self, findings: Vec<Finding>, case: &str, exchanges: &[Exchange]) {
@@ -257,14 +273,14 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// One outcome for every rule that was selected, and for every other that was broken.
+    /// An outcome for every selected check of every reply, and for every other one that failed.
     fn judge_rules(&mut self, plan: &Plan<'_>) -> Vec<Outcome> {
         let judged = lint::cases().iter().filter_map(|case| {
             let found = case.checks.first().and_then(|requirement| self.findings.get(requirement));
             let selected = plan.rules.iter().any(|rule| rule.id == case.id);
             match found {
                 None if !selected => None,
-                None if self.replies == 0 => Some(outcome(case, Verdict::Missed, "no reply was seen".into())),
+                None if self.replies == 0 => Some(outcome(case, Verdict::Missed, "no reply was received".into())),
                 None => Some(outcome(case, Verdict::Pass, String::new())),
                 Some(found) => {
                     let what = format!("{} (first seen in {}, {} in all)", found.first.what, found.case, found.count);
@@ -280,25 +296,28 @@ impl<'a> Runner<'a> {
     }
 }
 
-fn judge(level: Level, stop: Option<Stop>) -> (Verdict, String) {
-    let Some(stop) = stop.filter(|stop| !is_overlooked(stop)) else { return (Verdict::Pass, String::new()) };
-    let reason = stop.text().to_owned();
-    let verdict = match (stop, level) {
-        (Stop::Failed(_), _) if sabotage::is(Sabotage::FailureDoesNotApply) => Verdict::NotApplicable,
-        (Stop::Failed(_) | Stop::Silent(_), Level::Must) => Verdict::Fail,
-        (Stop::Failed(_) | Stop::Silent(_), Level::Should) => Verdict::Warn,
-        (Stop::Failed(_) | Stop::Silent(_), Level::May) => Verdict::Info,
-        (Stop::Untestable(_), _) => Verdict::Untestable,
-        (Stop::NotApplicable(_), _) => Verdict::NotApplicable,
-        (Stop::Harness(_), _) => Verdict::HarnessError,
+fn judge(level: Level, error: Option<CaseError>) -> (Verdict, String) {
+    let Some(error) = error.filter(|error| !is_ignored(error)) else { return (Verdict::Pass, String::new()) };
+    let reason = error.text().to_owned();
+    let verdict = match (error, level) {
+        (CaseError::Failed(_), _) if mutation::active!(FailureDoesNotApply) => Verdict::NotApplicable,
+        (CaseError::Failed(_) | CaseError::Silent(_), Level::Must) => Verdict::Fail,
+        (CaseError::Failed(_) | CaseError::Silent(_), Level::Should) => Verdict::Warn,
+        (CaseError::Failed(_) | CaseError::Silent(_), Level::May) => Verdict::Info,
+        (CaseError::Untestable(_), _) => Verdict::Untestable,
+        (CaseError::NotApplicable(_), _) => Verdict::NotApplicable,
+        (CaseError::Harness(_), _) => Verdict::HarnessError,
     };
     (verdict, reason)
 }
 
-fn is_overlooked(stop: &Stop) -> bool {
-    sabotage::is(Sabotage::EverythingPasses)
-        || matches!(stop, Stop::Silent(_)) && sabotage::is(Sabotage::SilencePasses)
-        || matches!(stop, Stop::Untestable(_)) && sabotage::is(Sabotage::UntestablePasses)
+fn is_ignored(error: &CaseError) -> bool {
+    match error {
+        _ if mutation::active!(EverythingPasses) => true,
+        CaseError::Silent(_) => mutation::active!(SilencePasses),
+        CaseError::Untestable(_) => mutation::active!(UntestablePasses),
+        _ => false,
+    }
 }
 
 pub(crate) fn outcome(case: &Case, verdict: Verdict, reason: String) -> Outcome {

@@ -18,12 +18,10 @@ mod witnesses;
 pub(crate) use findings::Findings;
 
 use crate::{
-    args::SelfTest,
-    case::Case,
+    command::args::SelfTest,
+    engine::{case::Case, verdict::Verdict},
     exit::{Exit, Failure},
-    runner::{SANITY, plan::every_case},
-    select::matches,
-    verdict::Verdict,
+    runner::{SANITY, plan::every_case, select::matches},
 };
 use bench::{Attempt, Bench, Tried};
 use classes::{Cell, Class, Row, cell_of, cites, classify};
@@ -70,6 +68,9 @@ pub(crate) fn perform(
     tell: &mut dyn FnMut(usize, usize, &str),
 ) -> Result<Findings, Failure> {
     let (began, instant) = (SystemTime::now(), Instant::now());
+    if arguments.harness && !harness::is_available() {
+        return Err(Failure::usage(harness::NEEDS_FEATURE));
+    }
     let tables = Tables::read(arguments.tables.as_deref())?;
     let every = every_case();
     let chosen = Chosen::new(arguments, &every, &tables)?;
@@ -83,11 +84,13 @@ pub(crate) fn perform(
             try_survivors(&bench, &chosen, &every, &mut seen);
             try_witnesses_again(&bench, &chosen, &tables, &mut seen);
         }
-        if (chosen.whole || arguments.harness) && !interrupted.load(Ordering::Relaxed) {
+        if (chosen.whole || arguments.harness) && !harness::is_available() {
+            seen.errors.push(harness::NEEDS_FEATURE.to_owned());
+        } else if (chosen.whole || arguments.harness) && !interrupted.load(Ordering::Relaxed) {
             let errors;
             (spoilt, errors) = harness::spoil(&bench, chosen.workers, arguments.seed);
             seen.errors.extend(errors);
-            let lives = spoilt.iter().any(|mutant| mutant.name == harness::name(harness::CONTROL) && !mutant.killed);
+            let lives = spoilt.iter().any(|mutant| harness::is_control(&mutant.name) && !mutant.killed);
             void = lives.then(|| "a suite in which everything passes went unnoticed".to_owned());
         }
     }

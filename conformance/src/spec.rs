@@ -1,12 +1,15 @@
-//! The specification as the suite reads it: sections and numbered requirements.
+//! The specification: sections and numbered requirements.
 
-use crate::case::Level;
+pub(crate) mod traceability;
+pub(crate) mod waivers;
+
+use crate::engine::case::Level;
 use std::{collections::BTreeMap, sync::OnceLock};
 
-/// The protocol, as it was when the suite was built.
+/// The protocol specification at build time.
 pub(crate) const TEXT: &str = include_str!("../../spec/protocol.md");
 
-/// The key words of BCP 14 with what each makes of a requirement, the strongest first.
+/// The key words of BCP 14 with their levels, the strongest first.
 const KEYWORDS: [(&str, Level); 7] = [
     ("MUST", Level::Must),
     ("SHALL", Level::Must),
@@ -28,7 +31,7 @@ pub(crate) struct Requirement {
     pub(crate) title: &'static str,
     /// By its strongest key word.
     pub(crate) level: Level,
-    /// As it stands in the specification, in Markdown.
+    /// The Markdown text of the specification.
     pub(crate) text: &'static str,
 }
 
@@ -45,7 +48,7 @@ pub(crate) fn requirement(id: &str) -> Option<&'static Requirement> {
     by_id.get(id).map(|at| &requirements()[*at])
 }
 
-/// Where a requirement stands among all; behind all others if there is none of that id.
+/// The position of a requirement; after all others for an unknown id.
 pub(crate) fn position(id: &str) -> usize {
     requirements().iter().position(|one| one.id == id).unwrap_or(usize::MAX)
 }
@@ -55,7 +58,7 @@ pub(crate) fn is_within(section: &str, wanted: &str) -> bool {
     section.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether a text has the shape of a requirement's id.
+/// Whether a text has the form of a requirement id.
 pub(crate) fn is_id(text: &str) -> bool {
     text.split_once('-').is_some_and(|(word, number)| {
         !word.is_empty()
@@ -65,16 +68,16 @@ pub(crate) fn is_id(text: &str) -> bool {
     })
 }
 
-/// Text without the marks of Markdown that are noise on a terminal.
+/// Text without Markdown links and emphasis.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
-    // Links keep their words alone; bare ids in brackets stay as they are.
+    // Links keep only their text; ids in brackets without a link are unchanged.
     while let Some((before, after)) = rest.split_once("](") {
         let (kept, words) = before.rsplit_once('[').unwrap_or((before, ""));
         plain.push_str(kept);
         plain.push_str(words);
-        rest = after.split_once(')').map_or("", |(_, behind)| behind);
+        rest = after.split_once(')').map_or("", |(_, after)| after);
     }
     plain.push_str(rest);
     plain.replace("**", "")

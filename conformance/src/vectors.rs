@@ -1,4 +1,4 @@
-//! Checks files of test vectors with the suite's own reader: a third opinion beside their writer and a codec under test.
+//! Checks test vectors with the suite's own decoder, which is independent of their writer and of a codec under test.
 
 mod classify;
 mod file;
@@ -8,24 +8,26 @@ mod paths;
 pub(crate) use file::KINDS;
 
 use crate::{
-    cbor::{self, Value, hex},
-    code,
-    lint::{self, Expected},
+    engine::lint::{self, Expected},
     spec,
+    wire::{
+        cbor::{self, Value, hex},
+        code,
+    },
 };
-use classify::{Class, Defect, judge};
-use file::{Envelope, KeysVector, Reply, Request, Sequence, Step, Vector};
+use classify::{MessageClass, VectorRefusal, judge};
+use file::{Envelope, KeysVector, Reply, Request, Sequence, SequenceStep, Vector};
 use remofile_proto::{Keys, SessionId, Token, z85};
 use std::{fmt::Debug, path::Path};
 
-/// What every vector is written for.
+/// The limits that all vectors assume.
 const CHUNK: u64 = 65_536;
 const HEADER: usize = 65_536;
-/// What a server must not send and a client takes all the same: codes and kinds that it does not know, capabilities of
+/// What a server must not send and a client accepts: codes and kinds that it does not know, capabilities of
 /// any name, and `racy: false` [CODE-4] [ENTRY-8] [HELLO-7].
 const TAKEN: [&str; 4] = ["CODE-5", "ENTRY-1", "EXT-4", "ENTRY-6"];
 
-/// Checks one file; gives its kind, or what is wrong.
+/// Checks one file; returns its kind, or what is wrong.
 pub(crate) fn check(path: &Path) -> Result<&'static str, String> {
     let vector = file::load(path)?;
     for id in vector.requirements() {
@@ -55,7 +57,7 @@ pub(crate) fn check(path: &Path) -> Result<&'static str, String> {
 fn request(vector: &Request) -> Result<(), String> {
     let frames = file::bytes(&vector.frames)?;
     match classify::classify(&frames, HEADER) {
-        Class::Request(request) => {
+        MessageClass::Request(request) => {
             same("session", &hex(&request.session), &vector.session)?;
             same("seq", request.seq, vector.seq)?;
             same("operation", Some(&request.op), vector.op.as_ref())?;
@@ -66,19 +68,20 @@ fn request(vector: &Request) -> Result<(), String> {
                     same("verdict", "accept", vector.expect.as_str())?;
                     let args = classify::without_defaults(&request);
                     same("arguments", Some(&json::of(&Value::Map(args.clone()))), vector.args.as_ref())?;
-                    let written = crate::request::Request { op: request.op.clone(), args, payload: None };
-                    let wanted = vector.reencoded.as_ref().map_or_else(|| Ok(frames[0].clone()), file::Frame::bytes)?;
+                    let written = crate::wire::request::Request { op: request.op.clone(), args, payload: None };
+                    let wanted =
+                        vector.reencoded.as_ref().map_or_else(|| Ok(frames[0].clone()), file::VectorFrame::bytes)?;
                     same("encoding", &hex(&written.frames(request.session, request.seq)[0]), &hex(&wanted))
                 }
             }
         }
-        Class::BadMessage { session, seq } => {
+        MessageClass::BadMessage { session, seq } => {
             same("verdict", "BAD_MESSAGE", vector.expect.as_str())?;
             same("session", &hex(&session), &vector.session)?;
             same("seq", seq, vector.seq)
         }
-        Class::Version => same("verdict", "VERSION", vector.expect.as_str()),
-        Class::NotOurs | Class::Reply => same("verdict", "not answered", vector.expect.as_str()),
+        MessageClass::Version => same("verdict", "VERSION", vector.expect.as_str()),
+        MessageClass::NotOurs | MessageClass::Reply => same("verdict", "not answered", vector.expect.as_str()),
     }
 }
 
@@ -111,12 +114,12 @@ fn reply(vector: &Reply) -> Result<(), String> {
 fn envelope(vector: &Envelope) -> Result<(), String> {
     let frames = file::bytes(&vector.frames)?;
     let delimiter = frames.iter().position(Vec::is_empty);
-    let class = delimiter.map_or(Class::NotOurs, |at| classify::classify(&frames[at + 1..], HEADER));
+    let class = delimiter.map_or(MessageClass::NotOurs, |at| classify::classify(&frames[at + 1..], HEADER));
     let (verdict, answer) = match &class {
-        Class::NotOurs | Class::Reply => ("not-ours", None),
-        Class::Version => ("VERSION", Some(([0; 16], 0))),
-        Class::BadMessage { session, seq } => ("BAD_MESSAGE", Some((*session, *seq))),
-        Class::Request(request) => ("accept", Some((request.session, request.seq))),
+        MessageClass::NotOurs | MessageClass::Reply => ("not-ours", None),
+        MessageClass::Version => ("VERSION", Some(([0; 16], 0))),
+        MessageClass::BadMessage { session, seq } => ("BAD_MESSAGE", Some((*session, *seq))),
+        MessageClass::Request(request) => ("accept", Some((request.session, request.seq))),
     };
     same("verdict", verdict, vector.expect.as_str())?;
     same("route", answer.and(delimiter).map(|at| at + 1), vector.route)?;
@@ -124,7 +127,7 @@ fn envelope(vector: &Envelope) -> Result<(), String> {
     same("seq", answer.map(|(_, seq)| seq), vector.seq)
 }
 
-/// The keys are derived by remofile-proto: what is made of them is the suite's own.
+/// remofile-proto derives the keys; the suite computes the rest itself.
 fn keys(vector: &KeysVector) -> Result<(), String> {
     let token: Token = vector.token.parse().map_err(|error| format!("the token: {error}"))?;
     let keys = Keys::derive(&token);
@@ -138,14 +141,14 @@ fn keys(vector: &KeysVector) -> Result<(), String> {
         same(what, &hex(key), &wanted.hex)?;
         same(what, &z85::encode(key), &wanted.z85)?;
     }
-    let session = classify::id(&crate::decode::hex(&vector.session)?).ok_or("the session has not 16 bytes")?;
+    let session = classify::id(&crate::wire::cbor::from_hex(&vector.session)?).ok_or("the session has not 16 bytes")?;
     let auth = keys.hello.auth(SessionId::new(session));
     same("auth", &hex(&auth), &vector.auth)?;
-    let hello = crate::request::request("hello").arg("auth", auth).arg("client", vector.client.as_str());
+    let hello = crate::wire::request::request("hello").arg("auth", auth).arg("client", vector.client.as_str());
     same("hello", &hello.frames(session, 0), &file::bytes(&vector.frames)?)
 }
 
-/// Everything about a sequence that one message shows by itself: the session is a server's business.
+/// Checks each message of a sequence on its own; the state of the session is not simulated.
 fn sequence(vector: &Sequence) -> Result<(), String> {
     for (index, step) in vector.steps.iter().enumerate() {
         let checked = sequence_step(vector, index, step);
@@ -154,28 +157,28 @@ fn sequence(vector: &Sequence) -> Result<(), String> {
     Ok(())
 }
 
-fn sequence_step(vector: &Sequence, index: usize, step: &Step) -> Result<(), String> {
+fn sequence_step(vector: &Sequence, index: usize, step: &SequenceStep) -> Result<(), String> {
     let frames = file::bytes(&step.frames)?;
     let class = classify::classify(&frames, vector.server.header);
     let Some(reply) = &step.reply else {
-        let unanswered = matches!(class, Class::NotOurs | Class::Reply);
-        return if unanswered { Ok(()) } else { Err("it has no reply, but has to be answered".into()) };
+        let unanswered = matches!(class, MessageClass::NotOurs | MessageClass::Reply);
+        return if unanswered { Ok(()) } else { Err("it has no reply but must be answered".into()) };
     };
     let (answer, code) = match &class {
-        Class::NotOurs | Class::Reply => return Err("it has a reply, but is not to be answered".into()),
-        Class::Version => (([0; 16], 0), Some(code::VERSION)),
-        Class::BadMessage { session, seq } => ((*session, *seq), Some(code::BAD_MESSAGE)),
-        Class::Request(request) => ((request.session, request.seq), None),
+        MessageClass::NotOurs | MessageClass::Reply => return Err("it has a reply but must not be answered".into()),
+        MessageClass::Version => (([0; 16], 0), Some(code::VERSION)),
+        MessageClass::BadMessage { session, seq } => ((*session, *seq), Some(code::BAD_MESSAGE)),
+        MessageClass::Request(request) => ((request.session, request.seq), None),
     };
     same("session", &hex(&answer.0), &reply.session)?;
     same("seq", answer.1, reply.seq)?;
     if let Some(code) = code {
         same("code", code.0, reply.code)?;
     }
-    if let Class::Request(request) = &class {
+    if let MessageClass::Request(request) = &class {
         let payload = frames.get(1).map_or(0, |payload| payload.len() as u64);
-        if let Err(Defect(refused)) = judge(request, payload, vector.server.chunk) {
-            // What concerns the session or the number comes before it.
+        if let Err(VectorRefusal(refused)) = judge(request, payload, vector.server.chunk) {
+            // Errors of session and number come first.
             let before = (10..20).contains(&reply.code);
             if !before && reply.same_as.is_none() {
                 same("code", refused.0, reply.code)?;
@@ -183,7 +186,7 @@ fn sequence_step(vector: &Sequence, index: usize, step: &Step) -> Result<(), Str
         }
     }
     if reply.same_as.is_some_and(|earlier| earlier >= index) {
-        return Err("it is the same as a step that has not been".into());
+        return Err("it repeats a step that does not exist".into());
     }
     Ok(())
 }
@@ -195,12 +198,12 @@ fn is_token(text: &str) -> bool {
         && distinct.len() >= 8
 }
 
-fn code_name(defect: Defect) -> String {
+fn code_name(defect: VectorRefusal) -> String {
     defect.0.to_string()
 }
 
 fn same<T: PartialEq + Debug>(what: &str, found: T, wanted: T) -> Result<(), String> {
-    if found == wanted { Ok(()) } else { Err(format!("{what}: the suite has {found:?}, the file {wanted:?}")) }
+    if found == wanted { Ok(()) } else { Err(format!("{what}: the suite has {found:?}, the file has {wanted:?}")) }
 }
 
 /// Whether bytes are one item of the profile; for the checks of this module.

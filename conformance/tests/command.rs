@@ -31,17 +31,17 @@ fn a_closed_port_is_unreachable() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_told() {
+fn a_name_that_does_not_exist_is_reported() {
     run("no-such-host.invalid:1").ends(3, &["cannot be resolved"]);
 }
 
 #[test]
-fn a_server_that_accepts_and_hangs_is_told() {
+fn a_server_that_accepts_and_hangs_is_reported() {
     run(&Tcp::saying(b"").address).ends(3, &["no ZeroMQ greeting comes", "what worked: name, TCP"]);
 }
 
 #[test]
-fn a_server_that_hangs_up_is_told() {
+fn a_server_that_hangs_up_is_reported() {
     run(&Tcp::serve(drop).address).ends(3, &["closed before a ZeroMQ greeting"]);
 }
 
@@ -74,7 +74,7 @@ fn a_server_with_another_key_is_refused_and_the_token_doubted() {
 }
 
 #[test]
-fn a_client_that_is_not_admitted_is_told_that_the_token_is_wrong() {
+fn a_client_that_is_not_admitted_gets_a_hint_about_the_token() {
     let server = Planted::start(Lock::Refusing, |_, _, _| Sent::Reply);
     conformance(&["run", &server.address, CASE]).ends(6, &["refused with status 400", "REMOFILE_TOKEN"]);
 }
@@ -102,6 +102,26 @@ fn a_server_without_curve_needs_to_be_asked_for_by_name() {
     conformance(&["run", &server.address, CASE, "--insecure"]).ends(0, &["2 passed, 0 failed"]);
 }
 
+#[cfg(not(feature = "harness-mutations"))]
+#[test]
+fn without_the_feature_no_option_mutates_the_suite() {
+    let ran = conformance(&["run", "--harness-mutation", "everything-passes", &closed_port()]);
+    ran.ends(2, &["unexpected argument '--harness-mutation'"]);
+    conformance(&["selftest", "--harness"]).ends(2, &["harness mutations", "--features harness-mutations"]);
+}
+
+#[cfg(feature = "harness-mutations")]
+#[test]
+fn a_run_with_a_harness_mutation_says_so() {
+    let server = Planted::changing(|_, _, reply| {
+        *reply = Err(Refusal::new(Code::Internal));
+        Sent::Reply
+    });
+    conformance(&["run", &server.address, CASE]).ends(1, &[]);
+    conformance(&["run", &server.address, CASE, "--harness-mutation", "exit-always-zero"])
+        .ends(0, &["harness mutation exit-always-zero: the results of this run mean nothing"]);
+}
+
 #[test]
 fn auth_is_a_refused_token() {
     let server = Planted::changing(|_, _, reply| {
@@ -112,7 +132,7 @@ fn auth_is_a_refused_token() {
 }
 
 #[test]
-fn whoever_holds_the_session_is_named() {
+fn the_holder_of_the_session_is_named() {
     let server = Planted::changing(|_, _, reply| {
         *reply = Err(busy());
         Sent::Reply
@@ -138,13 +158,13 @@ fn a_busy_server_is_waited_for_when_asked() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_hello_is_told() {
+fn a_server_that_does_not_answer_hello_is_reported() {
     let server = Planted::changing(|_, _, _| Sent::Death);
     run(&server.address).ends(3, &["does not answer hello", "what worked: name, TCP, greeting, mechanism, handshake"]);
 }
 
 #[test]
-fn another_version_is_told() {
+fn another_version_is_reported() {
     let server = Planted::changing(|_, _, _| {
         let header = [&b"\x85\x64rmf1\x50"[..], &[0; 16], &[0x00, 13, 0xa0]].concat();
         Sent::Bytes(vec![header])
@@ -153,7 +173,7 @@ fn another_version_is_told() {
 }
 
 #[test]
-fn a_server_that_answers_garbage_behind_its_curve_is_told() {
+fn a_server_that_answers_garbage_after_the_handshake_is_reported() {
     let server = Planted::changing(|_, _, _| Sent::Bytes(vec![b"what?".to_vec()]));
     run(&server.address).ends(3, &["no Remofile server, or a broken one"]);
 }
@@ -177,7 +197,7 @@ fn a_server_that_fails_at_the_least_is_not_conformant_and_the_report_is_written(
         Sent::Reply
     });
     let ran = conformance(&["run", &server.address, CASE, "--format", "json"]);
-    ran.ends(1, &["a ping in the open session was answered NO_SESSION", "the run could not begin"]);
+    ran.ends(1, &["a ping in the open session was answered NO_SESSION", "no session could be opened"]);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["counts"]["fail"], 1);
 }
 
@@ -283,18 +303,18 @@ fn doctor_goes_through_the_steps() {
 }
 
 #[test]
-fn a_command_line_that_makes_no_sense_is_a_usage_error() {
+fn an_invalid_command_line_is_a_usage_error() {
     conformance(&["run", "localhost:x"]).ends(2, &["is no address"]);
     conformance(&["run"]).ends(2, &["there is no server"]);
     conformance(&["run", "a:1", "--output", "/dev/null/x.json"]).ends(2, &["--output"]);
     let ran = ran(command(&["run", "a:1"]).env("REMOFILE_TOKEN", "short").output().unwrap());
     ran.ends(2, &["this is no token"]);
     let ran = planted::ran(command(&["run", "a:1"]).env_remove("REMOFILE_TOKEN").output().unwrap());
-    ran.ends(2, &["there is no token", "REMOFILE_TOKEN"]);
+    ran.ends(2, &["no token is given", "REMOFILE_TOKEN"]);
 }
 
 #[test]
-fn a_pattern_that_fits_nothing_is_told() {
+fn a_pattern_that_fits_nothing_is_reported() {
     conformance(&["run", "a:1", "no-such-case"]).ends(4, &["no case fits the pattern 'no-such-case'"]);
     conformance(&["run", "a:1", "SEQ-1", "--skip", "*"]).ends(4, &["no case fits all"]);
 }
@@ -307,7 +327,7 @@ fn a_dry_run_names_what_would_run_and_needs_no_server() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_trouble() {
+fn a_closed_standard_output_is_not_a_failure() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = command(&["list"]).stdout(writer).output().unwrap();

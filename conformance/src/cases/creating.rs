@@ -1,12 +1,16 @@
 //! Sections 11.7 and 11.8: mkdir and put.
 
-use super::files::{Clock, expect_all, expect_stat, given_all, listed, refuse_all};
+use super::support::files::{Clock, expect_all, expect_stat, listed, refuse_all, setup_all};
 use crate::{
-    case::{Case, Need, must},
-    code::{EXISTS, NAME_CLASH, NOT_FILE, OK, TOO_LARGE},
-    request::{list, mkdir, put, read, remove, stat},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
+    },
+    wire::{
+        code::{EXISTS, NAME_CLASH, NOT_FILE, OK, TOO_LARGE},
+        request::{list, mkdir, put, read, remove, stat},
+    },
 };
 use std::{
     fs,
@@ -18,7 +22,7 @@ use std::{
 /// A modification time of the year 2001.
 const OLD: i64 = 1_000_000_000_123_456_789;
 
-/// Times at which arithmetic goes wrong: before 1970, at the edges of 32 bits, in the far future.
+/// Times with typical errors in arithmetic: before 1970, at the edges of 32 bits, in the far future.
 pub(super) const TIMES: [i64; 18] = [
     0,
     1,
@@ -62,18 +66,18 @@ fn directories() -> Vec<Case> {
                 t.equal("what is in it", within, Vec::<String>::new())?;
                 t.expect_ok(put(&format!("{path}/f"), "content")).map(drop)
             }),
-        must("mkdir-makes-one-directory-alone", &["MKDIR-1", "PATH-13"])
+        must("mkdir-makes-only-one-directory", &["MKDIR-1", "PATH-13"])
             .sends("`mkdir` of a directory whose parent is missing, before and after the parent was made")
             .passes("NOT_FOUND and no parent; then OK.")
             .run(|t| {
                 let (parent, child) = (t.path("d"), t.path("d/e"));
-                t.expect_refused(mkdir(&child), crate::code::NOT_FOUND)?;
+                t.expect_refused(mkdir(&child), crate::wire::code::NOT_FOUND)?;
                 t.expect_absent(&parent)?;
-                given_all(t, vec![mkdir(&parent), mkdir(&child)])?;
+                setup_all(t, vec![mkdir(&parent), mkdir(&child)])?;
                 let names = listed(t)?;
                 t.equal("the names", names, ["d"])
             }),
-        must("mkdir-of-what-is-there-exists", &["MKDIR-2"])
+        must("mkdir-of-an-existing-path-is-exists", &["MKDIR-2"])
             .sends("`mkdir` of a directory, a full directory, a file and `/`; of a removed directory before")
             .passes("EXISTS to each, and nothing changed.")
             .run(|t| {
@@ -89,8 +93,8 @@ fn directories() -> Vec<Case> {
             .passes("NAME_CLASH, or OK where the server keeps both apart.")
             .run(|t| {
                 t.subdirectory("Twin")?;
-                let twin = t.path("twin");
-                t.expect(mkdir(&twin), [NAME_CLASH, OK]).map(drop)
+                let second = t.path("twin");
+                t.expect(mkdir(&second), [NAME_CLASH, OK]).map(drop)
             }),
     ]
 }
@@ -111,7 +115,7 @@ fn contents() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("put-takes-a-whole-chunk", &["PUT-1", "LIMIT-1", "OP-5"])
+        must("put-accepts-a-whole-chunk", &["PUT-1", "LIMIT-1", "OP-5"])
             .sends("`put` of as many bytes as a chunk, and of one less")
             .passes("OK, and `read` gives exactly those bytes.")
             .run(|t| {
@@ -137,7 +141,7 @@ fn contents() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("put-leaves-nothing-of-what-it-replaces", &["PUT-1", "TARGET-1"])
+        must("put-leaves-nothing-of-the-replaced-file", &["PUT-1", "TARGET-1"])
             .sends("`put` with pre any of shorter, longer and empty content, one after the other")
             .passes("`read` gives exactly the new bytes each time.")
             .run(|t| {
@@ -149,8 +153,8 @@ fn contents() -> Vec<Case> {
                 let names = listed(t)?;
                 t.equal("the names", names, ["f"])
             }),
-        must("puts-that-are-on-the-way-together-do-not-mix", &["PUT-1", "SEQ-9"])
-            .sends("60 `put`s of different content and length, as far ahead as the window lets")
+        must("pipelined-puts-do-not-mix", &["PUT-1", "SEQ-9"])
+            .sends("60 `put`s of different content and length, as far ahead as the window allows")
             .passes("Each file has its own content.")
             .run(|t| {
                 let content = |index: usize| format!("{index:03}").repeat(index * 7);
@@ -175,7 +179,7 @@ fn contents() -> Vec<Case> {
 
 fn times() -> Vec<Case> {
     vec![
-        must("put-sets-the-time-that-it-is-given", &["PUT-2", "ENTRY-5"])
+        must("put-sets-the-given-time", &["PUT-2", "ENTRY-5"])
             .sends(
                 "`put` with times before 1970, at the edges of 32 bits, with nanoseconds, and the least and greatest",
             )
@@ -190,17 +194,17 @@ fn times() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("put-without-a-time-takes-the-servers", &["PUT-2"])
+        must("put-without-a-time-sets-the-servers-time", &["PUT-2"])
             .sends("`put` with an old time, `put` in its place without one, and `mkdir`")
             .passes("The file's time is not the old one, and within an hour of the directory's.")
             .run(|t| {
                 let path = t.path("f");
-                t.given(put(&path, "old").arg("mtime_ns", OLD))?;
+                t.setup(put(&path, "old").arg("mtime_ns", OLD))?;
                 let replaced = t.expect_ok(put(&path, "new").arg("pre", "any"))?.entry()?.mtime_ns()?;
                 let beside = t.path("g");
                 let made = t.expect_ok(put(&beside, "new"))?.entry()?.mtime_ns()?;
                 let directory = t.path("d");
-                let now = t.given(mkdir(&directory))?.entry()?.mtime_ns()?;
+                let now = t.setup(mkdir(&directory))?.entry()?.mtime_ns()?;
                 for time in [replaced, made] {
                     t.check(
                         (now - time).abs() < 3_600_000_000_000,
@@ -212,18 +216,18 @@ fn times() -> Vec<Case> {
     ]
 }
 
-/// A watcher opens each name as soon as it is there and reads what it has.
+/// A watcher opens each name as soon as it appears and reads its content.
 fn whole_from_the_start() -> Case {
-    must("a-file-that-put-makes-is-never-seen-half", &["PUT-1", "TARGET-8"])
+    must("a-file-created-by-put-is-never-visible-in-part", &["PUT-1", "TARGET-8"])
         .needs(&[Need::Root])
         .sends("60 `put`s of a whole chunk to new names, while each name is waited for and read on the disk")
         .passes("Every file has its whole content when it is seen first.")
         .run(|t| {
-            // The longer it is written, the sooner it is seen.
+            // A longer write is easier to observe.
             let longest = usize::try_from(t.server()?.chunk).unwrap_or(usize::MAX);
             let content = t.bytes(1, longest);
             let names: Vec<String> = (0..60).map(|index| format!("f{index}")).collect();
-            let files: Vec<PathBuf> = names.iter().map(|name| t.on_disk(name)).collect::<Checked<_>>()?;
+            let files: Vec<PathBuf> = names.iter().map(|name| t.on_disk(name)).collect::<CaseResult<_>>()?;
             let done = AtomicBool::new(false);
             let (sent, seen) = thread::scope(|scope| {
                 let watcher = scope.spawn(|| watch(&files, &done, &content));
@@ -235,21 +239,21 @@ fn whole_from_the_start() -> Case {
             match seen {
                 Ok(None) => Ok(()),
                 Ok(Some(what)) => failed(what),
-                Err(_) => Err(Stop::Harness("the watching thread panicked".into())),
+                Err(_) => Err(CaseError::Harness("the watching thread panicked".into())),
             }
         })
 }
 
-fn put_each(t: &mut Trial, names: &[String], content: &[u8]) -> Checked {
+fn put_each(t: &mut CaseContext, names: &[String], content: &[u8]) -> CaseResult {
     for name in names {
         let path = t.path(name);
         t.expect_ok(put(&path, content))?;
-        t.given(stat(&path))?;
+        t.setup(stat(&path))?;
     }
     Ok(())
 }
 
-/// Reads each file the moment it is there; gives what was not whole.
+/// Reads each file as soon as it exists; returns content that was incomplete.
 fn watch(files: &[PathBuf], done: &AtomicBool, whole: &[u8]) -> Option<String> {
     for file in files {
         let content = loop {

@@ -1,15 +1,19 @@
-//! Section 13: durability, and what outlives a restart.
+//! Section 13: durability, and the state after a restart.
 
 mod crash;
 
 use crate::{
-    case::{Case, Need, must},
-    code::{NO_SESSION, NO_UPLOAD, OK},
-    peer::Welcome,
-    request::{abort, append, begin, commit, flush, ping, put, remove, truncate, uploads, write},
-    server::{Second, Server},
-    stop::{Checked, failed, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        client::HelloReply,
+        context::CaseContext,
+        error::{CaseResult, failed, not_applicable},
+        server::{Second, Server},
+    },
+    wire::{
+        code::{NO_SESSION, NO_UPLOAD, OK},
+        request::{abort, append, begin, commit, flush, ping, put, remove, truncate, uploads, write},
+    },
 };
 use std::{
     fs,
@@ -21,21 +25,21 @@ use std::{
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         must("flush-answers-ok", &["FLUSH-1"])
-            .sends("`flush` of nothing; behind `put`, `write`, `truncate`, `append` and `remove`; and twice")
+            .sends("`flush` of nothing; after `put`, `write`, `truncate`, `append` and `remove`; and twice")
             .passes("OK to each.")
             .run(|t| {
                 t.expect_ok(flush())?;
                 let path = t.file("f", b"content")?;
                 let gone = t.file("gone", b"content")?;
                 let (up, staged) = (t.id(), t.path("staged"));
-                t.given(write(&path, 3, "more than there was"))?;
-                t.given(truncate(&path, 5))?;
-                t.given(begin(up, &staged))?;
-                t.given(append(up, 0, "staged"))?;
-                t.given(remove(&gone))?;
+                t.setup(write(&path, 3, "more than there was"))?;
+                t.setup(truncate(&path, 5))?;
+                t.setup(begin(up, &staged))?;
+                t.setup(append(up, 0, "staged"))?;
+                t.setup(remove(&gone))?;
                 t.expect_ok(flush())?;
                 t.expect_ok(flush())?;
-                t.given(abort(up)).map(drop)
+                t.setup(abort(up)).map(drop)
             }),
         must("flush-answers-ok-in-a-new-process", &["FLUSH-1"])
             .needs(&[Need::Restart])
@@ -63,11 +67,11 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("The same etags, sizes and modification times.")
             .run(|t| {
                 let (up, committed) = (t.id(), t.path("committed"));
-                t.given(begin(up, &committed))?;
-                t.given(append(up, 0, "content"))?;
-                t.given(commit(up, b"content"))?;
+                t.setup(begin(up, &committed))?;
+                t.setup(append(up, 0, "content"))?;
+                t.setup(commit(up, b"content"))?;
                 let paths = [t.file("put", b"content")?, t.file("empty", b"")?, committed];
-                let before = paths.iter().map(|path| t.entry(path)).collect::<Checked<Vec<_>>>()?;
+                let before = paths.iter().map(|path| t.entry(path)).collect::<CaseResult<Vec<_>>>()?;
                 restart(t, Server::restart)?;
                 for (path, before) in paths.iter().zip(before) {
                     let after = t.entry(path)?;
@@ -83,7 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (path, late) = (t.path("f"), t.path("late"));
                 let (session, seq) = (t.session, t.next);
-                t.given(put(&path, "content"))?;
+                t.setup(put(&path, "content"))?;
                 restart_without_hello(t, Server::restart)?;
                 for (number, request) in [(seq, put(&path, "content")), (seq + 1, put(&late, "late")), (1, put(&late, "late")), (0, ping())] {
                     t.send_raw(&request.frames(session, number), Some((session, number)))?;
@@ -100,8 +104,8 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("NO_SESSION to each, and nothing is made.")
             .run(|t| {
                 let (up, staged, path) = (t.id(), t.path("staged"), t.path("f"));
-                t.given(begin(up, &staged))?;
-                t.given(append(up, 0, "content"))?;
+                t.setup(begin(up, &staged))?;
+                t.setup(append(up, 0, "content"))?;
                 let (session, next) = (t.session, t.next);
                 let environment = Rc::clone(&t.environment);
                 environment.server.borrow_mut().kill()?;
@@ -127,8 +131,8 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("It is listed with path, `off` and `size`; NO_UPLOAD before begin; the file is whole.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path).arg("size", 77_u64))?;
-                t.given(append(up, 0, "before and "))?;
+                t.setup(begin(up, &path).arg("size", 77_u64))?;
+                t.setup(append(up, 0, "before and "))?;
                 restart(t, Server::restart)?;
                 let page = t.uploads(&uploads())?;
                 let Some(listed) = page.iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)) else {
@@ -143,15 +147,15 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"before and after"))?;
                 t.expect_content(&path, b"before and after")
             }),
-        must("what-is-staged-is-hashed-again-after-a-restart", &["UP-4", "BEGIN-1"])
+        must("staged-bytes-are-hashed-again-after-a-restart", &["UP-4", "BEGIN-1"])
             .needs(&[Need::Spawn])
             .sends("`begin` and `append`; the server is killed, one byte of its staged file is changed on the disk, and it is started again; `begin`")
             .passes("The hash of what the file has now.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 let mut content = t.bytes(4, 4_096);
-                t.given(begin(up, &path))?;
-                t.given(append(up, 0, content.clone()))?;
+                t.setup(begin(up, &path))?;
+                t.setup(append(up, 0, content.clone()))?;
                 restart(t, |server| {
                     server.kill()?;
                     change_on_disk(&server.root().unwrap_or_default(), &content)?;
@@ -163,30 +167,30 @@ pub(super) fn cases() -> Vec<Case> {
                 t.check(off <= content.len(), format!("{off} bytes are staged of {}", content.len()))?;
                 t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(&content[..off]).as_bytes())
             }),
-        must("uploads-that-are-gone-stay-gone-over-a-restart", &["ABORT-1", "COMMIT-3", "BEGIN-3", "BEGIN-2", "UP-2"])
+        must("discarded-uploads-stay-discarded-over-a-restart", &["ABORT-1", "COMMIT-3", "BEGIN-3", "BEGIN-2", "UP-2"])
             .needs(&[Need::Restart])
-            .sends("uploads that were aborted, committed, pushed out by another of their path, and begun anew for another path; a restart; `uploads`")
-            .passes("The one that pushed out, and the one that was begun anew, empty and with its new path; no other.")
+            .sends("uploads that were aborted, committed, discarded by another for the same path, and begun again for another path; a restart; `uploads`")
+            .passes("The one that discarded another, and the one that was begun again, empty and with its new path; no other.")
             .run(|t| {
-                let [aborted, committed, pushed, pusher, anew] = [t.id(), t.id(), t.id(), t.id(), t.id()];
+                let [aborted, committed, pushed, pusher, restarted] = [t.id(), t.id(), t.id(), t.id(), t.id()];
                 let (one, two, three, four, five) = (t.path("1"), t.path("2"), t.path("3"), t.path("4"), t.path("5"));
-                for (up, path) in [(aborted, &one), (committed, &two), (pushed, &three), (anew, &four)] {
-                    t.given(begin(up, path))?;
-                    t.given(append(up, 0, "content"))?;
+                for (up, path) in [(aborted, &one), (committed, &two), (pushed, &three), (restarted, &four)] {
+                    t.setup(begin(up, path))?;
+                    t.setup(append(up, 0, "content"))?;
                 }
-                t.given(abort(aborted))?;
-                t.given(commit(committed, b"content"))?;
-                t.given(begin(pusher, &three))?;
-                t.given(begin(anew, &five))?;
+                t.setup(abort(aborted))?;
+                t.setup(commit(committed, b"content"))?;
+                t.setup(begin(pusher, &three))?;
+                t.setup(begin(restarted, &five))?;
                 restart(t, Server::restart)?;
-                let mut wanted = vec![(pusher.to_vec(), 0), (anew.to_vec(), 0)];
+                let mut wanted = vec![(pusher.to_vec(), 0), (restarted.to_vec(), 0)];
                 wanted.sort();
                 let staged = t.staged()?;
                 t.equal("what is staged after the restart", staged, wanted)?;
-                expect_staged(t, anew, &five, b"")?;
+                expect_staged(t, restarted, &five, b"")?;
                 expect_staged(t, aborted, &one, b"")
             }),
-        must("the-age-of-an-upload-goes-on-over-a-restart", &["UPLOADS-1"])
+        must("the-age-of-an-upload-continues-over-a-restart", &["UPLOADS-1"])
             .needs(&[Need::Restart])
             .sends("`begin`; 1.3 s; `append`; 200 ms; a restart; `uploads`")
             .passes("`age_ms` covers the whole time since the append, and no more.")
@@ -194,10 +198,10 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 let stamp = t.file("stamp", b"x")?;
                 let keeps_seconds = t.entry(&stamp)?.mtime_ns()? % 1_000_000_000 == 0;
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 t.let_pass(Duration::from_millis(1_300))?;
                 let before = Instant::now();
-                t.given(append(up, 0, "content"))?;
+                t.setup(append(up, 0, "content"))?;
                 let since = Instant::now();
                 t.let_pass(Duration::from_millis(200))?;
                 restart(t, Server::restart)?;
@@ -207,7 +211,7 @@ pub(super) fn cases() -> Vec<Case> {
                     return failed("`uploads` does not list an upload from before the restart");
                 };
                 let age = listed.uint("age_ms")?;
-                // Some servers note seconds, and some file systems keep times to two of them.
+                // Some servers store seconds, and some file systems store times in steps of two seconds.
                 let most = before.elapsed().as_millis() + if keeps_seconds { 2_050 } else { 1_050 };
                 t.check(
                     (least..=most).contains(&age.into()),
@@ -217,7 +221,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("a-second-server-does-not-start", &["UP-9"])
             .needs(&[Need::Spawn])
             .sends("nothing: a second server is started on the same directory and another port")
-            .passes("It ends, or at least does not serve; the first one goes on.")
+            .passes("It ends, or at least does not serve; the first one continues.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
                 let environment = Rc::clone(&t.environment);
@@ -233,21 +237,21 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Ends the server and starts it again, and opens a new session.
-fn restart(t: &mut Trial, how: impl FnOnce(&mut Server) -> Checked) -> Checked<Welcome> {
+/// Restarts the server and opens a new session.
+fn restart(t: &mut CaseContext, how: impl FnOnce(&mut Server) -> CaseResult) -> CaseResult<HelloReply> {
     restart_without_hello(t, how)?;
     t.open()
 }
 
-fn restart_without_hello(t: &mut Trial, how: impl FnOnce(&mut Server) -> Checked) -> Checked {
+fn restart_without_hello(t: &mut CaseContext, how: impl FnOnce(&mut Server) -> CaseResult) -> CaseResult {
     let environment = Rc::clone(&t.environment);
     how(&mut environment.server.borrow_mut())?;
     environment.last_session.set(None);
     t.reconnect()
 }
 
-/// Changes the byte in the middle of the file that has this content, wherever below `root` a server stages it.
-fn change_on_disk(root: &Path, content: &[u8]) -> Checked {
+/// Changes the middle byte of the file below `root` that has this content.
+fn change_on_disk(root: &Path, content: &[u8]) -> CaseResult {
     let not_found = || not_applicable("no file below the served directory has the bytes that are staged");
     let mut directories = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -266,8 +270,8 @@ fn change_on_disk(root: &Path, content: &[u8]) -> Checked {
     not_found()
 }
 
-/// The check that `begin` goes on with exactly these bytes.
-fn expect_staged(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
+/// Checks that `begin` continues with exactly these bytes.
+fn expect_staged(t: &mut CaseContext, up: [u8; 16], path: &str, content: &[u8]) -> CaseResult {
     let reply = t.expect_ok(begin(up, path))?;
     t.equal("`off` of begin", reply.uint("off")?, content.len() as u64)?;
     t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(content).as_bytes())

@@ -5,22 +5,23 @@ mod keys;
 mod values;
 
 use crate::{
-    case::{Case, must},
-    malformed::{Pieces, Seq, damaged},
+    cases::support::messages::{Seq, expect_corruption_refused},
+    engine::case::{Case, must},
+    wire::malformed::HeaderParts,
 };
 
 pub(super) fn cases() -> Vec<Case> {
     [values::cases(), heads::cases(), keys::cases()].into_iter().flatten().collect()
 }
 
-/// A `stat` that is damaged: the beginning of the case's id, what it checks, the damage in words, and the damage.
-type Damage = (&'static str, &'static [&'static str], &'static str, fn(&mut Pieces));
+/// A malformed `stat`: the beginning of the case's id, the requirements, the corruption in words, and the corruption.
+type BrokenHeader = (&'static str, &'static [&'static str], &'static str, fn(&mut HeaderParts));
 
-/// The case that such a damage is BAD_MESSAGE.
-fn bad_message((name, checks, words, damage): Damage) -> Case {
+/// The case that this corruption is answered BAD_MESSAGE.
+fn bad_message((name, checks, words, corrupt): BrokenHeader) -> Case {
     must(&format!("{name}-is-bad-message"), checks)
         .without_directory()
         .sends(format!("A `stat` with {words}"))
-        .passes("BAD_MESSAGE with its session and number, which is still to be had.")
-        .run(move |t| damaged(t, Seq::Own, damage))
+        .passes("BAD_MESSAGE with its session and number, which is not consumed.")
+        .run(move |t| expect_corruption_refused(t, Seq::Own, corrupt))
 }

@@ -1,14 +1,16 @@
 //! Section 9: entries and etags.
 
-use super::files::{RACY_FOR, expect_stat, given_all, lasting, settled, settles};
+use super::support::files::{RACY_FOR, expect_stat, lasting, settled, settles, setup_all};
 use crate::{
-    case::{Case, Need, must},
-    request::{
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::{CaseResult, failed},
+    },
+    wire::request::{
         Request, append, begin, commit, copy, hash, list, mkdir, put, read, remove, rename, stat, touch, truncate,
         write,
     },
-    stop::{Checked, failed},
-    trial::Trial,
 };
 use std::collections::BTreeMap;
 
@@ -42,7 +44,7 @@ fn kinds() -> Vec<Case> {
             .run(|t| {
                 for size in [0, 1, 65_536_usize] {
                     let path = t.path(&size.to_string());
-                    t.given(put(&path, vec![b'x'; size]).arg("mtime_ns", OLD))?;
+                    t.setup(put(&path, vec![b'x'; size]).arg("mtime_ns", OLD))?;
                     let entry = t.expect_ok(stat(&path))?.entry()?;
                     t.equal("the entry's kind", entry.kind()?, "file")?;
                     t.equal("the entry's size", entry.size()?, size as u64)?;
@@ -57,7 +59,7 @@ fn kinds() -> Vec<Case> {
             .run(|t| {
                 let (file, empty, below) = (t.path("file"), t.path("empty"), t.path("d/below"));
                 let steps = vec![put(&file, "abc"), put(&empty, ""), mkdir(&t.path("d")), put(&below, "xy")];
-                given_all(t, steps)?;
+                setup_all(t, steps)?;
                 for tree in [false, true] {
                     let request = list(t.directory()).arg("tree", tree);
                     let entries = t.entries(&request)?;
@@ -72,10 +74,10 @@ fn kinds() -> Vec<Case> {
     ]
 }
 
-/// An operation on the file `f`, beside which there are `other` and the directory `d`; and where the entry is then.
-type Operation = fn(&mut Trial) -> Checked<(Request, &'static str)>;
+/// An operation on the file `f` (`other` and the directory `d` exist too), and the path of the entry afterwards.
+type EntrySource = fn(&mut CaseContext) -> CaseResult<(Request, &'static str)>;
 
-const RESULTS: &[(&str, Operation)] = &[
+const RESULTS: &[(&str, EntrySource)] = &[
     ("put-that-creates", |t| Ok((put(&t.path("new"), "new"), "new"))),
     ("put-that-replaces", |t| Ok((put(&t.path("f"), "new").arg("pre", "any"), "f"))),
     ("put-with-a-time", |t| Ok((put(&t.path("new"), "new").arg("mtime_ns", OLD), "new"))),
@@ -95,25 +97,25 @@ const RESULTS: &[(&str, Operation)] = &[
 ];
 
 /// The commit of an upload that was begun and appended to.
-fn staged(t: &mut Trial, name: &str, content: &[u8]) -> Checked<Request> {
+fn staged(t: &mut CaseContext, name: &str, content: &[u8]) -> CaseResult<Request> {
     let (up, path) = (t.id(), t.path(name));
-    t.given(begin(up, &path))?;
-    t.given(append(up, 0, content))?;
+    t.setup(begin(up, &path))?;
+    t.setup(append(up, 0, content))?;
     Ok(commit(up, content))
 }
 
-fn furnish(t: &mut Trial) -> Checked {
+fn set_up_fixture(t: &mut CaseContext) -> CaseResult {
     let steps = vec![put(&t.path("f"), "content"), put(&t.path("other"), "other"), mkdir(&t.path("d"))];
-    given_all(t, steps).map(drop)
+    setup_all(t, steps).map(drop)
 }
 
 fn results() -> Vec<Case> {
     let by_operation = RESULTS.iter().map(|(what, operation)| {
         must(&format!("the-entry-of-a-{what}-is-that-of-stat"), &["ENTRY-5"])
-            .sends(format!("{}, and `stat` right behind it", what.replace('-', " ")))
-            .passes("Both tell the same entry.")
+            .sends(format!("{}, and `stat` right after it", what.replace('-', " ")))
+            .passes("Both show the same entry.")
             .run(|t| {
-                furnish(t)?;
+                set_up_fixture(t)?;
                 let (request, name) = operation(t)?;
                 let entry = t.expect_ok(request)?.entry()?;
                 let path = t.path(name);
@@ -124,11 +126,11 @@ fn results() -> Vec<Case> {
     cases.push(
         must("the-etag-of-read-and-hash-is-that-of-stat", &["ENTRY-5", "READ-2", "HASH-2"])
             .sends("`read` and `hash` of a part of a file that was changed just before, and `stat`")
-            .passes("All three tell the same etag, and `read` the size of the whole file.")
+            .passes("All three show the same etag, and `read` the size of the whole file.")
             .run(|t| {
-                furnish(t)?;
+                set_up_fixture(t)?;
                 let path = t.path("f");
-                t.given(write(&path, 3, "changed"))?;
+                t.setup(write(&path, 3, "changed"))?;
                 let got = t.expect_ok(read(&path, 2, 3))?;
                 let hashed = t.expect_ok(hash(&path).arg("off", 2_u64).arg("len", 3_u64))?;
                 let entry = t.expect_ok(stat(&path))?.entry()?;
@@ -140,13 +142,13 @@ fn results() -> Vec<Case> {
     cases
 }
 
-/// Something that changes the file `f`, which has the content `content` and the time [`OLD`].
-type Change = fn(&mut Trial) -> Checked<Vec<Request>>;
+/// A change of the file `f`, which has the content `content` and the time [`OLD`].
+type EtagChange = fn(&mut CaseContext) -> CaseResult<Vec<Request>>;
 
-const CHANGES: &[(&str, Change)] = &[
+const CHANGES: &[(&str, EtagChange)] = &[
     ("a-write-of-the-same-size", |t| Ok(vec![write(&t.path("f"), 0, "changed")])),
     ("a-write-of-one-byte", |t| Ok(vec![write(&t.path("f"), 3, "X")])),
-    ("a-write-behind-the-end", |t| Ok(vec![write(&t.path("f"), 9, "X")])),
+    ("a-write-past-the-end", |t| Ok(vec![write(&t.path("f"), 9, "X")])),
     ("a-truncate-that-cuts", |t| Ok(vec![truncate(&t.path("f"), 6)])),
     ("a-truncate-that-grows", |t| Ok(vec![truncate(&t.path("f"), 8)])),
     ("a-touch", |t| Ok(vec![touch(&t.path("f"), OLD + 2_000_000_000)])),
@@ -156,11 +158,11 @@ const CHANGES: &[(&str, Change)] = &[
     }),
     ("a-put-of-an-identical-file", |t| Ok(vec![put(&t.path("f"), "content").arg("pre", "any").arg("mtime_ns", OLD)])),
     ("a-copy-of-an-identical-file", |t| {
-        let (other, path) = (t.path("twin"), t.path("f"));
+        let (other, path) = (t.path("other"), t.path("f"));
         Ok(vec![put(&other, "content").arg("mtime_ns", OLD), copy(&other, &path).arg("pre", "any")])
     }),
     ("a-move-of-an-identical-file", |t| {
-        let (other, path) = (t.path("twin"), t.path("f"));
+        let (other, path) = (t.path("other"), t.path("f"));
         Ok(vec![put(&other, "content").arg("mtime_ns", OLD), rename(&other, &path).arg("pre", "any")])
     }),
     ("a-commit-of-an-identical-file", |t| Ok(vec![staged(t, "f", b"content")?.arg("pre", "any").arg("mtime_ns", OLD)])),
@@ -170,16 +172,16 @@ const CHANGES: &[(&str, Change)] = &[
     }),
 ];
 
-fn changed(what: &str, change: Change) -> Case {
+fn changed(what: &str, change: EtagChange) -> Case {
     must(&format!("{what}-changes-the-etag"), &["ENTRY-3", "ENTRY-6"])
         .sends(format!("`stat` of a file once it is not racy, {}, and `stat`", what.replace('-', " ")))
         .passes("The two etags differ.")
         .run(move |t| {
             let path = t.path("f");
-            t.given(put(&path, "content").arg("mtime_ns", OLD))?;
+            t.setup(put(&path, "content").arg("mtime_ns", OLD))?;
             let before = settled(t, &path)?.etag()?;
             let requests = change(t)?;
-            given_all(t, requests)?;
+            setup_all(t, requests)?;
             let after = t.entry(&path)?.etag()?;
             t.check(before != after, format!("the etag is {before:02x?} before and after"))
         })
@@ -187,16 +189,16 @@ fn changed(what: &str, change: Change) -> Case {
 
 fn etags() -> Vec<Case> {
     vec![
-        must("a-time-that-is-set-back-does-not-hide-a-change", &["ENTRY-3"])
+        must("a-restored-time-does-not-hide-a-change", &["ENTRY-3"])
             .needs(&[Need::Posix])
             .sends("`write` of the same size and `touch` back to the time before, to a file that is not racy")
-            .passes("Another etag than before: the time of the change itself tells.")
+            .passes("Another etag than before: the time of the change itself shows it.")
             .run(|t| {
                 let path = t.path("f");
-                t.given(put(&path, "content").arg("mtime_ns", OLD))?;
+                t.setup(put(&path, "content").arg("mtime_ns", OLD))?;
                 let before = settled(t, &path)?.etag()?;
-                t.given(write(&path, 0, "changed"))?;
-                t.given(touch(&path, OLD))?;
+                t.setup(write(&path, 0, "changed"))?;
+                t.setup(touch(&path, OLD))?;
                 let after = t.entry(&path)?.etag()?;
                 t.check(before != after, "the etag is the same, although the content is not")
             }),
@@ -204,11 +206,11 @@ fn etags() -> Vec<Case> {
             .sends("`read`, `hash`, `list`, `copy` from it, refused `put` and `write`, and `write` of nothing; `stat`")
             .passes("The same entry as before.")
             .run(|t| {
-                furnish(t)?;
+                set_up_fixture(t)?;
                 let path = t.path("f");
                 let before = settled(t, &path)?;
                 let directory = t.directory().to_owned();
-                given_all(
+                setup_all(
                     t,
                     vec![
                         read(&path, 0, 7),
@@ -236,17 +238,17 @@ fn etags() -> Vec<Case> {
                 let after = t.entry(&path)?.etag()?;
                 t.equal("the etag", after, before)
             }),
-        must("an-etag-is-not-the-path-s-alone", &["ENTRY-3"])
+        must("an-etag-depends-on-the-file-and-not-only-the-path", &["ENTRY-3"])
             .sends("`put` of two files, and `move` of each to the other's name, once they are not racy")
             .passes("Each name has another etag than before.")
             .run(|t| {
                 let (one, two, between) = (t.file("one", b"1")?, t.file("two", b"2")?, t.path("between"));
                 let (first, second) = (settled(t, &one)?.etag()?, settled(t, &two)?.etag()?);
-                given_all(t, vec![rename(&one, &between), rename(&two, &one), rename(&between, &two)])?;
+                setup_all(t, vec![rename(&one, &between), rename(&two, &one), rename(&between, &two)])?;
                 let now = (t.entry(&one)?.etag()?, t.entry(&two)?.etag()?);
                 t.check(now.0 != first && now.1 != second, "a name kept its etag, although another file has it now")
             }),
-        must("racy-goes-away-by-itself", &["ENTRY-6"])
+        must("racy-is-left-out-after-a-time", &["ENTRY-6"])
             .sends("`put`, and `stat` until its entry is no longer racy")
             .passes("`racy` is left out within 5 s: nothing has changed the file.")
             .run(|t| {
@@ -254,14 +256,14 @@ fn etags() -> Vec<Case> {
                 let settles = settles(t, &path)?.is_some();
                 t.check(settles, format!("{path} is still racy after {RACY_FOR:?}, and nothing has changed it"))
             }),
-        must("an-etag-comes-back-behind-a-racy-entry-alone", &["ENTRY-6", "ENTRY-3"])
-            .sends("200 `write`s of the same size, each of other content, as fast as the window lets")
+        must("an-etag-repeats-only-after-a-racy-entry", &["ENTRY-6", "ENTRY-3"])
+            .sends("200 `write`s of the same size, each of other content, as fast as the window allows")
             .passes("Where two entries have one etag, the earlier was racy.")
             .run(|t| {
                 let path = t.file("f", b"0000")?;
                 let writes = (1..=200).map(|turn| write(&path, 0, format!("{turn:04}"))).collect();
                 let mut steady = BTreeMap::new();
-                for (turn, reply) in (1..).zip(given_all(t, writes)?) {
+                for (turn, reply) in (1..).zip(setup_all(t, writes)?) {
                     let entry = reply.entry()?;
                     let etag = entry.etag()?;
                     if let Some(earlier) = steady.get(&etag) {

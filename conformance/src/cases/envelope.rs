@@ -5,7 +5,7 @@ mod routing;
 mod unanswered;
 mod version;
 
-use crate::case::Case;
+use crate::engine::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
     [routing::cases(), unanswered::cases(), version::cases(), refused::cases()].into_iter().flatten().collect()

@@ -1,12 +1,16 @@
 //! Section 17: extensions.
 
 use crate::{
-    case::{Case, must},
-    cbor::{Value, encode},
-    code::{BAD_ARGS, BAD_OP, VERSION},
-    malformed::Pieces,
-    request::{list, read, request, stat},
-    stop::not_applicable,
+    engine::{
+        case::{Case, must},
+        error::not_applicable,
+    },
+    wire::{
+        cbor::{Value, encode},
+        code::{BAD_ARGS, BAD_OP, VERSION},
+        malformed::HeaderParts,
+        request::{list, read, request, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -45,17 +49,17 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("a-hello-of-the-next-version-is-told-this-one", &["ENV-16"])
+        must("a-hello-of-the-next-version-is-answered-with-version-1", &["ENV-16"])
             .without_directory()
             .sends("A `hello` of `rmf2`, as this version has it, and one with items that this version does not have")
-            .passes("VERSION with the magic `rmf1` to both; the session goes on.")
+            .passes("VERSION with the magic `rmf1` to both; the session continues.")
             .run(|t| {
-                let mut pieces = Pieces::of(&t.hello_request(), t.session, 0);
-                pieces.magic = encode(&"rmf2".into());
-                let mut other = pieces.clone();
+                let mut parts = HeaderParts::of(&t.hello_request(), t.session, 0);
+                parts.magic = encode(&"rmf2".into());
+                let mut other = parts.clone();
                 other.seq = encode(&Value::Array(vec![1_u64.into(), 2_u64.into()]));
-                for pieces in [pieces, other] {
-                    t.send_raw(&pieces.frames(), Some(([0; 16], 0)))?;
+                for parts in [parts, other] {
+                    t.send_raw(&parts.frames(), Some(([0; 16], 0)))?;
                     let reply = t.any_reply()?;
                     t.code("a hello of rmf2", &reply, VERSION)?;
                     t.equal("the session of VERSION", reply.session, [0; 16])?;

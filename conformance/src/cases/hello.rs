@@ -3,12 +3,16 @@
 mod arguments;
 
 use crate::{
-    case::{Case, must},
-    code::{AUTH, BAD_ARGS, BUSY, NO_SESSION, OK, PENDING},
-    malformed::as_another,
-    request::{bye, ping, stat},
-    stop::{Checked, failed},
-    trial::Trial,
+    cases::support::messages::with_another_session,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::{CaseResult, failed},
+    },
+    wire::{
+        code::{AUTH, BAD_ARGS, BUSY, NO_SESSION, OK, PENDING},
+        request::{bye, ping, stat},
+    },
 };
 use hmac::{Hmac, KeyInit, Mac};
 use remofile_proto::Keys;
@@ -84,27 +88,27 @@ fn authentication() -> Vec<Case> {
             .passes("AUTH to the first, BUSY to the second.")
             .run(|t| {
                 let stolen = t.environment.target.borrow().auth(t.session);
-                as_another(t, |t| {
+                with_another_session(t, |t| {
                     let hello = t.hello_request();
-                    t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
+                    t.expect(hello.clone(), BUSY).map_err(|error| error.into_prerequisite("the control"))?;
                     t.expect(hello.arg("auth", stolen), AUTH)
                 })?;
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("who-does-not-know-the-token-does-not-learn-who-holds", &["SES-3", "KEY-7", "CODE-5"])
+        must("a-wrong-auth-does-not-reveal-the-holder", &["SES-3", "KEY-7", "CODE-5"])
             .without_directory()
             .sends("`hello` of a new id with a wrong `auth` while the session is held, with and without a `take` of its id")
-            .passes("AUTH and not BUSY, with nothing of the holder or the token in the reply; the session goes on.")
+            .passes("AUTH and not BUSY, with nothing of the holder or the token in the reply; the session continues.")
             .run(|t| {
                 let held = t.session;
                 let token = t.environment.target.borrow().token.reveal().as_bytes().to_vec();
-                as_another(t, |t| {
+                with_another_session(t, |t| {
                     let hello = t.hello_request();
-                    t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
+                    t.expect(hello.clone(), BUSY).map_err(|error| error.into_prerequisite("the control"))?;
                     for request in [hello.clone(), hello.arg("take", held)] {
                         let reply = t.expect(request.arg("auth", [7_u8; 32]), AUTH)?;
                         for secret in ["client", "session", "idle_ms"] {
-                            t.check(reply.result.member(secret).is_none(), format!("AUTH tells {secret:?}"))?;
+                            t.check(reply.result.member(secret).is_none(), format!("AUTH shows {secret:?}"))?;
                         }
                         let shown = |bytes: &[u8]| reply.frames.concat().windows(bytes.len()).any(|part| part == bytes);
                         t.check(!shown(&held), "AUTH has the holder's id in it")?;
@@ -125,18 +129,18 @@ fn authentication() -> Vec<Case> {
                 t.open()?;
                 let (session, next) = (t.session, t.next);
                 t.session = ended;
-                t.expect(hello.clone(), NO_SESSION).map_err(|stop| stop.into_prerequisite("the control"))?;
+                t.expect(hello.clone(), NO_SESSION).map_err(|error| error.into_prerequisite("the control"))?;
                 t.expect(hello.arg("auth", [7_u8; 32]), AUTH)?;
                 (t.session, t.next) = (session, next);
                 t.expect_ok(stat("/")).map(drop)
             }),
         must("a-refused-hello-opens-nothing", &["SES-3", "SES-19", "KEY-7"])
             .without_directory()
-            .sends("With the session released: `hello` of a new id with a wrong `auth`, and `ping` and `stat` behind it")
+            .sends("With the session released: `hello` of a new id with a wrong `auth`, and `ping` and `stat` after it")
             .passes("AUTH, then NO_SESSION to both; a `hello` with the right one opens.")
             .run(|t| {
                 t.close()?;
-                t.renew();
+                t.draw_session_id();
                 let hello = t.hello_request();
                 t.expect(hello.clone().arg("auth", [7_u8; 32]), AUTH)?;
                 t.expect(ping(), NO_SESSION)?;
@@ -150,7 +154,7 @@ fn authentication() -> Vec<Case> {
             .passes("AUTH, BAD_ARGS, OK: what was refused has not used the id up.")
             .run(|t| {
                 t.close()?;
-                t.renew();
+                t.draw_session_id();
                 let hello = t.hello_request();
                 t.expect(hello.clone().arg("auth", [7_u8; 32]), AUTH)?;
                 t.expect(hello.clone().without("client"), BAD_ARGS)?;
@@ -179,7 +183,7 @@ fn results() -> Vec<Case> {
                 }
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("boot-is-drawn", &["HELLO-3"])
+        must("boot-is-random", &["HELLO-3"])
             .without_directory()
             .sends("`hello`")
             .passes("A `boot` that is not one byte sixteen times, and not the session, `root` or the token's bytes.")
@@ -192,7 +196,7 @@ fn results() -> Vec<Case> {
                 t.check(hello.root.as_ref() != Some(&hello.boot), "boot is root")?;
                 t.check(hello.boot != token, "boot is the beginning of the token")
             }),
-        must("what-hello-announces-stays-while-the-server-runs", &["HELLO-2", "HELLO-5", "HELLO-6"])
+        must("the-values-of-hello-stay-while-the-server-runs", &["HELLO-2", "HELLO-5", "HELLO-6"])
             .without_directory()
             .sends("`hello` of two sessions in a row")
             .passes("The same window, chunk, header, lease, names, folds, ro and caps.")
@@ -202,7 +206,7 @@ fn results() -> Vec<Case> {
                 let again = t.open()?;
                 t.equal("the result of hello", again, first)
             }),
-        must("a-holder-is-shown-as-it-named-itself", &["SES-7", "HELLO-1"])
+        must("busy-shows-the-client-name-of-the-holder", &["SES-7", "HELLO-1"])
             .without_directory()
             .sends("`hello` with a `client` of 128 bytes of all kinds, and `hello` of another id")
             .passes("BUSY with exactly that `client`, and the session's id.")
@@ -212,14 +216,14 @@ fn results() -> Vec<Case> {
                 let name = format!("{name}{}", "x".repeat(128 - name.len()));
                 t.open_with(|hello| hello.arg("client", name.as_str()))?;
                 let held = t.session;
-                let busy = as_another(t, |t| {
+                let busy = with_another_session(t, |t| {
                     let hello = t.hello_request();
                     t.expect(hello, BUSY)
                 })?;
                 t.equal("client", busy.text("client")?, name.as_str())?;
                 t.equal("session", busy.bytes("session")?, &held[..])
             }),
-        must("ping-and-bye-answer-nothing", &["OP-3", "SES-17"])
+        must("ping-and-bye-have-empty-results", &["OP-3", "SES-17"])
             .without_directory()
             .sends("`ping` twice and `bye`")
             .passes("OK to each with none of the specification's keys; after `bye` a `ping` is NO_SESSION.")
@@ -243,13 +247,13 @@ fn results() -> Vec<Case> {
                 }
                 t.open().map(drop)
             }),
-        must("hello-with-a-number-is-no-hello", &["ENV-13", "CODE-5"])
+        must("hello-with-a-number-is-no-session", &["ENV-13", "CODE-5"])
             .without_directory()
             .sends("With the session released: `hello` of a new id with seq 1, then with seq 0")
             .passes("NO_SESSION to the first, OK to the second.")
             .run(|t| {
                 t.close()?;
-                t.renew();
+                t.draw_session_id();
                 let hello = t.hello_request();
                 t.send_as(1, &hello)?;
                 t.expect_reply(1, NO_SESSION)?;
@@ -260,7 +264,7 @@ fn results() -> Vec<Case> {
     ]
 }
 
-fn settled(t: &Trial, op: &str, pending: bool, ok: bool) -> Checked {
+fn settled(t: &CaseContext, op: &str, pending: bool, ok: bool) -> CaseResult {
     if pending {
         return failed(format!("{op} was answered PENDING"));
     }

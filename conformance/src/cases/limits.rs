@@ -3,13 +3,17 @@
 mod names;
 
 use crate::{
-    case::{Case, must},
-    cbor::Value,
-    code::{BAD_ARGS, OK, TOO_LARGE},
-    malformed::refused,
-    request::{Request, abort, append, begin, commit, list, put, read, stat, uploads, write},
-    stop::{Checked, Stop, not_applicable},
-    trial::Trial,
+    cases::support::messages::refused,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::{CaseError, CaseResult, not_applicable},
+    },
+    wire::{
+        cbor::Value,
+        code::{BAD_ARGS, OK, TOO_LARGE},
+        request::{Request, abort, append, begin, commit, list, put, read, stat, uploads, write},
+    },
 };
 use std::collections::BTreeSet;
 
@@ -21,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A request with an argument that nobody knows, which fills its header up to so many bytes.
+/// A request with an unknown argument that fills its header up to a number of bytes.
 fn filled(request: &Request, session: [u8; 16], seq: u64, length: usize) -> Request {
     let with = |filler: usize| request.clone().arg("zz", vec![0x5a; filler]);
     let size = |filler: usize| with(filler).frames(session, seq)[0].len();
@@ -35,7 +39,7 @@ fn headers() -> Vec<Case> {
     let mut cases = vec![
         must("a-header-of-the-announced-length-is-accepted", &["LIMIT-1", "CBOR-13"])
             .without_directory()
-            .sends("`hello` and `stat` with an argument that nobody knows, filled up to `header` bytes exactly")
+            .sends("`hello` and `stat` with an unknown argument that fills the header to exactly `header` bytes")
             .passes("OK to `hello`, which ignores it, and BAD_ARGS to `stat`.")
             .run(|t| {
                 let length = header(t)?;
@@ -46,8 +50,10 @@ fn headers() -> Vec<Case> {
                 t.expect(request, BAD_ARGS)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("a-header-and-a-payload-at-their-limits-go-together", &["LIMIT-1"])
-            .sends("`put` with a payload of `chunk` bytes and a header of `header` bytes, by an argument that nobody knows")
+        must("a-header-and-a-payload-at-their-limits-are-accepted-together", &["LIMIT-1"])
+            .sends(
+                "`put` with a payload of `chunk` bytes and a header of `header` bytes, filled by an unknown argument",
+            )
             .passes("BAD_ARGS: neither is too long; OK without the argument.")
             .run(|t| {
                 let (length, chunk) = (header(t)?, chunk(t)?);
@@ -69,7 +75,7 @@ fn headers() -> Vec<Case> {
             .run(move |t| {
                 let (length, session) = (header(t)?, t.session);
                 let fits = filled(&stat("/"), session, t.next, length);
-                t.expect(fits, BAD_ARGS).map_err(|stop| stop.into_prerequisite("the control"))?;
+                t.expect(fits, BAD_ARGS).map_err(|error| error.into_prerequisite("the control"))?;
                 let next = t.next;
                 let long = filled(&stat("/"), session, next, length + more).frames(session, next);
                 refused(t, &long, session, next)?;
@@ -85,8 +91,8 @@ fn headers() -> Vec<Case> {
 }
 
 fn payloads() -> Vec<Case> {
-    type Make = fn(&Trial, usize) -> Request;
-    let with: [(&str, Make); 3] = [
+    type SizedRequest = fn(&CaseContext, usize) -> Request;
+    let with: [(&str, SizedRequest); 3] = [
         ("put", |t, length| put(&t.path("new"), vec![7; length])),
         ("write", |t, length| write(&t.path("file"), 0, vec![7; length])),
         ("append", |t, length| append(up(t), 0, vec![7; length])),
@@ -94,13 +100,13 @@ fn payloads() -> Vec<Case> {
     let mut cases: Vec<Case> = with
         .into_iter()
         .map(|(op, make)| {
-            must(&format!("{op}-takes-a-payload-of-chunk-and-no-more"), &["LIMIT-1", "LIMIT-4", "OP-5", "REFUSE-1"])
+            must(&format!("{op}-accepts-a-payload-of-at-most-a-chunk"), &["LIMIT-1", "LIMIT-4", "OP-5", "REFUSE-1"])
                 .sends(format!("`{op}` with a payload of chunk + 1,024, chunk + 1 and chunk bytes"))
                 .passes("TOO_LARGE to the first two, over a connection that stays, and OK to the last.")
                 .run(move |t| {
                     t.file("file", b"before")?;
                     let (staged, up) = (t.path("staged"), up(t));
-                    t.given(begin(up, &staged))?;
+                    t.setup(begin(up, &staged))?;
                     let chunk = chunk(t)?;
                     let before = t.snapshot()?;
                     for more in [1_024, 1] {
@@ -114,14 +120,14 @@ fn payloads() -> Vec<Case> {
         })
         .collect();
     cases.push(
-        must("a-read-takes-a-len-of-chunk-and-no-more", &["LIMIT-1", "OP-5", "READ-4"])
+        must("read-accepts-a-len-of-at-most-a-chunk", &["LIMIT-1", "OP-5", "READ-4"])
             .sends("Of a file of two chunks: `read` with a `len` of chunk, chunk + 1, and 2^63−1")
             .passes("A whole chunk to the first, and TOO_LARGE to the others.")
             .run(|t| {
                 let chunk = chunk(t)?;
                 let content = t.bytes(1, 2 * chunk);
                 let path = t.file("file", &content[..chunk])?;
-                t.given(write(&path, chunk as u64, &content[chunk..]))?;
+                t.setup(write(&path, chunk as u64, &content[chunk..]))?;
                 let reply = t.expect_ok(read(&path, 1, chunk as u64))?;
                 t.equal_bytes("the payload", reply.payload.as_deref().unwrap_or_default(), &content[1..=chunk])?;
                 t.expect(read(&path, 0, chunk as u64 + 1), TOO_LARGE)?;
@@ -130,7 +136,7 @@ fn payloads() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("a-payload-of-one-chunk-comes-back-as-it-was", &["LIMIT-1", "PUT-1", "READ-1"])
+        must("a-payload-of-one-chunk-is-read-back-unchanged", &["LIMIT-1", "PUT-1", "READ-1"])
             .sends("`put` and `read` of a chunk of random bytes; `append` of another, and `commit`")
             .passes("The same bytes.")
             .run(|t| {
@@ -183,7 +189,7 @@ fn windows() -> Vec<Case> {
             .passes("OK to every one; all 64 are listed by `uploads`.")
             .run(|t| {
                 if let Some(path) = abort_own(t)? {
-                    return not_applicable(format!("an upload of somebody else's is staged, of {path}"));
+                    return not_applicable(format!("an upload of another client is staged, for {path}"));
                 }
                 let up = |number: u8| {
                     let mut up = [0x64; 16];
@@ -199,7 +205,7 @@ fn windows() -> Vec<Case> {
                 }
                 let staged = t.staged()?.len();
                 for number in 0..64 {
-                    t.given(abort(up(number)))?;
+                    t.setup(abort(up(number)))?;
                 }
                 t.equal("the number of staged uploads", staged, 64)
             }),
@@ -210,7 +216,7 @@ fn windows() -> Vec<Case> {
     ]
 }
 
-fn long_listing(t: &mut Trial) -> Checked {
+fn long_listing(t: &mut CaseContext) -> CaseResult {
     let chunk = chunk(t)?;
     // A dozen levels of the longest names: each name of the tree then has some 3,300 bytes.
     let mut deep = String::new();
@@ -230,7 +236,7 @@ fn long_listing(t: &mut Trial) -> Checked {
     for some in names.chunks(window) {
         let requests: Vec<Request> = some.iter().map(|name| put(&t.path(name), *b"")).collect();
         let sent: Vec<u64> = requests.iter().map(|request| t.send(request)).collect::<Result<_, _>>()?;
-        t.expect_replies(&sent, OK).map_err(|stop| stop.into_prerequisite("a step that the check builds upon"))?;
+        t.expect_replies(&sent, OK).map_err(|error| error.into_prerequisite("a setup step"))?;
     }
     wanted.extend(names);
     let mut listed = BTreeSet::new();
@@ -252,18 +258,18 @@ fn long_listing(t: &mut Trial) -> Checked {
     t.check(listed == wanted, "other names are listed than were made")
 }
 
-/// Discards what earlier cases have left staged; gives the path of an upload that is none of this run's.
-fn abort_own(t: &mut Trial) -> Checked<Option<String>> {
+/// Aborts uploads of earlier cases; returns the path of an upload of another client, if there is one.
+fn abort_own(t: &mut CaseContext) -> CaseResult<Option<String>> {
     let own = t.environment.run_directory.clone();
     loop {
-        let page = t.given(uploads())?.items("uploads")?;
+        let page = t.setup(uploads())?.items("uploads")?;
         for upload in &page {
             let path = upload.text("path")?;
             if !path.starts_with(&own) {
                 return Ok(Some(path.to_owned()));
             }
             let up = upload.bytes("up")?.try_into();
-            t.given(abort(up.map_err(|_| Stop::Failed("an `up` that is not 16 bytes".into()))?))?;
+            t.setup(abort(up.map_err(|_| CaseError::Failed("an `up` that is not 16 bytes".into()))?))?;
         }
         if page.is_empty() {
             return Ok(None);
@@ -271,14 +277,14 @@ fn abort_own(t: &mut Trial) -> Checked<Option<String>> {
     }
 }
 
-fn up(t: &Trial) -> [u8; 16] {
+fn up(t: &CaseContext) -> [u8; 16] {
     t.bytes(64, 16).try_into().expect("sixteen bytes were asked for")
 }
 
-fn header(t: &Trial) -> Checked<usize> {
+fn header(t: &CaseContext) -> CaseResult<usize> {
     Ok(usize::try_from(t.server()?.header).unwrap_or(usize::MAX))
 }
 
-fn chunk(t: &Trial) -> Checked<usize> {
+fn chunk(t: &CaseContext) -> CaseResult<usize> {
     Ok(usize::try_from(t.server()?.chunk).unwrap_or(usize::MAX))
 }

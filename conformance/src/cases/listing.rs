@@ -2,16 +2,20 @@
 
 mod after;
 
-use super::files::{expect_all, given_all, refuse_all};
+use super::support::files::{expect_all, refuse_all, setup_all};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, NOT_DIR, NOT_FOUND},
-    request::{Request, list, mkdir, put, remove, rename, write},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::{CaseResult, failed},
+    },
+    wire::{
+        code::{BAD_ARGS, NOT_DIR, NOT_FOUND},
+        request::{Request, list, mkdir, put, remove, rename, write},
+    },
 };
 
-/// The names of a small tree in the order of listings, `/` counting as 00; those with a `/` behind them are directories.
+/// The names of a small tree in the order of listings, `/` counting as 00; those that end in `/` are directories.
 const TREE: [&str; 15] =
     ["C", "a/", "a/b/", "a/b/c", "a/x", "a b", "a!", "a-b/", "a-b/y", "a.b", "aa", "b/", "z", "é", "日"];
 
@@ -24,33 +28,33 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Makes [`TREE`] in the case's directory.
-fn plant(t: &mut Trial) -> Checked {
+/// Creates [`TREE`] in the case's directory.
+fn plant(t: &mut CaseContext) -> CaseResult {
     let make = |name: &&str| match name.strip_suffix('/') {
         Some(name) => mkdir(&t.path(name)),
         None => put(&t.path(name), *name),
     };
     let steps = TREE.iter().map(make).collect();
-    given_all(t, steps).map(drop)
+    setup_all(t, steps).map(drop)
 }
 
-/// What a listing of [`TREE`] has to show.
+/// The expected listing of [`TREE`].
 fn shown(tree: bool) -> Vec<String> {
     let names = TREE.iter().map(|name| name.trim_end_matches('/').to_owned());
     names.filter(|name| tree || !name.contains('/')).collect()
 }
 
-fn listing(t: &Trial, tree: bool) -> Request {
+fn listing(t: &CaseContext, tree: bool) -> Request {
     list(t.directory()).arg("tree", tree)
 }
 
-/// Every name that a listing gives, page by page; `more` has to be true before the last page alone [LIST-7], and
-/// `between` is done before each page but the first.
+/// Every name of a listing, from all pages; checks that `more` is true on all pages but the last [LIST-7]. Calls
+/// `between` before each page but the first.
 fn page_by_page(
-    t: &mut Trial,
+    t: &mut CaseContext,
     request: &Request,
-    mut between: impl FnMut(&mut Trial, &[String]) -> Checked,
-) -> Checked<Vec<String>> {
+    mut between: impl FnMut(&mut CaseContext, &[String]) -> CaseResult,
+) -> CaseResult<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     loop {
         let page = match names.last() {
@@ -76,15 +80,15 @@ fn orders() -> Vec<Case> {
             .sends("`list` of a directory with names that locales, cases and UTF-16 would put in another order")
             .passes("Every name once, in the order of its bytes.")
             .run(|t| {
-                // U+FF5E comes behind U+10000 where characters are compared as UTF-16.
+                // U+FF5E comes after U+10000 where characters are compared as UTF-16.
                 let names = ["!", "-", "0", "10", "9", "A", "Z", "_", "b", "c", "é", "\u{ff5e}", "\u{10000}"];
                 let puts = names.iter().rev().map(|name| put(&t.path(name), "")).collect();
-                given_all(t, puts)?;
+                setup_all(t, puts)?;
                 let request = listing(t, false);
                 let listed = page_by_page(t, &request, |_, _| Ok(()))?;
                 t.equal("the names", listed, names)
             }),
-        must("a-directory-is-followed-by-what-is-in-it", &["LIST-2", "LIST-8"])
+        must("a-directory-is-followed-by-its-entries", &["LIST-2", "LIST-8"])
             .sends("`list` with `tree` of directories beside names that sort before `/` by its byte, such as `a b`")
             .passes("Every name below, each directory followed at once by all that is in it.")
             .run(|t| {
@@ -104,7 +108,7 @@ fn orders() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("names-in-a-tree-are-relative-to-what-is-listed", &["LIST-2"])
+        must("names-in-a-tree-are-relative-to-the-listed-directory", &["LIST-2"])
             .sends("`list` with `tree` of a directory two below")
             .passes("Names without what stands above that directory, and none of its neighbours.")
             .run(|t| {
@@ -125,7 +129,7 @@ fn orders() -> Vec<Case> {
                     plain.clone().arg("limit", 1_u64),
                     plain.arg("after", "x"),
                 ];
-                for reply in expect_all(t, requests, crate::code::OK)? {
+                for reply in expect_all(t, requests, crate::wire::code::OK)? {
                     t.equal("the names", reply.names()?, Vec::<String>::new())?;
                     t.check(!reply.bool("more")?, "more is true")?;
                     t.equal("skipped", reply.uint("skipped")?, 0)?;
@@ -150,7 +154,7 @@ fn orders() -> Vec<Case> {
 
 fn pages() -> Vec<Case> {
     let by_limit = [1_u64, 2, 3, 15, 16].into_iter().map(|limit| {
-        must(&format!("pages-of-{limit}-make-up-the-whole"), &["LIST-3", "LIST-5", "LIST-7", "LIST-8"])
+        must(&format!("pages-of-{limit}-cover-the-listing"), &["LIST-3", "LIST-5", "LIST-7", "LIST-8"])
             .sends(format!("`list` with a `limit` of {limit}, `after` the last name, with `tree` and without"))
             .passes("Every name once and in order; `more` is false on the page that ends with the last name.")
             .run(move |t| {
@@ -180,11 +184,11 @@ fn pages() -> Vec<Case> {
                     deep.push_str(&format!("{}/", "n".repeat(250)));
                     steps.push(mkdir(&t.path(deep.trim_end_matches('/'))));
                 }
-                // The names alone are longer than a chunk.
+                // The names together are longer than a chunk.
                 let files = chunk / deep.len() as u64 + 1;
                 steps.extend((0..files).map(|index| put(&t.path(&format!("{deep}{index:04}")), "")));
                 let made = steps.len();
-                given_all(t, steps)?;
+                setup_all(t, steps)?;
                 let (request, mut turns) = (listing(t, true), 1);
                 let listed = page_by_page(t, &request, |_, _| {
                     turns += 1;
@@ -214,44 +218,44 @@ fn pages() -> Vec<Case> {
 }
 
 fn changes() -> Vec<Case> {
-    /// Twelve files that stay, in two directories and beside them.
+    /// Twelve files that stay, in two directories and next to them.
     const STAY: [&str; 12] = ["d/c", "d/f", "d/i", "d/l", "e/c", "e/f", "e/i", "e/l", "p", "s", "v", "y"];
     vec![
-        must("what-stays-is-listed-once-whatever-comes-and-goes", &["LIST-8", "LIST-3"])
-            .sends("`list` page by page; before each of the first dozen the last name is removed and others are made before and behind it")
+        must("unchanged-entries-are-listed-once-during-changes", &["LIST-8", "LIST-3"])
+            .sends("`list` page by page; before each of the first dozen the last name is removed and others are made before and after it")
             .passes("What was there throughout comes exactly once and in order.")
             .run(|t| {
                 let directories = ["d", "e"].map(|name| mkdir(&t.path(name)));
-                given_all(t, directories.into())?;
+                setup_all(t, directories.into())?;
                 let goers = ["d/d", "d/j", "e/d", "e/j", "q", "w"];
                 let puts = STAY.iter().chain(&goers).map(|name| put(&t.path(name), "")).collect();
-                given_all(t, puts)?;
+                setup_all(t, puts)?;
                 let (request, mut turn) = (listing(t, true).arg("limit", 2_u64), 0);
                 let listed = page_by_page(t, &request, |t, names| {
                     turn += 1;
-                    // A server may list fewer on a page than are made for each.
+                    // A server may list fewer entries on a page than are created for each.
                     if turn > 12 {
                         return Ok(());
                     }
                     let last = names.last().filter(|last| goers.contains(&last.as_str()));
                     if let Some(last) = last {
                         let path = t.path(last);
-                        t.given(remove(&path))?;
+                        t.setup(remove(&path))?;
                     }
                     let made = ["d/a", "d/k", "e/k", "o", "z"].map(|name| put(&t.path(&format!("{name}{turn}")), ""));
-                    given_all(t, made.into()).map(drop)
+                    setup_all(t, made.into()).map(drop)
                 })?;
                 let stayed: Vec<_> = listed.into_iter().filter(|name| STAY.contains(&name.as_str())).collect();
                 t.equal("what stayed and was listed", stayed, STAY)
             }),
-        must("a-listing-goes-on-behind-a-directory-that-is-gone", &["LIST-8", "LIST-3"])
-            .sends("`list` with `tree` and a `limit` of 2; the directory that the page ends in is removed or moved behind")
+        must("a-listing-continues-after-a-removed-directory", &["LIST-8", "LIST-3"])
+            .sends("`list` with `tree` and a `limit` of 2; the directory that the page ends in is removed, or moved to a later place")
             .passes("What stayed comes exactly once and in order.")
             .run(|t| {
                 let steps = ["a", "b", "c"].map(|name| mkdir(&t.path(name))).into_iter();
                 let files = ["a/1", "a/2", "b/1", "b/2", "c/1", "d"].map(|name| put(&t.path(name), ""));
                 let steps = steps.chain(files).collect();
-                given_all(t, steps)?;
+                setup_all(t, steps)?;
                 let request = listing(t, true).arg("limit", 2_u64);
                 let mut gone = false;
                 let listed = page_by_page(t, &request, |t, _| {
@@ -259,14 +263,14 @@ fn changes() -> Vec<Case> {
                         return Ok(());
                     }
                     let away = ["a/1", "a/2", "a"].map(|name| remove(&t.path(name)));
-                    given_all(t, away.into())?;
+                    setup_all(t, away.into())?;
                     let (from, to) = (t.path("b"), t.path("x"));
-                    t.given(rename(&from, &to)).map(drop)
+                    t.setup(rename(&from, &to)).map(drop)
                 })?;
                 let stayed: Vec<_> = listed.into_iter().filter(|name| ["c", "c/1", "d"].contains(&name.as_str())).collect();
                 t.equal("what stayed and was listed", stayed, ["c", "c/1", "d"])
             }),
-        must("a-new-listing-shows-what-was-done-just-before", &["SEQ-9", "LIST-8", "ENTRY-5"])
+        must("a-new-listing-shows-the-latest-changes", &["SEQ-9", "LIST-8", "ENTRY-5"])
             .sends("`list`, `put`, `write`, `remove` and `move`, each followed by a new `list` of the same directory")
             .passes("Each listing shows the effect of all before it, `size` too.")
             .run(|t| {
@@ -278,11 +282,11 @@ fn changes() -> Vec<Case> {
                     (remove(&t.path("b")), &[("c", 5)]),
                 ];
                 for (step, wanted) in steps {
-                    t.given(step)?;
+                    t.setup(step)?;
                     for tree in [false, true] {
                         let request = listing(t, tree);
                         let entries = t.entries(&request)?;
-                        let got: Vec<_> = entries.iter().map(|entry| Ok((entry.text("name")?, entry.size()?))).collect::<Checked<_>>()?;
+                        let got: Vec<_> = entries.iter().map(|entry| Ok((entry.text("name")?, entry.size()?))).collect::<CaseResult<_>>()?;
                         t.equal("the names and sizes", got, wanted)?;
                     }
                 }

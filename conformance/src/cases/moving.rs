@@ -1,19 +1,26 @@
 //! Sections 11.12 to 11.14: remove, move and copy.
 
 use super::{
-    files::{expect_all, expect_stat, given_all, lasting, listed, refuse_all, settled},
     reading::others,
+    support::files::{expect_all, expect_stat, lasting, listed, refuse_all, settled, setup_all},
 };
 use crate::{
-    case::{Case, must},
-    code::{CHANGED, DENIED, LOOP, NOT_EMPTY, NOT_FILE, NOT_FOUND, OK},
-    request::{Request, copy, hash, mkdir, put, remove, rename, truncate, write},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::CaseResult,
+    },
+    wire::{
+        code::{CHANGED, DENIED, LOOP, NOT_EMPTY, NOT_FILE, NOT_FOUND, OK},
+        request::{Request, copy, hash, mkdir, put, remove, rename, truncate, write},
+    },
 };
 
 /// A modification time of the year 2001, in whole seconds.
 const OLD: i64 = 1_000_000_000_000_000_000;
+
+/// A request of an operation with two paths.
+type FromToRequest = fn(&str, &str) -> Request;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = removals();
@@ -48,7 +55,7 @@ fn removals() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("remove-of-a-full-directory-is-refused", &["REMOVE-2"])
+        must("remove-of-a-directory-that-is-not-empty-is-refused", &["REMOVE-2"])
             .sends("`remove` of a directory with a file in it, and of one with an empty directory in it")
             .passes("NOT_EMPTY, and all is there; OK once they are empty.")
             .run(|t| {
@@ -64,7 +71,7 @@ fn removals() -> Vec<Case> {
             .sends("`remove` of `/`, with an etag too")
             .passes("DENIED.")
             .run(|t| refuse_all(t, vec![remove("/"), remove("/").arg("etag", *b"etag")], DENIED)),
-        must("remove-is-held-to-the-etag", &["OP-7", "OP-4"])
+        must("remove-checks-the-etag", &["OP-7", "OP-4"])
             .sends("`remove` with etags that are not the file's own, and with its own")
             .passes("CHANGED and the file is there; OK and it is gone.")
             .run(|t| {
@@ -99,15 +106,15 @@ fn removals() -> Vec<Case> {
 }
 
 /// The file `f` with an old time.
-fn old_file(t: &mut Trial) -> Checked<String> {
+fn old_file(t: &mut CaseContext) -> CaseResult<String> {
     let path = t.path("f");
-    t.given(put(&path, "content").arg("mtime_ns", OLD))?;
+    t.setup(put(&path, "content").arg("mtime_ns", OLD))?;
     Ok(path)
 }
 
 fn moves() -> Vec<Case> {
     vec![
-        must("move-gives-a-file-another-name", &["MOVE-1", "MOVE-3", "ENTRY-5"])
+        must("move-renames-a-file", &["MOVE-1", "MOVE-3", "ENTRY-5"])
             .sends("`move` of a file to another name, and into another directory")
             .passes("Content, size and time are there, and nothing under the old name.")
             .run(|t| {
@@ -123,12 +130,12 @@ fn moves() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("move-gives-a-directory-another-name", &["MOVE-1", "MOVE-3"])
+        must("move-renames-a-directory", &["MOVE-1", "MOVE-3"])
             .sends("`move` of an empty directory, and of a full one into another directory")
             .passes("All that was in it is there, and nothing under the old name.")
             .run(|t| {
                 let (empty, full, into) = (t.subdirectory("empty")?, t.subdirectory("full")?, t.subdirectory("into")?);
-                given_all(t, vec![mkdir(&t.path("full/sub")), put(&t.path("full/sub/f"), "content")])?;
+                setup_all(t, vec![mkdir(&t.path("full/sub")), put(&t.path("full/sub/f"), "content")])?;
                 let (moved, within) = (t.path("moved"), format!("{into}/within"));
                 for (from, to) in [(&empty, &moved), (&full, &within)] {
                     let entry = t.expect_ok(rename(from, to))?.entry()?;
@@ -163,8 +170,8 @@ fn moves() -> Vec<Case> {
                 let to = t.path("x");
                 refuse_all(t, vec![rename("/", &to), rename("/", "/"), copy("/", &to), copy("/", "/")], LOOP)
             }),
-        must("names-are-swapped-by-three-moves", &["MOVE-1", "SEQ-9"])
-            .sends("Three `move`s that are on the way together and swap two files")
+        must("three-moves-swap-two-names", &["MOVE-1", "SEQ-9"])
+            .sends("Three `move`s that are pipelined and swap two files")
             .passes("Each has the other's content.")
             .run(|t| {
                 let (one, two, between) = (t.file("one", b"1")?, t.file("two", b"2")?, t.path("between"));
@@ -179,10 +186,10 @@ fn copies() -> Vec<Case> {
     vec![
         must("copy-makes-a-file-of-the-same-content-and-time", &["COPY-1", "ENTRY-5"])
             .sends("`copy` of a file and of an empty one, beside and into another directory")
-            .passes("Content, size and time of the source; the source stays as it is.")
+            .passes("Content, size and time of the source; the source is unchanged.")
             .run(|t| {
                 let (path, empty) = (old_file(t)?, t.path("empty"));
-                t.given(put(&empty, "").arg("mtime_ns", OLD))?;
+                t.setup(put(&empty, "").arg("mtime_ns", OLD))?;
                 t.subdirectory("d")?;
                 for (from, to, content) in [(&path, t.path("g"), &b"content"[..]), (&path, t.path("d/g"), b"content"), (&empty, t.path("h"), b"")] {
                     let before = settled(t, from)?;
@@ -195,17 +202,17 @@ fn copies() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("a-copy-is-a-file-of-its-own", &["COPY-1"])
+        must("a-copy-is-independent-of-its-source", &["COPY-1"])
             .sends("`copy`, then `write` to the copy and `truncate` of the source; `copy` again and `remove` of the source")
             .passes("Neither changes the other.")
             .run(|t| {
                 let (path, to, second) = (old_file(t)?, t.path("g"), t.path("h"));
-                t.given(copy(&path, &to))?;
+                t.setup(copy(&path, &to))?;
                 t.expect_ok(write(&to, 0, "C"))?;
                 t.expect_content(&path, b"content")?;
                 t.expect_ok(truncate(&path, 2))?;
                 t.expect_content(&to, b"Content")?;
-                given_all(t, vec![copy(&path, &second), remove(&path)])?;
+                setup_all(t, vec![copy(&path, &second), remove(&path)])?;
                 t.expect_content(&second, b"co")
             }),
         must("copy-that-replaces-leaves-nothing-of-the-old", &["COPY-1", "TARGET-1"])
@@ -234,7 +241,7 @@ fn copies() -> Vec<Case> {
                 let (path, to) = (t.file("f", b"start")?, t.path("g"));
                 let size = 8 * 1_048_576_u64;
                 let bytes = t.bytes(1, 60_000);
-                given_all(t, vec![write(&path, 2 * 1_048_576 - 30_000, bytes), write(&path, size - 3, "end")])?;
+                setup_all(t, vec![write(&path, 2 * 1_048_576 - 30_000, bytes), write(&path, size - 3, "end")])?;
                 let entry = t.expect_ok(copy(&path, &to))?.entry()?;
                 t.equal("the size", entry.size()?, size)?;
                 let replies = expect_all(t, vec![hash(&path), hash(&to)], OK)?;
@@ -244,13 +251,12 @@ fn copies() -> Vec<Case> {
 }
 
 fn loops() -> Vec<Case> {
-    type Operation = fn(&str, &str) -> Request;
-    let both: [(&str, &'static [&'static str], Operation); 2] =
+    let both: [(&str, &'static [&'static str], FromToRequest); 2] =
         [("move", &["MOVE-2", "CODE-5"], rename), ("copy", &["COPY-2", "CODE-5"], copy)];
     let cases = both.into_iter().map(|(op, checks, operation)| {
         must(&format!("{op}-into-itself-is-a-loop"), checks)
             .sends(format!("`{op}` of a file, a directory and a missing name to itself and below itself, with any pre"))
-            .passes("LOOP to each, whatever is there; OK to a name that only begins alike.")
+            .passes("LOOP to each, also if the path exists; OK to a name with the same prefix.")
             .run(move |t| {
                 let (file, directory, missing) = (old_file(t)?, t.subdirectory("d")?, t.path("x"));
                 t.subdirectory("d/sub")?;
@@ -268,23 +274,22 @@ fn loops() -> Vec<Case> {
     });
     let mut cases: Vec<Case> = cases.collect();
     cases.push(
-        must("a-directory-moves-beside-one-that-begins-alike", &["MOVE-1", "MOVE-2"])
+        must("a-directory-moves-beside-one-with-the-same-prefix", &["MOVE-1", "MOVE-2"])
             .sends("`move` of `d` to `dd`, and of `dd` into a directory `d` that was made since")
             .passes("OK to both: neither target is the source or below it.")
             .run(|t| {
                 let (directory, alike) = (t.subdirectory("d")?, t.path("dd"));
                 t.expect_ok(rename(&directory, &alike))?;
-                t.given(mkdir(&directory))?;
+                t.setup(mkdir(&directory))?;
                 t.expect_ok(rename(&alike, &format!("{directory}/dd"))).map(drop)
             }),
     );
     cases
 }
 
-/// What `move` and `copy` share.
+/// The cases of both `move` and `copy`.
 fn both() -> Vec<Case> {
-    type Operation = fn(&str, &str) -> Request;
-    let both: [(&str, &'static str, Operation); 2] = [("move", "MOVE-1", rename), ("copy", "COPY-1", copy)];
+    let both: [(&str, &'static str, FromToRequest); 2] = [("move", "MOVE-1", rename), ("copy", "COPY-1", copy)];
     let cases = both.into_iter().flat_map(|(op, _, operation)| {
         [
             must(&format!("{op}-of-nothing-is-not-found"), &["CODE-5", "PATH-13"])
@@ -301,11 +306,11 @@ fn both() -> Vec<Case> {
                     let targets = [file, directory, into, through, free];
                     refuse_all(t, targets.iter().map(|to| operation(&missing, to)).collect(), NOT_FOUND)
                 }),
-            must(&format!("{op}-is-held-to-the-etag-of-its-source"), &["OP-7", "OP-4", "CODE-5"])
+            must(&format!("{op}-checks-the-etag-of-its-source"), &["OP-7", "OP-4", "CODE-5"])
                 .sends(format!(
                     "`{op}` with etags that are not the source's, onto nothing and onto a file; with its own"
                 ))
-                .passes("CHANGED to each, whatever the target; OK.")
+                .passes("CHANGED to each, for every target; OK.")
                 .run(move |t| {
                     let (path, other, to) = (old_file(t)?, t.file("other", b"different")?, t.path("to"));
                     let (right, another) = (t.entry(&path)?.etag()?, t.entry(&other)?.etag()?);

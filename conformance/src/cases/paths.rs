@@ -1,12 +1,16 @@
 //! Section 8: paths and names.
 
-use super::files::{all, by_name, by_path, expect_all, given_all, listed, refuse_all};
+use super::support::files::{all, by_name, by_path, expect_all, listed, refuse_all, setup_all};
 use crate::{
-    case::{Case, Need, may, must},
-    code::{BAD_NAME, LIMIT, NAME_CLASH, NOT_DIR, NOT_FILE, NOT_FOUND, OK},
-    request::{copy, hash, list, mkdir, put, read, remove, rename, stat},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, may, must},
+        context::CaseContext,
+        error::{CaseResult, failed},
+    },
+    wire::{
+        code::{BAD_NAME, LIMIT, NAME_CLASH, NOT_DIR, NOT_FILE, NOT_FOUND, OK},
+        request::{copy, hash, list, mkdir, put, read, remove, rename, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -18,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         bad(
             "a-path-does-not-end-with-a-slash",
             &["PATH-1", "PATH-7"],
-            "a file and a missing name with a slash behind them",
+            "a file and a missing name with a slash at their end",
             |t| vec![t.path("f/"), t.path("x/"), format!("{}/", t.directory())],
         ),
         bad("a-name-is-not-empty", &["PATH-2", "PATH-7"], "paths with two slashes on end", |t| {
@@ -33,9 +37,12 @@ pub(super) fn cases() -> Vec<Case> {
             paths.extend(["..", "../x", "a/../../x", "f/..", "missing/../x"].map(|name| t.path(name)));
             paths
         }),
-        bad("a-name-has-no-nul", &["PATH-3", "PATH-7"], "names with U+0000 in front, within and behind", |t| {
-            ["\0", "\0f", "f\0", "f\0x", "x\0/y"].map(|name| t.path(name)).into()
-        }),
+        bad(
+            "a-name-has-no-nul",
+            &["PATH-3", "PATH-7"],
+            "names with U+0000 at the start, in the middle and at the end",
+            |t| ["\0", "\0f", "f\0", "f\0x", "x\0/y"].map(|name| t.path(name)).into(),
+        ),
         bad(
             "a-name-is-at-most-255-bytes",
             &["PATH-4", "PATH-7"],
@@ -74,19 +81,19 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// What the names begin with that lead out of the directory of the run.
+/// The beginning of names that lead out of the run's directory.
 const HARMLESS: &str = "conformance-out-";
 
-/// A name that nothing has: a server that follows such a path writes and removes there, and nobody may lose anything.
-fn harmless(t: &Trial) -> String {
-    format!("{HARMLESS}{}", crate::cbor::hex(&t.id()))
+/// A name that does not exist, so that a server which follows such a path destroys nothing.
+fn harmless(t: &CaseContext) -> String {
+    format!("{HARMLESS}{}", crate::wire::cbor::hex(&t.id()))
 }
 
-/// Every operation with every one of these paths is BAD_NAME; the control is a neighbour without the fault.
-fn bad(id: &str, checks: &'static [&'static str], what: &str, paths: fn(&Trial) -> Vec<String>) -> Case {
+/// The case that every operation answers BAD_NAME to each of these paths; the control is a similar valid path.
+fn bad(id: &str, checks: &'static [&'static str], what: &str, paths: fn(&CaseContext) -> Vec<String>) -> Case {
     must(id, checks)
         .sends(format!("Every operation that takes a path, with {what}; `put` of a good name before"))
-        .passes("BAD_NAME to each, whatever is there, and nothing changed.")
+        .passes("BAD_NAME to each, also if the path exists; nothing changes.")
         .run(move |t| {
             let good = t.path("f");
             t.control(put(&good, "content"))?;
@@ -95,7 +102,7 @@ fn bad(id: &str, checks: &'static [&'static str], what: &str, paths: fn(&Trial) 
             let refused = refuse_all(t, requests, BAD_NAME);
             if refused.is_err() {
                 for path in paths.iter().filter(|path| path.contains(HARMLESS)) {
-                    // What was let through goes the way it came, if there is one.
+                    // If the server accepted the path, it may be removed by the same path.
                     let _answer = t.call(remove(path));
                 }
             }
@@ -117,10 +124,10 @@ fn controls(id: &str, characters: Vec<u8>) -> Case {
 }
 
 /// A path of that many bytes in the case's directory; its names have up to 255 bytes.
-fn long(t: &Trial, length: usize) -> String {
+fn long(t: &CaseContext, length: usize) -> String {
     let mut path = t.directory().to_owned();
     while path.len() < length {
-        // A slash is never left over for the end.
+        // The path never ends with a slash.
         let room = length - path.len() - 1;
         path.push('/');
         path.push_str(&"n".repeat(if room == 256 { 200 } else { room.min(255) }));
@@ -129,7 +136,7 @@ fn long(t: &Trial, length: usize) -> String {
 }
 
 /// A path of that many names in the case's directory, which itself has two.
-fn deep(t: &Trial, names: usize) -> String {
+fn deep(t: &CaseContext, names: usize) -> String {
     format!("{}{}", t.directory(), "/d".repeat(names - 2))
 }
 
@@ -161,7 +168,7 @@ fn limits() -> Vec<Case> {
                 t.expect_absent(&within)?;
                 refuse_all(t, by_name(t, &deep(t, 129), &other), LIMIT)
             }),
-        must("too-long-a-path-is-limit-whatever-its-names", &["PATH-7", "PATH-5", "CODE-5"])
+        must("a-too-long-path-with-a-bad-name-is-limit", &["PATH-7", "PATH-5", "CODE-5"])
             .sends("`stat` and `put` of texts that are no paths and have 4,097 bytes or 129 slashes, or one less")
             .passes("LIMIT to what is too long or deep, BAD_NAME to the others.")
             .run(|t| {
@@ -174,7 +181,7 @@ fn limits() -> Vec<Case> {
                 refuse_all(t, both(&over), LIMIT)?;
                 refuse_all(t, both(&within), BAD_NAME)
             }),
-        must("the-source-is-looked-at-before-the-target", &["CODE-5", "PATH-7"])
+        must("the-source-is-checked-before-the-target", &["CODE-5", "PATH-7"])
             .sends("`move` and `copy` whose `from` has a bad name and whose `to` is too long, and the other way round")
             .passes("BAD_NAME to the first, LIMIT to the second.")
             .run(|t| {
@@ -212,8 +219,8 @@ fn limits() -> Vec<Case> {
     ]
 }
 
-/// The names are accepted, come back byte for byte, and each leads to its own content.
-fn kept(t: &mut Trial, names: &[impl AsRef<str>]) -> Checked {
+/// Checks that names are accepted, returned byte for byte, and each has its own content.
+fn kept(t: &mut CaseContext, names: &[impl AsRef<str>]) -> CaseResult {
     let puts = names.iter().map(|name| put(&t.path(name.as_ref()), name.as_ref())).collect();
     expect_all(t, puts, OK)?;
     let listed = listed(t)?;
@@ -233,7 +240,7 @@ fn names() -> Vec<Case> {
     vec![
         must("names-are-not-normalised", &["PATH-8"])
             .sends("`put` of a name in decomposed form, and `list`")
-            .passes("The name comes back byte for byte.")
+            .passes("The name is returned byte for byte.")
             .run(|t| kept(t, &[DECOMPOSED])),
         must("composed-and-decomposed-are-two-names", &["PATH-8", "HELLO-5"])
             .needs(&[Need::Exact])
@@ -264,8 +271,8 @@ fn names() -> Vec<Case> {
             .run(|t| {
                 let path = t.file("Caf\u{e9}", b"first")?;
                 for other in ["caf\u{e9}", "Cafe\u{301}"] {
-                    let twin = t.path(other);
-                    t.expect(put(&twin, "second").arg("pre", "any"), [OK, NAME_CLASH])?;
+                    let second = t.path(other);
+                    t.expect(put(&second, "second").arg("pre", "any"), [OK, NAME_CLASH])?;
                     t.expect_content(&path, b"first")?;
                 }
                 let listed = listed(t)?;
@@ -280,8 +287,8 @@ fn names() -> Vec<Case> {
             .passes("OK where the server finds it; NOT_FOUND is as good.")
             .run(|t| {
                 t.file("Twin", b"")?;
-                let twin = t.path("twin");
-                t.expect(stat(&twin), OK).map(drop)
+                let second = t.path("twin");
+                t.expect(stat(&second), OK).map(drop)
             }),
         must("a-backslash-is-an-ordinary-character", &["PATH-8"])
             .needs(&[Need::Posix])
@@ -296,12 +303,12 @@ fn names() -> Vec<Case> {
                 let listed = listed(t)?;
                 t.equal("the names that are listed", listed, ["..\\x", "C:\\x", "\\", "d", "d\\x"])
             }),
-        must("what-is-not-forbidden-is-a-name", &["PATH-8", "LIMIT-1"])
+        must("a-name-that-is-not-forbidden-is-accepted", &["PATH-8", "LIMIT-1"])
             .needs(&[Need::Posix])
             .sends(
                 "`put` of names that programs like to mistake: spaces, dots, escapes, reserved words of other systems",
             )
-            .passes("OK, and each comes back as it is.")
+            .passes("OK, and each is returned unchanged.")
             .run(|t| {
                 kept(
                     t,
@@ -360,10 +367,10 @@ fn names() -> Vec<Case> {
                 let requests = requests.chain(by_name(t, &t.path("aux"), &good)).collect();
                 refuse_all(t, requests, BAD_NAME)
             }),
-        must("windows-accepts-what-is-not-reserved", &["PATH-9", "LIMIT-1"])
+        must("windows-accepts-names-that-are-not-reserved", &["PATH-9", "LIMIT-1"])
             .needs(&[Need::Windows])
             .sends("`put` of names that look like those that Windows reserves")
-            .passes("OK, and each comes back as it is.")
+            .passes("OK, and each is returned unchanged.")
             .run(|t| kept(t, &["COM", "COM10", "CONx", "LPTx", "a~b", "a~1x", "x.aux", "xcon.txt", ".hidden", "a b"])),
     ]
 }
@@ -380,7 +387,7 @@ fn components() -> Vec<Case> {
                     ["x/y", "d/x/y", "x/y/z"].iter().flat_map(|name| by_path(&t.path(name), &other)).collect();
                 refuse_all(t, requests, NOT_FOUND)
             }),
-        must("a-file-on-the-way-is-no-directory", &["PATH-13", "CODE-5"])
+        must("a-file-in-place-of-a-directory-is-not-dir", &["PATH-13", "CODE-5"])
             .sends("Every operation that takes a path, with a path that leads through a file")
             .passes("NOT_DIR to each, nothing is made.")
             .run(|t| {
@@ -388,11 +395,11 @@ fn components() -> Vec<Case> {
                 let requests = ["g/x", "g/x/y"].iter().flat_map(|name| by_path(&t.path(name), &other)).collect();
                 refuse_all(t, requests, NOT_DIR)
             }),
-        must("components-are-looked-at-from-the-root-down", &["PATH-13", "CODE-5"])
+        must("components-are-checked-from-the-root-down", &["PATH-13", "CODE-5"])
             .sends("`stat` and `put` of paths with a missing component before a file, and a file before a missing one")
             .passes("The first in the way decides: NOT_FOUND, and NOT_DIR.")
             .run(|t| {
-                given_all(t, vec![put(&t.path("g"), ""), mkdir(&t.path("d")), put(&t.path("d/g"), "")])?;
+                setup_all(t, vec![put(&t.path("g"), ""), mkdir(&t.path("d")), put(&t.path("d/g"), "")])?;
                 let both = |name: &str| vec![stat(&t.path(name)), put(&t.path(name), "")];
                 let (missing, file) = (both("x/g/y"), both("d/g/x/y"));
                 refuse_all(t, missing, NOT_FOUND)?;

@@ -1,25 +1,25 @@
-//! Random sequences of operations, compared with a model; one that fails is shrunk, printed, and can be replayed.
+//! Random sequences of operations, compared with a model. A failing sequence is shrunk and printed, and can be replayed.
 
 mod model;
 mod play;
 mod step;
 
-use crate::{
+use crate::engine::{
     case::{Case, must},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    context::CaseContext,
+    error::{CaseError, CaseResult, failed},
 };
 use play::Play;
 use std::time::{Duration, Instant};
-use step::{Kind, Mix, Random, Sequence, Step};
+use step::{Mix, ModelStep, NodeKind, Random, Sequence};
 
-/// How long each property is tried; the environment variable [`SECONDS`] says otherwise.
+/// How long each property is tried, unless the environment variable [`SECONDS`] is set.
 const TRIED_FOR: Duration = Duration::from_millis(300);
 /// How long each property is tried, in whole seconds.
 const SECONDS: &str = "CONFORMANCE_PROPERTY_SECONDS";
 /// How many steps a sequence has.
 const STEPS: usize = 60;
-/// How long a sequence that failed is shrunk.
+/// The longest time for shrinking a failing sequence.
 const SHRUNK_FOR: Duration = Duration::from_secs(5);
 
 pub(super) fn cases() -> Vec<Case> {
@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
     };
     vec![
         property(
-            "random-operations-do-what-a-model-does",
+            "random-operations-match-a-model",
             &[
                 "SEQ-9", "REFUSE-1", "CODE-5", "STAT-1", "LIST-8", "READ-1", "HASH-1", "MKDIR-1", "PUT-1", "WRITE-1",
                 "WRITE-2", "TRUNC-1", "TOUCH-1", "REMOVE-1", "REMOVE-2", "MOVE-1", "MOVE-3", "COPY-1", "TARGET-1",
@@ -40,7 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
             Mix { uploads: 0, repeats: 0, sessions: 0 },
         ),
         property(
-            "random-uploads-do-what-a-model-does",
+            "random-uploads-match-a-model",
             &[
                 "COMMIT-1",
                 "SEQ-9",
@@ -66,15 +66,15 @@ pub(super) fn cases() -> Vec<Case> {
             Mix { uploads: 30, repeats: 30, sessions: 0 },
         ),
         property(
-            "sessions-in-between-change-nothing-but-what-is-begun",
+            "intermediate-sessions-affect-only-begun-uploads",
             &["UP-2", "APPEND-2", "SES-6", "SEQ-1"],
             Mix { uploads: 50, repeats: 10, sessions: 10 },
         ),
     ]
 }
 
-/// The case that carries out a sequence which a failed property printed: JSON with `"kind": "operations"`. Gives an
-/// error where the text is none.
+/// The case that replays a printed sequence of a failed property: JSON with `"kind": "operations"`. Returns an
+/// error for any other text.
 pub(crate) fn replay(text: &str) -> Result<Case, String> {
     let sequence: Sequence = serde_json::from_str(text).map_err(|error| format!("not a sequence: {error}"))?;
     let case = must("replayed-operations", &["SEQ-9"])
@@ -82,18 +82,18 @@ pub(crate) fn replay(text: &str) -> Result<Case, String> {
         .passes("Every answer is that of a small model in memory, and so is everything that is there in the end.")
         .run(move |t| {
             let result = replay_steps(t, "replayed", &sequence.steps);
-            result.map_err(|failure| failure.stop)
+            result.map_err(|failure| failure.error)
         });
     Ok(Case { section: "11", ..case })
 }
 
-/// A failure, and how many steps it took.
-struct Failure {
-    stop: Stop,
+/// A failure, and the number of steps up to it.
+struct Divergence {
+    error: CaseError,
     steps: usize,
 }
 
-fn search(t: &mut Trial, mix: Mix) -> Checked {
+fn search(t: &mut CaseContext, mix: Mix) -> CaseResult {
     let tried_for = std::env::var(SECONDS).ok().and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let deadline = Instant::now() + tried_for.unwrap_or(TRIED_FOR);
     let mut random = Random(t.seed);
@@ -102,13 +102,13 @@ fn search(t: &mut Trial, mix: Mix) -> Checked {
         let mut play = Play::new(t, &format!("run{run}"))?;
         let mut result = Ok(());
         while result.is_ok() && steps.len() < STEPS && Instant::now() < deadline {
-            let step = Step::draw(&mut random, mix);
+            let step = ModelStep::draw(&mut random, mix);
             result = play.step(&step);
             steps.push(step);
         }
         match result.and_then(|()| play.finish()) {
             Ok(()) => {}
-            Err(Stop::Failed(why)) => return failed(told(shrink(t, steps, why))),
+            Err(CaseError::Failed(why)) => return failed(failure_text(shrink(t, steps, why))),
             Err(other) => return Err(other),
         }
         if Instant::now() >= deadline {
@@ -118,8 +118,8 @@ fn search(t: &mut Trial, mix: Mix) -> Checked {
     Ok(())
 }
 
-/// Leaves out of a failed sequence what it takes no part in, the larger pieces first.
-fn shrink(t: &mut Trial, mut steps: Vec<Step>, mut why: String) -> (Vec<Step>, String) {
+/// Shrinks a failing sequence by leaving out steps, larger pieces first.
+fn shrink(t: &mut CaseContext, mut steps: Vec<ModelStep>, mut why: String) -> (Vec<ModelStep>, String) {
     let deadline = Instant::now() + SHRUNK_FOR;
     let mut tried = 0_u64;
     let mut piece = steps.len();
@@ -130,15 +130,15 @@ fn shrink(t: &mut Trial, mut steps: Vec<Step>, mut why: String) -> (Vec<Step>, S
                 return (steps, why);
             }
             let end = (at + piece).min(steps.len());
-            let without: Vec<Step> = [&steps[..at], &steps[end..]].concat();
+            let without: Vec<ModelStep> = [&steps[..at], &steps[end..]].concat();
             tried += 1;
             match replay_steps(t, &format!("shrunk{tried}"), &without) {
-                Err(Failure { stop: Stop::Failed(still), steps: needed }) => {
+                Err(Divergence { error: CaseError::Failed(still), steps: needed }) => {
                     steps = without;
                     steps.truncate(needed);
                     why = still;
                 }
-                // Whatever this is, it is not the failure that is looked for.
+                // This is another failure than the one that is shrunk.
                 Ok(()) | Err(_) => at = end,
             }
         }
@@ -147,22 +147,22 @@ fn shrink(t: &mut Trial, mut steps: Vec<Step>, mut why: String) -> (Vec<Step>, S
     (steps, why)
 }
 
-fn replay_steps(t: &mut Trial, directory: &str, steps: &[Step]) -> Result<(), Failure> {
+fn replay_steps(t: &mut CaseContext, directory: &str, steps: &[ModelStep]) -> Result<(), Divergence> {
     let all = steps.len();
-    let mut play = Play::new(t, directory).map_err(|stop| Failure { stop, steps: all })?;
+    let mut play = Play::new(t, directory).map_err(|error| Divergence { error, steps: all })?;
     for (number, step) in steps.iter().enumerate() {
-        if let Err(stop) = play.step(step) {
-            // It failed already; that it can be cleaned up behind is not what is asked.
+        if let Err(error) = play.step(step) {
+            // It failed already; whether the clean-up works is not checked.
             let _ = play.abandon();
-            return Err(Failure { stop, steps: number + 1 });
+            return Err(Divergence { error, steps: number + 1 });
         }
     }
-    play.finish().map_err(|stop| Failure { stop, steps: all })
+    play.finish().map_err(|error| Divergence { error, steps: all })
 }
 
-fn told((steps, why): (Vec<Step>, String)) -> String {
+fn failure_text((steps, why): (Vec<ModelStep>, String)) -> String {
     let count = steps.len();
-    let sequence = Sequence { kind: Kind::Operations, steps };
+    let sequence = Sequence { kind: NodeKind::Operations, steps };
     let json = serde_json::to_string(&sequence).unwrap_or_else(|error| error.to_string());
     format!("{why}; the last of {count} steps, to be replayed from {json}")
 }
@@ -175,8 +175,8 @@ mod tests {
     fn a_printed_sequence_is_read_back() {
         let mut random = Random(7);
         let mix = Mix { uploads: 40, repeats: 10, sessions: 10 };
-        let steps: Vec<Step> = (0..500).map(|_| Step::draw(&mut random, mix)).collect();
-        let text = told((steps.clone(), "why".to_owned()));
+        let steps: Vec<ModelStep> = (0..500).map(|_| ModelStep::draw(&mut random, mix)).collect();
+        let text = failure_text((steps.clone(), "why".to_owned()));
         let json = text.split_once("from ").unwrap().1;
         assert_eq!(serde_json::from_str::<Sequence>(json).unwrap().steps, steps);
         assert!(replay(json).is_ok());
@@ -188,7 +188,7 @@ mod tests {
         let mix = Mix { uploads: 40, repeats: 10, sessions: 10 };
         let draw = |seed| {
             let mut random = Random(seed);
-            (0..100).map(|_| Step::draw(&mut random, mix)).collect::<Vec<_>>()
+            (0..100).map(|_| ModelStep::draw(&mut random, mix)).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

@@ -1,12 +1,16 @@
 //! Sections 11.3, 11.5 and 11.6: stat, read and hash.
 
-use super::files::{expect_all, given_all, refuse_all};
+use super::support::files::{expect_all, refuse_all, setup_all};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, CHANGED, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
-    request::{Request, hash, put, read, stat, truncate, write},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::CaseResult,
+    },
+    wire::{
+        code::{BAD_ARGS, CHANGED, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
+        request::{Request, hash, put, read, stat, truncate, write},
+    },
 };
 
 /// The greatest offset, size and sum of both.
@@ -22,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The part of the content that `read` and `hash` have to see.
+/// The part of the content that `read` and `hash` must see.
 fn part(content: &[u8], off: u64, len: u64) -> &[u8] {
     let end = off.saturating_add(len).min(content.len() as u64);
     let range = usize::try_from(off.min(end)).ok().zip(usize::try_from(end).ok());
@@ -30,15 +34,15 @@ fn part(content: &[u8], off: u64, len: u64) -> &[u8] {
 }
 
 /// The file `f` with content that differs at every offset and is a little longer than a chunk.
-fn longer_than_a_chunk(t: &mut Trial, chunk: u64) -> Checked<(String, Vec<u8>)> {
+fn longer_than_a_chunk(t: &mut CaseContext, chunk: u64) -> CaseResult<(String, Vec<u8>)> {
     let whole = usize::try_from(chunk).unwrap_or_default();
     let content = t.bytes(1, whole + 1_000);
     let path = t.file("f", &content[..whole])?;
-    t.given(write(&path, chunk, &content[whole..]))?;
+    t.setup(write(&path, chunk, &content[whole..]))?;
     Ok((path, content))
 }
 
-fn expect_parts(t: &mut Trial, path: &str, content: &[u8], parts: &[(u64, u64)]) -> Checked {
+fn expect_parts(t: &mut CaseContext, path: &str, content: &[u8], parts: &[(u64, u64)]) -> CaseResult {
     let requests = parts.iter().map(|(off, len)| read(path, *off, *len)).collect();
     for ((off, len), reply) in parts.iter().zip(expect_all(t, requests, OK)?) {
         let what = format!("what is read at {off}, {len} bytes,");
@@ -61,22 +65,20 @@ fn reads() -> Vec<Case> {
                 expect_parts(t, &path, &content, &parts)
             }),
         must("a-read-of-nothing-is-empty", &["READ-1", "ENV-6"])
-            .sends("`read` with a `len` of 0 at the start, within the file, at its end, behind it and at 2^63−1")
+            .sends("`read` with a `len` of 0 at the start, within the file, at its end, past it and at 2^63−1")
             .passes("OK with an empty payload.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
                 expect_parts(t, &path, b"content", &[(0, 0), (3, 0), (7, 0), (8, 0), (MAX, 0)])
             }),
-        must("a-read-at-or-behind-the-end-is-empty", &["READ-1", "ENV-6"])
-            .sends(
-                "`read` at the end of a file and behind it, up to where `off` and `len` make 2^63−1; of an empty file",
-            )
+        must("a-read-at-or-past-the-end-is-empty", &["READ-1", "ENV-6"])
+            .sends("`read` at the end of a file and past it, up to where `off` and `len` make 2^63−1; of an empty file")
             .passes("OK with an empty payload, and the size of the file.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
-                let behind =
+                let later =
                     [(7, 1), (8, 1), (7, 65_536), (1 << 32, 10), ((1 << 32) + 1, 5), (1 << 62, 1), (MAX - 1, 1)];
-                expect_parts(t, &path, b"content", &behind)?;
+                expect_parts(t, &path, b"content", &later)?;
                 let empty = t.file("empty", b"")?;
                 expect_parts(t, &empty, b"", &[(0, 0), (0, 1), (0, 65_536), (1, 1)])
             }),
@@ -90,7 +92,7 @@ fn reads() -> Vec<Case> {
                 parts.iter().try_for_each(|part| expect_parts(t, &path, &content, &[*part]))
             }),
         must("a-read-longer-than-a-chunk-is-too-large", &["OP-5", "CODE-5"])
-            .sends("`read` with a `len` above `chunk`, of a small file, behind its end, and of nothing at all")
+            .sends("`read` with a `len` above `chunk`, of a small file, past its end, and of nothing at all")
             .passes("TOO_LARGE to each; OK to a `len` of one chunk.")
             .run(|t| {
                 let chunk = t.server()?.chunk;
@@ -121,7 +123,7 @@ fn reads() -> Vec<Case> {
             .passes("The bytes, and zeros between them.")
             .run(|t| {
                 let path = t.file("f", b"begin")?;
-                t.given(write(&path, 60_000, "end"))?;
+                t.setup(write(&path, 60_000, "end"))?;
                 let mut content = b"begin".to_vec();
                 content.resize(60_000, 0);
                 content.extend(b"end");
@@ -146,7 +148,7 @@ fn reads() -> Vec<Case> {
             .run(|t| {
                 let (gone, moved, there) = (t.file("gone", b"")?, t.file("moved", b"")?, t.path("there"));
                 t.control(stat(&gone))?;
-                given_all(t, vec![crate::request::remove(&gone), crate::request::rename(&moved, &there)])?;
+                setup_all(t, vec![crate::wire::request::remove(&gone), crate::wire::request::rename(&moved, &there)])?;
                 let missing = t.path("missing");
                 refuse_all(t, vec![stat(&gone), stat(&moved), stat(&missing)], NOT_FOUND)
             }),
@@ -156,7 +158,7 @@ fn reads() -> Vec<Case> {
 fn guarded() -> Vec<Case> {
     vec![
         must("a-read-with-the-files-etag-is-answered", &["READ-3", "OP-7"])
-            .sends("`read` with the etag that `stat` says, that the `read` before said, and behind the end")
+            .sends("`read` with the etag that `stat` says, that the `read` before said, and past the end")
             .passes("OK to each.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
@@ -170,7 +172,7 @@ fn guarded() -> Vec<Case> {
             }),
         must("a-read-with-another-etag-is-changed", &["READ-3", "OP-7", "OP-4"])
             .sends("`read` with the etag of another file, and with the right one cut short, lengthened and altered")
-            .passes("CHANGED to each, where nothing is read and behind the end too.")
+            .passes("CHANGED to each, where nothing is read and past the end too.")
             .run(|t| {
                 let (path, other) = (t.file("f", b"content")?, t.file("other", b"different")?);
                 let right = t.entry(&path)?.etag()?;
@@ -189,9 +191,9 @@ fn guarded() -> Vec<Case> {
             .run(|t| {
                 let path = t.file("f", b"content")?;
                 for change in [write(&path, 0, "C"), truncate(&path, 3), put(&path, "content").arg("pre", "any")] {
-                    let before = super::files::settled(t, &path)?.etag()?;
+                    let before = super::support::files::settled(t, &path)?.etag()?;
                     t.control(read(&path, 0, 1).arg("etag", before.as_slice()))?;
-                    t.given(change)?;
+                    t.setup(change)?;
                     t.expect_refused(read(&path, 0, 1).arg("etag", before), CHANGED)?;
                 }
                 Ok(())
@@ -215,10 +217,10 @@ pub(super) fn others(right: &[u8], another: Vec<u8>) -> Vec<Vec<u8>> {
     others
 }
 
-/// A range as `hash` has it: either end may be left out.
+/// The range of a `hash`; either end may be left out.
 type Range = (Option<u64>, Option<u64>);
 
-fn expect_hashes(t: &mut Trial, path: &str, content: &[u8], ranges: &[Range]) -> Checked {
+fn expect_hashes(t: &mut CaseContext, path: &str, content: &[u8], ranges: &[Range]) -> CaseResult {
     let etag = t.entry(path)?.etag()?;
     let request = |(off, len): &Range| -> Request {
         let request = hash(path);
@@ -250,7 +252,7 @@ fn hashes() -> Vec<Case> {
                 Ok(())
             }),
         must("the-hash-of-nothing-is-that-of-no-bytes", &["HASH-1"])
-            .sends("`hash` of an empty file, with a `len` of 0, and at or behind the end")
+            .sends("`hash` of an empty file, with a `len` of 0, and at or past the end")
             .passes("`len` 0, and the BLAKE3 hash of no bytes, which begins af1349b9.")
             .run(|t| {
                 let (empty, path) = (t.file("empty", b"")?, t.file("f", b"content")?);
@@ -268,7 +270,7 @@ fn hashes() -> Vec<Case> {
                 ];
                 for reply in expect_all(t, requests, OK)? {
                     t.equal("how many bytes were hashed", reply.uint("len")?, 0)?;
-                    t.equal("the hash", crate::cbor::hex(reply.bytes("hash")?), NOTHING)?;
+                    t.equal("the hash", crate::wire::cbor::hex(reply.bytes("hash")?), NOTHING)?;
                 }
                 Ok(())
             }),
@@ -302,9 +304,9 @@ fn hashes() -> Vec<Case> {
                 let (path, mut content) = longer_than_a_chunk(t, chunk)?;
                 let ranges = [(None, None), (Some(1), None), (None, Some(chunk + 1)), (Some(chunk - 1), Some(2))];
                 expect_hashes(t, &path, &content, &ranges)?;
-                // Servers hash piece by piece: a range that ends amid one, with more of the file behind it.
+                // Servers hash piece by piece: a range that ends amid one, with more of the file after it.
                 content.resize(3_000_000, 0);
-                t.given(truncate(&path, 3_000_000))?;
+                t.setup(truncate(&path, 3_000_000))?;
                 expect_hashes(t, &path, &content, &[(Some(1), Some(2_000_003)), (None, Some(2_999_999))])
             }),
     ]

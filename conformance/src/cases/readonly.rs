@@ -1,15 +1,19 @@
 //! Step 12 of section 14.1: a server that refuses every change.
 
-use super::files::{expect_all, lasting};
+use super::support::files::{expect_all, lasting};
 use crate::{
-    case::{Case, Need, must},
-    code::{BAD_ARGS, BAD_NAME, Code, DENIED, LIMIT, LOOP, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
-    request::{
-        Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, ping, put, read, remove, rename, stat,
-        touch, truncate, uploads, write,
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::{CaseResult, not_applicable},
     },
-    stop::{Checked, not_applicable},
-    trial::Trial,
+    wire::{
+        code::{BAD_ARGS, BAD_NAME, Code, DENIED, LIMIT, LOOP, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
+        request::{
+            Request, abort, append, begin, commit, copy, flush, hash, list, mkdir, ping, put, read, remove, rename,
+            stat, touch, truncate, uploads, write,
+        },
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -22,7 +26,7 @@ const CHANGERS: [&str; 12] =
     ["mkdir", "put", "write", "truncate", "touch", "remove", "move", "copy", "begin", "append", "commit", "abort"];
 
 /// A changing operation at a path.
-fn changer(t: &Trial, op: &str, path: &str) -> Request {
+fn changer(t: &CaseContext, op: &str, path: &str) -> Request {
     let to = format!("{path}-to");
     match op {
         "mkdir" => mkdir(path),
@@ -40,9 +44,9 @@ fn changer(t: &Trial, op: &str, path: &str) -> Request {
     }
 }
 
-/// A name in the served directory that nothing else has.
-fn nowhere(t: &Trial) -> String {
-    format!("/conformance-{}", crate::cbor::hex(&t.id()))
+/// An unused name in the served directory.
+fn nowhere(t: &CaseContext) -> String {
+    format!("/conformance-{}", crate::wire::cbor::hex(&t.id()))
 }
 
 fn case(id: &str, checks: &'static [&'static str]) -> Case {
@@ -52,13 +56,13 @@ fn case(id: &str, checks: &'static [&'static str]) -> Case {
 fn denied(op: &'static str) -> Case {
     case(&format!("{op}-is-denied-on-a-read-only-server"), &["CODE-5", "REFUSE-1", "HELLO-5"])
         .sends(format!("`{op}` of a name that is not there, below one that is not there, and where it can be of `/`"))
-        .passes("DENIED to each, whatever is there; nothing is made.")
+        .passes("DENIED to each, also if the path exists; nothing is created.")
         .run(move |t| {
             let path = nowhere(t);
             let before = t.entry("/")?;
             let below = format!("{path}/x");
             let mut requests = vec![changer(t, op, &path), changer(t, op, &below)];
-            // Of `/` the others are LOOP, which comes before.
+            // Of `/` the others are LOOP, which takes precedence.
             if !matches!(op, "move" | "copy") {
                 requests.push(changer(t, op, "/"));
             }
@@ -70,8 +74,8 @@ fn denied(op: &'static str) -> Case {
         })
 }
 
-/// What comes before step 12, and with which code.
-fn earlier(t: &Trial, chunk: usize) -> Vec<(Request, Code)> {
+/// Errors that take precedence over step 12, with their codes.
+fn earlier(t: &CaseContext, chunk: usize) -> Vec<(Request, Code)> {
     let (path, long, deep) = (nowhere(t), format!("/{}", "n/".repeat(126) + &"n".repeat(4_000)), "/d".repeat(129));
     let mut requests = Vec::new();
     for op in CHANGERS {
@@ -97,7 +101,7 @@ fn earlier(t: &Trial, chunk: usize) -> Vec<(Request, Code)> {
 
 fn others() -> Vec<Case> {
     vec![
-        case("what-is-wrong-with-a-request-comes-before-read-only", &["CODE-5"])
+        case("errors-in-a-request-come-before-read-only", &["CODE-5"])
             .sends("Every changing operation with a wrong argument, a bad name, a path too long or deep, a loop, a large payload")
             .passes("BAD_ARGS, BAD_NAME, LIMIT, LOOP and TOO_LARGE, not DENIED.")
             .run(|t| {
@@ -112,7 +116,7 @@ fn others() -> Vec<Case> {
             .sends("`uploads` and `flush`")
             .passes("OK to both.")
             .run(|t| expect_all(t, vec![uploads(), flush()], OK).map(drop)),
-        case("a-read-only-server-is-read-as-any-other", &["OP-1", "STAT-1", "LIST-1"])
+        case("listings-on-a-read-only-server-are-answered", &["OP-1", "STAT-1", "LIST-1"])
             .sends("`stat` and `list` of `/`; `stat`, `list`, `read` and `hash` of what is not there; `read` of `/`")
             .passes("OK, NOT_FOUND and NOT_FILE.")
             .run(|t| {
@@ -141,8 +145,8 @@ fn others() -> Vec<Case> {
 }
 
 /// The first file of at most 65,536 bytes among the first entries of the served directory, and its size.
-fn small_file(t: &mut Trial) -> Checked<(String, u64)> {
-    let page = t.given(list("/").arg("tree", true).arg("limit", 1_000_u64))?;
+fn small_file(t: &mut CaseContext) -> CaseResult<(String, u64)> {
+    let page = t.setup(list("/").arg("tree", true).arg("limit", 1_000_u64))?;
     for entry in page.items("entries")? {
         if entry.kind()? == "file" && entry.size()? <= 65_536 {
             return Ok((format!("/{}", entry.text("name")?), entry.size()?));

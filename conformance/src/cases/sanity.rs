@@ -1,9 +1,9 @@
 //! The case that is run before and after all others.
 
 use crate::{
-    case::{Case, must},
-    request::{list, ping},
+    engine::case::{Case, must},
     runner::SANITY,
+    wire::request::{list, ping},
 };
 
 pub(super) fn cases() -> Vec<Case> {

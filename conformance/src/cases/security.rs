@@ -2,10 +2,10 @@
 
 mod handshakes;
 mod secrets;
-mod strangers;
+mod unauthenticated;
 
-use crate::case::Case;
+use crate::engine::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    [handshakes::cases(), strangers::cases(), secrets::cases()].into_iter().flatten().collect()
+    [handshakes::cases(), unauthenticated::cases(), secrets::cases()].into_iter().flatten().collect()
 }

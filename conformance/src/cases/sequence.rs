@@ -1,12 +1,18 @@
 //! Section 7.1: sequence numbers, and the order of execution.
 
 use crate::{
-    case::{Case, Need, must},
-    code::{BAD_ARGS, BAD_MESSAGE, BAD_OP, EXISTS, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED},
-    reply::Reply,
-    request::{Request, append, begin, bye, commit, mkdir, ping, put, read, remove, rename, request, stat, truncate},
-    stop::{Checked, Stop},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::{CaseError, CaseResult},
+    },
+    wire::{
+        code::{BAD_ARGS, BAD_MESSAGE, BAD_OP, EXISTS, NOT_FOUND, OK, PENDING, SEQ, SEQ_REUSED},
+        reply::Reply,
+        request::{
+            Request, append, begin, bye, commit, mkdir, ping, put, read, remove, rename, request, stat, truncate,
+        },
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -19,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn gaps() -> Vec<Case> {
     vec![
         must("a-number-ahead-is-answered-seq-and-not-executed", &["SEQ-5", "SEQ-1"])
-            .sends("`mkdir` under the number behind the next one; `stat` under the next one; the `mkdir` again")
+            .sends("`mkdir` under the number after the next one; `stat` under the next one; the `mkdir` again")
             .passes("SEQ with `next`; NOT_FOUND; OK: what was answered SEQ is neither executed nor remembered.")
             .run(|t| {
                 let (path, next) = (t.path("d"), t.next);
@@ -43,9 +49,9 @@ fn gaps() -> Vec<Case> {
                 }
                 t.expect_ok(mkdir(&path)).map(drop)
             }),
-        must("requests-that-overtake-are-refused-and-executed-in-their-turn", &["SEQ-5", "SEQ-9", "SEQ-1"])
+        must("requests-out-of-order-are-refused-and-executed-in-order", &["SEQ-5", "SEQ-9", "SEQ-1"])
             .needs(&[Need::Window(3)])
-            .sends("in one go: two `put` into a directory, and before them nothing; then `mkdir` of it, and both again")
+            .sends("pipelined: two `put` into a directory, and before them nothing; then `mkdir` of it, and both again")
             .passes("SEQ with the same `next` to the first two, then OK to each.")
             .run(|t| {
                 let (directory, first) = (t.path("d"), t.next);
@@ -58,11 +64,11 @@ fn gaps() -> Vec<Case> {
                     t.equal("next", gap.uint("next")?, first)?;
                 }
                 let [one, two] = inside;
-                let replies = in_one_go(t, &[mkdir(&directory), one, two])?;
+                let replies = pipelined(t, &[mkdir(&directory), one, two])?;
                 replies.iter().try_for_each(|reply| t.code("a request in its turn", reply, OK))
             }),
         must("unknown-operations-and-wrong-arguments-ahead-are-answered-seq", &["SEQ-5", "CODE-5"])
-            .sends("an unknown operation, and `stat` without a path, under the number behind the next one, and then under the next")
+            .sends("an unknown operation, and `stat` without a path, under the number after the next one, and then under the next")
             .passes("SEQ to both; BAD_OP and BAD_ARGS.")
             .run(|t| {
                 for (request, code) in [(request("frobnicate"), BAD_OP), (request("stat"), BAD_ARGS)] {
@@ -119,7 +125,7 @@ fn consumed() -> Vec<Case> {
                 t.expect_ok(put(&path, *b"content"))?;
                 t.expect_content(&path, b"content")
             }),
-        must("a-bad-message-under-a-remembered-number-is-no-resend", &["SEQ-7", "CODE-5"])
+        must("a-bad-message-under-a-remembered-number-is-not-a-resend", &["SEQ-7", "CODE-5"])
             .sends("`put`; its header again without the payload; both again")
             .passes("OK, BAD_MESSAGE, and the reply of before.")
             .run(|t| {
@@ -135,39 +141,39 @@ fn consumed() -> Vec<Case> {
             .sends("`mkdir`; three others under the same number, and three far ahead; the next request")
             .passes("SEQ_REUSED and SEQ, and OK.")
             .run(|t| {
-                let first = t.peer.expect_ok(mkdir(&t.path("d")))?;
+                let first = t.client.expect_ok(mkdir(&t.path("d")))?;
                 for round in 0..3 {
                     let other = mkdir(&t.path(&round.to_string()));
                     t.send_as(first.seq, &other)?;
                     t.expect_reply(first.seq, SEQ_REUSED)?;
-                    t.peer.send_as(t.peer.next + 9, &other)?;
-                    t.peer.expect_reply(t.peer.next + 9, SEQ)?;
+                    t.client.send_as(t.client.next + 9, &other)?;
+                    t.client.expect_reply(t.client.next + 9, SEQ)?;
                 }
                 t.equal("the next number", t.next, first.seq + 1)?;
-                t.peer.expect_ok(stat(&t.path("d"))).map(drop)
+                t.client.expect_ok(stat(&t.path("d"))).map(drop)
             }),
         must("requests-with-number-0-consume-no-number", &["SEQ-6", "SEQ-1"])
             .sends("`ping`, one with an argument, and `hello` again, between numbered requests")
-            .passes("the numbers go on.")
+            .passes("the numbers continue.")
             .run(|t| {
                 t.expect_ok(ping())?;
                 t.expect(ping().arg("x", true), BAD_ARGS)?;
-                t.peer.expect_ok(t.peer.hello_request())?;
-                t.peer.expect_ok(stat(t.directory())).map(drop)
+                t.client.expect_ok(t.client.hello_request())?;
+                t.client.expect_ok(stat(t.directory())).map(drop)
             }),
     ]
 }
 
 fn order() -> Vec<Case> {
     vec![
-        must("requests-in-one-go-each-see-the-one-before", &["SEQ-9", "SEQ-1"])
+        must("pipelined-requests-see-the-effects-of-earlier-ones", &["SEQ-9", "SEQ-1"])
             .needs(&[Need::Window(6)])
-            .sends("in one go: `mkdir`, `put` into it, `move` within it, `read`, `remove` of the file and of the directory")
+            .sends("pipelined: `mkdir`, `put` into it, `move` within it, `read`, `remove` of the file and of the directory")
             .passes("OK to each, and the bytes that were put.")
             .run(|t| {
                 let (directory, one, two) = (t.path("d"), t.path("d/one"), t.path("d/two"));
                 let content = t.bytes(1, 1_000);
-                let replies = in_one_go(
+                let replies = pipelined(
                     t,
                     &[
                         mkdir(&directory),
@@ -178,25 +184,25 @@ fn order() -> Vec<Case> {
                         remove(&directory),
                     ],
                 )?;
-                replies.iter().try_for_each(|reply| t.code("a request behind others", reply, OK))?;
+                replies.iter().try_for_each(|reply| t.code("a request after others", reply, OK))?;
                 t.equal_bytes("what was read", replies[3].payload.as_deref().unwrap_or_default(), &content)?;
                 t.expect_absent(&directory)
             }),
-        must("a-whole-window-in-one-go-is-executed-in-order", &["SEQ-9", "SEQ-2", "LIMIT-5"])
+        must("a-pipelined-window-is-executed-in-order", &["SEQ-9", "SEQ-2", "LIMIT-5"])
             .needs(&[Need::Window(2)])
-            .sends("as many requests as `window` allows in one go: `mkdir` and `remove` of one path by turns")
+            .sends("as many requests as `window` allows, pipelined: `mkdir` and `remove` of one path by turns")
             .passes("OK to each.")
             .run(|t| {
                 let path = t.path("d");
                 let window = usize::try_from(t.server()?.window).unwrap_or(1);
                 let turns: Vec<Request> = [mkdir(&path), remove(&path)].into_iter().cycle().take(window / 2 * 2).collect();
-                let replies = in_one_go(t, &turns)?;
+                let replies = pipelined(t, &turns)?;
                 replies.iter().try_for_each(|reply| t.code(&format!("request {}", reply.seq), reply, OK))?;
                 t.expect_absent(&path)
             }),
-        must("uploads-in-one-go-are-executed-in-order", &["SEQ-9", "APPEND-1"])
+        must("pipelined-uploads-are-executed-in-order", &["SEQ-9", "APPEND-1"])
             .needs(&[Need::Window(4)])
-            .sends("in one go: `begin`, `append` after `append` of 1,000 bytes up to the window, and `commit`")
+            .sends("pipelined: `begin`, `append` after `append` of 1,000 bytes up to the window, and `commit`")
             .passes("OK to each, and the file has all the bytes in their order.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
@@ -205,23 +211,23 @@ fn order() -> Vec<Case> {
                 let mut requests = vec![begin(up, &path)];
                 requests.extend(content.chunks(1_000).zip(0..).map(|(part, index)| append(up, index * 1_000, part)));
                 requests.push(commit(up, &content));
-                let replies = in_one_go(t, &requests)?;
+                let replies = pipelined(t, &requests)?;
                 replies.iter().try_for_each(|reply| t.code(&format!("{} {}", reply.op, reply.seq), reply, OK))?;
                 t.expect_content(&path, &content)
             }),
-        must("a-refusal-does-not-stop-the-requests-behind-it", &["SEQ-1", "SEQ-6"])
+        must("a-refusal-does-not-stop-the-requests-after-it", &["SEQ-1", "SEQ-6"])
             .needs(&[Need::Window(5)])
-            .sends("in one go: `mkdir`, the same again, `stat` of nothing, an unknown operation, `stat` of the directory")
+            .sends("pipelined: `mkdir`, the same again, `stat` of nothing, an unknown operation, `stat` of the directory")
             .passes("OK, EXISTS, NOT_FOUND, BAD_OP, OK.")
             .run(|t| {
                 let (path, nothing) = (t.path("d"), t.path("nothing"));
                 let requests = [mkdir(&path), mkdir(&path), stat(&nothing), request("frobnicate"), stat(&path)];
-                let replies = in_one_go(t, &requests)?;
+                let replies = pipelined(t, &requests)?;
                 let codes: Vec<_> = replies.iter().map(|reply| reply.code).collect();
                 t.equal("the codes", codes, [OK, EXISTS, NOT_FOUND, BAD_OP, OK])
             }),
-        must("a-request-sent-twice-in-one-go-is-executed-once", &["SEQ-3", "ENV-8"])
-            .sends("`mkdir` twice in one go, with the same bytes")
+        must("a-request-pipelined-twice-is-executed-once", &["SEQ-3", "ENV-8"])
+            .sends("`mkdir` twice, pipelined, with the same bytes")
             .passes("OK twice, the same byte for byte.")
             .run(|t| {
                 let path = t.path("d");
@@ -241,7 +247,7 @@ fn order() -> Vec<Case> {
             }),
         must("a-window-sent-again-before-it-is-answered-is-executed-once", &["SEQ-3", "SEQ-9", "ENV-8"])
             .needs(&[Need::Window(4)])
-            .sends("half a window of `truncate` to sizes 1, 2, 3 …, and all of them again, in one go")
+            .sends("half a window of `truncate` to sizes 1, 2, 3 …, and all of them again, pipelined")
             .passes("each is answered twice, both times with its own size; at the end the file has the last size.")
             .run(|t| {
                 let path = t.file("f", b"")?;
@@ -251,12 +257,12 @@ fn order() -> Vec<Case> {
                     t.send(&truncate(&path, size))?;
                 }
                 (first..first + count).try_for_each(|seq| t.resend(seq))?;
-                let once = t.finals(&(first..first + count).collect::<Vec<_>>())?;
+                let once = t.final_replies(&(first..first + count).collect::<Vec<_>>())?;
                 for (reply, size) in once.iter().zip(1..) {
                     t.code("truncate", reply, OK)?;
                     t.equal("the size", reply.entry()?.size()?, size)?;
                 }
-                let twice = t.finals(&(first..first + count).collect::<Vec<_>>())?;
+                let twice = t.final_replies(&(first..first + count).collect::<Vec<_>>())?;
                 for (again, reply) in twice.iter().zip(&once) {
                     t.equal_bytes("the second reply", &again.frames[0], &reply.frames[0])?;
                 }
@@ -266,12 +272,12 @@ fn order() -> Vec<Case> {
     ]
 }
 
-/// Sends a request that has been answered again: the answer is the same, byte for byte [SEQ-3].
-pub(super) fn expect_remembered(t: &mut Trial, first: &Reply) -> Checked {
+/// Sends an answered request again and checks that the reply is identical [SEQ-3].
+pub(super) fn expect_remembered(t: &mut CaseContext, first: &Reply) -> CaseResult {
     t.resend(first.seq)?;
     let again = t.first_reply(first.seq)?;
     if again.code != first.code {
-        return Err(Stop::Failed(format!(
+        return Err(CaseError::Failed(format!(
             "{} {}, which was answered {}, was answered {} when it came again",
             first.op, first.seq, first.code, again.code
         )));
@@ -279,8 +285,8 @@ pub(super) fn expect_remembered(t: &mut Trial, first: &Reply) -> Checked {
     t.equal_bytes("the remembered reply", &again.frames[0], &first.frames[0])
 }
 
-/// Sends requests without waiting in between, and gives their final replies.
-pub(super) fn in_one_go(t: &mut Trial, requests: &[Request]) -> Checked<Vec<Reply>> {
-    let seqs = requests.iter().map(|request| t.send(request)).collect::<Checked<Vec<u64>>>()?;
-    t.finals(&seqs)
+/// Sends requests without waiting, and returns their final replies.
+pub(super) fn pipelined(t: &mut CaseContext, requests: &[Request]) -> CaseResult<Vec<Reply>> {
+    let seqs = requests.iter().map(|request| t.send(request)).collect::<CaseResult<Vec<u64>>>()?;
+    t.final_replies(&seqs)
 }

@@ -3,15 +3,19 @@
 mod disk;
 
 use crate::{
-    case::{Case, Need, must},
-    cbor::Value,
-    code::{
-        BAD_ARGS, BAD_NAME, BAD_OP, CHANGED, Code, DENIED, EXISTS, LIMIT, LOOP, NAME_CLASH, NO_UPLOAD, NOT_DIR,
-        NOT_EMPTY, NOT_FILE, NOT_FOUND, OK, TOO_LARGE,
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::CaseResult,
     },
-    request::{Request, append, begin, commit, copy, mkdir, put, read, remove, rename, stat, write},
-    stop::Checked,
-    trial::Trial,
+    wire::{
+        cbor::Value,
+        code::{
+            BAD_ARGS, BAD_NAME, BAD_OP, CHANGED, Code, DENIED, EXISTS, LIMIT, LOOP, NAME_CLASH, NO_UPLOAD, NOT_DIR,
+            NOT_EMPTY, NOT_FILE, NOT_FOUND, OK, TOO_LARGE,
+        },
+        request::{Request, append, begin, commit, copy, mkdir, put, read, remove, rename, stat, write},
+    },
 };
 
 const OLD: &[u8] = b"what was there";
@@ -20,11 +24,11 @@ const NEW: &[u8] = b"what comes in its place";
 /// The operations that the target rules are for.
 const MAKERS: [&str; 4] = ["put", "copy", "move", "commit"];
 
-/// What stands at the target, what `pre` says, what the answer is, and by which rules.
-struct Row {
+/// A row of the target rules: what is at the target, `pre`, the code, and the requirements.
+struct TargetRule {
     id: &'static str,
     there: There,
-    pre: Pre,
+    pre: TargetPre,
     code: Code,
     checks: &'static [&'static str],
 }
@@ -38,11 +42,11 @@ enum There {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pre {
+enum TargetPre {
     LeftOut,
     Absent,
     Any,
-    /// The etag of what is there.
+    /// The etag of the target.
     Etag,
     /// The etag of another file.
     OtherEtag,
@@ -50,31 +54,43 @@ enum Pre {
     OldEtag,
 }
 
-const ROWS: &[Row] = &[
-    row("makes-what-is-not-there", There::Nothing, Pre::LeftOut, OK, &["TARGET-4"]),
-    row("makes-what-is-to-be-absent", There::Nothing, Pre::Absent, OK, &["TARGET-4"]),
-    row("with-any-makes-what-is-not-there", There::Nothing, Pre::Any, OK, &["TARGET-1"]),
-    row("replaces-nothing-unasked", There::File, Pre::LeftOut, EXISTS, &["TARGET-4"]),
-    row("replaces-nothing-that-is-to-be-absent", There::File, Pre::Absent, EXISTS, &["TARGET-4"]),
-    row("with-any-replaces-a-file", There::File, Pre::Any, OK, &["TARGET-1"]),
-    row("with-its-etag-replaces-a-file", There::File, Pre::Etag, OK, &["TARGET-7"]),
-    row("with-another-etag-replaces-nothing", There::File, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
-    row("with-an-old-etag-replaces-nothing", There::File, Pre::OldEtag, CHANGED, &["TARGET-7", "ENTRY-3"]),
-    row("with-an-etag-makes-nothing", There::Nothing, Pre::OtherEtag, CHANGED, &["TARGET-7"]),
-    row("on-a-directory-is-refused-as-existing", There::Directory, Pre::LeftOut, EXISTS, &["TARGET-4"]),
-    row("with-any-does-not-replace-a-directory", There::Directory, Pre::Any, NOT_FILE, &["TARGET-5"]),
-    row("with-any-does-not-replace-a-full-directory", There::FullDirectory, Pre::Any, NOT_FILE, &["TARGET-5"]),
+const ROWS: &[TargetRule] = &[
+    row("creates-a-missing-target", There::Nothing, TargetPre::LeftOut, OK, &["TARGET-4"]),
+    row("with-absent-creates-a-missing-target", There::Nothing, TargetPre::Absent, OK, &["TARGET-4"]),
+    row("with-any-creates-a-missing-target", There::Nothing, TargetPre::Any, OK, &["TARGET-1"]),
+    row("without-pre-replaces-nothing", There::File, TargetPre::LeftOut, EXISTS, &["TARGET-4"]),
+    row("with-absent-replaces-nothing", There::File, TargetPre::Absent, EXISTS, &["TARGET-4"]),
+    row("with-any-replaces-a-file", There::File, TargetPre::Any, OK, &["TARGET-1"]),
+    row("with-its-etag-replaces-a-file", There::File, TargetPre::Etag, OK, &["TARGET-7"]),
+    row("with-another-etag-replaces-nothing", There::File, TargetPre::OtherEtag, CHANGED, &["TARGET-7"]),
+    row("with-an-old-etag-replaces-nothing", There::File, TargetPre::OldEtag, CHANGED, &["TARGET-7", "ENTRY-3"]),
+    row("with-an-etag-creates-nothing", There::Nothing, TargetPre::OtherEtag, CHANGED, &["TARGET-7"]),
+    row("on-a-directory-without-pre-is-exists", There::Directory, TargetPre::LeftOut, EXISTS, &["TARGET-4"]),
+    row("with-any-does-not-replace-a-directory", There::Directory, TargetPre::Any, NOT_FILE, &["TARGET-5"]),
+    row(
+        "with-any-does-not-replace-a-non-empty-directory",
+        There::FullDirectory,
+        TargetPre::Any,
+        NOT_FILE,
+        &["TARGET-5"],
+    ),
     row(
         "with-an-etag-on-a-directory-is-not-file",
         There::Directory,
-        Pre::OtherEtag,
+        TargetPre::OtherEtag,
         NOT_FILE,
         &["TARGET-5", "TARGET-1"],
     ),
 ];
 
-const fn row(id: &'static str, there: There, pre: Pre, code: Code, checks: &'static [&'static str]) -> Row {
-    Row { id, there, pre, code, checks }
+const fn row(
+    id: &'static str,
+    there: There,
+    pre: TargetPre,
+    code: Code,
+    checks: &'static [&'static str],
+) -> TargetRule {
+    TargetRule { id, there, pre, code, checks }
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -91,11 +107,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Refusals of every step, each followed by a request that is fine.
+/// Refusals of every step, each followed by a valid request.
 fn after_refusals() -> Case {
-    must("a-session-goes-on-behind-every-refusal", &["REFUSE-2", "REFUSE-1", "SEQ-6"])
-        .sends("Requests that are refused with one code after the other, and `write` and `stat` behind each")
-        .passes("Each has its code; what comes behind it is OK under the next number, and the content is as it was written.")
+    must("a-session-continues-after-every-refusal", &["REFUSE-2", "REFUSE-1", "SEQ-6"])
+        .sends("Requests that are refused with one code after the other, and `write` and `stat` after each")
+        .passes("Each has its code; the request after it is OK under the next number, and the content is as written.")
         .run(|t| {
             let (file, directory, missing) = (t.file("f", OLD)?, t.subdirectory("d")?, t.path("missing"));
             t.file("d/f", OLD)?;
@@ -126,7 +142,7 @@ fn after_refusals() -> Case {
         })
 }
 
-fn by_row(op: &'static str, row: &'static Row) -> Case {
+fn by_row(op: &'static str, row: &'static TargetRule) -> Case {
     let sends = format!("`{op}` with pre {:?} onto {:?}", row.pre, row.there);
     let passes = if row.code == OK {
         "OK, and the target has exactly the new content.".to_owned()
@@ -145,7 +161,7 @@ fn by_row(op: &'static str, row: &'static Row) -> Case {
         }
         t.expect_refused(request.clone(), row.code)?;
         if op == "commit" {
-            // It goes to the path of its begin: the twin is one that may replace what is there.
+            // It goes to the path of its begin: the positive control may replace what is there.
             return fitting_commit(t, row.there, &target);
         }
         let free = t.path("free");
@@ -153,14 +169,14 @@ fn by_row(op: &'static str, row: &'static Row) -> Case {
     })
 }
 
-/// A request of the operation that makes `target` of the new content.
-fn maker(t: &mut Trial, op: &str, target: &str) -> Checked<Request> {
+/// A request of the operation that creates `target` with the new content.
+fn maker(t: &mut CaseContext, op: &str, target: &str) -> CaseResult<Request> {
     Ok(match op {
         "put" => put(target, NEW),
         "commit" => {
             let up = t.id();
-            t.given(begin(up, target))?;
-            t.given(append(up, 0, NEW))?;
+            t.setup(begin(up, target))?;
+            t.setup(append(up, 0, NEW))?;
             commit(up, NEW)
         }
         _ => {
@@ -170,53 +186,59 @@ fn maker(t: &mut Trial, op: &str, target: &str) -> Checked<Request> {
     })
 }
 
-/// Puts at the target what the row says; gives an etag that a file there no longer has, where that is needed.
-fn stand(t: &mut Trial, there: There, pre: Pre, target: &str) -> Checked<Vec<u8>> {
+/// Sets up the target of a row; returns an etag that the file no longer has, if needed.
+fn stand(t: &mut CaseContext, there: There, pre: TargetPre, target: &str) -> CaseResult<Vec<u8>> {
     match there {
         There::Nothing => Ok(Vec::new()),
-        There::File if pre != Pre::OldEtag => t.given(put(target, OLD)).map(|_| Vec::new()),
+        There::File if pre != TargetPre::OldEtag => t.setup(put(target, OLD)).map(|_| Vec::new()),
         There::File => {
-            t.given(put(target, b"an earlier content of another size".as_slice()))?;
+            t.setup(put(target, b"an earlier content of another size".as_slice()))?;
             let stale = t.entry(target)?.etag()?;
-            t.given(put(target, OLD).arg("pre", "any"))?;
+            t.setup(put(target, OLD).arg("pre", "any"))?;
             Ok(stale)
         }
         There::Directory | There::FullDirectory => {
-            t.given(mkdir(target))?;
+            t.setup(mkdir(target))?;
             if there == There::FullDirectory {
-                t.given(put(&format!("{target}/inner"), OLD))?;
+                t.setup(put(&format!("{target}/inner"), OLD))?;
             }
             Ok(Vec::new())
         }
     }
 }
 
-fn with_pre(t: &mut Trial, request: Request, pre: Pre, target: &str, stale: Vec<u8>) -> Checked<Request> {
+fn with_pre(
+    t: &mut CaseContext,
+    request: Request,
+    pre: TargetPre,
+    target: &str,
+    stale: Vec<u8>,
+) -> CaseResult<Request> {
     Ok(match pre {
-        Pre::LeftOut => request,
-        Pre::Absent => request.arg("pre", "absent"),
-        Pre::Any => request.arg("pre", "any"),
-        Pre::Etag => {
+        TargetPre::LeftOut => request,
+        TargetPre::Absent => request.arg("pre", "absent"),
+        TargetPre::Any => request.arg("pre", "any"),
+        TargetPre::Etag => {
             let etag = t.entry(target)?.etag()?;
             request.arg("pre", etag)
         }
-        Pre::OtherEtag => {
+        TargetPre::OtherEtag => {
             let other = t.file("unrelated", b"a file of its own")?;
             let etag = t.entry(&other)?.etag()?;
             request.arg("pre", etag)
         }
-        Pre::OldEtag => request.arg("pre", stale),
+        TargetPre::OldEtag => request.arg("pre", stale),
     })
 }
 
-fn fitting_commit(t: &mut Trial, there: There, target: &str) -> Checked {
+fn fitting_commit(t: &mut CaseContext, there: There, target: &str) -> CaseResult {
     let up = t.staged()?.first().map(|(up, _)| up.clone()).unwrap_or_default();
     let up = <[u8; 16]>::try_from(up.as_slice()).unwrap_or_default();
     if matches!(there, There::Directory | There::FullDirectory) {
         if there == There::FullDirectory {
-            t.given(crate::request::remove(&format!("{target}/inner")))?;
+            t.setup(crate::wire::request::remove(&format!("{target}/inner")))?;
         }
-        t.given(crate::request::remove(target))?;
+        t.setup(crate::wire::request::remove(target))?;
     }
     t.control(commit(up, NEW).arg("pre", "any")).map(drop)
 }
@@ -235,19 +257,20 @@ fn at_the_root(op: &'static str) -> Case {
                 .expect_refused(request.clone(), EXISTS)
                 .and_then(|_| t.expect_refused(request.clone().arg("pre", "any"), NOT_FILE));
             if op == "commit" {
-                // It is staged for what is not the case's own, and must not stay.
+                // It is staged outside the case's directory, and must be removed.
                 let up = request.args.iter().find(|(key, _)| key == "up").map(|(_, up)| up.clone());
-                t.given(crate::request::request("abort").arg("up", up.unwrap_or(Value::Bool(false))))?;
+                t.setup(crate::wire::request::request("abort").arg("up", up.unwrap_or(Value::Bool(false))))?;
             }
             refused?;
             let free = t.path("free");
-            let twin = if op == "commit" { maker(t, op, &free)? } else { request.arg(target_key(op), free) };
-            t.control(twin).map(drop)
+            let positive_control =
+                if op == "commit" { maker(t, op, &free)? } else { request.arg(target_key(op), free) };
+            t.control(positive_control).map(drop)
         })
 }
 
 fn below_nothing(op: &'static str) -> Case {
-    must(&format!("{op}-makes-no-directories"), &["PATH-13"])
+    must(&format!("{op}-creates-no-directories"), &["PATH-13"])
         .sends(format!("`{op}` to a path whose directory does not exist, and again when it does"))
         .passes("NOT_FOUND, then OK.")
         .run(move |t| {
@@ -266,9 +289,9 @@ fn moved_directories() -> Vec<Case> {
             .passes(format!("{code}; onto nothing, OK with all that is in it."))
             .run(move |t| {
                 let source = t.subdirectory("source")?;
-                t.given(put(&format!("{source}/inner"), NEW))?;
+                t.setup(put(&format!("{source}/inner"), NEW))?;
                 let target = t.path("target");
-                stand(t, there, Pre::LeftOut, &target)?;
+                stand(t, there, TargetPre::LeftOut, &target)?;
                 t.expect_refused(rename(&source, &target).arg("pre", pre), code)?;
                 let free = t.path("free");
                 t.control(rename(&source, &free).arg("pre", pre))?;
@@ -279,9 +302,21 @@ fn moved_directories() -> Vec<Case> {
     vec![
         onto("a-directory-is-not-moved-onto-a-file", There::File, "any", NOT_FILE, &["TARGET-5"]),
         onto("a-directory-is-not-moved-onto-an-empty-directory", There::Directory, "any", NOT_FILE, &["TARGET-5"]),
-        onto("a-directory-is-not-moved-onto-a-full-directory", There::FullDirectory, "any", NOT_FILE, &["TARGET-5"]),
-        onto("a-directory-moved-onto-a-file-unasked-exists", There::File, "absent", EXISTS, &["TARGET-4"]),
-        onto("a-directory-moved-onto-a-directory-unasked-exists", There::Directory, "absent", EXISTS, &["TARGET-4"]),
+        onto(
+            "a-directory-is-not-moved-onto-a-non-empty-directory",
+            There::FullDirectory,
+            "any",
+            NOT_FILE,
+            &["TARGET-5"],
+        ),
+        onto("a-directory-moved-onto-a-file-without-pre-is-exists", There::File, "absent", EXISTS, &["TARGET-4"]),
+        onto(
+            "a-directory-moved-onto-a-directory-without-pre-is-exists",
+            There::Directory,
+            "absent",
+            EXISTS,
+            &["TARGET-4"],
+        ),
     ]
 }
 
@@ -301,7 +336,7 @@ fn folding() -> Vec<Case> {
                 let (small, large) = (t.subdirectory("inside")?, t.path("INSIDE"));
                 t.expect_ok(rename(&small, &large))?;
                 let directory = t.directory().to_owned();
-                let names = t.names(&crate::request::list(&directory))?;
+                let names = t.names(&crate::wire::request::list(&directory))?;
                 t.equal("the names", names, ["INSIDE", "SPELLING"])
             }),
     );
@@ -319,8 +354,9 @@ fn clash(op: &'static str) -> Case {
             let request = maker(t, op, &upper)?.arg("pre", "any");
             t.expect_refused(request.clone(), NAME_CLASH)?;
             t.expect_refused(request.clone().without("pre"), NAME_CLASH)?;
-            let twin = if op == "commit" { maker(t, op, &lower)? } else { request.arg(target_key(op), lower.as_str()) };
-            t.control(twin.arg("pre", "any"))?;
+            let positive_control =
+                if op == "commit" { maker(t, op, &lower)? } else { request.arg(target_key(op), lower.as_str()) };
+            t.control(positive_control.arg("pre", "any"))?;
             t.expect_ok(stat(&lower)).map(drop)
         })
 }

@@ -10,12 +10,12 @@ mod staged;
 mod target;
 
 use crate::{
-    case::Case,
-    code::NO_UPLOAD,
-    reply::Entry,
-    request::{Request, abort, append, begin, commit, uploads},
-    stop::Checked,
-    trial::Trial,
+    engine::{case::Case, context::CaseContext, error::CaseResult},
+    wire::{
+        code::NO_UPLOAD,
+        reply::Entry,
+        request::{Request, abort, append, begin, commit, uploads},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -35,14 +35,14 @@ pub(super) fn cases() -> Vec<Case> {
     .collect()
 }
 
-/// The case, leaving nothing staged behind: servers hold a limited number of uploads.
+/// Adds a clean-up of staged uploads to a case, because servers hold a limited number of uploads.
 fn tidy(case: Case) -> Case {
     let Case { run, .. } = case;
     Case {
         run: Box::new(move |t| {
             run(t)?;
             for (up, _) in t.staged()? {
-                t.given(abort(id_of(&up)))?;
+                t.setup(abort(id_of(&up)))?;
             }
             Ok(())
         }),
@@ -51,25 +51,25 @@ fn tidy(case: Case) -> Case {
 }
 
 /// Begins an upload and appends to it.
-fn stage(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
-    t.given(begin(up, path))?;
-    t.given(append(up, 0, content)).map(drop)
+fn stage(t: &mut CaseContext, up: [u8; 16], path: &str, content: &[u8]) -> CaseResult {
+    t.setup(begin(up, path))?;
+    t.setup(append(up, 0, content)).map(drop)
 }
 
-/// The check that `begin` goes on with exactly these bytes.
-fn expect_staged(t: &mut Trial, up: [u8; 16], path: &str, content: &[u8]) -> Checked {
+/// Checks that `begin` continues with exactly these bytes.
+fn expect_staged(t: &mut CaseContext, up: [u8; 16], path: &str, content: &[u8]) -> CaseResult {
     expect_begun(t, begin(up, path), content)
 }
 
-/// The check that a `begin` answers exactly these bytes.
-fn expect_begun(t: &mut Trial, begin: Request, content: &[u8]) -> Checked {
+/// Checks that a `begin` answers exactly these bytes.
+fn expect_begun(t: &mut CaseContext, begin: Request, content: &[u8]) -> CaseResult {
     let reply = t.expect_ok(begin)?;
     t.equal("`off` of begin", reply.uint("off")?, content.len() as u64)?;
     t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(content).as_bytes())
 }
 
-/// The check that an upload is not there any more, neither for `append` and `commit` nor in `uploads`.
-fn expect_gone(t: &mut Trial, up: [u8; 16], content: &[u8]) -> Checked {
+/// Checks that an upload is not there any more, neither for `append` and `commit` nor in `uploads`.
+fn expect_gone(t: &mut CaseContext, up: [u8; 16], content: &[u8]) -> CaseResult {
     t.expect(append(up, content.len() as u64, "more"), NO_UPLOAD)?;
     t.expect(append(up, 0, "more"), NO_UPLOAD)?;
     t.expect(commit(up, content), NO_UPLOAD)?;
@@ -77,18 +77,18 @@ fn expect_gone(t: &mut Trial, up: [u8; 16], content: &[u8]) -> Checked {
     t.check(listed.is_none(), "`uploads` lists an upload that is gone")
 }
 
-/// What `uploads` says of an upload.
-fn listed(t: &mut Trial, up: [u8; 16]) -> Checked<Option<Entry>> {
-    // The page behind the id that is one less begins with this one.
+/// The entry of an upload in `uploads`.
+fn listed(t: &mut CaseContext, up: [u8; 16]) -> CaseResult<Option<Entry>> {
+    // The page after the preceding id begins with this upload.
     let before = u128::from_be_bytes(up).wrapping_sub(1).to_be_bytes();
-    let page = t.given(uploads().arg("after", before))?;
+    let page = t.setup(uploads().arg("after", before))?;
     Ok(page.items("uploads")?.into_iter().find(|upload| upload.bytes("up").is_ok_and(|found| found == up)))
 }
 
-/// A new session in the place of this one.
-fn new_session(t: &mut Trial) -> Checked {
+/// Replaces the session with a new one.
+fn new_session(t: &mut CaseContext) -> CaseResult {
     t.close()?;
-    t.open().map(drop).map_err(|stop| stop.into_prerequisite("a new session"))
+    t.open().map(drop).map_err(|error| error.into_prerequisite("a new session"))
 }
 
 fn id_of(up: &[u8]) -> [u8; 16] {

@@ -2,15 +2,19 @@
 
 use super::{
     creating::TIMES,
-    files::{Clock, expect_all, expect_stat, lasting, refuse_all},
     reading::others,
+    support::files::{Clock, expect_all, expect_stat, lasting, refuse_all},
 };
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, CHANGED, NO_SPACE, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
-    request::{Request, mkdir, put, read, stat, touch, truncate, write},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::CaseResult,
+    },
+    wire::{
+        code::{BAD_ARGS, CHANGED, NO_SPACE, NOT_FILE, NOT_FOUND, OK, TOO_LARGE},
+        request::{Request, mkdir, put, read, stat, touch, truncate, write},
+    },
 };
 
 /// The greatest offset, size and sum of both.
@@ -28,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// What a file of that content is after bytes were written at an offset.
+/// The content after a write at an offset.
 fn written(content: &[u8], off: usize, bytes: &[u8]) -> Vec<u8> {
     let mut content = content.to_vec();
     content.resize(content.len().max(off + bytes.len()), 0);
@@ -38,7 +42,7 @@ fn written(content: &[u8], off: usize, bytes: &[u8]) -> Vec<u8> {
 
 fn writes() -> Vec<Case> {
     vec![
-        must("write-puts-bytes-at-an-offset", &["WRITE-1"])
+        must("write-stores-bytes-at-an-offset", &["WRITE-1"])
             .sends("`write` at the start, within, up to the end, over the end and at the end of a file")
             .passes("Those bytes are there, all others stay, and the entry has the size.")
             .run(|t| {
@@ -55,12 +59,12 @@ fn writes() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("write-behind-the-end-leaves-zeros-between", &["WRITE-2", "WRITE-1"])
-            .sends("`write` a little and far behind the end, of an empty file and of one that was longer once")
+        must("write-past-the-end-leaves-zeros-between", &["WRITE-2", "WRITE-1"])
+            .sends("`write` a little and far past the end, of an empty file and of one that was longer once")
             .passes("The old bytes, zeros, the new bytes.")
             .run(|t| {
                 let (path, empty) = (t.file("f", b"rather long content")?, t.file("empty", b"")?);
-                t.given(truncate(&path, 4))?;
+                t.setup(truncate(&path, 4))?;
                 t.expect_ok(write(&path, 9, "new"))?;
                 t.expect_content(&path, b"rath\0\0\0\0\0new")?;
                 t.expect_ok(write(&path, 60_000, "end"))?;
@@ -68,8 +72,8 @@ fn writes() -> Vec<Case> {
                 t.expect_ok(write(&empty, 1, "x"))?;
                 t.expect_content(&empty, b"\0x")
             }),
-        must("write-takes-a-whole-chunk", &["WRITE-1", "LIMIT-1", "OP-5"])
-            .sends("`write` of as many bytes as a chunk, at the start of a file and behind its end")
+        must("write-accepts-a-whole-chunk", &["WRITE-1", "LIMIT-1", "OP-5"])
+            .sends("`write` of as many bytes as a chunk, at the start of a file and past its end")
             .passes("OK, and the bytes are there.")
             .run(|t| {
                 let chunk = t.server()?.chunk;
@@ -96,7 +100,7 @@ fn writes() -> Vec<Case> {
             }),
         must("write-beyond-32-bits-does-not-wrap", &["WRITE-1", "WRITE-2", "LIMIT-1"])
             .sends("`write` at 2^32 + 5, and `read` there and at 5")
-            .passes("The byte is there and the start is as it was; or TOO_LARGE or NO_SPACE.")
+            .passes("The byte is there and the start is unchanged; or TOO_LARGE or NO_SPACE.")
             .run(|t| {
                 let path = t.file("f", b"0123456789")?;
                 let off = (1 << 32) + 5;
@@ -121,8 +125,8 @@ fn writes() -> Vec<Case> {
                     BAD_ARGS,
                 )
             }),
-        must("writes-that-are-on-the-way-together-keep-their-order", &["SEQ-9", "WRITE-1"])
-            .sends("100 overlapping `write`s, as far ahead as the window lets")
+        must("pipelined-writes-keep-their-order", &["SEQ-9", "WRITE-1"])
+            .sends("100 overlapping `write`s, as far ahead as the window allows")
             .passes("What the last of them wrote is there at each place.")
             .run(|t| {
                 let path = t.file("f", b"")?;
@@ -140,16 +144,16 @@ fn writes() -> Vec<Case> {
 }
 
 /// The file `f` with an old time, so that a change shows in it.
-fn old_file(t: &mut Trial) -> Checked<String> {
+fn old_file(t: &mut CaseContext) -> CaseResult<String> {
     let path = t.path("f");
-    t.given(put(&path, "content").arg("mtime_ns", OLD))?;
+    t.setup(put(&path, "content").arg("mtime_ns", OLD))?;
     Ok(path)
 }
 
 fn nothing() -> Vec<Case> {
     vec![
         must("write-of-nothing-changes-nothing", &["WRITE-3"])
-            .sends("`write` with an empty payload at the start, within, at the end, behind it, and at 2^63−1")
+            .sends("`write` with an empty payload at the start, within, at the end, past it, and at 2^63−1")
             .passes("OK with the entry as it was, etag, size and time.")
             .run(|t| {
                 let path = old_file(t)?;
@@ -161,7 +165,7 @@ fn nothing() -> Vec<Case> {
                 }
                 t.expect_content(&path, b"content")
             }),
-        must("write-of-nothing-is-checked-like-any-other", &["OP-7", "WRITE-1", "KIND-1"])
+        must("write-of-nothing-is-checked-like-other-writes", &["OP-7", "WRITE-1", "KIND-1"])
             .sends("`write` of nothing to a missing name, to a directory, and with another etag")
             .passes("NOT_FOUND, NOT_FILE and CHANGED.")
             .run(|t| {
@@ -201,7 +205,7 @@ fn truncates() -> Vec<Case> {
             }),
         must("truncate-beyond-32-bits-does-not-wrap", &["TRUNC-1", "LIMIT-1"])
             .sends("`truncate` to 2^32 + 5, and `read` at its end")
-            .passes("A file of that size that ends in zeros; or TOO_LARGE or NO_SPACE, and it is as it was.")
+            .passes("A file of that size that ends in zeros; or TOO_LARGE or NO_SPACE, and it is unchanged.")
             .run(|t| {
                 let path = t.file("f", b"content")?;
                 let size = (1 << 32) + 5;
@@ -212,9 +216,9 @@ fn truncates() -> Vec<Case> {
                 }
                 t.expect_content(&path, b"content")
             }),
-        must("truncate-to-the-greatest-size-is-done-or-refused", &["TRUNC-1", "LIMIT-1", "REFUSE-1"])
+        must("truncate-to-the-largest-size-is-executed-or-refused", &["TRUNC-1", "LIMIT-1", "REFUSE-1"])
             .sends("`truncate` to 2^63−1")
-            .passes("OK and a file of that size; or TOO_LARGE or NO_SPACE, and it is as it was.")
+            .passes("OK and a file of that size; or TOO_LARGE or NO_SPACE, and it is unchanged.")
             .run(|t| {
                 let path = old_file(t)?;
                 let before = t.entry(&path)?;
@@ -227,10 +231,10 @@ fn truncates() -> Vec<Case> {
     ]
 }
 
-/// The two that change a file in place, and may be held to an etag.
+/// The operations that change a file in place and accept an etag.
 fn in_place() -> Vec<Case> {
-    type Change = fn(&str) -> Request;
-    let both: [(&str, &'static [&'static str], Change); 2] = [
+    type InPlaceRequest = fn(&str) -> Request;
+    let both: [(&str, &'static [&'static str], InPlaceRequest); 2] = [
         ("write", &["WRITE-1", "KIND-1"], |path| write(path, 0, "C")),
         ("truncate", &["TRUNC-1", "KIND-1"], |path| truncate(path, 3)),
     ];
@@ -257,7 +261,7 @@ fn in_place() -> Vec<Case> {
                         NOT_FILE,
                     )
                 }),
-            must(&format!("{op}-is-held-to-the-etag"), &["OP-7", "OP-4"])
+            must(&format!("{op}-checks-the-etag"), &["OP-7", "OP-4"])
                 .sends(format!("`{op}` with the file's etag, and then with etags that are not its own"))
                 .passes("OK, and CHANGED to each of the others; nothing is changed by them.")
                 .run(move |t| {
@@ -296,7 +300,7 @@ fn touches() -> Vec<Case> {
             .run(|t| {
                 let clock = Clock::learn(t)?;
                 let (empty, full, below) = (t.path("empty"), t.path("full"), t.path("full/f"));
-                super::files::given_all(t, vec![mkdir(&empty), mkdir(&full), put(&below, "")])?;
+                super::support::files::setup_all(t, vec![mkdir(&empty), mkdir(&full), put(&below, "")])?;
                 for path in [empty, full] {
                     for time in [OLD, OLD + 123_456_789, 0, -86_400_000_000_000] {
                         let entry = t.expect_ok(touch(&path, time))?.entry()?;
@@ -307,9 +311,9 @@ fn touches() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("touch-reaches-far-enough", &["TOUCH-1"])
+        must("touch-sets-distant-times", &["TOUCH-1"])
             .sends("`touch` with the least and the greatest time of the protocol")
-            .passes("A time before 1981 and one behind 2037: what every file system keeps lies between.")
+            .passes("A time before 1981 and one after 2037: what every file system keeps lies between.")
             .run(|t| {
                 let path = t.file("f", b"")?;
                 t.expect_ok(touch(&path, i64::MIN))?;
@@ -330,7 +334,7 @@ fn touches() -> Vec<Case> {
     ]
 }
 
-fn size_is(t: &mut Trial, path: &str, size: u64) -> Checked {
+fn size_is(t: &mut CaseContext, path: &str, size: u64) -> CaseResult {
     let got = t.entry(path)?.size()?;
     t.equal("the size", got, size)
 }

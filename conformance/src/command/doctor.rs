@@ -2,15 +2,14 @@
 
 use super::{Colours, print, setup};
 use crate::{
-    args::{Doctor, Hooks},
+    command::args::{Doctor, Hooks},
     doctor::{Diagnosis, diagnose},
     exit::{Exit, Failure},
-    redact::Redactor,
-    report::visible,
+    report::{redact::Redactor, visible},
 };
 use std::{fmt::Write as _, io};
 
-/// Goes through the steps to a server and shows each.
+/// Shows each step to a server.
 pub(super) fn doctor(arguments: &Doctor, colours: Colours) -> Result<Exit, Failure> {
     let established = setup::establish(&arguments.access, &Hooks::default(), Some(&arguments.server))?;
     let environment = setup::environment(established, setup::random_seed(), &arguments.access);
@@ -29,24 +28,26 @@ fn shown(diagnosis: &Diagnosis, colour: bool) -> String {
             Ok(found) => writeln!(text, "{}  {:10} {}", paint("1;32", "ok    "), step.name, visible(found)),
             Err(failure) => {
                 let failed = writeln!(text, "{}  {:10} {}", paint("1;31", "failed"), step.name, visible(&failure.what));
-                failed.and_then(|()| writeln!(text, "        what to do: {}", visible(&failure.hint)))
+                failed.and_then(|()| writeln!(text, "        hint: {}", visible(&failure.hint)))
             }
         };
     }
-    text += if diagnosis.failure().is_none() { "this is a Remofile server that takes sessions\n" } else { "" };
+    text += if diagnosis.failure().is_none() { "the server speaks Remofile and opens sessions\n" } else { "" };
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Step;
+    use crate::doctor::DoctorStep;
 
     #[test]
     fn each_step_is_a_line_and_a_failure_has_an_advice() {
         let failure = Failure::new(Exit::Refused, "the token\u{1b} was refused").hint("check it");
-        let steps =
-            vec![Step { name: "TCP", found: Ok("connected".into()) }, Step { name: "hello", found: Err(failure) }];
+        let steps = vec![
+            DoctorStep { name: "TCP", found: Ok("connected".into()) },
+            DoctorStep { name: "hello", found: Err(failure) },
+        ];
         let text = shown(&Diagnosis { steps, ..Diagnosis::default() }, false);
         assert_eq!(
             text,

@@ -2,11 +2,10 @@
 
 use super::{list::needs, print};
 use crate::{
-    case::{Case, Level},
+    engine::case::{Case, Level},
     exit::{Exit, Failure},
     runner::plan::every_case,
-    spec::{self, Requirement},
-    traceability, waivers,
+    spec::{self, Requirement, traceability, waivers},
 };
 use std::fmt::Write as _;
 
@@ -21,8 +20,8 @@ pub(super) fn explain(id: &str) -> Result<Exit, Failure> {
     } else if let Some(requirement) = spec::requirement(id) {
         of_requirement(requirement, &every)
     } else {
-        return Err(Failure::new(Exit::Incomplete, format!("there is no case and no requirement '{id}'"))
-            .hint("conformance list names the cases, and conformance list --matrix the requirements"));
+        return Err(Failure::new(Exit::Incomplete, format!("no case and no requirement '{id}'"))
+            .hint("conformance list prints the cases, and conformance list --matrix the requirements"));
     };
     print(&text)?;
     Ok(Exit::Conformant)
@@ -84,7 +83,7 @@ fn clause(requirement: &Requirement) -> String {
     wrapped("  ", &format!("{heading}{}", spec::plain(requirement.text)))
 }
 
-/// The words of requirements that those of others name, so that nobody has to look them up.
+/// The text of requirements that these requirements refer to.
 fn referred(ids: &[&str]) -> String {
     let mut others: Vec<&str> = Vec::new();
     for requirement in ids.iter().filter_map(|id| spec::requirement(id)) {
@@ -97,14 +96,14 @@ fn referred(ids: &[&str]) -> String {
         return String::new();
     }
     let clauses: String = others.iter().filter_map(|id| spec::requirement(id)).map(clause).collect();
-    format!("\n  What that names:\n{clauses}")
+    format!("\n  Referenced requirements:\n{clauses}")
 }
 
 fn verdicts(level: Level) -> &'static str {
     match level {
         Level::Must => "must: a server that fails it does not conform",
-        Level::Should => "should: a server that does not keep it is warned of, and conforms",
-        Level::May => "may: it tells what the server chose, and cannot fail",
+        Level::Should => "should: a server that fails it gets a warning and conforms",
+        Level::May => "may: it reports what the server chose, and cannot fail",
     }
 }
 
@@ -112,7 +111,7 @@ fn sentence(words: &str) -> String {
     if words.ends_with('.') { words.to_owned() } else { format!("{words}.") }
 }
 
-/// Words in lines, the first behind `label` and the others under it.
+/// Wraps words into lines, the first after `label` and the others indented.
 fn wrapped(label: &str, words: &str) -> String {
     let indent = " ".repeat(label.chars().count());
     let mut text = label.to_owned();
@@ -161,7 +160,7 @@ mod tests {
     #[test]
     fn a_requirement_shows_what_its_words_refer_to() {
         let text = of_requirement(spec::requirement("REMOVE-2").unwrap(), &every_case());
-        assert!(text.contains("What that names:") && text.contains("[LIST-10]"), "{text}");
+        assert!(text.contains("Referenced requirements:") && text.contains("[LIST-10]"), "{text}");
     }
 
     #[test]
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_told() {
+    fn what_does_not_exist_is_reported() {
         assert_eq!(explain("SEQ-999").unwrap_err().exit, Exit::Incomplete);
     }
 }

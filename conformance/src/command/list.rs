@@ -2,13 +2,17 @@
 
 use super::print;
 use crate::{
-    args::{List, ListFormat},
-    case::{Case, Need},
+    command::args::{List, ListFormat},
+    engine::case::{Case, Need},
     exit::{Exit, Failure},
-    runner::plan::every_case,
-    select::{need_name, select},
-    spec,
-    traceability::{self, Row},
+    runner::{
+        plan::every_case,
+        select::{need_name, select},
+    },
+    spec::{
+        self,
+        traceability::{self, MatrixRow},
+    },
 };
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -45,7 +49,7 @@ pub(super) fn list(arguments: &List) -> Result<Exit, Failure> {
         })
         .map(|()| Exit::Conformant);
     }
-    let rows: Vec<Row<'_>> = traceability::rows(&every)
+    let rows: Vec<MatrixRow<'_>> = traceability::rows(&every)
         .into_iter()
         .filter(|row| {
             arguments.patterns.is_empty() || row.cases.iter().any(|one| cases.iter().any(|case| case.id == one.id))
@@ -70,7 +74,7 @@ fn table(cases: &[&Case]) -> String {
     text
 }
 
-fn matrix(rows: &[Row<'_>], uncovered: bool) -> String {
+fn matrix(rows: &[MatrixRow<'_>], uncovered: bool) -> String {
     let mut text = String::new();
     for row in rows {
         let _ =
@@ -99,7 +103,7 @@ fn matrix(rows: &[Row<'_>], uncovered: bool) -> String {
     text
 }
 
-/// What a case needs beside a server that takes changes.
+/// The needs of a case, except for a server that accepts changes.
 pub(super) fn needs(case: &Case) -> Vec<String> {
     case.needs.iter().filter(|need| **need != Need::Writing).map(|need| need_name(*need)).collect()
 }
@@ -116,7 +120,7 @@ fn listed<'a>(case: &'a Case) -> Listed<'a> {
     }
 }
 
-fn traced<'a>(row: &'a Row<'_>) -> Traced<'a> {
+fn traced<'a>(row: &'a MatrixRow<'_>) -> Traced<'a> {
     Traced {
         id: row.requirement.id,
         section: row.requirement.section,
@@ -128,7 +132,7 @@ fn traced<'a>(row: &'a Row<'_>) -> Traced<'a> {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Texts and lists: nothing that JSON cannot hold.
+    // All fields are texts and lists.
     serde_json::to_string_pretty(value).expect("a list is plain data") + "\n"
 }
 

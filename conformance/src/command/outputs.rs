@@ -1,12 +1,11 @@
-//! Where reports go: standard output and files, each in its form.
+//! Writes reports to standard output and files.
 
 use super::{Colours, print};
 use crate::{
-    args::{Format, Outputs},
+    command::args::{Format, Outputs},
+    engine::verdict::Report,
     exit::{Exit, Failure},
-    redact::Redactor,
-    report,
-    verdict::Report,
+    report::{self, redact::Redactor},
 };
 use std::{
     fs::File,
@@ -14,10 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Files that are open, so that a mistake in a name shows before the run and not after it.
+/// The output files, opened before the run so that errors show early.
 pub(super) struct Destinations {
     files: Vec<(Format, PathBuf, File)>,
-    /// What standard output gets.
+    /// The format for standard output.
     stdout: Option<Format>,
 }
 
@@ -40,11 +39,11 @@ impl Destinations {
                 "several --format without an --output: only one report fits on standard output",
             ));
         }
-        // With formats for files alone, people still want to see how it went.
+        // If all formats go to files, standard output gets the text report.
         Ok(Self { files, stdout: Some(rest.first().copied().unwrap_or(Format::Terminal)) })
     }
 
-    /// Writes the report everywhere; goes on where one place fails.
+    /// Writes the report to all destinations, also after an error.
     pub(super) fn write(self, report: &Report, redactor: &Redactor, colours: Colours) -> Result<(), Failure> {
         let mut result = Ok(());
         for (format, path, mut file) in self.files {
@@ -69,7 +68,7 @@ fn by_ending(path: &Path) -> Result<Format, Failure> {
         Some("tap") => Ok(Format::Tap),
         Some("html" | "htm") => Ok(Format::Html),
         Some("txt" | "log") => Ok(Format::Terminal),
-        _ => Err(Failure::usage(format!("--output {}: its name does not tell the form", path.display()))
+        _ => Err(Failure::usage(format!("--output {}: its extension names no format", path.display()))
             .hint("give --format, or a name that ends in .json, .xml, .tap, .html or .txt")),
     }
 }

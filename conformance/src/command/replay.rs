@@ -2,15 +2,15 @@
 
 use super::{Colours, run};
 use crate::{
-    args::{Access, Choice, Judging, Replay, Run},
     cases::replay_operations,
+    command::args::{Access, Choice, Judging, Replay, Run},
+    engine::verdict::Report,
     exit::{Exit, Failure},
-    verdict::Report,
 };
 use serde::{Deserialize, Serialize};
 use std::{env, fmt::Display, fs, path::Path};
 
-/// A failure that can be run again.
+/// A failure that can be repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Recording {
@@ -18,22 +18,22 @@ pub(crate) enum Recording {
     Case {
         schema: u32,
         case: String,
-        /// The case that has to be run beside it: of a check of every reply, the one where it failed first.
+        /// For a check of every reply: the case in which it failed first, which must run too.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         with: Option<String>,
         seed: u64,
         server: String,
         timeout_s: u64,
         insecure: bool,
-        /// Why it failed; for people.
+        /// Why it failed, for readers of the file.
         reason: String,
     },
 }
 
-/// Raised when older files cannot be read any more.
+/// The version of the format, raised by incompatible changes.
 const SCHEMA: u32 = 1;
 
-/// Runs a recording again.
+/// Repeats a recording.
 pub(super) fn replay(arguments: &Replay, colours: Colours) -> Result<Exit, Failure> {
     let named = arguments.server.clone().or_else(|| env::var("REMOFILE_SERVER").ok().filter(|name| !name.is_empty()));
     let text = read(&arguments.file)?;
@@ -84,7 +84,7 @@ pub(super) fn save(report: &Report, access: &Access, directory: &Path) -> Result
             insecure: access.insecure,
             reason: outcome.reason.clone(),
         };
-        // Texts, numbers and truth values: nothing that JSON cannot hold.
+        // All fields are texts, numbers and booleans.
         let text = serde_json::to_string_pretty(&recording).expect("a recording is plain data");
         fs::write(directory.join(format!("{}.replay.json", outcome.id)), text + "\n").map_err(failed)?;
     }
@@ -99,15 +99,16 @@ fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|error| wrong(path, error))
 }
 
-/// Whether it is the sequence of operations that a failed property printed.
+/// Whether it is a sequence of operations that a failed property case printed.
 fn is_operations(text: &str) -> bool {
     let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
     json.as_ref().and_then(|json| json.get("kind")?.as_str()) == Some("operations")
 }
 
 fn parse(path: &Path, text: &str) -> Result<Recording, Failure> {
-    let recording: Recording = serde_json::from_str(text)
-        .map_err(|error| wrong(path, format!("neither what --save-failures writes nor operations: {error}")))?;
+    let recording: Recording = serde_json::from_str(text).map_err(|error| {
+        wrong(path, format!("neither a file of --save-failures nor a sequence of operations: {error}"))
+    })?;
     let Recording::Case { schema, .. } = &recording;
     if *schema == SCHEMA {
         Ok(recording)
@@ -121,13 +122,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{
-        redact::{
-            Redactor,
-            tests::{leaky, secrets, target},
-        },
-        verdict::{
+        engine::verdict::{
             Verdict,
             samples::{outcome, report_of},
+        },
+        report::redact::{
+            Redactor,
+            tests::{leaky, secrets, target},
         },
     };
     use std::path::PathBuf;

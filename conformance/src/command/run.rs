@@ -2,21 +2,23 @@
 
 use super::{Colours, outputs::Destinations, print, replay, setup};
 use crate::{
-    args::{Access, Hooks, Run},
-    baseline::Baseline,
-    case::Case,
+    command::args::{Access, Hooks, Run},
     doctor::{Diagnosis, diagnose},
-    environment::Environment,
-    exit::{Exit, Failure},
-    peer::{Peer, Welcome},
-    redact::Redactor,
-    report::Progress,
-    runner::{
-        self, Runner, SANITY, outcome,
-        plan::{Plan, every_case},
+    engine::{
+        case::Case,
+        client::{Client, HelloReply},
+        environment::Environment,
+        verdict::{Report, Verdict},
     },
-    select::select,
-    verdict::{Report, Verdict},
+    exit::{Exit, Failure},
+    report::{Progress, redact::Redactor},
+    runner::{
+        self, Runner, SANITY,
+        baseline::Baseline,
+        outcome,
+        plan::{Plan, every_case},
+        select::select,
+    },
 };
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -34,10 +36,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// The longest pause between two looks at whether a busy server has become free.
+/// The longest pause between two attempts at a busy server.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Runs what was chosen, and reports.
+/// Runs the selected cases and writes the report.
 pub(super) fn run(arguments: &Run, colours: Colours) -> Result<Exit, Failure> {
     let (server, patterns) =
         setup::words(&arguments.words, arguments.hooks.spawn.is_some() || arguments.choice.dry_run);
@@ -51,7 +53,7 @@ pub(super) fn run(arguments: &Run, colours: Colours) -> Result<Exit, Failure> {
     run_cases(arguments, server.as_deref(), &selected, colours)
 }
 
-/// Runs cases that have been chosen, and reports.
+/// Runs selected cases and writes the report.
 pub(super) fn run_cases(
     arguments: &Run,
     server: Option<&str>,
@@ -88,33 +90,34 @@ fn execute(
     arguments: &Run,
     colours: Colours,
 ) -> Result<Report, Failure> {
-    let (peer, welcome) = match acquainted(environment, Duration::from_secs(arguments.access.wait), interrupted)? {
-        Ok(acquainted) => acquainted,
-        Err(reason) => return Ok(stillborn(environment, plan, &redactor.text(&reason))),
-    };
+    let (client, hello_reply) =
+        match first_session(environment, Duration::from_secs(arguments.access.wait), interrupted)? {
+            Ok(first_session) => first_session,
+            Err(reason) => return Ok(report_without_session(environment, plan, &redactor.text(&reason))),
+        };
     let stderr = io::stderr();
     let mut progress = Progress::new(stderr.is_terminal(), colours.on(&stderr), plan.steps());
     let mut show = |event: runner::Event<'_>| progress.show(&event);
-    let runner = Runner::new(environment, peer, welcome, redactor, &mut show);
+    let runner = Runner::new(environment, client, hello_reply, redactor, &mut show);
     let report = runner.run(plan, &|| interrupted.load(Ordering::Relaxed));
     progress.end();
     Ok(report)
 }
 
-/// The first session of a run. A server that can be reached and cannot hold one is a finding, and no failure.
-fn acquainted(
+/// Opens the first session of a run. A reachable server that cannot open one is a finding, not an error.
+fn first_session(
     environment: &Rc<Environment>,
     wait: Duration,
     interrupted: &AtomicBool,
-) -> Result<Result<(Peer, Welcome), String>, Failure> {
+) -> Result<Result<(Client, HelloReply), String>, Failure> {
     let deadline = Instant::now() + wait;
     loop {
         let diagnosis = diagnose(environment);
         match (diagnosis.failure(), diagnosis.busy) {
-            (None, _) => return Ok(runner::acquaint(environment).map_err(|stop| stop.text().to_owned())),
+            (None, _) => return Ok(runner::connect_and_measure(environment).map_err(|error| error.text().to_owned())),
             (Some(failure), _) if failure.exit == Exit::NotConformant => return Ok(Err(failure.what.clone())),
             (_, Some(rest)) if Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) => {
-                // Nothing tells a client that a session has ended: asking again is all that there is.
+                // The protocol has no event for the end of a session, so the client asks again.
                 let left = deadline.saturating_duration_since(Instant::now());
                 thread::sleep(rest.clamp(Duration::from_millis(50), PAUSE).min(left));
             }
@@ -123,27 +126,27 @@ fn acquainted(
     }
 }
 
-/// A failure with the way to the whole diagnosis.
+/// Adds to a failure the steps that succeeded.
 fn summed_up(failure: &Failure, diagnosis: &Diagnosis) -> Failure {
     let reached = diagnosis.steps.iter().filter(|step| step.found.is_ok()).map(|step| step.name).collect::<Vec<_>>();
     let reached = if reached.is_empty() { String::new() } else { format!(" (what worked: {})", reached.join(", ")) };
     Failure { what: format!("{}{reached}", failure.what), ..failure.clone() }
 }
 
-/// The report of a run that could not begin, because the server fails at the least that there is.
-fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report {
+/// The report of a run without a session, because the server fails the sanity case.
+fn report_without_session(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report {
     let every = every_case();
     let sanity = every.iter().filter(|case| case.id == SANITY);
     let mut outcomes: Vec<_> = sanity.map(|case| outcome(case, Verdict::Fail, reason.to_owned())).collect();
     let rest = plan.cases.iter().chain(&plan.rules);
-    outcomes.extend(rest.map(|case| outcome(case, Verdict::Missed, "the run could not begin".into())));
+    outcomes.extend(rest.map(|case| outcome(case, Verdict::Missed, "no session could be opened".into())));
     Report {
         server: String::new(),
         seed: environment.seed,
         began: SystemTime::now(),
         round_trip: Duration::ZERO,
         took: Duration::ZERO,
-        welcome: None,
+        hello_reply: None,
         outcomes,
         rounds: plan.rounds,
         replies: 0,
@@ -157,18 +160,18 @@ fn stillborn(environment: &Environment, plan: &Plan<'_>, reason: &str) -> Report
     }
 }
 
-/// Becomes true at the first signal to end; the second one ends the process.
+/// Becomes true at the first SIGINT or SIGTERM; the second one ends the process.
 pub(super) fn interruption() -> Result<Arc<AtomicBool>, Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_default(signal, Arc::clone(&interrupted))
             .and_then(|_| flag::register(signal, Arc::clone(&interrupted)))
-            .map_err(|error| Failure::new(Exit::OwnFault, format!("signals cannot be handled: {error}")))?;
+            .map_err(|error| Failure::new(Exit::OwnFault, format!("cannot handle signals: {error}")))?;
     }
     Ok(interrupted)
 }
 
-/// The options that change how a case runs. What opens the server is left out, unless it is the name of a file.
+/// The options that change how a case runs, without credentials other than file names.
 pub(super) fn options(access: &Access, hooks: &Hooks) -> Vec<String> {
     let mut words = Vec::new();
     let mut option = |name: &str, value: Option<String>| {

@@ -1,12 +1,16 @@
 //! What a run needs before it starts: the server, and what all cases share.
 
 use crate::{
-    access::looks_like_an_address,
-    args::{Access, Hooks},
-    environment::{Environment, random_id},
+    command::{
+        access::looks_like_an_address,
+        args::{Access, Hooks},
+    },
+    engine::{
+        environment::{Environment, random_id},
+        server::Server,
+    },
     exit::{Exit, Failure},
-    link::{Patience, Target},
-    server::Server,
+    wire::connection::{ServerTarget, Timeouts},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -22,7 +26,7 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 /// A server to run against.
 pub(super) struct Established {
     context: zmq::Context,
-    target: Target,
+    target: ServerTarget,
     server: Server,
     root: Option<PathBuf>,
 }
@@ -59,11 +63,11 @@ pub(super) fn establish(access: &Access, hooks: &Hooks, server: Option<&str>) ->
 pub(super) fn environment(established: Established, seed: u64, access: &Access) -> Rc<Environment> {
     let Established { context, target, server, root } = established;
     // Not the seed: two runs with one may meet on one server.
-    let name = crate::cbor::hex(&random_id()[..8]);
+    let name = crate::wire::cbor::hex(&random_id()[..8]);
     Rc::new(Environment {
         context,
         target: RefCell::new(target),
-        patience: Cell::new(Patience::new(Duration::ZERO, Duration::from_secs(access.timeout))),
+        timeouts: Cell::new(Timeouts::new(Duration::ZERO, Duration::from_secs(access.timeout))),
         root,
         server: RefCell::new(server),
         run_directory: format!("/conformance-{name}"),

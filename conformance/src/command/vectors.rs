@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_directory_is_no_success() {
+    fn an_empty_directory_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(vectors(directory.path()).unwrap_err().exit, Exit::Incomplete);
     }

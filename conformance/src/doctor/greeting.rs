@@ -1,8 +1,8 @@
-//! The first bytes of a connection: whether ZeroMQ is at the other end, and what else it may be.
+//! The first bytes of a connection: whether the peer speaks ZeroMQ, or which other protocol.
 
 use crate::{
     exit::{Exit, Failure},
-    zmtp::{self, GREETING, Greeting},
+    wire::zmtp::{self, GREETING, Greeting},
 };
 use std::{
     io::{ErrorKind, Read, Write},
@@ -10,29 +10,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait before a silent peer is tried with a line of text.
+/// How long to wait before sending a line of text to a silent peer.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Greets, and reads the other's greeting.
+/// Exchanges greetings.
 pub(super) fn exchange(mut stream: TcpStream, patience: Duration) -> Result<Greeting, Failure> {
-    // Signature and version alone: a peer of another mechanism would hang up at the rest before it has named its own.
+    // Only signature and version: a peer of another mechanism would close the connection before it sends its own.
     let mut own = [0; 12];
     own[0] = 0xff;
     own[9] = 0x7f;
     own[10] = 3;
-    // A peer that closes at once shows when its bytes are read.
+    // A peer that has closed the connection is detected when reading.
     let _ = stream.write_all(&own);
     let mut said = Vec::new();
     let ended = listen(&mut stream, &mut said, patience);
     if said.is_empty() && !ended {
-        // A server of lines, such as one of HTTP, still waits for the end of the first.
+        // A server of a line protocol, such as HTTP, waits for the end of the first line.
         let _ = stream.write_all(b"\r\n\r\n");
         listen(&mut stream, &mut said, patience.min(SILENCE));
     }
     understand(&said, ended)
 }
 
-/// Reads until there is a whole greeting, something else, the end (which it gives as true), or the deadline.
+/// Reads until a whole greeting, other bytes, the end of the connection (returns true), or the deadline.
 fn listen(stream: &mut TcpStream, said: &mut Vec<u8>, patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
     loop {
@@ -61,11 +61,11 @@ fn understand(said: &[u8], ended: bool) -> Result<Greeting, Failure> {
     let wrong_port = "a Remofile server speaks ZeroMQ: is this its port?";
     if said.is_empty() {
         return if ended {
-            failed("the connection is closed before a ZeroMQ greeting".into(), wrong_port)
+            failed("the server closed the connection before a ZeroMQ greeting".into(), wrong_port)
         } else {
             failed(
-                "the connection is accepted, but no ZeroMQ greeting comes".into(),
-                "the server hangs, or it is not ZeroMQ",
+                "the server accepts the connection but sends no ZeroMQ greeting".into(),
+                "the server hangs, or does not speak ZeroMQ",
             )
         };
     }
@@ -80,15 +80,15 @@ fn understand(said: &[u8], ended: bool) -> Result<Greeting, Failure> {
             );
         }
         return failed(
-            format!("the ZeroMQ greeting breaks off after {} of {GREETING} bytes", said.len()),
-            "the server or something in between died, or hangs",
+            format!("the ZeroMQ greeting ends after {} of {GREETING} bytes", said.len()),
+            "the server or a proxy died or hangs",
         );
     };
     let greeting = zmtp::parse_greeting(greeting);
     Ok(Greeting { mechanism: greeting.mechanism.escape_debug().to_string(), ..greeting })
 }
 
-/// What other protocol begins like this.
+/// The other protocol that begins like this.
 fn resembles(said: &[u8]) -> String {
     let known: [(&[u8], &str); 6] = [
         (b"HTTP/", "it answers in HTTP"),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_an_end_and_half_a_greeting_are_told_apart() {
+    fn silence_an_end_and_half_a_greeting_are_distinguished() {
         let what = |said: &[u8], ended| understand(said, ended).unwrap_err().what;
         assert!(what(&[], true).contains("closed"));
         assert!(what(&[], false).contains("no ZeroMQ greeting comes"));

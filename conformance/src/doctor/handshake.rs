@@ -1,35 +1,35 @@
-//! The ZMTP handshake as libzmq tells of it.
+//! The ZMTP handshake, from the events of libzmq's monitor.
 
-use crate::link::{Link, Pattern, Target};
+use crate::wire::connection::{Connection, ServerTarget, SocketKind};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 use zmq::{Context, Error, POLLIN, SocketEvent, SocketType};
 
-/// Failures without a reason after which a handshake counts as refused; one alone may have been a cut [CURVE-7].
+/// Failures without a reason after which a handshake counts as refused; a single one may be a cut [CURVE-7].
 const FAILURES: u32 = 3;
 
-/// How a handshake went.
-pub(super) enum Handshake {
-    Done(Link),
-    /// By a status of ZAP.
+/// The result of a handshake.
+pub(super) enum DoctorHandshake {
+    Done(Connection),
+    /// With a ZAP status.
     Refused(u32),
-    /// Without a reason, again and again.
+    /// Repeatedly without a reason.
     Broken,
     /// By a violation of the protocol.
     Protocol,
-    /// Nothing came of it in time.
+    /// Not finished in time.
     Silent,
 }
 
 /// Connects and waits for the end of the handshake.
-pub(super) fn attempt(context: &Context, target: &Target, patience: Duration) -> Result<Handshake, Error> {
+pub(super) fn attempt(context: &Context, target: &ServerTarget, patience: Duration) -> Result<DoctorHandshake, Error> {
     static NAMES: AtomicU64 = AtomicU64::new(0);
     let name = format!("inproc://conformance-monitor-{}", NAMES.fetch_add(1, Ordering::Relaxed));
     let events = context.socket(SocketType::PAIR)?;
     events.set_linger(0)?;
-    // At a limit libzmq's own thread would wait for the reader.
+    // With a limit, libzmq's thread would block until the events are read.
     events.set_rcvhwm(0)?;
     let wanted = [
         SocketEvent::HANDSHAKE_SUCCEEDED,
@@ -39,22 +39,23 @@ pub(super) fn attempt(context: &Context, target: &Target, patience: Duration) ->
     ];
     let mask = wanted.iter().fold(0, |mask, event| mask | i32::from(event.to_raw()));
     let credentials = target.credentials();
-    let link = Link::open_watched(context, &target.endpoint, credentials.as_ref(), Pattern::Dealer, |socket| {
-        socket.monitor(&name, mask)?;
-        events.connect(&name)
-    })?;
+    let connection =
+        Connection::open_configured(context, &target.endpoint, credentials.as_ref(), SocketKind::Dealer, |socket| {
+            socket.monitor(&name, mask)?;
+            events.connect(&name)
+        })?;
     let outcome = watch(&events, Instant::now() + patience);
-    // Before its reader goes, or libzmq's own thread would wait for it.
-    link.socket().monitor(&format!("{name}-ended"), 0)?;
+    // Before the reader is dropped, because an unread monitor blocks libzmq's thread.
+    connection.socket().monitor(&format!("{name}-ended"), 0)?;
     Ok(match outcome? {
-        Watched::Succeeded => Handshake::Done(link),
+        Watched::Succeeded => DoctorHandshake::Done(connection),
         Watched::Ended(handshake) => handshake,
     })
 }
 
 enum Watched {
     Succeeded,
-    Ended(Handshake),
+    Ended(DoctorHandshake),
 }
 
 fn watch(events: &zmq::Socket, deadline: Instant) -> Result<Watched, Error> {
@@ -62,7 +63,7 @@ fn watch(events: &zmq::Socket, deadline: Instant) -> Result<Watched, Error> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Ok(Watched::Ended(if failures > 0 { Handshake::Broken } else { Handshake::Silent }));
+            return Ok(Watched::Ended(if failures > 0 { DoctorHandshake::Broken } else { DoctorHandshake::Silent }));
         }
         let wait = i64::try_from(left.as_millis()).unwrap_or(i64::MAX - 1) + 1;
         match events.poll(POLLIN, wait) {
@@ -75,13 +76,13 @@ fn watch(events: &zmq::Socket, deadline: Instant) -> Result<Watched, Error> {
         if event == SocketEvent::HANDSHAKE_SUCCEEDED.to_raw() {
             return Ok(Watched::Succeeded);
         } else if event == SocketEvent::HANDSHAKE_FAILED_AUTH.to_raw() {
-            return Ok(Watched::Ended(Handshake::Refused(value)));
+            return Ok(Watched::Ended(DoctorHandshake::Refused(value)));
         } else if event == SocketEvent::HANDSHAKE_FAILED_PROTOCOL.to_raw() {
-            return Ok(Watched::Ended(Handshake::Protocol));
+            return Ok(Watched::Ended(DoctorHandshake::Protocol));
         }
         failures += 1;
         if failures == FAILURES {
-            return Ok(Watched::Ended(Handshake::Broken));
+            return Ok(Watched::Ended(DoctorHandshake::Broken));
         }
     }
 }

@@ -1,11 +1,12 @@
-//! One page that needs nothing else: the matrix of requirements and cases, and every failure in full.
+//! A self-contained HTML page: the matrix of requirements and cases, and every failure in full.
 
 use super::{VERSION, again, clauses, conclusion, flips, json::matrix, summary, visible, xml::escape};
 use crate::{
-    journal::{Direction, Exchange},
-    spec,
-    verdict::{Outcome, Report, Verdict},
-    waivers,
+    engine::{
+        journal::{Direction, Exchange},
+        verdict::{Outcome, Report, Verdict},
+    },
+    spec::{self, waivers},
 };
 use std::fmt::Write as _;
 
@@ -25,7 +26,7 @@ pub(super) fn render(report: &Report) -> String {
         ("{{cases}}", cases(report)),
         ("{{matrix}}", rows(report)),
     ];
-    // One pass, so that nothing in a field is taken for another field.
+    // One pass, so that the text of a field is not replaced again.
     let mut page = String::new();
     let mut rest = PAGE;
     while let Some(at) = rest.find("{{") {
@@ -56,21 +57,21 @@ fn facts(report: &Report) -> String {
         ("took", format!("{:.1} s", report.took.as_secs_f64())),
         ("round trip", format!("{:.1} ms", report.round_trip.as_secs_f64() * 1_000.0)),
         ("seed", report.seed.to_string()),
-        ("replies looked at", report.replies.to_string()),
+        ("replies checked", report.replies.to_string()),
     ];
     if report.rounds > 1 {
         facts.push(("rounds", report.rounds.to_string()));
     }
-    if let Some(welcome) = &report.welcome {
+    if let Some(hello_reply) = &report.hello_reply {
         facts.extend([
-            ("window", welcome.window.to_string()),
-            ("chunk", welcome.chunk.to_string()),
-            ("header", welcome.header.to_string()),
-            ("lease", format!("{} ms", welcome.lease_ms)),
-            ("names", visible(&welcome.names)),
-            ("folds", welcome.folds.to_string()),
-            ("read-only", welcome.ro.to_string()),
-            ("caps", format!("{:?}", welcome.caps)),
+            ("window", hello_reply.window.to_string()),
+            ("chunk", hello_reply.chunk.to_string()),
+            ("header", hello_reply.header.to_string()),
+            ("lease", format!("{} ms", hello_reply.lease_ms)),
+            ("names", visible(&hello_reply.names)),
+            ("folds", hello_reply.folds.to_string()),
+            ("read-only", hello_reply.ro.to_string()),
+            ("caps", format!("{:?}", hello_reply.caps)),
         ]);
     }
     facts.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(value))).collect()
@@ -99,7 +100,7 @@ fn remarks(report: &Report) -> String {
     lines.iter().map(|line| format!("<p class=\"remark\">{}</p>", shown(line))).collect()
 }
 
-/// All cases, what fails before the rest.
+/// All cases, failures first.
 fn cases(report: &Report) -> String {
     let (failed, others): (Vec<&Outcome>, Vec<&Outcome>) =
         report.outcomes.iter().partition(|outcome| outcome.gates(report.strict));
@@ -234,7 +235,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::samples::report;
+    use crate::engine::verdict::samples::report;
 
     #[test]
     fn every_field_of_the_page_is_filled() {
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_in_a_servers_words_stay_as_they_are() {
+    fn template_fields_in_text_of_the_server_are_not_replaced() {
         let mut report = report();
         report.outcomes[1].reason = "{{matrix}}".into();
         assert_eq!(render(&report).matches("{{matrix}}").count(), 1);

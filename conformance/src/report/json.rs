@@ -2,24 +2,26 @@
 
 use super::{VERSION, again, conclusion, summary, visible};
 use crate::{
-    journal::{Direction, Exchange},
-    peer::Welcome,
+    engine::{
+        client::HelloReply,
+        journal::{Direction, Exchange},
+        verdict::{Outcome, Report, Verdict},
+    },
     spec,
-    verdict::{Outcome, Report, Verdict},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
-/// Raised when a reader of the report would have to change.
+/// The version of the schema, raised by incompatible changes.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct ReportRecord<'a> {
     schema: u32,
     suite: &'static str,
     protocol: u32,
     server: String,
-    /// A text, because it does not fit into the numbers of every reader.
+    /// A string, because 64 bits exceed the numbers of some readers.
     seed: String,
     began: String,
     took_ms: f64,
@@ -38,8 +40,8 @@ struct Document<'a> {
     leftovers: &'a [String],
     stale: &'a [String],
     hello: Option<Hello<'a>>,
-    cases: Vec<Case<'a>>,
-    requirements: Vec<Requirement<'a>>,
+    cases: Vec<CaseRecord<'a>>,
+    requirements: Vec<RequirementRecord<'a>>,
 }
 
 #[derive(Serialize)]
@@ -55,7 +57,7 @@ struct Hello<'a> {
 }
 
 #[derive(Serialize)]
-struct Case<'a> {
+struct CaseRecord<'a> {
     id: &'a str,
     section: &'a str,
     level: String,
@@ -83,30 +85,30 @@ struct Message<'a> {
     at_ms: f64,
     peer: &'a str,
     direction: &'static str,
-    frames: Vec<Frame>,
+    frames: Vec<FrameRecord>,
 }
 
 #[derive(Serialize)]
-struct Frame {
+struct FrameRecord {
     length: usize,
-    /// Of the beginning, where the frame is long.
+    /// The beginning, if the frame is long.
     hex: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     notation: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Requirement<'a> {
+struct RequirementRecord<'a> {
     id: &'a str,
     section: &'a str,
     level: String,
     cases: Vec<&'a str>,
-    /// The worst verdict of its cases; none where none of them was in this run.
+    /// The worst verdict of its cases; none if none of them was in this run.
     verdict: Option<String>,
 }
 
 pub(super) fn render(report: &Report) -> String {
-    let document = Document {
+    let document = ReportRecord {
         schema: SCHEMA,
         suite: VERSION,
         protocol: 1,
@@ -128,11 +130,11 @@ pub(super) fn render(report: &Report) -> String {
         suspect: report.suspect.as_deref(),
         leftovers: &report.leftovers,
         stale: &report.stale,
-        hello: report.welcome.as_ref().map(hello),
+        hello: report.hello_reply.as_ref().map(hello),
         cases: report.outcomes.iter().map(|outcome| case(report, outcome)).collect(),
         requirements: requirements(report),
     };
-    // The fields are numbers, texts, lists and maps with texts as keys: nothing that JSON cannot hold.
+    // All fields are numbers, texts, lists and maps with text keys.
     let text = serde_json::to_string_pretty(&document).expect("a report is plain data");
     escape_controls(&text) + "\n"
 }
@@ -152,11 +154,11 @@ pub(super) fn matrix(report: &Report) -> BTreeMap<&str, (Verdict, Vec<&Outcome>)
     matrix
 }
 
-fn requirements(report: &Report) -> Vec<Requirement<'_>> {
+fn requirements(report: &Report) -> Vec<RequirementRecord<'_>> {
     let mut matrix = matrix(report);
     let row = |one: &'static spec::Requirement| {
         let row = matrix.remove(one.id);
-        Requirement {
+        RequirementRecord {
             id: one.id,
             section: one.section,
             level: one.level.to_string(),
@@ -167,22 +169,22 @@ fn requirements(report: &Report) -> Vec<Requirement<'_>> {
     spec::requirements().iter().map(row).collect()
 }
 
-fn hello(welcome: &Welcome) -> Hello<'_> {
+fn hello(hello_reply: &HelloReply) -> Hello<'_> {
     Hello {
-        window: welcome.window,
-        chunk: welcome.chunk,
-        header: welcome.header,
-        lease_ms: welcome.lease_ms,
-        names: &welcome.names,
-        folds: welcome.folds,
-        ro: welcome.ro,
-        caps: &welcome.caps,
+        window: hello_reply.window,
+        chunk: hello_reply.chunk,
+        header: hello_reply.header,
+        lease_ms: hello_reply.lease_ms,
+        names: &hello_reply.names,
+        folds: hello_reply.folds,
+        ro: hello_reply.ro,
+        caps: &hello_reply.caps,
     }
 }
 
-fn case<'a>(report: &Report, outcome: &'a Outcome) -> Case<'a> {
+fn case<'a>(report: &Report, outcome: &'a Outcome) -> CaseRecord<'a> {
     let passed = outcome.verdict == Verdict::Pass && outcome.flips.is_empty();
-    Case {
+    CaseRecord {
         id: &outcome.id,
         section: &outcome.section,
         level: outcome.level.to_string(),
@@ -201,9 +203,9 @@ fn case<'a>(report: &Report, outcome: &'a Outcome) -> Case<'a> {
 }
 
 fn message(exchange: &Exchange) -> Message<'_> {
-    let frames = exchange.frames.iter().enumerate().map(|(index, frame)| Frame {
+    let frames = exchange.frames.iter().enumerate().map(|(index, frame)| FrameRecord {
         length: frame.length,
-        hex: crate::cbor::hex(&frame.bytes),
+        hex: crate::wire::cbor::hex(&frame.bytes),
         notation: (index == 0).then(|| visible(&frame.notation())),
     });
     Message {
@@ -217,7 +219,7 @@ fn message(exchange: &Exchange) -> Message<'_> {
     }
 }
 
-/// The control characters that JSON lets stand in a string.
+/// Escapes the control characters that JSON allows in a string.
 fn escape_controls(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -231,7 +233,7 @@ fn escape_controls(text: &str) -> String {
 }
 
 fn milliseconds(duration: Duration) -> f64 {
-    // Microseconds are exact enough for any reader.
+    // Microseconds are precise enough.
     (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
@@ -243,7 +245,7 @@ fn is_zero(number: &usize) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::verdict::samples::{outcome, report};
+    use crate::engine::verdict::samples::{outcome, report};
     use serde_json::Value;
 
     fn schema() -> jsonschema::Validator {
@@ -279,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_requirement_has_the_worst_verdict_of_its_cases_and_their_ids() {
-        let report = rendered(&crate::verdict::samples::report_of(vec![
+        let report = rendered(&crate::engine::verdict::samples::report_of(vec![
             outcome("x", Verdict::Pass, ""),
             outcome("y", Verdict::Fail, ""),
         ]));

@@ -1,12 +1,12 @@
-//! JUnit's XML, as continuous integration reads it: a suite for each section of the specification.
+//! JUnit XML for continuous integration, with a suite for each section of the specification.
 
 use super::{again, clauses, conclusion, flips, summary, visible, xml::escape};
-use crate::verdict::{Outcome, Report, Verdict};
+use crate::engine::verdict::{Outcome, Report, Verdict};
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 /// How an outcome counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum JunitResult {
     Passed,
     Failed,
     Error,
@@ -19,7 +19,7 @@ pub(super) fn render(report: &Report) -> String {
     for outcome in &report.outcomes {
         suites.entry(&outcome.section).or_default().push(outcome);
     }
-    // Its attributes are those of no schema: the counts stand with each suite.
+    // No schema has attributes for it: the counts are in each suite.
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for (index, (section, outcomes)) in suites.iter().enumerate() {
         let name = match *section {
@@ -36,7 +36,7 @@ pub(super) fn render(report: &Report) -> String {
 }
 
 fn suite(report: &Report, index: usize, name: &str, began: &str, outcomes: &[&Outcome]) -> String {
-    let count = |kind: Kind| outcomes.iter().filter(|outcome| kind_of(report, outcome) == kind).count();
+    let count = |kind: JunitResult| outcomes.iter().filter(|outcome| kind_of(report, outcome) == kind).count();
     let took = outcomes.iter().map(|outcome| outcome.took).sum();
     let mut text = opening(
         index,
@@ -45,9 +45,9 @@ fn suite(report: &Report, index: usize, name: &str, began: &str, outcomes: &[&Ou
         &format!(
             "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\"",
             outcomes.len(),
-            count(Kind::Failed),
-            count(Kind::Error),
-            count(Kind::Skipped),
+            count(JunitResult::Failed),
+            count(JunitResult::Error),
+            count(JunitResult::Skipped),
             seconds(took)
         ),
     );
@@ -103,10 +103,10 @@ fn case(report: &Report, suite: &str, outcome: &Outcome) -> String {
     let kind = kind_of(report, outcome);
     let message = escape(&visible(outcome.known.as_deref().unwrap_or(&outcome.reason)));
     match kind {
-        Kind::Passed => format!("{opening}/>\n"),
-        Kind::Skipped => format!("{opening}>\n      <skipped message=\"{message}\"/>\n    </testcase>\n"),
-        Kind::Failed | Kind::Error => {
-            let element = if kind == Kind::Failed { "failure" } else { "error" };
+        JunitResult::Passed => format!("{opening}/>\n"),
+        JunitResult::Skipped => format!("{opening}>\n      <skipped message=\"{message}\"/>\n    </testcase>\n"),
+        JunitResult::Failed | JunitResult::Error => {
+            let element = if kind == JunitResult::Failed { "failure" } else { "error" };
             format!(
                 "{opening}>\n      <{element} type=\"{}\" message=\"{message}\">{}</{element}>\n    </testcase>\n",
                 outcome.verdict,
@@ -116,17 +116,17 @@ fn case(report: &Report, suite: &str, outcome: &Outcome) -> String {
     }
 }
 
-fn kind_of(report: &Report, outcome: &Outcome) -> Kind {
+fn kind_of(report: &Report, outcome: &Outcome) -> JunitResult {
     match outcome.verdict {
-        _ if outcome.gates(report.strict) => Kind::Failed,
-        _ if outcome.known.is_some() => Kind::Skipped,
-        Verdict::Missed | Verdict::HarnessError => Kind::Error,
-        Verdict::NotRun | Verdict::NotApplicable => Kind::Skipped,
-        _ => Kind::Passed,
+        _ if outcome.gates(report.strict) => JunitResult::Failed,
+        _ if outcome.known.is_some() => JunitResult::Skipped,
+        Verdict::Missed | Verdict::HarnessError => JunitResult::Error,
+        Verdict::NotRun | Verdict::NotApplicable => JunitResult::Skipped,
+        _ => JunitResult::Passed,
     }
 }
 
-/// What a failure says in full.
+/// A failure in full.
 fn details(report: &Report, outcome: &Outcome) -> String {
     let mut text = String::new();
     for (id, words) in clauses(outcome) {
@@ -154,7 +154,7 @@ fn seconds(took: Duration) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::verdict::samples::{outcome, report, report_of};
+    use crate::engine::verdict::samples::{outcome, report, report_of};
     use remofile_testkit::skip::skip;
     use std::process::Command;
 
@@ -193,8 +193,17 @@ mod tests {
     #[test]
     fn every_case_counts_as_what_it_is() {
         let report = report();
-        let count = |kind: Kind| report.outcomes.iter().filter(|outcome| kind_of(&report, outcome) == kind).count();
-        assert_eq!((count(Kind::Passed), count(Kind::Failed), count(Kind::Error), count(Kind::Skipped)), (3, 3, 2, 2));
+        let count =
+            |kind: JunitResult| report.outcomes.iter().filter(|outcome| kind_of(&report, outcome) == kind).count();
+        assert_eq!(
+            (
+                count(JunitResult::Passed),
+                count(JunitResult::Failed),
+                count(JunitResult::Error),
+                count(JunitResult::Skipped)
+            ),
+            (3, 3, 2, 2)
+        );
     }
 
     #[test]

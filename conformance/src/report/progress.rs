@@ -1,18 +1,18 @@
-//! What is shown while a run is under way: on standard error, so that the report may go anywhere.
+//! Progress of a run, on standard error.
 
 use super::{cut, terminal::Paint, visible};
 use crate::{
+    engine::verdict::{Outcome, Verdict},
     runner::Event,
-    verdict::{Outcome, Verdict},
 };
 use std::{
     io::{self, Write},
     time::{Duration, Instant},
 };
 
-/// The least time between two changes of the line on a terminal.
+/// The shortest time between two updates of the line on a terminal.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Characters of a reason that are shown.
+/// Characters shown of a reason.
 const REASON: usize = 200;
 /// Clears the line.
 const CLEAR: &str = "\r\u{1b}[2K";
@@ -20,7 +20,7 @@ const CLEAR: &str = "\r\u{1b}[2K";
 /// Progress of a run.
 pub(crate) struct Progress<W = io::Stderr> {
     to: W,
-    /// Whether it is a terminal, whose last line may change.
+    /// Whether it is a terminal, whose last line can be updated.
     live: bool,
     paint: Paint,
     total: usize,
@@ -43,14 +43,14 @@ impl<W: Write> Progress<W> {
 
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event<'_>) {
-        // Whoever closed standard error does not want to know.
+        // A closed standard error is not a failure.
         let _ = match event {
             Event::Begins(case) => self.draw(&case.id),
             Event::Ended(outcome) => self.ended(outcome),
         };
     }
 
-    /// Takes the line away.
+    /// Clears the line.
     pub(crate) fn end(&mut self) {
         if self.live && self.drawn.take().is_some() {
             let _ = write!(self.to, "{CLEAR}").and_then(|()| self.to.flush());
@@ -84,7 +84,7 @@ impl<W: Write> Progress<W> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::verdict::samples::outcome;
+    use crate::engine::verdict::samples::outcome;
 
     fn shown(live: bool, outcomes: &[Outcome]) -> String {
         let mut progress = Progress::on(Vec::new(), live, false, 9);
@@ -96,13 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_at_once_in_one_line() {
+    fn a_failure_is_printed_at_once_in_one_line() {
         let text = shown(false, &[outcome("x", Verdict::Fail, "bad\u{7}\nworse")]);
         assert_eq!(text, "fail       x [APPEND-1] bad\\u{7}\\u{a}worse\n");
     }
 
     #[test]
-    fn a_pass_is_not_told() {
+    fn a_pass_prints_nothing() {
         assert_eq!(shown(false, &[outcome("x", Verdict::Pass, "")]), "");
     }
 

@@ -1,7 +1,7 @@
 //! The Test Anything Protocol, version 14.
 
 use super::{again, clauses, conclusion, flips, summary, visible};
-use crate::verdict::{Outcome, Report, Verdict};
+use crate::engine::verdict::{Outcome, Report, Verdict};
 use std::fmt::Write as _;
 
 pub(super) fn render(report: &Report) -> String {
@@ -52,7 +52,7 @@ fn point(report: &Report, number: usize, outcome: &Outcome) -> String {
     text.replace("  ---: \"\"\n", "  ---\n")
 }
 
-/// A text that cannot be taken for a directive.
+/// Escapes a text so that it is not a directive.
 fn described(text: &str) -> String {
     visible(text).replace('\\', "\\\\").replace('#', "\\#")
 }
@@ -65,7 +65,7 @@ fn yaml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::samples::{outcome, report, report_of};
+    use crate::engine::verdict::samples::{outcome, report, report_of};
 
     #[test]
     fn a_report_of_every_verdict_is_tap() {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_failure_is_something_to_do() {
+    fn a_known_failure_is_a_todo() {
         let known = Outcome { known: Some("issue #12".into()), ..outcome("x", Verdict::Fail, "broken") };
         let text = render(&report_of(vec![known]));
         assert!(text.contains("not ok 1 - x # TODO issue \\#12\n"), "{text}");

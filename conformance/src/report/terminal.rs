@@ -1,21 +1,23 @@
-//! The report for people.
+//! The report for terminals.
 
 use super::{VERSION, again, clauses, conclusion, cut, flips, grouped, summary, visible};
 use crate::{
+    engine::{
+        journal::{Direction, Exchange},
+        verdict::{Outcome, Report, Verdict},
+    },
     exit::Exit,
-    journal::{Direction, Exchange},
     spec,
-    verdict::{Outcome, Report, Verdict},
 };
 use std::fmt::Write as _;
 
-/// Messages of a failure that are shown; the others are in the other formats.
+/// Messages shown of a failure; the other formats have all of them.
 const SHOWN: usize = 8;
-/// Characters of a line of hexadecimal or notation that are shown.
+/// Characters shown of a line of hexadecimal or notation.
 const WIDTH: usize = 400;
-/// Characters of a reason that are shown.
+/// Characters shown of a reason.
 const REASON: usize = 1_000;
-/// Ids that are named in a group.
+/// Ids shown of a group.
 const NAMED: usize = 6;
 
 const RED: &str = "\u{1b}[1;31m";
@@ -65,7 +67,7 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     text
 }
 
-/// Whether an outcome is shown with all that is known of it.
+/// Whether an outcome is shown in detail.
 fn is_shown(outcome: &Outcome) -> bool {
     let fails = outcome.verdict.is_failure() || matches!(outcome.verdict, Verdict::Warn | Verdict::HarnessError);
     fails && outcome.known.is_none() || !outcome.flips.is_empty()
@@ -80,7 +82,7 @@ fn heading(report: &Report, paint: Paint) -> String {
         report.seed,
         report.round_trip.as_secs_f64() * 1_000.0
     );
-    if let Some(welcome) = &report.welcome {
+    if let Some(hello_reply) = &report.hello_reply {
         let _ = writeln!(
             text,
             "{}",
@@ -88,14 +90,14 @@ fn heading(report: &Report, paint: Paint) -> String {
                 DIM,
                 &format!(
                     "the server says window {}, chunk {}, header {}, lease {} ms, names {}, folds {}, ro {}, caps {:?}",
-                    welcome.window,
-                    welcome.chunk,
-                    welcome.header,
-                    welcome.lease_ms,
-                    visible(&welcome.names),
-                    welcome.folds,
-                    welcome.ro,
-                    welcome.caps
+                    hello_reply.window,
+                    hello_reply.chunk,
+                    hello_reply.header,
+                    hello_reply.lease_ms,
+                    visible(&hello_reply.names),
+                    hello_reply.folds,
+                    hello_reply.ro,
+                    hello_reply.caps
                 )
             )
         );
@@ -109,7 +111,7 @@ fn failure(report: &Report, outcome: &Outcome, paint: Paint) -> String {
         let _ = writeln!(text, "    {} {words}", paint.on(DIM, &format!("{label:9}")));
     };
     for (index, (id, words)) in clauses(outcome).into_iter().enumerate() {
-        // The first is what the case is about; of the others the words are an `explain` away.
+        // The first is the main requirement; `explain` shows the text of the others.
         let section = spec::requirement(id).map_or("", |one| one.section);
         match index {
             0 => line("clause", &format!("[{id}] (section {section}) {words}")),
@@ -122,7 +124,7 @@ fn failure(report: &Report, outcome: &Outcome, paint: Paint) -> String {
     }
     let hidden = outcome.forgotten + outcome.exchanges.len().saturating_sub(SHOWN);
     if hidden > 0 {
-        line("messages", &format!("{hidden} earlier ones are left out here"));
+        line("messages", &format!("{hidden} earlier ones are not shown"));
     }
     for exchange in &outcome.exchanges[outcome.exchanges.len().saturating_sub(SHOWN)..] {
         message(exchange, &mut line);
@@ -195,7 +197,7 @@ fn names(ids: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::samples::{outcome, report, report_of};
+    use crate::engine::verdict::samples::{outcome, report, report_of};
 
     #[test]
     fn a_report_of_every_verdict_reads_well() {

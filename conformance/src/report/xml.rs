@@ -1,6 +1,6 @@
-//! Text within XML and HTML.
+//! Escapes text for XML and HTML.
 
-/// Text for an element or an attribute in double quotes; what XML cannot hold at all is shown by its number.
+/// Escapes text for an element or an attribute in double quotes. Characters that XML does not allow become `\u{…}`.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,27 +1,27 @@
-//! The outcomes of a run, one for each case however often it was run.
+//! The outcomes of a run, one for each case, also of repeated runs.
 
 use super::SANITY;
-use crate::verdict::{Outcome, Verdict};
+use crate::engine::verdict::{Outcome, Verdict};
 use std::collections::{BTreeMap, HashMap};
 
-/// Messages that are kept of a case that failed: the last ones.
+/// Messages kept of a failed case: the last ones.
 const KEPT: usize = 40;
-/// Messages that are kept of each when this many cases failed, so that a report of nothing but failures stays small.
+/// Messages kept of each failed case when many failed, so that the report stays small.
 const MANY: usize = 100;
 const KEPT_OF_MANY: usize = 10;
 
-/// The outcomes so far, in the order in which the cases ended first.
+/// The outcomes so far, in the order of their first end.
 #[derive(Default)]
 pub(super) struct Ledger {
     outcomes: Vec<Outcome>,
     places: HashMap<String, usize>,
-    /// How often each case came to what.
+    /// How often each verdict of each case occurred.
     counts: Vec<BTreeMap<Verdict, usize>>,
     with_messages: usize,
 }
 
 impl Ledger {
-    /// Takes in what a case came to, this time.
+    /// Adds an outcome of a case.
     pub(super) fn enter(&mut self, mut outcome: Outcome) {
         let kept = if self.with_messages < MANY { KEPT } else { KEPT_OF_MANY };
         let forgotten = outcome.exchanges.len().saturating_sub(kept);
@@ -44,12 +44,12 @@ impl Ledger {
         *self.counts[place].entry(verdict).or_default() += 1;
     }
 
-    /// All of them, with the counts of those that did not always come to the same.
+    /// All outcomes, with the counts of those whose verdicts differ.
     pub(super) fn into_outcomes(self) -> Vec<Outcome> {
         let mut outcomes = self.outcomes;
         for (outcome, counts) in outcomes.iter_mut().zip(self.counts) {
             let ran: Vec<(Verdict, usize)> = counts.into_iter().filter(|(verdict, _)| verdict.has_run()).collect();
-            // The first and the last case is one that may well pass at first and fail at last.
+            // The sanity case may pass at first and fail at last.
             if ran.len() > 1 && outcome.id != SANITY {
                 outcome.flips = ran;
             }
@@ -61,7 +61,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use crate::engine::{
         journal::Direction,
         verdict::samples::{exchange, outcome},
     };

@@ -1,32 +1,32 @@
-//! What is run, how often, and in which order.
+//! The plan of a run: which cases, how often, in which order.
 
 use super::SANITY;
 use crate::{
-    case::Case,
-    cases, lint,
-    sabotage::{self, Sabotage},
+    cases,
+    engine::{case::Case, lint},
+    mutation,
 };
 
-/// What is run.
+/// The plan of a run.
 pub(crate) struct Plan<'a> {
-    /// Cases that send something, without the one that is run first and last.
+    /// Cases that send requests, without the sanity case.
     pub(crate) cases: Vec<&'a Case>,
     /// Checks of every reply.
     pub(crate) rules: Vec<&'a Case>,
     /// How often each case is run.
     pub(crate) rounds: u32,
     pub(crate) shuffle: bool,
-    /// Whether the first failure ends the run.
+    /// Whether the run ends at the first failure.
     pub(crate) fail_fast: bool,
 }
 
-/// Every case: those that send something and those that look at every reply.
+/// Every case: those that send requests and those that check every reply.
 pub(crate) fn every_case() -> Vec<&'static Case> {
     cases::all().iter().chain(lint::cases()).collect()
 }
 
 impl<'a> Plan<'a> {
-    /// A plan of the cases that were selected.
+    /// A plan of the selected cases.
     pub(crate) fn new(selected: &[&'a Case], rounds: u32, shuffle: bool) -> Self {
         let is_rule = |case: &Case| lint::cases().iter().any(|rule| rule.id == case.id);
         let (rules, cases): (Vec<&Case>, Vec<&Case>) = selected.iter().partition(|case| is_rule(case));
@@ -39,15 +39,15 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// How many outcomes are to be expected.
+    /// The number of outcomes to expect.
     pub(crate) fn steps(&self) -> usize {
         let rounds = usize::try_from(self.rounds).unwrap_or(usize::MAX);
         (self.cases.len() * rounds).saturating_add(self.rules.len() + if self.cases.is_empty() { 1 } else { 2 })
     }
 
-    /// Every run of every case, in the order in which they are run: the sanity case comes first and last.
+    /// Every run of every case in order; the sanity case is first and last.
     pub(super) fn order(&self, seed: u64) -> Vec<&'a Case> {
-        let sanity = cases::all().iter().find(|case| case.id == SANITY && !sabotage::is(Sabotage::SanitySkipped));
+        let sanity = cases::all().iter().find(|case| case.id == SANITY && !mutation::active!(SanitySkipped));
         let mut order: Vec<&'a Case> = sanity.into_iter().collect();
         for round in 0..self.rounds {
             let mut cases = self.cases.clone();
@@ -63,7 +63,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Fisher and Yates, with choices that the seed and the round give.
+/// A Fisher–Yates shuffle by seed and round.
 fn shuffle<T>(items: &mut [T], seed: u64, round: u32) {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes()).update(&round.to_le_bytes());
@@ -71,7 +71,7 @@ fn shuffle<T>(items: &mut [T], seed: u64, round: u32) {
     for last in (1..items.len()).rev() {
         let mut bytes = [0; 8];
         choices.fill(&mut bytes);
-        // The bias of a remainder is below one in 2^50 here.
+        // The bias of the remainder is below 2^-50 here.
         let choice = u64::from_le_bytes(bytes) % (last as u64 + 1);
         items.swap(last, usize::try_from(choice).unwrap_or(last));
     }

@@ -2,13 +2,11 @@
 
 use super::stand::{Pinned, Stand, Variant};
 use crate::{
+    engine::{server::quoted, verdict::Verdict},
     exit::{Exit, Failure},
+    mutation::HarnessMutation,
     runner::{SANITY, plan::every_case},
-    sabotage::Sabotage,
-    server::quoted,
-    verdict::Verdict,
 };
-use clap::ValueEnum;
 use remofile_proto::z85;
 use rustix::{
     fs::{Access, access, statvfs},
@@ -48,7 +46,7 @@ pub(super) struct Attempt {
     /// Seconds after which a server counts as silent.
     pub(super) silent_after: u64,
     /// What the suite itself does wrong.
-    pub(super) sabotage: Option<Sabotage>,
+    pub(super) sabotage: Option<HarnessMutation>,
     /// How long it may take, where that is less than the bench allows.
     pub(super) limit: Option<Duration>,
     /// A server that runs already, in place of one that the suite starts: its address and token.
@@ -196,11 +194,7 @@ impl<'a> Bench<'a> {
             .arg("--output")
             .arg(report)
             .args(attempt.shuffle.then_some("--shuffle"))
-            .args(
-                attempt
-                    .sabotage
-                    .and_then(|sabotage| Some(format!("--sabotage={}", sabotage.to_possible_value()?.get_name()))),
-            )
+            .args(attempt.sabotage.map(|mutation| format!("--harness-mutation={}", mutation.name())))
             .args(&attempt.cases)
             // Whatever it leaves behind lies here, even when it is killed.
             .env("TMPDIR", place)

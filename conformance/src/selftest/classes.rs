@@ -5,7 +5,10 @@ use super::{
     equivalents::equivalent,
     stand::Variant,
 };
-use crate::{case::Case, runner::SANITY, verdict::Verdict};
+use crate::{
+    engine::{case::Case, verdict::Verdict},
+    runner::SANITY,
+};
 use remofile_zoo::Fault;
 use std::{collections::BTreeMap, fmt};
 
@@ -137,7 +140,7 @@ fn merge(cells: &mut BTreeMap<String, Cell>, variant: Variant, ran: &Ran) {
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::case::must;
+    use crate::engine::case::must;
 
     pub(crate) const FAULT: Fault =
         Fault { name: "a-gap-is-taken", requirements: &["SEQ-5"], story: "It takes any number." };

@@ -7,12 +7,12 @@ use super::{
     stand::{Stand, Variant},
     tidy,
 };
-use crate::{sabotage::Sabotage, verdict::Verdict};
-use clap::ValueEnum;
+use crate::{engine::verdict::Verdict, mutation::HarnessMutation};
 use std::time::Duration;
 
-/// The one that cannot go unnoticed: where it does, the run is void.
-pub(super) const CONTROL: Sabotage = Sabotage::EverythingPasses;
+/// Why a build cannot try the harness mutations.
+pub(super) const NEEDS_FEATURE: &str =
+    "harness mutations: this build has none; build conformance with `--features harness-mutations`";
 
 /// How long a spoilt run may take: some never end.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -32,7 +32,7 @@ const SENTINELS: &[Sentinel] = &[
         came: &[("an-argument-in-capitals-is-unknown", Verdict::Fail)],
     },
     // No answer.
-    Sentinel { fault: Some("replies-lost-on-cancel"), came: &[("bye-cancels-what-runs", Verdict::Fail)] },
+    Sentinel { fault: Some("replies-lost-on-cancel"), came: &[("bye-cancels-a-running-request", Verdict::Fail)] },
     // A step that the check builds upon; a positive control.
     Sentinel {
         fault: Some("nothing-is-no-file"),
@@ -42,7 +42,7 @@ const SENTINELS: &[Sentinel] = &[
         ],
     },
     // What a refused request changed.
-    Sentinel { fault: Some("refused-and-done"), came: &[("put-replaces-nothing-unasked", Verdict::Fail)] },
+    Sentinel { fault: Some("refused-and-done"), came: &[("put-without-pre-replaces-nothing", Verdict::Fail)] },
     // A check of every reply.
     Sentinel {
         fault: Some("after-is-included"),
@@ -58,15 +58,16 @@ const SOUND: &[&str] = &["a-directory-has-neither-size-nor-etag", "reply-keys-ar
 /// Tries every way to spoil the suite, `workers` at a time. The suite as it is has to be fine on the same servers: what
 /// is wrong there is an error.
 pub(super) fn spoil(bench: &Bench<'_>, workers: usize, seed: u64) -> (Vec<HarnessFound>, Vec<String>) {
-    let ways: Vec<Option<Sabotage>> = std::iter::once(None).chain(ways().into_iter().map(Some)).collect();
+    let ways: Vec<Option<HarnessMutation>> =
+        std::iter::once(None).chain(HarnessMutation::all().iter().copied().map(Some)).collect();
     let noticed = pool::each(&ways, workers, |way| complaints(bench, *way, seed), &mut |_, _| ());
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for (way, complaints) in ways.iter().zip(noticed) {
         match way {
             None => errors = complaints.into_iter().map(|what| format!("the suite as it is: {what}")).collect(),
             Some(sabotage) => found.push(HarnessFound {
-                name: name(*sabotage),
-                story: story(*sabotage),
+                name: sabotage.name(),
+                story: sabotage.description(),
                 killed: !complaints.is_empty(),
                 why: complaints.into_iter().next().unwrap_or_else(|| "nothing noticed it".into()),
             }),
@@ -75,23 +76,18 @@ pub(super) fn spoil(bench: &Bench<'_>, workers: usize, seed: u64) -> (Vec<Harnes
     (found, errors)
 }
 
-/// Every way to spoil the suite.
-pub(super) fn ways() -> Vec<Sabotage> {
-    Sabotage::value_variants().to_vec()
+/// Whether this build has harness mutations.
+pub(super) fn is_available() -> bool {
+    !HarnessMutation::all().is_empty()
 }
 
-/// The name of a way, as on the command line.
-pub(super) fn name(sabotage: Sabotage) -> String {
-    sabotage.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-}
-
-fn story(sabotage: Sabotage) -> String {
-    let value = sabotage.to_possible_value();
-    value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
+/// Whether a name is that of the mutation that no self-test can miss: where it does, the run is void.
+pub(super) fn is_control(name: &str) -> bool {
+    HarnessMutation::CONTROL.is_some_and(|control| control.name() == name)
 }
 
 /// What is not as it has to be, a sentence each; the first is enough.
-fn complaints(bench: &Bench<'_>, sabotage: Option<Sabotage>, seed: u64) -> Vec<String> {
+fn complaints(bench: &Bench<'_>, sabotage: Option<HarnessMutation>, seed: u64) -> Vec<String> {
     let attempt = |fault, cases: Vec<String>| Attempt {
         stand: Stand { variant: Variant::Plain, fault },
         cases,
@@ -139,10 +135,18 @@ mod tests {
         assert!(SOUND.iter().all(|case| every.iter().any(|one| one.id == **case)));
     }
 
+    #[cfg(feature = "harness-mutations")]
     #[test]
-    fn every_way_has_a_name_and_a_story() {
-        for way in ways() {
-            assert!(!name(way).is_empty() && story(way).len() > 10, "{way:?}");
+    fn every_mutation_has_a_name_and_a_description() {
+        assert!(is_available());
+        for mutation in HarnessMutation::all() {
+            assert!(!mutation.name().is_empty() && mutation.description().len() > 10, "{mutation:?}");
         }
+    }
+
+    #[cfg(not(feature = "harness-mutations"))]
+    #[test]
+    fn a_build_without_the_feature_has_no_mutation() {
+        assert!(!is_available() && !is_control("everything-passes"));
     }
 }

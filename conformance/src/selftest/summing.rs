@@ -12,9 +12,11 @@ use super::{
     witnesses::Entry,
 };
 use crate::{
-    case::{Case, Level},
-    traceability,
-    verdict::Verdict,
+    engine::{
+        case::{Case, Level},
+        verdict::Verdict,
+    },
+    spec::traceability,
 };
 use std::{collections::BTreeMap, time::Duration};
 

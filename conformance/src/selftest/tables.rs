@@ -2,7 +2,7 @@
 
 use super::{classes::Row, findings::Findings, headline::Headline, witnesses::Witnesses};
 use crate::{
-    case::Case,
+    engine::case::Case,
     exit::{Exit, Failure},
 };
 use std::{

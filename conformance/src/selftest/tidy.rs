@@ -4,7 +4,10 @@ use super::{
     bench::{Attempt, Bench, Tried},
     stand::Stand,
 };
-use crate::{environment::random_id, link::Security, server::Server};
+use crate::{
+    engine::{environment::random_id, server::Server},
+    wire::connection::Security,
+};
 use remofile_proto::Token;
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! For every case a fault that it kills, or why there is none: a table that is kept beside the suite.
 
 use super::{classes::Row, stand::Variant};
-use crate::case::Case;
+use crate::engine::case::Case;
 use std::{collections::BTreeMap, fmt};
 
 /// What a line of the table says of a case.
@@ -202,7 +202,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{
-        case::must,
+        engine::{case::must, verdict::Verdict},
         selftest::{
             bench::Tried,
             classes::{
@@ -210,7 +210,6 @@ mod tests {
                 tests::{FAULT, ran},
             },
         },
-        verdict::Verdict,
     };
 
     fn cases() -> [Case; 3] {

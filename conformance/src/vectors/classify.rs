@@ -1,7 +1,7 @@
-//! What a server has to make of a message, by spec sections 3.3, 11 and 14.1: the steps that one message decides.
+//! Classifies a message by spec sections 3.3, 11 and 14.1, as far as one message decides.
 
 use super::{item, paths};
-use crate::{
+use crate::wire::{
     cbor::{Value, head},
     code::{BAD_ARGS, BAD_OP, Code, LOOP, TOO_LARGE},
     request::MAGIC,
@@ -9,11 +9,11 @@ use crate::{
 
 /// A refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Defect(pub(super) Code);
+pub(super) struct VectorRefusal(pub(super) Code);
 
-/// What a message is.
+/// The class of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum MessageClass {
     NotOurs,
     Reply,
     Version,
@@ -30,9 +30,9 @@ pub(super) struct Parsed {
     pub(super) args: Vec<(String, Value)>,
 }
 
-/// What an argument has to be.
+/// The type of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ArgumentType {
     Path,
     Uint,
     Positive,
@@ -46,79 +46,89 @@ enum Kind {
     After,
 }
 
-/// An argument: its name, what it has to be, and whether it has to be there.
-type Argument = (&'static str, Kind, bool);
+/// An argument: its name, its type, and whether it is required.
+type ArgumentRule = (&'static str, ArgumentType, bool);
 
-const PRE: Argument = ("pre", Kind::Pre, false);
-const ETAG: Argument = ("etag", Kind::Etag, false);
-const PATH: Argument = ("path", Kind::Path, true);
-const OFF: Argument = ("off", Kind::Uint, true);
-const UP: Argument = ("up", Kind::Id, true);
-const MTIME: Argument = ("mtime_ns", Kind::Int, false);
+const PRE: ArgumentRule = ("pre", ArgumentType::Pre, false);
+const ETAG: ArgumentRule = ("etag", ArgumentType::Etag, false);
+const PATH: ArgumentRule = ("path", ArgumentType::Path, true);
+const OFF: ArgumentRule = ("off", ArgumentType::Uint, true);
+const UP: ArgumentRule = ("up", ArgumentType::Id, true);
+const MTIME: ArgumentRule = ("mtime_ns", ArgumentType::Int, false);
 
 /// The operations with their arguments.
-const OPERATIONS: [(&str, &[Argument]); 21] = [
+const OPERATIONS: [(&str, &[ArgumentRule]); 21] = [
     (
         "hello",
         &[
-            ("auth", Kind::Hash, true),
-            ("client", Kind::Client, true),
-            ("take", Kind::Id, false),
-            ("lease_ms", Kind::Uint, false),
+            ("auth", ArgumentType::Hash, true),
+            ("client", ArgumentType::Client, true),
+            ("take", ArgumentType::Id, false),
+            ("lease_ms", ArgumentType::Uint, false),
         ],
     ),
     ("ping", &[]),
     ("bye", &[]),
     ("stat", &[PATH]),
-    ("list", &[PATH, ("after", Kind::After, false), ("limit", Kind::Positive, false), ("tree", Kind::Bool, false)]),
-    ("read", &[PATH, OFF, ("len", Kind::Uint, true), ETAG]),
-    ("hash", &[PATH, ("off", Kind::Uint, false), ("len", Kind::Uint, false)]),
+    (
+        "list",
+        &[
+            PATH,
+            ("after", ArgumentType::After, false),
+            ("limit", ArgumentType::Positive, false),
+            ("tree", ArgumentType::Bool, false),
+        ],
+    ),
+    ("read", &[PATH, OFF, ("len", ArgumentType::Uint, true), ETAG]),
+    ("hash", &[PATH, ("off", ArgumentType::Uint, false), ("len", ArgumentType::Uint, false)]),
     ("mkdir", &[PATH]),
     ("put", &[PATH, PRE, MTIME]),
     ("write", &[PATH, OFF, ETAG]),
-    ("truncate", &[PATH, ("size", Kind::Uint, true), ETAG]),
-    ("touch", &[PATH, ("mtime_ns", Kind::Int, true)]),
+    ("truncate", &[PATH, ("size", ArgumentType::Uint, true), ETAG]),
+    ("touch", &[PATH, ("mtime_ns", ArgumentType::Int, true)]),
     ("remove", &[PATH, ETAG]),
-    ("move", &[("from", Kind::Path, true), ("to", Kind::Path, true), PRE, ETAG]),
-    ("copy", &[("from", Kind::Path, true), ("to", Kind::Path, true), PRE, ETAG]),
-    ("begin", &[UP, PATH, ("size", Kind::Uint, false)]),
+    ("move", &[("from", ArgumentType::Path, true), ("to", ArgumentType::Path, true), PRE, ETAG]),
+    ("copy", &[("from", ArgumentType::Path, true), ("to", ArgumentType::Path, true), PRE, ETAG]),
+    ("begin", &[UP, PATH, ("size", ArgumentType::Uint, false)]),
     ("append", &[UP, OFF]),
-    ("commit", &[UP, ("size", Kind::Uint, true), ("hash", Kind::Hash, true), PRE, MTIME]),
+    ("commit", &[UP, ("size", ArgumentType::Uint, true), ("hash", ArgumentType::Hash, true), PRE, MTIME]),
     ("abort", &[UP]),
-    ("uploads", &[("after", Kind::Id, false)]),
+    ("uploads", &[("after", ArgumentType::Id, false)]),
     ("flush", &[]),
 ];
 
-/// What the frames behind the delimiter are.
-pub(super) fn classify(frames: &[Vec<u8>], limit: usize) -> Class {
-    let Some(header) = frames.first() else { return Class::NotOurs };
+/// Classifies the frames after the delimiter.
+pub(super) fn classify(frames: &[Vec<u8>], limit: usize) -> MessageClass {
+    let Some(header) = frames.first() else { return MessageClass::NotOurs };
     let Some(digit) =
         header.strip_prefix(b"\x85\x64rmf").and_then(<[u8]>::first).filter(|digit| digit.is_ascii_digit())
     else {
-        return Class::NotOurs;
+        return MessageClass::NotOurs;
     };
     if resembles_a_reply(header) {
-        return Class::Reply;
+        return MessageClass::Reply;
     }
     if *digit != b'1' {
-        return Class::Version;
+        return MessageClass::Version;
     }
-    let Some(session) = header.get(7..23).and_then(id).filter(|_| header[6] == 0x50) else { return Class::NotOurs };
+    let Some(session) = header.get(7..23).and_then(id).filter(|_| header[6] == 0x50) else {
+        return MessageClass::NotOurs;
+    };
     let seq = shortest(&header[23..]).map(|(seq, _)| seq).filter(|seq| i64::try_from(*seq).is_ok()).unwrap_or(0);
-    let bad = Class::BadMessage { session, seq };
+    let bad = MessageClass::BadMessage { session, seq };
     if header.len() > limit {
         return bad;
     }
     let Some(request) = item(header).and_then(parsed) else { return bad };
     let wanted = if matches!(request.op.as_str(), "put" | "write" | "append") { 2 } else { 1 };
-    if frames.len() == wanted { Class::Request(request) } else { bad }
+    if frames.len() == wanted { MessageClass::Request(request) } else { bad }
 }
 
-/// The first refusal of a request on a server where session and number are right.
-pub(super) fn judge(request: &Parsed, payload: u64, chunk: u64) -> Result<(), Defect> {
+/// The first refusal of a request whose session and number are right.
+pub(super) fn judge(request: &Parsed, payload: u64, chunk: u64) -> Result<(), VectorRefusal> {
     let known = OPERATIONS.iter().find(|(name, _)| *name == request.op);
     let unnumbered = matches!(request.op.as_str(), "hello" | "ping" | "bye");
-    let (_, arguments) = known.filter(|_| unnumbered == (request.seq == 0)).ok_or(Defect(BAD_OP))?;
+    let (_, arguments) = known.filter(|_| unnumbered == (request.seq == 0)).ok_or(VectorRefusal(BAD_OP))?;
     let unknown = |(key, _): &(String, Value)| !arguments.iter().any(|(name, ..)| name == key);
     let mut fine = request.op == "hello" || !request.args.iter().any(unknown);
     for (name, kind, needed) in *arguments {
@@ -131,10 +141,10 @@ pub(super) fn judge(request: &Parsed, payload: u64, chunk: u64) -> Result<(), De
     };
     let sum = number("off").unwrap_or_default().saturating_add(length);
     if !fine || i64::try_from(sum).is_err() {
-        return Err(Defect(BAD_ARGS));
+        return Err(VectorRefusal(BAD_ARGS));
     }
     if payload > chunk || request.op == "read" && length > chunk {
-        return Err(Defect(TOO_LARGE));
+        return Err(VectorRefusal(TOO_LARGE));
     }
     let path = |name: &str| argument(request, name).and_then(Value::text);
     for path in ["path", "from", "to"].into_iter().filter_map(path) {
@@ -144,13 +154,13 @@ pub(super) fn judge(request: &Parsed, payload: u64, chunk: u64) -> Result<(), De
         (Some(from), Some(to))
             if to == from || from == "/" || to.strip_prefix(from).is_some_and(|rest| rest.starts_with('/')) =>
         {
-            Err(Defect(LOOP))
+            Err(VectorRefusal(LOOP))
         }
         _ => Ok(()),
     }
 }
 
-/// The arguments that the operation has, without those that say what holds anyway.
+/// The arguments of the operation without those that have the default value.
 pub(super) fn without_defaults(request: &Parsed) -> Vec<(String, Value)> {
     let arguments = OPERATIONS.iter().find(|(name, _)| *name == request.op).map_or(&[][..], |(_, arguments)| arguments);
     let is_default = |key: &str, value: &Value| match (request.op.as_str(), key) {
@@ -164,19 +174,19 @@ pub(super) fn without_defaults(request: &Parsed) -> Vec<(String, Value)> {
     request.args.iter().filter(kept).cloned().collect()
 }
 
-/// Bytes as an id, where they are 16.
+/// An id, if the bytes are 16.
 pub(super) fn id(bytes: &[u8]) -> Option<[u8; 16]> {
     bytes.try_into().ok()
 }
 
 /// [ENV-15]
 fn resembles_a_reply(header: &[u8]) -> bool {
-    let behind = header.get(6..).and_then(|rest| rest.strip_prefix(&[0x50])).and_then(|rest| rest.get(16..));
-    let next = behind.and_then(shortest).and_then(|(_, length)| behind.and_then(|rest| rest.get(length)));
+    let after_session = header.get(6..).and_then(|rest| rest.strip_prefix(&[0x50])).and_then(|rest| rest.get(16..));
+    let next = after_session.and_then(shortest).and_then(|(_, length)| after_session.and_then(|rest| rest.get(length)));
     next.is_some_and(|byte| byte >> 5 <= 1)
 }
 
-/// An unsigned integer in shortest form at the beginning, and how many bytes it takes.
+/// An unsigned integer in shortest form at the beginning, and its length.
 fn shortest(bytes: &[u8]) -> Option<(u64, usize)> {
     let length = match bytes.first()? {
         0..=0x17 => 1,
@@ -205,22 +215,22 @@ fn argument<'a>(request: &'a Parsed, name: &str) -> Option<&'a Value> {
     request.args.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-impl Kind {
+impl ArgumentType {
     fn fits(self, value: &Value) -> bool {
         let bytes = value.bytes().map(<[u8]>::len);
         let text = value.text().map(str::len);
         match self {
-            Kind::Path => text.is_some(),
-            Kind::Uint => value.uint().is_some(),
-            Kind::Positive => value.uint().is_some_and(|number| number > 0),
-            Kind::Int => matches!(value, Value::Int(_)),
-            Kind::Bool => value.bool().is_some(),
-            Kind::Etag => bytes.is_some_and(|length| (1..=64).contains(&length)),
-            Kind::Id => bytes == Some(16),
-            Kind::Hash => bytes == Some(32),
-            Kind::Pre => matches!(value.text(), Some("absent" | "any")) || Kind::Etag.fits(value),
-            Kind::Client => text.is_some_and(|length| length <= 128),
-            Kind::After => text.is_some_and(|length| length <= 4_096),
+            ArgumentType::Path => text.is_some(),
+            ArgumentType::Uint => value.uint().is_some(),
+            ArgumentType::Positive => value.uint().is_some_and(|number| number > 0),
+            ArgumentType::Int => matches!(value, Value::Int(_)),
+            ArgumentType::Bool => value.bool().is_some(),
+            ArgumentType::Etag => bytes.is_some_and(|length| (1..=64).contains(&length)),
+            ArgumentType::Id => bytes == Some(16),
+            ArgumentType::Hash => bytes == Some(32),
+            ArgumentType::Pre => matches!(value.text(), Some("absent" | "any")) || ArgumentType::Etag.fits(value),
+            ArgumentType::Client => text.is_some_and(|length| length <= 128),
+            ArgumentType::After => text.is_some_and(|length| length <= 4_096),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The files of `spec/vectors` as they stand on disk; closed, as their schema is.
+//! The file format of `spec/vectors`; unknown fields are refused, as by the schema.
 
 use serde::Deserialize;
 use std::{fs, path::Path};
@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 /// The kinds of vectors.
 pub(crate) const KINDS: [&str; 7] = ["request", "reply", "envelope", "path", "token", "keys", "sequence"];
 
-/// The most bytes that a frame may stand for.
+/// The most bytes of a frame.
 const LONGEST: usize = 16 << 20;
 
 #[derive(Debug, Deserialize)]
@@ -24,7 +24,7 @@ pub(super) enum Vector {
 /// A frame in hexadecimal, or with a part that repeats.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Frame {
+pub(super) enum VectorFrame {
     Plain(String),
     Repeated(Repeated),
 }
@@ -55,29 +55,29 @@ macro_rules! kind {
 kind!(Request {
     #[serde(default)]
     diagnostic: String,
-    frames: Vec<Frame>,
+    frames: Vec<VectorFrame>,
     session: String,
     seq: u64,
     op: Option<String>,
     args: Option<serde_json::Value>,
-    reencoded: Option<Frame>,
+    reencoded: Option<VectorFrame>,
 });
 
 kind!(Reply {
     #[serde(default)]
     diagnostic: String,
     op: String,
-    frames: Vec<Frame>,
+    frames: Vec<VectorFrame>,
     session: Option<String>,
     seq: Option<u64>,
     code: Option<u64>,
     result: Option<serde_json::Value>,
     loses_session: Option<bool>,
-    reencoded: Option<Frame>,
+    reencoded: Option<VectorFrame>,
 });
 
 kind!(Envelope {
-    frames: Vec<Frame>,
+    frames: Vec<VectorFrame>,
     route: Option<usize>,
     session: Option<String>,
     seq: Option<u64>,
@@ -99,12 +99,12 @@ kind!(KeysVector {
     session: String,
     client: String,
     auth: String,
-    frames: Vec<Frame>,
+    frames: Vec<VectorFrame>,
 });
 
 kind!(Sequence {
-    server: Server,
-    steps: Vec<Step>,
+    server: VectorServer,
+    steps: Vec<SequenceStep>,
 });
 
 #[derive(Debug, Deserialize)]
@@ -117,7 +117,7 @@ pub(super) struct Key {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "the session is a server's business")]
-pub(super) struct Server {
+pub(super) struct VectorServer {
     token: String,
     window: u64,
     pub(super) chunk: u64,
@@ -129,10 +129,10 @@ pub(super) struct Server {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "the session is a server's business")]
-pub(super) struct Step {
+pub(super) struct SequenceStep {
     at_ms: u64,
     diagnostic: String,
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: Vec<VectorFrame>,
     pub(super) reply: Option<Answer>,
 }
 
@@ -175,13 +175,13 @@ impl Vector {
     }
 }
 
-impl Frame {
-    /// The bytes that it stands for.
+impl VectorFrame {
+    /// The bytes of the frame.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, String> {
         match self {
-            Frame::Plain(text) => crate::decode::hex(text),
-            Frame::Repeated(Repeated { hex, then, times }) => {
-                let (mut bytes, part) = (crate::decode::hex(hex)?, crate::decode::hex(then)?);
+            VectorFrame::Plain(text) => crate::wire::cbor::from_hex(text),
+            VectorFrame::Repeated(Repeated { hex, then, times }) => {
+                let (mut bytes, part) = (crate::wire::cbor::from_hex(hex)?, crate::wire::cbor::from_hex(then)?);
                 if part.len().saturating_mul(*times) > LONGEST {
                     return Err(format!("a frame of more than {LONGEST} bytes"));
                 }
@@ -193,8 +193,8 @@ impl Frame {
 }
 
 /// The bytes of all frames.
-pub(super) fn bytes(frames: &[Frame]) -> Result<Vec<Vec<u8>>, String> {
-    frames.iter().map(Frame::bytes).collect()
+pub(super) fn bytes(frames: &[VectorFrame]) -> Result<Vec<Vec<u8>>, String> {
+    frames.iter().map(VectorFrame::bytes).collect()
 }
 
 /// Reads a file.

@@ -1,6 +1,6 @@
-//! Values as vectors write them in JSON: byte strings in hexadecimal.
+//! Values in the JSON form of vectors: byte strings in hexadecimal.
 
-use crate::cbor::{Value, hex};
+use crate::wire::cbor::{Value, hex};
 use serde_json::Value as Json;
 
 /// A value in JSON.
@@ -15,12 +15,12 @@ pub(super) fn of(value: &Value) -> Json {
     }
 }
 
-/// Whether a value has all that JSON has, and at most members besides that a reader ignores.
+/// Checks that a value has all members of the JSON, and otherwise only members that a reader ignores.
 pub(super) fn holds(value: &Value, wanted: &Json) -> Result<(), String> {
     match (value, wanted) {
         (Value::Map(_), Json::Object(members)) => members.iter().try_for_each(|(key, wanted)| {
             let member = value.member(key).ok_or_else(|| format!("{key:?} is not there"))?;
-            // A kind that is not known is `other` to a client [ENTRY-8].
+            // A client reads an unknown kind as `other` [ENTRY-8].
             let known = matches!(member.text(), Some("file" | "dir" | "link"));
             if key == "kind" && wanted == "other" && !known {
                 return Ok(());
@@ -31,6 +31,6 @@ pub(super) fn holds(value: &Value, wanted: &Json) -> Result<(), String> {
             items.iter().zip(wanted).try_for_each(|(item, wanted)| holds(item, wanted))
         }
         _ if of(value) == *wanted => Ok(()),
-        _ => Err(format!("the suite has {value}, the file {wanted}")),
+        _ => Err(format!("the suite has {value}, the file has {wanted}")),
     }
 }

@@ -18,7 +18,7 @@ use std::{
 
 /// The token of every server here.
 pub const TOKEN: &str = "PlantedTokenZ9x8w7v6u5t4";
-/// Somebody else's.
+/// Another server.
 pub const OTHER_TOKEN: &str = "AnotherTokenQ1w2e3r4t5y6";
 
 /// What the command did.
@@ -115,7 +115,7 @@ impl Drop for Tcp {
     }
 }
 
-/// Carries bytes, each as late as the delay says, whatever comes meanwhile.
+/// Copies bytes, each after the delay, and reads on meanwhile.
 fn carry(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
     let (sender, receiver) = std::sync::mpsc::channel::<(Instant, Vec<u8>)>();
     let writer = thread::spawn(move || {
@@ -137,7 +137,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
     let _ = writer.join();
 }
 
-/// A port that nobody listens at.
+/// A port without a listener.
 pub fn closed_port() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     format!("127.0.0.1:{}", listener.local_addr().unwrap().port())

@@ -21,9 +21,9 @@ use zmq::{Context, Socket};
 /// How the server is secured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// CURVE, with the keys that this token gives; whoever comes is admitted.
+    /// CURVE, with the keys of this token; every client is admitted.
     Open(&'static str),
-    /// CURVE with the expected keys; nobody is admitted.
+    /// CURVE with the expected keys; no client is admitted.
     Refusing,
     /// Nothing.
     None,
@@ -47,7 +47,7 @@ pub enum Sent {
     Reply,
     /// Nothing, and nothing from now on.
     Death,
-    /// These frames behind the prefix.
+    /// These frames after the prefix.
     Bytes(Vec<Vec<u8>>),
 }
 
@@ -197,7 +197,7 @@ fn right(operation: &Operation, directories: &mut BTreeSet<String>) -> Result<An
     }
 }
 
-/// BUSY, by somebody whose name would ring a bell.
+/// BUSY, with a client name that contains a control character.
 pub fn busy() -> Refusal {
     let busy = Busy {
         idle_ms: 4_200,
@@ -208,5 +208,5 @@ pub fn busy() -> Refusal {
     Refusal { detail: Detail::Busy(busy), ..Refusal::new(Code::Busy) }
 }
 
-/// How long a test waits for what has to happen.
+/// How long a test waits for what must happen.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,19 +1,23 @@
-//! What a server that is killed leaves behind.
+//! The state that a killed server leaves.
 
 use super::{expect_staged, restart};
 use crate::{
-    case::{Case, Need, must},
-    code::{NO_UPLOAD, NOT_FOUND, OK},
-    request::{
-        Request, append, begin, commit, copy, flush, list, mkdir, put, read, remove, rename, stat, truncate, write,
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::{CaseResult, failed},
+        server::Server,
     },
-    server::Server,
-    stop::{Checked, failed},
-    trial::Trial,
+    wire::{
+        code::{NO_UPLOAD, NOT_FOUND, OK},
+        request::{
+            Request, append, begin, commit, copy, flush, list, mkdir, put, read, remove, rename, stat, truncate, write,
+        },
+    },
 };
 use std::rc::Rc;
 
-/// How much of an upload is sent at a time.
+/// The payload of an append.
 const PART: usize = 65_536;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -24,8 +28,8 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("NO_UPLOAD before begin; begin answers all that was appended, and the file is whole.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
-                t.given(append(up, 0, "before and "))?;
+                t.setup(begin(up, &path))?;
+                t.setup(append(up, 0, "before and "))?;
                 restart(t, Server::kill_and_restart)?;
                 t.expect(append(up, 11, "after"), NO_UPLOAD)?;
                 expect_staged(t, up, &path, b"before and ")?;
@@ -33,14 +37,14 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"before and after"))?;
                 t.expect_content(&path, b"before and after")
             }),
-        must("an-upload-goes-on-behind-a-kill-amid-appends", &["UP-2", "UP-4", "BEGIN-1", "UP-1"])
+        must("an-upload-continues-after-a-kill-during-appends", &["UP-2", "UP-4", "BEGIN-1", "UP-1"])
             .needs(&[Need::Spawn])
-            .sends("appends of 64 KiB one behind the other, during which the server is killed; `begin`, the rest, `commit`")
+            .sends("appends of 64 KiB one after another, during which the server is killed; `begin`, the rest, `commit`")
             .passes("Nothing is visible; begin answers no less than was acknowledged, with the right hash; the file is whole.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 let content = t.bytes(1, 16 * PART);
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let parts: Vec<Request> = (0..16)
                     .map(|part| append(up, (part * PART) as u64, &content[part * PART..(part + 1) * PART]))
                     .collect();
@@ -59,7 +63,7 @@ pub(super) fn cases() -> Vec<Case> {
                     at = end;
                 }
                 t.expect_ok(commit(up, &content))?;
-                let found = t.expect_ok(crate::request::hash(&path))?;
+                let found = t.expect_ok(crate::wire::request::hash(&path))?;
                 t.equal_bytes("the hash of the file", found.bytes("hash")?, blake3::hash(&content).as_bytes())
             }),
         must("a-committed-file-survives-a-kill", &["COMMIT-3"])
@@ -70,9 +74,9 @@ pub(super) fn cases() -> Vec<Case> {
                 let old = t.file("old", b"old")?;
                 let (one, two, new) = (t.id(), t.id(), t.path("new"));
                 for (up, path) in [(one, &old), (two, &new)] {
-                    t.given(begin(up, path))?;
-                    t.given(append(up, 0, "committed"))?;
-                    t.given(commit(up, b"committed").arg("pre", "any"))?;
+                    t.setup(begin(up, path))?;
+                    t.setup(append(up, 0, "committed"))?;
+                    t.setup(commit(up, b"committed").arg("pre", "any"))?;
                 }
                 restart(t, Server::kill_and_restart)?;
                 let staged = t.staged()?;
@@ -83,7 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("what-was-flushed-survives-a-kill", &["FLUSH-1", "PUT-1", "WRITE-1", "MOVE-3", "REMOVE-1"])
+        must("flushed-data-survives-a-kill", &["FLUSH-1", "PUT-1", "WRITE-1", "MOVE-3", "REMOVE-1"])
             .needs(&[Need::Spawn])
             .sends("one of every operation that changes something, then `flush`; the server is killed and started again")
             .passes("Every change is there.")
@@ -104,7 +108,7 @@ pub(super) fn cases() -> Vec<Case> {
                     flush(),
                 ];
                 for change in changes {
-                    t.given(change)?;
+                    t.setup(change)?;
                 }
                 restart(t, Server::kill_and_restart)?;
                 for (path, content) in
@@ -125,19 +129,19 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn kill_amid_replacements(t: &mut Trial, killed_behind: usize) -> Checked {
+fn kill_amid_replacements(t: &mut CaseContext, killed_behind: usize) -> CaseResult {
     let directory = t.subdirectory(&format!("d{killed_behind}"))?;
     let [replaced, committed, copied, made, source] =
         ["replaced", "committed", "copied", "made", "source"].map(|name| format!("{directory}/{name}"));
     let chunk = usize::try_from(t.server()?.chunk).unwrap_or(0).min(262_144);
     let (old, new) = (t.bytes(2, chunk - 1), t.bytes(3, chunk));
     for path in [&replaced, &committed, &copied] {
-        t.given(put(path, old.clone()))?;
+        t.setup(put(path, old.clone()))?;
     }
-    t.given(put(&source, new.clone()))?;
+    t.setup(put(&source, new.clone()))?;
     let up = t.id();
-    t.given(begin(up, &committed))?;
-    t.given(append(up, 0, new.clone()))?;
+    t.setup(begin(up, &committed))?;
+    t.setup(append(up, 0, new.clone()))?;
     let requests = [
         put(&replaced, new.clone()).arg("pre", "any"),
         commit(up, &new).arg("pre", "any"),
@@ -156,18 +160,18 @@ fn kill_amid_replacements(t: &mut Trial, killed_behind: usize) -> Checked {
     }
     let found = t.expect(stat(&made), [OK, NOT_FOUND])?;
     if found.is_ok() {
-        let found = t.given(read(&made, 0, chunk as u64))?.payload.unwrap_or_default();
-        t.equal_bytes("a new file behind a kill", &found, &new)?;
+        let found = t.setup(read(&made, 0, chunk as u64))?.payload.unwrap_or_default();
+        t.equal_bytes("a new file after a kill", &found, &new)?;
     }
     let names = t.names(&list(&directory))?;
     let stray =
         names.iter().find(|name| !["replaced", "committed", "copied", "made", "source"].contains(&name.as_str()));
-    t.check(stray.is_none(), format!("behind a kill there is a name {stray:?}"))
+    t.check(stray.is_none(), format!("after a kill there is a name {stray:?}"))
 }
 
-/// Sends requests, as many at a time as the window allows, kills the server when so many are answered and at least one
-/// more is sent, starts it again, and opens a session. Gives how many answers OK there were.
-fn kill_amid(t: &mut Trial, requests: &[Request], answers: usize) -> Checked<usize> {
+/// Pipelines requests up to the window, kills the server when a number of them are answered and at least one
+/// more is sent, restarts it, and opens a session. Returns the number of replies OK.
+fn kill_amid(t: &mut CaseContext, requests: &[Request], answers: usize) -> CaseResult<usize> {
     let window = usize::try_from(t.server()?.window).unwrap_or(1);
     let mut sent = Vec::new();
     let mut answered = 0;

@@ -1,19 +1,22 @@
 //! Heads and lengths of the header's own items.
 
-use super::{Damage, bad_message};
+use super::{BrokenHeader, bad_message};
 use crate::{
-    case::{Case, must},
-    cbor::head,
-    malformed::{Pieces, arrays, long_head, map, refused, text},
-    request::{mkdir, ping, stat},
+    cases::support::messages::refused,
+    engine::case::{Case, must},
+    wire::{
+        cbor::head,
+        malformed::{HeaderParts, arrays, long_head, map, text},
+        request::{mkdir, ping, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = damages();
     cases.push(
-        must("every-cut-of-a-header-is-bad-message", &["CBOR-10", "CBOR-12", "ENV-18"])
+        must("every-truncated-header-is-bad-message", &["CBOR-10", "CBOR-12", "ENV-18"])
             .without_directory()
-            .sends("The header of a `stat`, cut off behind each of its bytes from the 23rd")
+            .sends("The header of a `stat`, cut off after each of its bytes from the 23rd")
             .passes("BAD_MESSAGE to each, with its number as far as that is there; OK to the whole.")
             .run(|t| {
                 t.next = 1;
@@ -27,12 +30,10 @@ pub(super) fn cases() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("a-cut-within-the-number-leaves-no-number", &["ENV-18"])
+        must("a-header-truncated-in-its-number-is-answered-with-number-0", &["ENV-18"])
             .without_directory()
-            .sends("The header of a `stat` with a number of four bytes, cut off within it and behind it")
-            .passes(
-                "BAD_MESSAGE with seq 0 to what ends within the number, and with the number to what ends behind it.",
-            )
+            .sends("The header of a `stat` with a number of four bytes, cut off within it and after it")
+            .passes("BAD_MESSAGE with seq 0 to what ends within the number, and with the number to what ends after it.")
             .run(|t| {
                 let (session, number) = (t.session, 0x0001_0203);
                 let header = stat("/").frames(session, number).remove(0);
@@ -44,22 +45,22 @@ pub(super) fn cases() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("bytes-behind-a-change-keep-it-from-being-made", &["CBOR-9", "ENV-18", "SEQ-7"])
-            .sends("`mkdir` with a byte behind its header, and then without")
+        must("a-change-with-bytes-after-its-header-is-not-executed", &["CBOR-9", "ENV-18", "SEQ-7"])
+            .sends("`mkdir` with a byte after its header, and then without")
             .passes("BAD_MESSAGE, then OK under the same number: nothing was made before.")
             .run(|t| {
                 let path = t.path("new");
                 let (session, next) = (t.session, t.next);
-                let mut pieces = Pieces::of(&mkdir(&path), session, next);
-                pieces.behind = vec![0xf5];
-                refused(t, &pieces.frames(), session, next)?;
+                let mut parts = HeaderParts::of(&mkdir(&path), session, next);
+                parts.trailing = vec![0xf5];
+                refused(t, &parts.frames(), session, next)?;
                 t.expect_ok(mkdir(&path)).map(drop)
             }),
     );
     cases.push(
-        must("bytes-behind-a-ping-are-refused", &["CBOR-9", "ENV-18"])
+        must("bytes-after-a-ping-are-refused", &["CBOR-9", "ENV-18"])
             .without_directory()
-            .sends("`ping` with a second header behind its header, in the same frame")
+            .sends("`ping` with a second header after its header, in the same frame")
             .passes("One BAD_MESSAGE with seq 0; OK to the `ping` alone.")
             .run(|t| {
                 t.control(ping())?;
@@ -75,15 +76,15 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn damages() -> Vec<Case> {
-    let cases: [Damage; 16] = [
-        ("a-byte-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 behind the array", |p| {
-            p.behind = vec![0]
+    let cases: [BrokenHeader; 16] = [
+        ("a-byte-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 after the array", |p| {
+            p.trailing = vec![0]
         }),
-        ("a-line-feed-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a line feed behind the array", |p| {
-            p.behind = b"\n".to_vec();
+        ("a-line-feed-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a line feed after the array", |p| {
+            p.trailing = b"\n".to_vec();
         }),
-        ("null-behind-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "`null` behind the array", |p| {
-            p.behind = vec![0xf6]
+        ("null-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "`null` after the array", |p| {
+            p.trailing = vec![0xf6]
         }),
         (
             "an-operation-with-a-long-length",
@@ -131,14 +132,9 @@ fn damages() -> Vec<Case> {
         ("a-path-that-is-not-utf-8", &["CBOR-5", "ENV-18", "SEQ-7"], "a path that is not UTF-8", |p| {
             p.args = map(&[(text(b"path"), text(b"/\xff"))]);
         }),
-        (
-            "args-instead-of-which-there-are-arrays",
-            &["CBOR-8", "ENV-18", "SEQ-7"],
-            "arrays down to level 9 as args",
-            |p| {
-                p.args = arrays(8);
-            },
-        ),
+        ("arrays-in-place-of-args", &["CBOR-8", "ENV-18", "SEQ-7"], "arrays down to level 9 as args", |p| {
+            p.args = arrays(8);
+        }),
     ];
     cases.into_iter().map(bad_message).collect()
 }

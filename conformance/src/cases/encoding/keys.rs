@@ -1,12 +1,14 @@
-//! Keys of args: their form, their order, and those that nobody knows.
+//! Keys of args: their form, their order, and unknown keys.
 
-use super::{Damage, bad_message};
+use super::{BrokenHeader, bad_message};
 use crate::{
-    case::{Case, must},
-    cbor::{Value, encode},
-    code::BAD_ARGS,
-    malformed::{long_head, map, text},
-    request::{bye, flush, list, ping, stat, uploads},
+    engine::case::{Case, must},
+    wire::{
+        cbor::{Value, encode},
+        code::BAD_ARGS,
+        malformed::{long_head, map, text},
+        request::{bye, flush, list, ping, stat, uploads},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -16,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn forms() -> Vec<Case> {
-    let cases: [Damage; 12] = [
+    let cases: [BrokenHeader; 12] = [
         ("an-argument-twice", &["CBOR-7", "ENV-18"], "`path` twice, with the same value", |p| {
             p.args = map(&[root(), root()]);
         }),
@@ -26,14 +28,14 @@ fn forms() -> Vec<Case> {
         ("an-argument-before-a-shorter-one", &["CBOR-7", "ENV-18"], "`path` before `zz`, which is shorter", |p| {
             p.args = map(&[root(), (text(b"zz"), vec![0xf5])]);
         }),
-        ("arguments-in-falling-order", &["CBOR-7", "ENV-18"], "`zzzz` before `path`", |p| {
+        ("arguments-in-descending-order", &["CBOR-7", "ENV-18"], "`zzzz` before `path`", |p| {
             p.args = map(&[(text(b"zzzz"), vec![0xf5]), root()]);
         }),
-        ("keys-that-differ-in-case-in-falling-order", &["CBOR-7", "ENV-18"], "`path` before `PATH`", |p| {
+        ("keys-that-differ-in-case-in-descending-order", &["CBOR-7", "ENV-18"], "`path` before `PATH`", |p| {
             p.args = map(&[root(), (text(b"PATH"), vec![0xf5])]);
         }),
         (
-            "keys-in-falling-order-beyond-ascii",
+            "keys-in-descending-order-beyond-ascii",
             &["CBOR-7", "ENV-18"],
             "a key that begins with a byte of 80 or more before `zz`",
             |p| {
@@ -94,8 +96,12 @@ fn unknown() -> Vec<Case> {
                 t.expect_ok(stat("/")).map(drop)
             }),
     ];
-    for (name, key) in [("in-capitals", "PATH"), ("that-is-empty", ""), ("with-a-space", "path "), ("longer", "path2")]
-    {
+    for (name, key) in [
+        ("in-capitals", "PATH"),
+        ("with-an-empty-name", ""),
+        ("with-a-space", "path "),
+        ("with-a-longer-name", "path2"),
+    ] {
         cases.push(
             must(&format!("an-argument-{name}-is-unknown"), &["CBOR-13"])
                 .without_directory()

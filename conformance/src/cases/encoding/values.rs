@@ -1,16 +1,21 @@
-//! Values that the profile does not have, as the argument that nobody knows: it has to be looked at all the same.
+//! Values outside the profile, in an unknown argument: a server checks it against the profile although it is unknown.
 
 use crate::{
-    case::{Case, must},
-    cbor::{encode, head},
-    code::{BAD_ARGS, BAD_OP, NO_SESSION, OK},
-    malformed::{Pieces, arrays, as_another, map, maps, refused, text},
-    request::{Request, request, stat},
-    stop::Stop,
+    cases::support::messages::{refused, with_another_session},
+    engine::{
+        case::{Case, must},
+        error::CaseError,
+    },
+    wire::{
+        cbor::{encode, head},
+        code::{BAD_ARGS, BAD_OP, NO_SESSION, OK},
+        malformed::{HeaderParts, arrays, map, maps, text},
+        request::{Request, request, stat},
+    },
 };
 
 /// Bytes that break the profile where they stand as a value.
-struct Broken {
+struct BrokenItem {
     name: &'static str,
     requirement: &'static str,
     bytes: Vec<u8>,
@@ -23,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn broken() -> Vec<Broken> {
+fn broken() -> Vec<BrokenItem> {
     let table: [(&str, &str, &[u8]); 49] = [
         ("null", "CBOR-1", b"\xf6"),
         ("undefined", "CBOR-1", b"\xf7"),
@@ -58,7 +63,7 @@ fn broken() -> Vec<Broken> {
         ("text-of-indefinite-length", "CBOR-4", b"\x7f\x61a\xff"),
         ("an-array-of-indefinite-length", "CBOR-4", b"\x9f\x00\xff"),
         ("a-map-of-indefinite-length", "CBOR-4", b"\xbf\x61a\x00\xff"),
-        ("a-break-that-ends-nothing", "CBOR-4", b"\xff"),
+        ("a-lone-break", "CBOR-4", b"\xff"),
         ("the-reserved-information-28", "CBOR-1", b"\x1c"),
         ("the-reserved-information-30", "CBOR-1", b"\x7e"),
         ("text-of-a-lone-continuation", "CBOR-5", b"\x61\x80"),
@@ -75,9 +80,9 @@ fn broken() -> Vec<Broken> {
         ("keys-that-are-not-sorted", "CBOR-7", b"\xa2\x61b\x00\x61a\x00"),
         ("keys-in-alphabetical-order", "CBOR-7", b"\xa2\x62aa\x00\x61b\x00"),
     ];
-    let mut broken: Vec<Broken> = table
+    let mut broken: Vec<BrokenItem> = table
         .into_iter()
-        .map(|(name, requirement, bytes)| Broken { name, requirement, bytes: bytes.to_vec() })
+        .map(|(name, requirement, bytes)| BrokenItem { name, requirement, bytes: bytes.to_vec() })
         .collect();
     let long = [text(&[b'k'; 24]), vec![0]].concat();
     let built: [(&str, &str, Vec<u8>); 9] = [
@@ -91,14 +96,14 @@ fn broken() -> Vec<Broken> {
         ("a-claim-of-a-billion-items", "CBOR-9", b"\x9a\x3b\x9a\xca\x00".to_vec()),
         ("a-claim-of-2-to-the-64-pairs", "CBOR-9", b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()),
     ];
-    broken.extend(built.into_iter().map(|(name, requirement, bytes)| Broken { name, requirement, bytes }));
+    broken.extend(built.into_iter().map(|(name, requirement, bytes)| BrokenItem { name, requirement, bytes }));
     broken
 }
 
-fn in_an_argument(broken: Broken) -> Case {
+fn in_an_argument(broken: BrokenItem) -> Case {
     must(&format!("{}-in-a-request-is-bad-message", broken.name), requirements(broken.requirement))
         .without_directory()
-        .sends(format!("A `stat` with an argument that nobody knows: {}", spaced(broken.name)))
+        .sends(format!("A `stat` with an unknown argument: {}", spaced(broken.name)))
         .passes("BAD_MESSAGE, which consumes no number; BAD_ARGS where the argument's value is `true`.")
         .run(move |t| {
             let request = stat("/");
@@ -114,7 +119,7 @@ fn everywhere() -> Vec<Case> {
     vec![
         must("hello-is-held-to-the-profile", &["CBOR-10", "CBOR-13"])
             .without_directory()
-            .sends("`hello` of the session with an argument that nobody knows, of every value that the profile lacks")
+            .sends("`hello` of the session with an unknown argument, with every value that the profile lacks")
             .passes("BAD_MESSAGE with seq 0 to each; OK where the argument's value is `true`.")
             .run(|t| {
                 let session = t.session;
@@ -138,12 +143,12 @@ fn everywhere() -> Vec<Case> {
                 }
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("strangers-are-held-to-the-profile", &["CBOR-10", "CODE-5"])
+        must("requests-without-a-session-are-held-to-the-profile", &["CBOR-10", "CODE-5"])
             .without_directory()
             .sends("`stat` of an id without a session, with an argument of every value that the profile lacks")
             .passes("BAD_MESSAGE to each, not NO_SESSION; NO_SESSION where the argument's value is `true`.")
             .run(|t| {
-                as_another(t, |t| {
+                with_another_session(t, |t| {
                     t.expect(stat("/").arg("zz", true), NO_SESSION).map_err(control)?;
                     let (session, next) = (t.session, t.next);
                     for broken in broken() {
@@ -153,7 +158,7 @@ fn everywhere() -> Vec<Case> {
                 })?;
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("what-is-nested-is-held-to-the-profile", &["CBOR-10", "CBOR-13"])
+        must("nested-items-are-held-to-the-profile", &["CBOR-10", "CBOR-13"])
             .without_directory()
             .sends("`hello` of the session with every value that the profile lacks in a map in an array")
             .passes("BAD_MESSAGE to each; OK where the value is `true`.")
@@ -233,7 +238,7 @@ fn accepted() -> Vec<Case> {
     let accepted = values.into_iter().map(|(name, checks, words, bytes)| {
         must(&format!("{name}-accepted"), checks)
             .without_directory()
-            .sends(format!("An argument that nobody knows, in `hello` and in `stat`: {words}"))
+            .sends(format!("An unknown argument, in `hello` and in `stat`: {words}"))
             .passes("OK to `hello`, which ignores it, and BAD_ARGS to `stat`.")
             .run(move |t| {
                 let (session, hello) = (t.session, t.hello_request());
@@ -255,9 +260,9 @@ fn with(request: &Request, session: [u8; 16], seq: u64, value: &[u8]) -> Vec<Vec
         request.args.iter().map(|(key, value)| (encode(&key.as_str().into()), encode(value))).collect();
     pairs.push((text(b"zz"), value.to_vec()));
     pairs.sort();
-    let mut pieces = Pieces::of(request, session, seq);
-    pieces.args = map(&pairs);
-    pieces.frames()
+    let mut parts = HeaderParts::of(request, session, seq);
+    parts.args = map(&pairs);
+    parts.frames()
 }
 
 fn requirements(first: &'static str) -> &'static [&'static str] {
@@ -275,8 +280,8 @@ fn requirements(first: &'static str) -> &'static [&'static str] {
     }
 }
 
-fn control(stop: Stop) -> Stop {
-    stop.into_prerequisite("the control")
+fn control(error: CaseError) -> CaseError {
+    error.into_prerequisite("the control")
 }
 
 fn spaced(name: &str) -> String {
@@ -286,7 +291,7 @@ fn spaced(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cbor::read;
+    use crate::wire::cbor::read;
 
     #[test]
     fn every_value_breaks_the_requirement_that_it_names() {
@@ -294,7 +299,7 @@ mod tests {
             let header = with(&stat("/"), [7; 16], 1, &broken.bytes).remove(0);
             let got = read(&header).map_err(|broken| broken.requirement);
             // What a break or a reserved head is called is a matter of taste.
-            let alike = matches!(broken.name, "a-break-that-ends-nothing");
+            let alike = matches!(broken.name, "a-lone-break");
             assert!(got == Err(broken.requirement) || (alike && got.is_err()), "{}: {got:?}", broken.name);
         }
     }

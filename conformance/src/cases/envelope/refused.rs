@@ -1,13 +1,18 @@
-//! Requests that the envelope refuses: BAD_MESSAGE, and what it carries.
+//! Requests with an invalid envelope: BAD_MESSAGE and its fields.
 
 use crate::{
-    case::{Case, must},
-    cbor::{Value, encode, head},
-    code::{BAD_OP, NO_SESSION},
-    malformed::{Pieces, Seq, as_another, damaged, long_head, refused},
-    request::{Request, append, begin, bye, flush, list, mkdir, ping, put, request, stat, uploads, write},
-    stop::Checked,
-    trial::Trial,
+    cases::support::messages::{Seq, expect_corruption_refused, refused, with_another_session},
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::CaseResult,
+    },
+    wire::{
+        cbor::{Value, encode, head},
+        code::{BAD_OP, NO_SESSION},
+        malformed::{Corruption, HeaderParts, long_head},
+        request::{Request, append, begin, bye, flush, list, mkdir, ping, put, request, stat, uploads, write},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -18,10 +23,10 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// One frame too few, one too many.
+/// Messages with a missing or extra payload frame.
 fn payloads() -> Vec<Case> {
-    type Make = fn(&Trial) -> Request;
-    let with: [(&str, Make); 3] = [
+    type RequestMaker = fn(&CaseContext) -> Request;
+    let with: [(&str, RequestMaker); 3] = [
         ("put", |t| put(&t.path("new"), *b"content")),
         ("write", |t| write(&t.path("file"), 0, *b"content")),
         ("append", |_| append([7; 16], 0, *b"content")),
@@ -30,12 +35,12 @@ fn payloads() -> Vec<Case> {
         .into_iter()
         .map(|(op, make)| {
             must(&format!("{op}-needs-exactly-one-payload-frame"), &["ENV-4", "ENV-18"])
-                .sends(format!("`{op}` with no frame behind the header, with two, and with two of which one is empty"))
+                .sends(format!("`{op}` with no frame after the header, with two, and with two of which one is empty"))
                 .passes("BAD_MESSAGE to each with its number, and nothing has changed; OK with one frame.")
                 .run(move |t| {
                     t.file("file", b"before")?;
                     let staged = t.path("staged");
-                    t.given(begin([7; 16], &staged))?;
+                    t.setup(begin([7; 16], &staged))?;
                     let before = t.snapshot()?;
                     let request = make(t);
                     let whole = request.frames(t.session, t.next);
@@ -51,7 +56,7 @@ fn payloads() -> Vec<Case> {
                 })
         })
         .collect();
-    let without: [(&str, Make); 4] = [
+    let without: [(&str, RequestMaker); 4] = [
         ("stat", |_| stat("/")),
         ("mkdir", |t| mkdir(&t.path("new"))),
         ("list", |t| list(t.directory())),
@@ -59,7 +64,7 @@ fn payloads() -> Vec<Case> {
     ];
     cases.extend(without.into_iter().map(|(op, make)| {
         must(&format!("{op}-takes-no-payload-frame"), &["ENV-5", "ENV-18"])
-            .sends(format!("`{op}` with a frame behind the header, and with an empty one"))
+            .sends(format!("`{op}` with a frame after the header, and with an empty one"))
             .passes("BAD_MESSAGE to each with its number, and nothing has changed; OK without the frame.")
             .run(move |t| {
                 let before = t.snapshot()?;
@@ -75,7 +80,7 @@ fn payloads() -> Vec<Case> {
     cases.push(
         must("hello-ping-and-bye-take-no-payload-frame", &["ENV-5", "ENV-18"])
             .without_directory()
-            .sends("`hello`, `ping` and `bye` of the session with an empty frame behind the header")
+            .sends("`hello`, `ping` and `bye` of the session with an empty frame after the header")
             .passes("BAD_MESSAGE to each with seq 0, and the session is not ended; OK without the frame.")
             .run(|t| {
                 let session = t.session;
@@ -94,10 +99,9 @@ fn payloads() -> Vec<Case> {
 
 /// Headers that are not an array of the five items.
 fn shapes() -> Vec<Case> {
-    type Damage = fn(&mut Pieces);
-    let cases: [(&str, &str, Seq, Damage); 10] = [
-        ("without-args", "nothing behind the operation", Seq::Own, |p| p.args = vec![]),
-        ("with-a-sixth-item", "a sixth item behind the args", Seq::Own, |p| p.behind = vec![0xa0]),
+    let cases: [(&str, &str, Seq, Corruption); 10] = [
+        ("without-args", "nothing after the operation", Seq::Own, |p| p.args = vec![]),
+        ("with-a-sixth-item", "a sixth item after the args", Seq::Own, |p| p.trailing = vec![0xa0]),
         ("with-an-operation-of-bytes", "the operation as a byte string", Seq::Own, |p| {
             p.op = encode(&b"stat"[..].into());
         }),
@@ -115,13 +119,12 @@ fn shapes() -> Vec<Case> {
             std::mem::swap(&mut p.args, &mut p.op);
         }),
     ];
-    cases.into_iter().map(|(name, words, seq, damage)| bad(name, &["ENV-10", "ENV-18"], words, seq, damage)).collect()
+    cases.into_iter().map(|(name, words, seq, corrupt)| bad(name, &["ENV-10", "ENV-18"], words, seq, corrupt)).collect()
 }
 
-/// Numbers that BAD_MESSAGE cannot repeat, and some that it has to.
+/// Numbers that BAD_MESSAGE cannot repeat, and some that it must.
 fn numbers() -> Vec<Case> {
-    type Damage = fn(&mut Pieces);
-    let zero: [(&str, &[&str], &str, Damage); 10] = [
+    let zero: [(&str, &[&str], &str, Corruption); 10] = [
         ("with-a-negative-number", &["ENV-10", "ENV-18"], "the number −1", |p| p.seq = head(1, 0)),
         ("with-a-number-of-text", &["ENV-10", "ENV-18"], "the number as a text string", |p| {
             p.seq = encode(&"1".into())
@@ -142,14 +145,14 @@ fn numbers() -> Vec<Case> {
         }),
     ];
     let mut cases: Vec<Case> =
-        zero.into_iter().map(|(name, checks, words, damage)| bad(name, checks, words, Seq::Zero, damage)).collect();
+        zero.into_iter().map(|(name, checks, words, corrupt)| bad(name, checks, words, Seq::Zero, corrupt)).collect();
     cases.push(
         must("a-reply-with-a-number-that-is-not-shortest-is-bad-message", &["ENV-17", "ENV-15", "ENV-18"])
             .without_directory()
             .sends("What would be a reply, were its number in its shortest form")
             .passes("BAD_MESSAGE with its session and seq 0: it is handled as a request.")
             .run(|t| {
-                damaged(t, Seq::Zero, |p| {
+                expect_corruption_refused(t, Seq::Zero, |p| {
                     p.seq = long_head(0, 1, 2);
                     p.op = head(0, 0);
                 })
@@ -159,30 +162,30 @@ fn numbers() -> Vec<Case> {
         cases.push(
             must(&format!("bad-message-repeats-a-number-{name}"), &["ENV-18"])
                 .without_directory()
-                .sends(format!("A `stat` with number {number} and a byte behind its header"))
+                .sends(format!("A `stat` with number {number} and a byte after its header"))
                 .passes("BAD_MESSAGE with that session and number.")
                 .run(move |t| {
                     let session = t.session;
-                    let mut pieces = Pieces::of(&stat("/"), session, number);
-                    pieces.behind = vec![0];
-                    refused(t, &pieces.frames(), session, number)?;
+                    let mut parts = HeaderParts::of(&stat("/"), session, number);
+                    parts.trailing = vec![0];
+                    refused(t, &parts.frames(), session, number)?;
                     t.expect_ok(stat("/")).map(drop)
                 }),
         );
     }
     cases.push(
-        must("bad-message-repeats-a-strangers-session", &["ENV-18", "CODE-5", "ENV-12"])
+        must("bad-message-repeats-the-id-of-a-client-without-a-session", &["ENV-18", "CODE-5", "ENV-12"])
             .without_directory()
-            .sends("From an id without a session: a `stat` with number 5, as it should be and with a byte behind it")
+            .sends("From an id without a session: a `stat` with number 5, correct, and with a byte after it")
             .passes("NO_SESSION, and BAD_MESSAGE with that session and number.")
             .run(|t| {
-                as_another(t, |t| {
+                with_another_session(t, |t| {
                     t.next = 5;
-                    t.expect(stat("/"), NO_SESSION).map_err(|stop| stop.into_prerequisite("the control"))?;
+                    t.expect(stat("/"), NO_SESSION).map_err(|error| error.into_prerequisite("the control"))?;
                     let session = t.session;
-                    let mut pieces = Pieces::of(&stat("/"), session, 5);
-                    pieces.behind = vec![0];
-                    refused(t, &pieces.frames(), session, 5)
+                    let mut parts = HeaderParts::of(&stat("/"), session, 5);
+                    parts.trailing = vec![0];
+                    refused(t, &parts.frames(), session, 5)
                 })?;
                 t.expect_ok(stat("/")).map(drop)
             }),
@@ -190,7 +193,7 @@ fn numbers() -> Vec<Case> {
     cases
 }
 
-/// Operations that nobody knows.
+/// Unknown operations.
 fn operations() -> Vec<Case> {
     let names: [(&str, &str); 6] = [
         ("an-unknown-operation", "nonsense"),
@@ -270,14 +273,14 @@ fn bad(
     checks: &'static [&'static str],
     words: &str,
     seq: Seq,
-    damage: impl Fn(&mut Pieces) + Send + Sync + 'static,
+    corrupt: impl Fn(&mut HeaderParts) + Send + Sync + 'static,
 ) -> Case {
     let carried = if seq == Seq::Own { "its number" } else { "seq 0" };
     must(&format!("a-request-{name}-is-bad-message"), checks)
         .without_directory()
         .sends(format!("A `stat` with {words}"))
-        .passes(format!("BAD_MESSAGE with its session and {carried}; the number is still to be had."))
-        .run(move |t| -> Checked { damaged(t, seq, &damage) })
+        .passes(format!("BAD_MESSAGE with its session and {carried}; the number is not consumed."))
+        .run(move |t| -> CaseResult { expect_corruption_refused(t, seq, &corrupt) })
 }
 
 fn excerpt(op: &str) -> String {

@@ -1,12 +1,14 @@
-//! Frames in front of the delimiter: proxies, REQ sockets, and whatever else adds some.
+//! Frames before the delimiter, as proxies and REQ sockets add them.
 
 use crate::{
-    case::{Case, must},
-    code::{NO_SESSION, OK},
-    hop::Hop,
-    link::Pattern,
-    malformed::nothing_came,
-    request::{ping, put, read, stat},
+    cases::support::messages::expect_no_reply,
+    engine::case::{Case, must},
+    wire::{
+        code::{NO_SESSION, OK},
+        connection::SocketKind,
+        request::{ping, put, read, stat},
+        zmq_proxy::ZmqProxy,
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -20,7 +22,7 @@ fn prefixes() -> Vec<Case> {
         must("a-routing-frame-comes-back", &["ENV-2", "ENV-3"])
             .without_directory()
             .sends("`stat` and `ping` with one frame in front of the delimiter")
-            .passes("OK behind the same frame.")
+            .passes("OK, with the same frame before it.")
             .run(|t| {
                 t.control(stat("/"))?;
                 t.set_route(&[b"\x00one hop"]);
@@ -32,7 +34,7 @@ fn prefixes() -> Vec<Case> {
         must("routing-frames-come-back-in-their-order", &["ENV-2", "ENV-3"])
             .without_directory()
             .sends("`stat` with five frames in front of the delimiter, two of them equal")
-            .passes("OK behind the same frames in the same order.")
+            .passes("OK, with the same frames in the same order before it.")
             .run(|t| {
                 t.control(stat("/"))?;
                 t.set_route(&[b"z", b"\x00\x80\x00\x00\x29", b"z", b"a", &[0xff; 255]]);
@@ -43,7 +45,7 @@ fn prefixes() -> Vec<Case> {
         must("twenty-routing-frames-come-back", &["ENV-2"])
             .without_directory()
             .sends("`stat` with twenty frames in front of the delimiter")
-            .passes("OK behind the same frames.")
+            .passes("OK, with the same frames before it.")
             .run(|t| {
                 let names: Vec<[u8; 2]> = (0..20).map(|hop| [b'h', hop]).collect();
                 let route: Vec<&[u8]> = names.iter().map(<[u8; 2]>::as_slice).collect();
@@ -56,7 +58,7 @@ fn prefixes() -> Vec<Case> {
         must("a-routing-frame-may-look-like-a-header", &["ENV-3", "ENV-2"])
             .without_directory()
             .sends("`stat` with the header of a `ping` in front of the delimiter")
-            .passes("The answer to the `stat` alone, behind that frame.")
+            .passes("Only the answer to the `stat`, with that frame before it.")
             .run(|t| {
                 let decoy = ping().frames(t.session, 0).remove(0);
                 t.set_route(&[&decoy]);
@@ -68,7 +70,7 @@ fn prefixes() -> Vec<Case> {
             }),
         must("a-payload-follows-a-routed-header", &["ENV-2", "ENV-4", "ENV-6"])
             .sends("`put`, and `read` of the same, with two frames in front of the delimiter")
-            .passes("The content, in the second frame behind the delimiter.")
+            .passes("The content, in the second frame after the delimiter.")
             .run(|t| {
                 let (path, content) = (t.path("routed"), t.bytes(1, 300));
                 t.set_route(&[b"first", b"second"]);
@@ -77,10 +79,10 @@ fn prefixes() -> Vec<Case> {
                 t.set_route(&[]);
                 t.equal_bytes("the payload", reply.payload.as_deref().unwrap_or_default(), &content)
             }),
-        must("each-reply-takes-the-way-of-its-request", &["ENV-2"])
+        must("each-reply-has-the-routing-frames-of-its-request", &["ENV-2"])
             .without_directory()
             .sends("The same `stat` under the same number by two ways, and another by a third")
-            .passes("Each answer behind the frames of the message that it answers.")
+            .passes("Each answer has the routing frames of the message that it answers.")
             .run(|t| {
                 t.set_route(&[b"way one"]);
                 let seq = t.send(&stat("/"))?;
@@ -91,7 +93,7 @@ fn prefixes() -> Vec<Case> {
                 t.set_route(&[]);
                 t.expect_ok(stat("/")).map(drop)
             }),
-        must("an-empty-frame-behind-the-delimiter-is-no-routing", &["ENV-3", "ENV-14"])
+        must("an-empty-frame-after-the-delimiter-is-not-a-routing-frame", &["ENV-3", "ENV-14"])
             .without_directory()
             .sends("A message of two empty frames and a `stat`")
             .passes("No answer: the first empty frame ends the routing, and the second one is no header.")
@@ -99,15 +101,15 @@ fn prefixes() -> Vec<Case> {
                 t.control(stat("/"))?;
                 let header = stat("/").frames(t.session, t.next).remove(0);
                 t.send_whole(&[vec![], vec![], header])?;
-                nothing_came(t)
+                expect_no_reply(t)
             }),
     ]
 }
 
 fn sockets() -> Vec<Case> {
     let mut cases: Vec<Case> = [
-        ("a-req-socket-is-served", Pattern::Req, "REQ"),
-        ("a-req-socket-that-correlates-is-served", Pattern::ReqCorrelate, "REQ with ZMQ_REQ_CORRELATE"),
+        ("a-req-socket-is-served", SocketKind::Req, "REQ"),
+        ("a-req-socket-that-correlates-is-served", SocketKind::ReqCorrelate, "REQ with ZMQ_REQ_CORRELATE"),
     ]
     .into_iter()
     .map(|(id, pattern, name)| {
@@ -117,27 +119,27 @@ fn sockets() -> Vec<Case> {
             .run(move |t| {
                 let (path, content) = (t.path("by-req"), t.bytes(1, 500));
                 t.control(stat("/"))?;
-                let link = t.environment.link(pattern)?;
-                t.set_link(link);
+                let connection = t.environment.connection(pattern)?;
+                t.replace_connection(connection);
                 t.expect_ok(put(&path, content.as_slice()))?;
                 let reply = t.expect_ok(read(&path, 0, 1_000))?;
                 t.expect_ok(stat(&path))?;
                 t.expect_ok(ping())?;
-                let link = t.environment.link(Pattern::Dealer)?;
-                t.set_link(link);
+                let connection = t.environment.connection(SocketKind::Dealer)?;
+                t.replace_connection(connection);
                 t.equal_bytes("the payload", reply.payload.as_deref().unwrap_or_default(), &content)
             })
     })
     .collect();
     cases.push(
-        must("a-session-goes-on-behind-a-proxy", &["ENV-2"])
+        must("a-session-works-through-a-proxy", &["ENV-2"])
             .sends("`put`, `read` and several requests at once through a ROUTER–DEALER proxy")
             .passes("OK to each, as without the proxy.")
             .run(|t| {
                 let (path, content) = (t.path("by-proxy"), t.bytes(1, 2_000));
                 t.control(stat("/"))?;
-                let hop = Hop::before_server(&t.environment)?;
-                t.set_link(hop.link(Pattern::Dealer)?);
+                let hop = ZmqProxy::before_server(&t.environment)?;
+                t.replace_connection(hop.connection(SocketKind::Dealer)?);
                 t.expect_ok(put(&path, content.as_slice()))?;
                 let some = t.server()?.window.min(8);
                 let sent: Vec<u64> = (0..some).map(|_| t.send(&stat(&path))).collect::<Result<_, _>>()?;
@@ -148,7 +150,7 @@ fn sockets() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("two-clients-behind-two-proxies-are-told-apart", &["ENV-2", "SES-19"])
+        must("two-clients-on-two-proxies-get-their-own-replies", &["ENV-2", "SES-19"])
             .without_directory()
             .sends(
                 "Through two ROUTER–DEALER proxies in a row: `stat` of the session, and `ping` of a client without one",
@@ -156,11 +158,11 @@ fn sockets() -> Vec<Case> {
             .passes("OK to the one and NO_SESSION to the other, each to whom it is meant for.")
             .run(|t| {
                 t.control(stat("/"))?;
-                let near = Hop::before_server(&t.environment)?;
+                let near = ZmqProxy::before_server(&t.environment)?;
                 let far = near.before_this()?;
-                t.set_link(far.link(Pattern::Dealer)?);
-                let mut other = t.stranger()?;
-                other.set_link(far.link(Pattern::Req)?);
+                t.replace_connection(far.connection(SocketKind::Dealer)?);
+                let mut other = t.another_client()?;
+                other.replace_connection(far.connection(SocketKind::Req)?);
                 let seq = t.send(&stat("/"))?;
                 other.expect(ping(), NO_SESSION)?;
                 t.expect_reply(seq, OK)?;

@@ -1,13 +1,18 @@
-//! What is no request, and stays unanswered.
+//! Messages that are not requests and stay unanswered.
 
 use crate::{
-    case::{Case, must},
-    cbor::{Value, encode, head},
-    code::BAD_MESSAGE,
-    malformed::{Pieces, long_head, nothing_came, refused, unanswered},
-    request::stat,
-    stop::{failed, not_applicable},
-    trial::Trial,
+    cases::support::messages::{expect_no_reply, refused, unanswered},
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::{failed, not_applicable},
+    },
+    wire::{
+        cbor::{Value, encode, head},
+        code::BAD_MESSAGE,
+        malformed::{Corruption, HeaderParts, long_head},
+        request::stat,
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -30,33 +35,33 @@ fn frames() -> Vec<Case> {
                 let header = stat("/").frames(t.session, t.next).remove(0);
                 t.send_whole(std::slice::from_ref(&header))?;
                 t.send_whole(&[header.clone(), header])?;
-                nothing_came(t)
+                expect_no_reply(t)
             }),
         must("a-delimiter-alone-is-not-answered", &["ENV-14", "ENV-8"])
             .without_directory()
-            .sends("One empty frame; two routing frames and an empty one; a header and an empty frame behind it")
-            .passes("No answer to any: there is nothing behind the delimiter.")
+            .sends("One empty frame; two routing frames and an empty one; a header and an empty frame after it")
+            .passes("No answer to any: there is nothing after the delimiter.")
             .run(|t| {
                 t.control(stat("/"))?;
                 let header = stat("/").frames(t.session, t.next).remove(0);
                 t.send_whole(&[vec![]])?;
                 t.send_whole(&[b"a".to_vec(), b"b".to_vec(), vec![]])?;
                 t.send_whole(&[header, vec![]])?;
-                nothing_came(t)
+                expect_no_reply(t)
             }),
         must("an-empty-header-is-not-answered", &["ENV-14", "ENV-8"])
             .without_directory()
-            .sends("An empty frame behind the delimiter, alone and with a payload")
+            .sends("An empty frame after the delimiter, alone and with a payload")
             .passes("No answer.")
             .run(|t| {
                 t.control(stat("/"))?;
                 t.send_raw(&[vec![]], None)?;
                 unanswered(t, &[vec![], b"payload".to_vec()])
             }),
-        must("a-message-of-forty-frames-does-no-harm", &["ENV-5", "ENV-23"])
+        must("a-message-of-forty-frames-does-not-stop-the-server", &["ENV-5", "ENV-23"])
             .without_directory()
-            .sends("A `stat` with 40 frames behind the delimiter")
-            .passes("BAD_MESSAGE, or no answer; the session goes on.")
+            .sends("A `stat` with 40 frames after the delimiter")
+            .passes("BAD_MESSAGE, or no answer; the session continues.")
             .run(|t| {
                 t.control(stat("/"))?;
                 let mut frames = stat("/").frames(t.session, t.next);
@@ -71,7 +76,7 @@ fn frames() -> Vec<Case> {
             }),
         must("a-message-of-thirty-frames-is-bad-message", &["ENV-18", "ENV-5"])
             .without_directory()
-            .sends("A `stat` with 28 frames behind the delimiter")
+            .sends("A `stat` with 28 frames after the delimiter")
             .passes("BAD_MESSAGE: it is short enough not to be ignored.")
             .run(|t| {
                 t.control(stat("/"))?;
@@ -84,10 +89,9 @@ fn frames() -> Vec<Case> {
     ]
 }
 
-/// Headers that do not begin as one of Remofile does.
+/// Headers that do not begin like a Remofile header.
 fn beginnings() -> Vec<Case> {
-    type Damage = fn(&mut Pieces);
-    let cases: [(&str, &[&str], &str, Damage); 16] = [
+    let cases: [(&str, &[&str], &str, Corruption); 16] = [
         ("other-text", &["ENV-14", "ENV-8"], "a magic of `xmf1`", |p| p.magic = encode(&"xmf1".into())),
         ("a-letter-for-the-digit", &["ENV-14", "ENV-8"], "a magic of `rmfx`", |p| p.magic = encode(&"rmfx".into())),
         ("a-slash-for-the-digit", &["ENV-14", "ENV-8"], "a magic of `rmf/`, one below `0`", |p| {
@@ -111,7 +115,7 @@ fn beginnings() -> Vec<Case> {
         }),
         ("an-array-of-indefinite-length", &["ENV-14", "CBOR-4"], "an array of indefinite length", |p| {
             p.array = vec![0x9f];
-            p.behind = vec![0xff];
+            p.trailing = vec![0xff];
         }),
         ("a-session-of-15-bytes", &["ENV-17", "ENV-8"], "a session of 15 bytes", |p| {
             p.session = encode(&p.session[1..16].into());
@@ -128,21 +132,21 @@ fn beginnings() -> Vec<Case> {
     ];
     let mut cases: Vec<Case> = cases
         .into_iter()
-        .map(|(name, checks, words, damage)| {
+        .map(|(name, checks, words, corrupt)| {
             must(&format!("a-header-with-{name}-is-not-answered"), checks)
                 .without_directory()
                 .sends(format!("A `stat` with {words}"))
                 .passes("No answer, and the number is still to be had.")
                 .run(move |t| {
                     t.control(stat("/"))?;
-                    let mut pieces = Pieces::of(&stat("/"), t.session, t.next);
-                    damage(&mut pieces);
-                    unanswered(t, &pieces.frames())
+                    let mut parts = HeaderParts::of(&stat("/"), t.session, t.next);
+                    corrupt(&mut parts);
+                    unanswered(t, &parts.frames())
                 })
         })
         .collect();
     cases.push(
-        must("what-is-shorter-than-23-bytes-is-not-answered", &["ENV-17", "ENV-14"])
+        must("a-message-shorter-than-23-bytes-is-not-answered", &["ENV-17", "ENV-14"])
             .without_directory()
             .sends("The first 1 to 22 bytes of a `stat`, and then the first 23")
             .passes("No answer to any but the last, which is BAD_MESSAGE with its session and seq 0.")
@@ -151,13 +155,13 @@ fn beginnings() -> Vec<Case> {
                 for length in 1..=22 {
                     t.send_raw(&[header[..length].to_vec()], None)?;
                 }
-                nothing_came(t)?;
+                expect_no_reply(t)?;
                 refused(t, &[header[..23].to_vec()], session, 0)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
     );
     cases.push(
-        must("bytes-of-something-else-are-not-answered", &["ENV-14", "ENV-8"])
+        must("bytes-of-other-protocols-are-not-answered", &["ENV-14", "ENV-8"])
             .without_directory()
             .sends("JSON, a line of HTTP, zeros, random bytes, CBOR of another shape")
             .passes("No answer to any.")
@@ -169,16 +173,16 @@ fn beginnings() -> Vec<Case> {
                 for bytes in [b"{\"rmf1\":1}".to_vec(), b"GET / HTTP/1.1\r\n\r\n".to_vec(), zeros, random, map] {
                     t.send_raw(&[bytes], None)?;
                 }
-                nothing_came(t)
+                expect_no_reply(t)
             }),
     );
     cases
 }
 
-/// Headers that have the beginning of a reply, of whatever version.
+/// Headers that begin like a reply, of any version.
 fn replies() -> Vec<Case> {
-    type Make = fn(&Trial) -> Vec<u8>;
-    let cases: [(&str, &str, Make); 9] = [
+    type HeaderMaker = fn(&CaseContext) -> Vec<u8>;
+    let cases: [(&str, &str, HeaderMaker); 9] = [
         ("a-reply-of-the-session", "a reply OK to the number that is next", |t| reply(t, "rmf1", t.next, head(0, 0))),
         ("a-reply-with-seq-0", "a reply BUSY with seq 0", |t| reply(t, "rmf1", 0, head(0, 10))),
         ("a-reply-of-version-0", "a reply of `rmf0`", |t| reply(t, "rmf0", 1, head(0, 0))),
@@ -189,10 +193,10 @@ fn replies() -> Vec<Case> {
         ("a-reply-with-a-negative-code", "a reply with the code −1", |t| reply(t, "rmf1", t.next, head(1, 0))),
         ("a-reply-with-a-large-code", "a reply with the code 2^40", |t| reply(t, "rmf1", t.next, head(0, 1 << 40))),
         ("a-reply-with-a-number-of-64-bits", "a reply with the number 2^64−1", |t| {
-            let mut pieces = Pieces::of(&stat("/"), t.session, 0);
-            pieces.seq = head(0, u64::MAX);
-            pieces.op = head(0, 0);
-            pieces.bytes()
+            let mut parts = HeaderParts::of(&stat("/"), t.session, 0);
+            parts.seq = head(0, u64::MAX);
+            parts.op = head(0, 0);
+            parts.bytes()
         }),
         ("the-beginning-of-a-reply", "the first 25 bytes of a reply, and nothing more", |t| {
             reply(t, "rmf1", 1, head(0, 0))[..25].to_vec()
@@ -215,27 +219,27 @@ fn replies() -> Vec<Case> {
         .collect()
 }
 
-fn reply(t: &Trial, magic: &str, seq: u64, code: Vec<u8>) -> Vec<u8> {
-    let mut pieces = Pieces::of(&stat("/"), t.session, seq);
-    pieces.magic = encode(&magic.into());
-    pieces.op = code;
-    pieces.bytes()
+fn reply(t: &CaseContext, magic: &str, seq: u64, code: Vec<u8>) -> Vec<u8> {
+    let mut parts = HeaderParts::of(&stat("/"), t.session, seq);
+    parts.magic = encode(&magic.into());
+    parts.op = code;
+    parts.bytes()
 }
 
-/// What only a REP socket does.
+/// The behaviour of a REP socket.
 fn hollow() -> Case {
-    must("a-rep-socket-answers-what-is-no-message-with-an-empty-frame", &["ENV-19"])
+    must("a-rep-socket-answers-an-invalid-message-with-an-empty-frame", &["ENV-19"])
         .without_directory()
         .sends("Three messages that are no Remofile messages")
         .passes("No answer, or one empty frame to each from a server on a REP socket.")
         .run(|t| {
             t.barrier()?;
-            let before = t.hollow_messages();
+            let before = t.empty_messages();
             for garbage in [&b"one"[..], b"two", b"three"] {
                 t.send_raw(&[garbage.to_vec()], None)?;
             }
-            nothing_came(t)?;
-            match t.hollow_messages() - before {
+            expect_no_reply(t)?;
+            match t.empty_messages() - before {
                 0 => not_applicable("nothing came at all, so the server is not on a REP socket"),
                 3 => Ok(()),
                 some => failed(format!("{some} empty frames came for three messages")),

@@ -1,32 +1,35 @@
 //! Messages of other versions.
 
 use crate::{
-    case::{Case, must},
-    cbor::{encode, head},
-    code::VERSION,
-    malformed::{Pieces, long_head},
-    request::{ping, put, request, stat},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::CaseResult,
+    },
+    wire::{
+        cbor::{encode, head},
+        code::VERSION,
+        malformed::{Corruption, HeaderParts, long_head},
+        request::{ping, put, request, stat},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = ['0', '2', '3', '9']
         .into_iter()
         .map(|digit| {
-            must(&format!("a-request-of-version-{digit}-is-told-version"), &["ENV-16", "ENV-12"])
+            must(&format!("a-request-of-version-{digit}-is-answered-version"), &["ENV-16", "ENV-12"])
                 .without_directory()
                 .sends(format!("A `stat` with the magic `rmf{digit}`"))
-                .passes("VERSION of `rmf1`, with a session of zeros and seq 0; the number is still to be had.")
-                .run(move |t| told(t, |p| p.magic = encode(&format!("rmf{digit}").into())))
+                .passes("VERSION of `rmf1`, with a session of zeros and seq 0; the number is not consumed.")
+                .run(move |t| expect_version(t, |p| p.magic = encode(&format!("rmf{digit}").into())))
         })
         .collect();
-    type Damage = fn(&mut Pieces);
-    let oddities: [(&str, &str, Damage); 9] = [
+    let oddities: [(&str, &str, Corruption); 9] = [
         ("a-bare-magic-of-another-version", "the head of the array and the magic alone", |p| {
             (p.session, p.seq, p.op, p.args) = (vec![], vec![], vec![], vec![]);
         }),
-        ("garbage-behind-another-magic", "bytes that are no CBOR behind the magic", |p| {
+        ("garbage-after-another-magic", "bytes that are no CBOR after the magic", |p| {
             (p.session, p.args) = (vec![0xff; 3], vec![0x1c; 30]);
         }),
         ("a-short-session-of-another-version", "a session of 8 bytes", |p| p.session = encode(&[7_u8; 8].into())),
@@ -36,31 +39,31 @@ pub(super) fn cases() -> Vec<Case> {
         ("a-text-for-a-number-of-another-version", "a number that is a text string", |p| {
             p.seq = encode(&"one".into());
         }),
-        // What looks like a reply does so by its shortest number alone.
+        // A message looks like a reply only with a number in shortest form.
         (
             "a-reply-of-another-version-with-a-long-number",
-            "the code of a reply behind a number that is not shortest",
+            "the code of a reply after a number that is not shortest",
             |p| {
                 (p.seq, p.op) = (long_head(0, 1, 1), head(0, 0));
             },
         ),
-        ("a-reply-of-another-version-without-a-code", "nothing behind the number", |p| {
+        ("a-reply-of-another-version-without-a-code", "nothing after the number", |p| {
             (p.op, p.args) = (vec![], vec![]);
         }),
-        ("a-profile-that-is-broken-in-another-version", "a float among the arguments", |p| {
+        ("a-profile-violation-of-another-version", "a float among the arguments", |p| {
             p.args = [&head(5, 1)[..], b"\x61x\xf9\x3c\x00"].concat();
         }),
-        ("bytes-behind-a-header-of-another-version", "bytes behind the header", |p| p.behind = vec![0; 9]),
+        ("bytes-after-a-header-of-another-version", "bytes after the header", |p| p.trailing = vec![0; 9]),
     ];
-    cases.extend(oddities.into_iter().map(|(name, words, damage)| {
-        must(&format!("{name}-is-told-version"), &["ENV-16", "CODE-5"])
+    cases.extend(oddities.into_iter().map(|(name, words, corrupt)| {
+        must(&format!("{name}-is-answered-version"), &["ENV-16", "CODE-5"])
             .without_directory()
             .sends(format!("A `stat` with the magic `rmf2` and {words}"))
             .passes("VERSION of `rmf1`, with a session of zeros and seq 0.")
             .run(move |t| {
-                told(t, |p| {
+                expect_version(t, |p| {
                     p.magic = encode(&"rmf2".into());
-                    damage(p);
+                    corrupt(p);
                 })
             })
     }));
@@ -70,7 +73,7 @@ pub(super) fn cases() -> Vec<Case> {
             .sends(
                 "Of `rmf2`: a `put` without payload, a `stat` with one, an unknown operation, a `ping` with number 7",
             )
-            .passes("VERSION to each: what a request of another version may look like is not this version's to say.")
+            .passes("VERSION to each: version 1 does not define requests of another version.")
             .run(|t| {
                 for (request, seq) in [
                     (request("put").arg("path", "/x"), 1),
@@ -79,9 +82,9 @@ pub(super) fn cases() -> Vec<Case> {
                     (ping(), 7),
                     (put("/x", vec![0; 100]), 1),
                 ] {
-                    let mut pieces = Pieces::of(&request, t.session, seq);
-                    pieces.magic = encode(&"rmf2".into());
-                    let mut frames = pieces.frames();
+                    let mut parts = HeaderParts::of(&request, t.session, seq);
+                    parts.magic = encode(&"rmf2".into());
+                    let mut frames = parts.frames();
                     frames.extend(request.payload);
                     version(t, &frames)?;
                 }
@@ -89,30 +92,30 @@ pub(super) fn cases() -> Vec<Case> {
             }),
     );
     cases.push(
-        must("version-is-told-to-anybody", &["ENV-16", "CODE-5"])
+        must("version-is-answered-without-a-session", &["ENV-16", "CODE-5"])
             .without_directory()
             .sends("A `hello` of `rmf2` with an `auth` that does not fit, from an id without a session")
             .passes("VERSION, not AUTH, BUSY or NO_SESSION.")
             .run(|t| {
                 let hello = t.hello_request().arg("auth", [7_u8; 32]);
-                let mut pieces = Pieces::of(&hello, t.id(), 0);
-                pieces.magic = encode(&"rmf2".into());
-                version(t, &pieces.frames())?;
+                let mut parts = HeaderParts::of(&hello, t.id(), 0);
+                parts.magic = encode(&"rmf2".into());
+                version(t, &parts.frames())?;
                 t.expect_ok(stat("/")).map(drop)
             }),
     );
     cases
 }
 
-fn told(t: &mut Trial, damage: impl Fn(&mut Pieces)) -> Checked {
+fn expect_version(t: &mut CaseContext, corrupt: impl Fn(&mut HeaderParts)) -> CaseResult {
     t.control(stat("/"))?;
-    let mut pieces = Pieces::of(&stat("/"), t.session, t.next);
-    damage(&mut pieces);
-    version(t, &pieces.frames())?;
+    let mut parts = HeaderParts::of(&stat("/"), t.session, t.next);
+    corrupt(&mut parts);
+    version(t, &parts.frames())?;
     t.expect_ok(stat("/")).map(drop)
 }
 
-fn version(t: &mut Trial, frames: &[Vec<u8>]) -> Checked {
+fn version(t: &mut CaseContext, frames: &[Vec<u8>]) -> CaseResult {
     t.send_raw(frames, Some(([0; 16], 0)))?;
     let reply = t.any_reply()?;
     t.code("a message of another version", &reply, VERSION)?;

@@ -1,12 +1,17 @@
 //! The arguments of hello.
 
 use crate::{
-    case::{Case, must},
-    cbor::Value,
-    code::{BAD_ARGS, BUSY, OK},
-    malformed::as_another,
-    request::{Request, stat},
+    cases::support::messages::with_another_session,
+    engine::case::{Case, must},
+    wire::{
+        cbor::Value,
+        code::{BAD_ARGS, BUSY, OK},
+        request::{Request, stat},
+    },
 };
+
+/// A change of a correct `hello`.
+type HelloChange = fn(Request) -> Request;
 
 pub(in super::super) fn cases() -> Vec<Case> {
     let mut cases = refused();
@@ -16,8 +21,7 @@ pub(in super::super) fn cases() -> Vec<Case> {
 }
 
 fn refused() -> Vec<Case> {
-    type Change = fn(Request) -> Request;
-    let table: [(&str, &'static [&'static str], &str, Change); 19] = [
+    let table: [(&str, &'static [&'static str], &str, HelloChange); 19] = [
         ("without-auth", &["OP-2", "SES-3"], "no `auth`", |r| r.without("auth")),
         ("without-client", &["OP-2", "SES-3"], "no `client`", |r| r.without("client")),
         ("with-an-auth-of-31-bytes", &["HELLO-1"], "an `auth` of 31 bytes", |r| r.arg("auth", [7_u8; 31])),
@@ -28,7 +32,7 @@ fn refused() -> Vec<Case> {
         ("with-a-client-of-129-bytes", &["HELLO-1", "LIMIT-1"], "a `client` of 129 bytes", |r| {
             r.arg("client", "c".repeat(129))
         }),
-        // 65 characters: what counts is bytes.
+        // 65 characters: the limit is in bytes.
         (
             "with-a-client-of-65-letters-of-two-bytes",
             &["HELLO-1", "LIMIT-1"],
@@ -52,13 +56,13 @@ fn refused() -> Vec<Case> {
             must(&format!("hello-{name}-is-bad-args"), checks)
                 .without_directory()
                 .sends(format!("`hello` of a new id, and of the one that holds, with {words}"))
-                .passes("BAD_ARGS to both; BUSY and OK without the change. The session goes on.")
+                .passes("BAD_ARGS to both; BUSY and OK without the change. The session continues.")
                 .run(move |t| {
                     let own = t.hello_request();
                     t.control(own.clone())?;
-                    as_another(t, |t| {
+                    with_another_session(t, |t| {
                         let hello = t.hello_request();
-                        t.expect(hello.clone(), BUSY).map_err(|stop| stop.into_prerequisite("the control"))?;
+                        t.expect(hello.clone(), BUSY).map_err(|error| error.into_prerequisite("the control"))?;
                         t.expect(change(hello), BAD_ARGS)
                     })?;
                     t.expect(change(own), BAD_ARGS)?;
@@ -90,8 +94,7 @@ fn refused() -> Vec<Case> {
 }
 
 fn accepted() -> Vec<Case> {
-    type Change = fn(Request) -> Request;
-    let table: [(&str, &'static [&'static str], &str, Change); 8] = [
+    let table: [(&str, &'static [&'static str], &str, HelloChange); 8] = [
         ("a-client-of-128-bytes", &["HELLO-1", "LIMIT-1"], "a `client` of 128 bytes", |r| {
             r.arg("client", "c".repeat(128))
         }),
@@ -102,22 +105,13 @@ fn accepted() -> Vec<Case> {
             |r| r.arg("client", "ä".repeat(64)),
         ),
         ("an-empty-client", &["HELLO-1", "LIMIT-1"], "an empty `client`", |r| r.arg("client", "")),
-        ("a-take-of-nobody", &["SES-8"], "a `take` that names nobody", |r| r.arg("take", [7_u8; 16])),
+        ("a-take-of-an-unknown-id", &["SES-8"], "a `take` of an id without a session", |r| r.arg("take", [7_u8; 16])),
         ("the-largest-lease", &["OP-2", "SES-12"], "a `lease_ms` of 2^63−1", |r| r.arg("lease_ms", i64::MAX)),
-        ("an-unknown-argument", &["CBOR-13"], "an argument that nobody knows", |r| r.arg("zz", "?")),
-        (
-            "many-unknown-arguments",
-            &["CBOR-13"],
-            "arguments that nobody knows, before, between and behind the others",
-            |r| {
-                let nested = Value::Array(vec![Value::Map(vec![("auth".into(), true.into())]), Value::Array(vec![])]);
-                r.arg("", true)
-                    .arg("a", -1_i64)
-                    .arg("bbbbb", nested)
-                    .arg("x-extension", [1_u8; 99])
-                    .arg("Client", 5_u64)
-            },
-        ),
+        ("an-unknown-argument", &["CBOR-13"], "an unknown argument", |r| r.arg("zz", "?")),
+        ("many-unknown-arguments", &["CBOR-13"], "unknown arguments, before, between and after the others", |r| {
+            let nested = Value::Array(vec![Value::Map(vec![("auth".into(), true.into())]), Value::Array(vec![])]);
+            r.arg("", true).arg("a", -1_i64).arg("bbbbb", nested).arg("x-extension", [1_u8; 99]).arg("Client", 5_u64)
+        }),
         (
             "arguments-of-other-operations",
             &["CBOR-13"],
@@ -128,13 +122,13 @@ fn accepted() -> Vec<Case> {
     table
         .into_iter()
         .map(|(name, checks, words, change)| {
-            must(&format!("hello-takes-{name}"), checks)
+            must(&format!("hello-accepts-{name}"), checks)
                 .without_directory()
                 .sends(format!("With the session released: `hello` of a new id with {words}"))
                 .passes("OK, and the session is open.")
                 .run(move |t| {
                     t.close()?;
-                    t.renew();
+                    t.draw_session_id();
                     let hello = change(t.hello_request());
                     let seq = t.send(&hello)?;
                     let reply = t.expect_reply(seq, OK)?;

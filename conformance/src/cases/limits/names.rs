@@ -1,11 +1,15 @@
 //! Limits of paths, names and arguments, from both sides.
 
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, BAD_NAME, CHANGED, LIMIT, NO_UPLOAD, NOT_FOUND, OK},
-    request::{abort, append, begin, commit, mkdir, put, read, remove, stat},
-    stop::Checked,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::CaseResult,
+    },
+    wire::{
+        code::{BAD_ARGS, BAD_NAME, CHANGED, LIMIT, NO_UPLOAD, NOT_FOUND, OK},
+        request::{abort, append, begin, commit, mkdir, put, read, remove, stat},
+    },
 };
 
 /// The longest path, the longest name, and the most names.
@@ -42,7 +46,7 @@ fn paths() -> Vec<Case> {
                 // 16 names of 85 letters and a slash: 16 × 256 bytes.
                 let fits = format!("/{}", "€".repeat(85)).repeat(16);
                 t.equal("the length of the path", fits.len(), PATH)?;
-                t.expect(stat(&fits), NOT_FOUND).map_err(|stop| stop.into_prerequisite("the control"))?;
+                t.expect(stat(&fits), NOT_FOUND).map_err(|error| error.into_prerequisite("the control"))?;
                 t.expect(stat(&format!("{fits}x")), LIMIT)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
@@ -86,7 +90,7 @@ fn paths() -> Vec<Case> {
                 for (letter, fits) in [("ä", 127), ("€", 85)] {
                     let name = letter.repeat(fits);
                     let (fits, longer) = (t.path(&name), t.path(&format!("{name}{letter}")));
-                    t.expect(stat(&fits), NOT_FOUND).map_err(|stop| stop.into_prerequisite("the control"))?;
+                    t.expect(stat(&fits), NOT_FOUND).map_err(|error| error.into_prerequisite("the control"))?;
                     t.expect(stat(&longer), BAD_NAME)?;
                 }
                 t.expect_ok(stat("/")).map(drop)
@@ -104,7 +108,7 @@ fn arguments() -> Vec<Case> {
                 let own = t.entry(&path)?.etag()?;
                 let before = t.snapshot()?;
                 for (length, code) in [(1, CHANGED), (64, CHANGED), (0, BAD_ARGS), (65, BAD_ARGS)] {
-                    // A server may have any etags: one of another is made by changing a byte of this one's.
+                    // A server may have any etags, so another one is made by changing a byte.
                     let etag = vec![own.first().copied().unwrap_or_default() ^ 0xff; length];
                     t.expect(read(&path, 0, 10).arg("etag", etag.as_slice()), code)?;
                     t.expect(remove(&path).arg("etag", etag.as_slice()), code)?;
@@ -137,8 +141,8 @@ fn arguments() -> Vec<Case> {
             .passes("BAD_ARGS to both, which keep the upload; then OK.")
             .run(|t| {
                 let (path, up) = (t.path("file"), t.id());
-                t.given(begin(up, &path))?;
-                t.given(append(up, 0, *b"content"))?;
+                t.setup(begin(up, &path))?;
+                t.setup(append(up, 0, *b"content"))?;
                 let hash = *blake3::hash(b"content").as_bytes();
                 let longer = [&hash[..], &[0]].concat();
                 t.expect(commit(up, b"content").arg("hash", &hash[..31]), BAD_ARGS)?;
@@ -162,9 +166,9 @@ fn arguments() -> Vec<Case> {
     ]
 }
 
-/// Directories of the longest names below the case's own, and a path in the last of them that is as long as a path may
-/// be.
-fn chain(t: &mut Trial) -> Checked<String> {
+/// Creates directories with the longest names below the case's own, and returns a path of the maximal length in the last
+/// of them.
+fn chain(t: &mut CaseContext) -> CaseResult<String> {
     let mut path = t.directory().to_owned();
     // Each level takes a slash and a name; the last name needs one byte at least.
     while PATH - path.len() > 2 * (NAME + 1) {

@@ -1,13 +1,14 @@
-//! Where a page of a listing begins: behind `after`, whatever that is.
+//! Where a page of a listing begins: after the name in `after`, which need not exist.
 
 use super::{listing, plant, shown};
 use crate::{
-    case::{Case, must},
-    cases::files::{given_all, refuse_all},
-    code::BAD_ARGS,
-    request::remove,
-    stop::Checked,
-    trial::Trial,
+    cases::support::files::{refuse_all, setup_all},
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::CaseResult,
+    },
+    wire::{code::BAD_ARGS, request::remove},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -30,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         after(
             "after-need-not-be-there",
-            "names that are not there, between, before and behind those that are",
+            "names that are not there, between, before and after those that are",
             false,
             &[
                 (" ", "C"),
@@ -78,7 +79,7 @@ pub(super) fn cases() -> Vec<Case> {
             ],
         ),
         after(
-            "after-a-directory-in-a-tree-comes-what-is-in-it",
+            "after-a-directory-in-a-tree-come-its-entries",
             "directories that are there, full and empty",
             true,
             &[("a", "a/b"), ("a/b", "a/b/c"), ("a-b", "a-b/y"), ("b", "z"), ("C", "a")],
@@ -118,11 +119,11 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("after-a-removed-name-comes-the-next", &["LIST-3", "LIST-8"])
             .sends("`list` with `after` a name and a directory that were just removed, with `tree` and without")
-            .passes("Everything that sorts behind it.")
+            .passes("Everything that sorts after it.")
             .run(|t| {
                 plant(t)?;
                 let gone = ["a.b", "a-b/y", "a-b", "a/b/c", "a/b"].map(|name| remove(&t.path(name)));
-                given_all(t, gone.into())?;
+                setup_all(t, gone.into())?;
                 for (tree, mark, wanted) in [
                     (false, "a.b", vec!["aa", "b", "z", "é", "日"]),
                     (false, "a!", vec!["aa", "b", "z", "é", "日"]),
@@ -130,32 +131,32 @@ pub(super) fn cases() -> Vec<Case> {
                     (true, "a/b/c", vec!["a/x", "a b", "a!", "aa", "b", "z", "é", "日"]),
                 ] {
                     let listed = names_after(t, tree, mark)?;
-                    t.equal(&format!("what is listed behind {mark:?}"), listed, wanted)?;
+                    t.equal(&format!("what is listed after {mark:?}"), listed, wanted)?;
                 }
                 Ok(())
             }),
     ]
 }
 
-/// A listing behind a name that may or may not be there.
+/// A listing after a name that may or may not exist.
 fn after(id: &str, what: &str, tree: bool, marks: &'static [(&'static str, &'static str)]) -> Case {
     must(id, &["LIST-3", "LIST-2", "LIST-4"])
         .sends(format!("`list` with `after` {what}"))
-        .passes("Everything that sorts behind it and nothing else.")
+        .passes("Everything that sorts after it and nothing else.")
         .run(move |t| {
             plant(t)?;
             let whole = shown(tree);
             for (mark, first) in marks {
                 let from = whole.iter().position(|name| name == first).unwrap_or(whole.len());
                 let listed = names_after(t, tree, mark)?;
-                t.equal(&format!("what is listed behind {mark:?}"), listed, &whole[from..])?;
+                t.equal(&format!("what is listed after {mark:?}"), listed, &whole[from..])?;
             }
             Ok(())
         })
 }
 
-/// The names behind `after`, page by page.
-fn names_after(t: &mut Trial, tree: bool, after: &str) -> Checked<Vec<String>> {
+/// The names after `after`, page by page.
+fn names_after(t: &mut CaseContext, tree: bool, after: &str) -> CaseResult<Vec<String>> {
     let mut names = Vec::new();
     let mut after = after.to_owned();
     loop {

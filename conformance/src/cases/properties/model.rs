@@ -1,7 +1,9 @@
-//! What a server has to hold, in memory: a tree of files, and staged uploads.
+//! What a server must hold, in memory: a tree of files, and staged uploads.
 
-use super::step::{Etag, Lie, Pre};
-use crate::code::{CHANGED, Code, DIGEST, EXISTS, LOOP, NO_UPLOAD, NOT_DIR, NOT_EMPTY, NOT_FILE, NOT_FOUND, OFFSET};
+use super::step::{Etag, Lie, ModelPre};
+use crate::wire::code::{
+    CHANGED, Code, DIGEST, EXISTS, LOOP, NO_UPLOAD, NOT_DIR, NOT_EMPTY, NOT_FILE, NOT_FOUND, OFFSET,
+};
 use std::collections::BTreeMap;
 
 /// A tree of files and what is staged.
@@ -12,11 +14,11 @@ pub(super) struct Model {
     pub(super) uploads: BTreeMap<u8, Upload>,
 }
 
-/// What is at a path.
+/// A node of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Dir,
-    /// With the modification time, where it is known.
+    /// With the modification time, if known.
     File(Vec<u8>, Option<i64>),
 }
 
@@ -42,7 +44,7 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn put(&mut self, path: &str, content: Vec<u8>, pre: Pre) -> Refused {
+    pub(super) fn put(&mut self, path: &str, content: Vec<u8>, pre: ModelPre) -> Refused {
         self.parents(path)?;
         self.target(path, pre, false)?;
         self.nodes.insert(path.to_owned(), Node::File(content, None));
@@ -69,7 +71,7 @@ impl Model {
         Ok(())
     }
 
-    /// Notes the time that the server says it kept.
+    /// Stores the modification time that the server reports.
     pub(super) fn touched(&mut self, path: &str, time: i64) {
         if let Some(Node::File(_, mtime)) = self.nodes.get_mut(path) {
             *mtime = Some(time);
@@ -82,7 +84,7 @@ impl Model {
             None => return Err(NOT_FOUND),
             Some(node) => *node != Node::Dir,
         };
-        // An etag names a file: there is none for a directory.
+        // A directory has no etag.
         if etag == Etag::Foreign || (etag == Etag::Present && !file) {
             return Err(CHANGED);
         }
@@ -93,7 +95,7 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn rename(&mut self, from: &str, to: &str, pre: Pre) -> Refused {
+    pub(super) fn rename(&mut self, from: &str, to: &str, pre: ModelPre) -> Refused {
         if is_at_or_below(to, from) {
             return Err(LOOP);
         }
@@ -111,7 +113,7 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn copy(&mut self, from: &str, to: &str, pre: Pre) -> Refused {
+    pub(super) fn copy(&mut self, from: &str, to: &str, pre: ModelPre) -> Refused {
         if is_at_or_below(to, from) {
             return Err(LOOP);
         }
@@ -132,7 +134,7 @@ impl Model {
         }
     }
 
-    /// What is at a path.
+    /// A node of the model.
     pub(super) fn node(&self, path: &str) -> Refused<&Node> {
         self.parents(path)?;
         self.nodes.get(path).ok_or(NOT_FOUND)
@@ -178,7 +180,7 @@ impl Model {
         Ok(upload.content.len() as u64)
     }
 
-    pub(super) fn commit(&mut self, up: u8, lie: Lie, pre: Pre) -> Refused {
+    pub(super) fn commit(&mut self, up: u8, lie: Lie, pre: ModelPre) -> Refused {
         let Upload { path, content, .. } = self.begun(up)?.clone();
         match lie {
             Lie::Size | Lie::Both => return Err(OFFSET),
@@ -213,13 +215,15 @@ impl Model {
     }
 
     /// The target rules [TARGET-4] to [TARGET-7], where nothing but files and directories is.
-    fn target(&self, path: &str, pre: Pre, directory: bool) -> Refused {
+    fn target(&self, path: &str, pre: ModelPre, directory: bool) -> Refused {
         match (self.nodes.get(path), pre) {
-            (Some(_), Pre::Absent) => Err(EXISTS),
+            (Some(_), ModelPre::Absent) => Err(EXISTS),
             (Some(Node::Dir), _) => Err(NOT_FILE),
             (Some(Node::File(..)), _) if directory => Err(NOT_FILE),
-            (Some(Node::File(..)), Pre::Any | Pre::Present) | (None, Pre::Absent | Pre::Any) => Ok(()),
-            (_, Pre::Present | Pre::Foreign) => Err(CHANGED),
+            (Some(Node::File(..)), ModelPre::Any | ModelPre::Present) | (None, ModelPre::Absent | ModelPre::Any) => {
+                Ok(())
+            }
+            (_, ModelPre::Present | ModelPre::Foreign) => Err(CHANGED),
         }
     }
 }

@@ -1,36 +1,40 @@
-//! Carries out a sequence of steps on a server and on the model, and compares.
+//! Executes a sequence of steps on a server and on the model, and compares the results.
 
 use super::{
     model::{Model, Node, Refused},
-    step::{Etag, Lie, Pre, Step},
+    step::{Etag, Lie, ModelPre, ModelStep},
 };
 use crate::{
-    cbor::Value,
-    code::{Code, OK},
-    reply::Reply,
-    request::{self, Request},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        context::CaseContext,
+        error::{CaseResult, failed},
+    },
+    wire::{
+        cbor::Value,
+        code::{Code, OK},
+        reply::Reply,
+        request::{self, Request},
+    },
 };
 
-/// An etag that no server gives.
+/// An etag that no file has.
 const FOREIGN: [u8; 64] = [0xee; 64];
 
 /// One sequence, in a directory and with uploads of its own.
 pub(super) struct Play<'a> {
-    t: &'a mut Trial,
+    t: &'a mut CaseContext,
     base: String,
     ids: [[u8; 16]; 3],
     model: Model,
-    /// Whether the connection is cut behind the next request.
+    /// Whether the connection is cut after the next request.
     cut: bool,
-    /// What was sent in this session, with its replies.
+    /// The requests of this session, with their replies.
     history: Vec<(u64, Request, Reply)>,
 }
 
 impl<'a> Play<'a> {
-    /// Makes a directory of that name, and opens a new session.
-    pub(super) fn new(t: &'a mut Trial, name: &str) -> Checked<Self> {
+    /// Creates a directory and opens a new session.
+    pub(super) fn new(t: &'a mut CaseContext, name: &str) -> CaseResult<Self> {
         t.close()?;
         t.open()?;
         let base = t.subdirectory(name)?;
@@ -38,61 +42,65 @@ impl<'a> Play<'a> {
         Ok(Self { t, base, ids, model: Model::default(), cut: false, history: Vec::new() })
     }
 
-    /// Compares everything that is there, and leaves nothing staged.
-    pub(super) fn finish(mut self) -> Checked {
+    /// Compares all entries and uploads, and aborts the uploads.
+    pub(super) fn finish(mut self) -> CaseResult {
         self.compare_all()?;
         self.abandon()
     }
 
-    /// Leaves nothing staged.
-    pub(super) fn abandon(self) -> Checked {
-        self.ids.into_iter().try_for_each(|up| self.t.given(request::abort(up)).map(drop))
+    /// Aborts all uploads.
+    pub(super) fn abandon(self) -> CaseResult {
+        self.ids.into_iter().try_for_each(|up| self.t.setup(request::abort(up)).map(drop))
     }
 
-    /// Carries out one step.
-    pub(super) fn step(&mut self, step: &Step) -> Checked {
+    /// Executes one step.
+    pub(super) fn step(&mut self, step: &ModelStep) -> CaseResult {
         match step {
-            Step::Stat { .. } | Step::List { .. } | Step::Read { .. } | Step::Hash { .. } => self.look(step),
-            Step::Begin { .. } | Step::Append { .. } | Step::Commit { .. } | Step::Abort { .. } | Step::Uploads => {
-                self.upload(step)
+            ModelStep::Stat { .. } | ModelStep::List { .. } | ModelStep::Read { .. } | ModelStep::Hash { .. } => {
+                self.look(step)
             }
-            Step::Again { back } => self.again(*back),
-            Step::Cut => {
+            ModelStep::Begin { .. }
+            | ModelStep::Append { .. }
+            | ModelStep::Commit { .. }
+            | ModelStep::Abort { .. }
+            | ModelStep::Uploads => self.upload(step),
+            ModelStep::Again { back } => self.again(*back),
+            ModelStep::Cut => {
                 self.cut = true;
                 Ok(())
             }
-            Step::Session => {
+            ModelStep::Session => {
                 self.t.close()?;
                 self.t.open()?;
                 self.history.clear();
                 self.model.new_session();
                 Ok(())
             }
-            Step::Flush => self.expect(request::flush(), Ok(())).map(drop),
+            ModelStep::Flush => self.expect(request::flush(), Ok(())).map(drop),
             _ => self.change(step),
         }
     }
 
-    fn change(&mut self, step: &Step) -> Checked {
+    fn change(&mut self, step: &ModelStep) -> CaseResult {
         let (request, expected, path) = match step {
-            Step::Mkdir { path } => (request::mkdir(&self.at(path)), self.model.mkdir(path), path),
-            Step::Put { path, fill, len, pre } => {
+            ModelStep::Mkdir { path } => (request::mkdir(&self.at(path)), self.model.mkdir(path), path),
+            ModelStep::Put { path, fill, len, pre } => {
                 let content = filled(*fill, *len);
                 let request = self.with_pre(request::put(&self.at(path), content.clone()), path, *pre)?;
                 (request, self.model.put(path, content, *pre), path)
             }
-            Step::Write { path, off, fill, len } => {
+            ModelStep::Write { path, off, fill, len } => {
                 let bytes = filled(*fill, *len);
                 (request::write(&self.at(path), *off, bytes.clone()), self.model.write(path, *off, &bytes), path)
             }
-            Step::Truncate { path, size } => {
+            ModelStep::Truncate { path, size } => {
                 (request::truncate(&self.at(path), *size), self.model.truncate(path, *size), path)
             }
-            Step::Touch { path, seconds } => {
+            ModelStep::Touch { path, seconds } => {
                 let request = request::touch(&self.at(path), seconds.saturating_mul(1_000_000_000));
                 (request, self.model.node(path).map(drop), path)
             }
-            Step::Remove { path, etag } => {
+            ModelStep::Remove { path, etag } => {
                 let request = request::remove(&self.at(path));
                 let request = match etag {
                     Etag::None => request,
@@ -101,11 +109,11 @@ impl<'a> Play<'a> {
                 };
                 return self.expect_model(request, |model| model.remove(path, *etag)).map(drop);
             }
-            Step::Move { from, to, pre } => {
+            ModelStep::Move { from, to, pre } => {
                 let request = self.with_pre(request::rename(&self.at(from), &self.at(to)), to, *pre)?;
                 (request, self.model.rename(from, to, *pre), to)
             }
-            Step::Copy { from, to, pre } => {
+            ModelStep::Copy { from, to, pre } => {
                 let request = self.with_pre(request::copy(&self.at(from), &self.at(to)), to, *pre)?;
                 (request, self.model.copy(from, to, *pre), to)
             }
@@ -115,27 +123,27 @@ impl<'a> Play<'a> {
         if reply.is_ok() {
             self.compare_entry(&reply, path)?;
         }
-        if let (Step::Touch { path, .. }, OK) = (step, reply.code) {
+        if let (ModelStep::Touch { path, .. }, OK) = (step, reply.code) {
             self.model.touched(path, reply.entry()?.mtime_ns()?);
         }
         Ok(())
     }
 
-    fn look(&mut self, step: &Step) -> Checked {
+    fn look(&mut self, step: &ModelStep) -> CaseResult {
         match step {
-            Step::Stat { path } => {
+            ModelStep::Stat { path } => {
                 let expected = self.model.node(path).map(drop);
                 let reply = self.expect(request::stat(&self.at(path)), expected)?;
                 if reply.is_ok() { self.compare_entry(&reply, path) } else { Ok(()) }
             }
-            Step::List { path, tree } => {
+            ModelStep::List { path, tree } => {
                 let at = self.at(path);
                 match self.model.list(path, *tree) {
                     Ok(names) => self.compare_list(&at, *tree, &names),
                     Err(code) => self.expect(request::list(&at).arg("tree", *tree), Err(code)).map(drop),
                 }
             }
-            Step::Read { path, off, len } => {
+            ModelStep::Read { path, off, len } => {
                 let expected = self.model.file(path).map(|file| part(file, *off, *len));
                 let reply = self.expect(request::read(&self.at(path), *off, *len), expected.clone().map(drop))?;
                 match (reply.payload, expected) {
@@ -145,7 +153,7 @@ impl<'a> Play<'a> {
                     _ => Ok(()),
                 }
             }
-            Step::Hash { path, off, len } => {
+            ModelStep::Hash { path, off, len } => {
                 let expected = self.model.file(path).map(|file| part(file, *off, *len));
                 let request = request::hash(&self.at(path)).arg("off", *off).arg("len", *len);
                 let reply = self.expect(request, expected.clone().map(drop))?;
@@ -158,15 +166,15 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn upload(&mut self, step: &Step) -> Checked {
+    fn upload(&mut self, step: &ModelStep) -> CaseResult {
         match step {
-            Step::Begin { up, path } => {
+            ModelStep::Begin { up, path } => {
                 let reply = self.expect(request::begin(self.id(*up), &self.at(path)), Ok(()))?;
                 let staged = self.model.begin(*up, path);
                 self.t.equal("`off` of begin", reply.uint("off")?, staged.len() as u64)?;
                 self.t.equal_bytes("`hash` of begin", reply.bytes("hash")?, blake3::hash(&staged).as_bytes())
             }
-            Step::Append { up, shift, fill, len } => {
+            ModelStep::Append { up, shift, fill, len } => {
                 let staged = self.model.uploads.get(up).map_or(0, |upload| upload.content.len() as u64);
                 let (off, bytes) = (staged.saturating_add_signed(*shift), filled(*fill, *len));
                 let expected = self.model.append(*up, off, &bytes);
@@ -176,7 +184,7 @@ impl<'a> Play<'a> {
                     Err(code) => self.compare_offset(code, *up, &reply),
                 }
             }
-            Step::Commit { up, lie, pre } => {
+            ModelStep::Commit { up, lie, pre } => {
                 let upload = self.model.uploads.get(up);
                 let path = upload.map_or_else(|| "a".to_owned(), |upload| upload.path.clone());
                 let content = upload.map(|upload| upload.content.clone()).unwrap_or_default();
@@ -195,7 +203,7 @@ impl<'a> Play<'a> {
                     Err(code) => self.compare_offset(code, *up, &reply),
                 }
             }
-            Step::Abort { up } => {
+            ModelStep::Abort { up } => {
                 self.model.uploads.remove(up);
                 self.expect(request::abort(self.id(*up)), Ok(())).map(drop)
             }
@@ -203,8 +211,8 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// The identical message again: the identical reply, but for what may be executed again [SEQ-8].
-    fn again(&mut self, back: u64) -> Checked {
+    /// Sends an identical message again: the reply is identical, except for operations that may be executed again [SEQ-8].
+    fn again(&mut self, back: u64) -> CaseResult {
         let window = self.t.server()?.window;
         let index = self.history.len().checked_sub(usize::try_from(back).unwrap_or(usize::MAX).saturating_add(1));
         let Some((seq, request, reply)) = index.and_then(|index| self.history.get(index)).cloned() else {
@@ -224,13 +232,13 @@ impl<'a> Play<'a> {
         ))
     }
 
-    fn expect_model(&mut self, request: Request, change: impl FnOnce(&mut Model) -> Refused) -> Checked<Reply> {
+    fn expect_model(&mut self, request: Request, change: impl FnOnce(&mut Model) -> Refused) -> CaseResult<Reply> {
         let expected = change(&mut self.model);
         self.expect(request, expected)
     }
 
-    /// Sends a request, over a connection that is cut behind it where that is due, and compares the code.
-    fn expect(&mut self, request: Request, expected: Refused) -> Checked<Reply> {
+    /// Sends a request, cuts the connection after it if planned, and compares the code.
+    fn expect(&mut self, request: Request, expected: Refused) -> CaseResult<Reply> {
         let reply = self.call(request)?;
         let wanted = expected.err().unwrap_or(OK);
         if reply.code == wanted {
@@ -241,7 +249,7 @@ impl<'a> Play<'a> {
         failed(format!("{} {args} was answered {} and not {wanted} (result {})", reply.op, reply.code, reply.result))
     }
 
-    fn call(&mut self, request: Request) -> Checked<Reply> {
+    fn call(&mut self, request: Request) -> CaseResult<Reply> {
         let seq = self.t.send(&request)?;
         if std::mem::take(&mut self.cut) {
             self.t.reconnect()?;
@@ -252,33 +260,33 @@ impl<'a> Play<'a> {
         Ok(reply)
     }
 
-    /// The request with `pre`; the etag of what is there is asked for.
-    fn with_pre(&mut self, request: Request, path: &str, pre: Pre) -> Checked<Request> {
+    /// The request with `pre`; the etag of the target is read first.
+    fn with_pre(&mut self, request: Request, path: &str, pre: ModelPre) -> CaseResult<Request> {
         Ok(match pre {
-            Pre::Absent => request,
-            Pre::Any => request.arg("pre", "any"),
-            Pre::Present => request.arg("pre", self.present(path)?),
-            Pre::Foreign => request.arg("pre", FOREIGN),
+            ModelPre::Absent => request,
+            ModelPre::Any => request.arg("pre", "any"),
+            ModelPre::Present => request.arg("pre", self.present(path)?),
+            ModelPre::Foreign => request.arg("pre", FOREIGN),
         })
     }
 
-    fn present(&mut self, path: &str) -> Checked<Vec<u8>> {
+    fn present(&mut self, path: &str) -> CaseResult<Vec<u8>> {
         let stat = request::stat(&self.at(path));
         let reply = self.t.call(stat)?;
         let etag = if reply.is_ok() { reply.entry()?.etag().ok() } else { None };
         Ok(etag.unwrap_or_else(|| FOREIGN.to_vec()))
     }
 
-    fn compare_offset(&self, code: Code, up: u8, reply: &Reply) -> Checked {
+    fn compare_offset(&self, code: Code, up: u8, reply: &Reply) -> CaseResult {
         match self.model.uploads.get(&up) {
-            Some(upload) if code == crate::code::OFFSET => {
+            Some(upload) if code == crate::wire::code::OFFSET => {
                 self.t.equal("`off` of OFFSET", reply.uint("off")?, upload.content.len() as u64)
             }
             _ => Ok(()),
         }
     }
 
-    fn compare_entry(&self, reply: &Reply, path: &str) -> Checked {
+    fn compare_entry(&self, reply: &Reply, path: &str) -> CaseResult {
         let entry = reply.entry()?;
         let what = |key: &str| format!("{key} of {path} in the entry of {}", reply.op);
         match self.model.nodes.get(path) {
@@ -296,7 +304,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn compare_list(&mut self, path: &str, tree: bool, wanted: &[String]) -> Checked {
+    fn compare_list(&mut self, path: &str, tree: bool, wanted: &[String]) -> CaseResult {
         let mut names: Vec<String> = Vec::new();
         loop {
             let after = names.last().cloned().unwrap_or_default();
@@ -311,7 +319,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn compare_uploads(&mut self) -> Checked {
+    fn compare_uploads(&mut self) -> CaseResult {
         let listed = self.t.staged()?;
         let mut wanted: Vec<(Vec<u8>, u64)> = Vec::new();
         for (up, upload) in &self.model.uploads {
@@ -322,15 +330,15 @@ impl<'a> Play<'a> {
         self.t.equal("what is staged", own, wanted)
     }
 
-    fn compare_all(&mut self) -> Checked {
+    fn compare_all(&mut self) -> CaseResult {
         let mut names: Vec<String> = self.model.nodes.keys().cloned().collect();
         names.sort_by_key(|name| name.replace('/', "\0"));
         let base = self.base.clone();
         self.compare_list(&base, true, &names)?;
         for name in names {
-            self.look(&Step::Stat { path: name.clone() })?;
+            self.look(&ModelStep::Stat { path: name.clone() })?;
             if matches!(self.model.nodes.get(&name), Some(Node::File(..))) {
-                self.look(&Step::Read { path: name, off: 0, len: 65_536 })?;
+                self.look(&ModelStep::Read { path: name, off: 0, len: 65_536 })?;
             }
         }
         self.compare_uploads()

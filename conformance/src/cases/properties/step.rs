@@ -1,27 +1,27 @@
-//! Operations as they are drawn, written to a file, and read back.
+//! Random operations and their file format.
 
 use serde::{Deserialize, Serialize};
 
-/// A sequence that failed, as it is replayed: JSON with `"kind": "operations"`.
+/// A failing sequence in its file format: JSON with `"kind": "operations"`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sequence {
-    pub(super) kind: Kind,
-    pub(super) steps: Vec<Step>,
+    pub(super) kind: NodeKind,
+    pub(super) steps: Vec<ModelStep>,
 }
 
-/// What tells this kind of file from others.
+/// Marks this kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Operations,
 }
 
-/// One operation. Paths are relative to the directory that the sequence has for itself; content is `len` bytes that
-/// `fill` determines; uploads are known by a small number.
+/// One operation. Paths are relative to the directory of the sequence; content is `len` bytes
+/// determined by `fill`; uploads have small numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Step {
+pub(super) enum ModelStep {
     Stat {
         path: String,
     },
@@ -46,7 +46,7 @@ pub(super) enum Step {
         path: String,
         fill: u8,
         len: usize,
-        pre: Pre,
+        pre: ModelPre,
     },
     Write {
         path: String,
@@ -69,12 +69,12 @@ pub(super) enum Step {
     Move {
         from: String,
         to: String,
-        pre: Pre,
+        pre: ModelPre,
     },
     Copy {
         from: String,
         to: String,
-        pre: Pre,
+        pre: ModelPre,
     },
     Begin {
         up: u8,
@@ -87,31 +87,31 @@ pub(super) enum Step {
         fill: u8,
         len: usize,
     },
-    /// With the right size and hash, or with a lie about one.
+    /// With the right size and hash, or a wrong one.
     Commit {
         up: u8,
         lie: Lie,
-        pre: Pre,
+        pre: ModelPre,
     },
     Abort {
         up: u8,
     },
     Uploads,
     Flush,
-    /// The identical message of an earlier request again, so many back.
+    /// Sends the message of an earlier request again, counted backwards.
     Again {
         back: u64,
     },
-    /// The connection is cut behind the next request, which is sent again over a new one.
+    /// The connection is cut after the next request, which is sent again over a new one.
     Cut,
     /// `bye` and a new session.
     Session,
 }
 
-/// What a request says has to be at its target.
+/// The `pre` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Pre {
+pub(super) enum ModelPre {
     Absent,
     Any,
     /// The etag of the file that is there, or of none where there is no file.
@@ -120,7 +120,7 @@ pub(super) enum Pre {
     Foreign,
 }
 
-/// The etag that a request says its file has.
+/// The `etag` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Etag {
@@ -129,7 +129,7 @@ pub(super) enum Etag {
     Foreign,
 }
 
-/// What a commit gets wrong.
+/// The error in a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Lie {
@@ -139,7 +139,7 @@ pub(super) enum Lie {
     Both,
 }
 
-/// What is drawn.
+/// The mix of random steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mix {
     /// Of a hundred steps, how many are about uploads.
@@ -150,7 +150,7 @@ pub(super) struct Mix {
     pub(super) sessions: u64,
 }
 
-/// Where random choices come from (splitmix64): the same for the same seed, everywhere.
+/// A random number generator (splitmix64) with the same output on every platform.
 #[derive(Clone, Debug)]
 pub(super) struct Random(pub(super) u64);
 
@@ -163,7 +163,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 up to, and without, the bound, which is not 0.
+    /// A number below the bound, which must not be 0.
     fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
@@ -178,51 +178,56 @@ impl Random {
     }
 }
 
-impl Step {
-    /// Draws a step. Few names make for many meetings.
+impl ModelStep {
+    /// Draws a step, with few names, so that many steps concern the same entries.
     pub(super) fn draw(random: &mut Random, mix: Mix) -> Self {
         let kind = random.below(100);
         if kind < mix.uploads {
             return Self::draw_upload(random);
         }
         if kind < mix.uploads + mix.repeats {
-            return if random.below(3) == 0 { Step::Cut } else { Step::Again { back: random.below(4) } };
+            return if random.below(3) == 0 { ModelStep::Cut } else { ModelStep::Again { back: random.below(4) } };
         }
         if kind < mix.uploads + mix.repeats + mix.sessions {
-            return Step::Session;
+            return ModelStep::Session;
         }
         let path = path(random);
         match random.below(20) {
-            0 => Step::Stat { path },
-            1 => Step::List { path, tree: random.below(2) == 0 },
-            2 => Step::Read { path, off: offset(random), len: offset(random) },
-            3 => Step::Hash { path, off: offset(random), len: offset(random) },
-            4..=6 => Step::Mkdir { path },
-            7..=9 => Step::Put { path, fill: random.byte(), len: length(random), pre: pre(random) },
-            10 | 11 => Step::Write { path, off: offset(random), fill: random.byte(), len: length(random) },
-            12 => Step::Truncate { path, size: offset(random) },
-            13 => Step::Touch { path, seconds: i64::from(random.byte()) * 10_000_000 },
-            14 | 15 => Step::Remove { path, etag: random.of([Etag::None, Etag::None, Etag::Present, Etag::Foreign]) },
-            16 | 17 => Step::Move { from: path, to: self::path(random), pre: pre(random) },
-            18 => Step::Copy { from: path, to: self::path(random), pre: pre(random) },
-            _ => Step::Flush,
+            0 => ModelStep::Stat { path },
+            1 => ModelStep::List { path, tree: random.below(2) == 0 },
+            2 => ModelStep::Read { path, off: offset(random), len: offset(random) },
+            3 => ModelStep::Hash { path, off: offset(random), len: offset(random) },
+            4..=6 => ModelStep::Mkdir { path },
+            7..=9 => ModelStep::Put { path, fill: random.byte(), len: length(random), pre: pre(random) },
+            10 | 11 => ModelStep::Write { path, off: offset(random), fill: random.byte(), len: length(random) },
+            12 => ModelStep::Truncate { path, size: offset(random) },
+            13 => ModelStep::Touch { path, seconds: i64::from(random.byte()) * 10_000_000 },
+            14 | 15 => {
+                ModelStep::Remove { path, etag: random.of([Etag::None, Etag::None, Etag::Present, Etag::Foreign]) }
+            }
+            16 | 17 => ModelStep::Move { from: path, to: self::path(random), pre: pre(random) },
+            18 => ModelStep::Copy { from: path, to: self::path(random), pre: pre(random) },
+            _ => ModelStep::Flush,
         }
     }
 
     fn draw_upload(random: &mut Random) -> Self {
         let up = random.byte() % 3;
         match random.below(12) {
-            0..=2 => Step::Begin { up, path: path(random) },
-            3..=6 => {
-                Step::Append { up, shift: random.of([0, 0, 0, 0, -1, 1]), fill: random.byte(), len: length(random) }
-            }
-            7..=9 => Step::Commit {
+            0..=2 => ModelStep::Begin { up, path: path(random) },
+            3..=6 => ModelStep::Append {
+                up,
+                shift: random.of([0, 0, 0, 0, -1, 1]),
+                fill: random.byte(),
+                len: length(random),
+            },
+            7..=9 => ModelStep::Commit {
                 up,
                 lie: random.of([Lie::None, Lie::None, Lie::None, Lie::Size, Lie::Hash, Lie::Both]),
                 pre: pre(random),
             },
-            10 => Step::Abort { up },
-            _ => Step::Uploads,
+            10 => ModelStep::Abort { up },
+            _ => ModelStep::Uploads,
         }
     }
 }
@@ -233,8 +238,8 @@ fn path(random: &mut Random) -> String {
     names.join("/")
 }
 
-fn pre(random: &mut Random) -> Pre {
-    random.of([Pre::Absent, Pre::Any, Pre::Any, Pre::Present, Pre::Foreign])
+fn pre(random: &mut Random) -> ModelPre {
+    random.of([ModelPre::Absent, ModelPre::Any, ModelPre::Any, ModelPre::Present, ModelPre::Foreign])
 }
 
 fn length(random: &mut Random) -> usize {

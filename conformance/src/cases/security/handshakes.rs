@@ -1,20 +1,24 @@
-//! Handshakes that libzmq makes, with the right keys and with wrong ones.
+//! Handshakes of libzmq with right and wrong keys.
 
 use crate::{
-    case::{Case, Need, must},
-    code::BUSY,
-    link::Credentials,
-    probe::{Attempt, Handshake},
-    request::{ping, stat},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
+    },
+    wire::{
+        code::BUSY,
+        connection::Credentials,
+        handshake::{HandshakeOutcome, HandshakeProbe},
+        request::{ping, stat},
+    },
 };
 use remofile_proto::{KeyPair, Keys, Token};
 use std::time::Instant;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
-        must("the-keys-of-the-token-open-the-server", &["KEY-5", "KEY-6", "CURVE-1", "CURVE-2"])
+        must("the-keys-of-the-token-are-accepted", &["KEY-5", "KEY-6", "CURVE-1", "CURVE-2"])
             .needs(&[Need::Curve])
             .without_directory()
             .sends("A handshake with the derived client key and the server's key, and `hello` of a new id")
@@ -22,22 +26,22 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let keys = admitted(t)?;
                 let (handshake, attempt) = attempt(t, Some(&keys))?;
-                t.equal("the handshake", handshake, Handshake::Succeeded)?;
+                t.equal("the handshake", handshake, HandshakeOutcome::Succeeded)?;
                 drop(attempt);
-                let mut other = t.stranger()?;
+                let mut other = t.another_client()?;
                 let hello = other.hello_request();
                 other.expect(hello, BUSY)?;
                 t.expect_ok(stat("/")).map(drop)
             }),
     ];
-    type Wrong = fn(&Trial, Credentials) -> Checked<Credentials>;
+    type Wrong = fn(&CaseContext, Credentials) -> CaseResult<Credentials>;
     let clients: [(&str, &str, Wrong); 5] = [
         ("another-client-key", "a random client key", |_, keys| client(keys, KeyPair::from_secret(random()))),
         ("the-client-key-of-another-token", "the client key that another token gives", |t, keys| {
             let other = Keys::derive(&another(t)?).client;
             client(keys, KeyPair::from_secret(*other.secret()))
         }),
-        // The pair that a server mistakes for the client's when it takes the wrong one of its three.
+        // A server that confuses its three key pairs would accept this one.
         ("the-servers-own-key-as-client-key", "the pair derived as the server's as the client's key", |t, keys| {
             let server = Keys::derive(&t.environment.target.borrow().token).server;
             client(keys, KeyPair::from_secret(*server.secret()))
@@ -52,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let first = keys.public[0];
                 let alike =
                     std::iter::repeat_with(|| KeyPair::from_secret(random())).find(|pair| pair.public()[0] == first);
-                client(keys, alike.ok_or_else(|| Stop::Harness("no key was drawn".into()))?)
+                client(keys, alike.ok_or_else(|| CaseError::Harness("no key was drawn".into()))?)
             },
         ),
     ];
@@ -70,18 +74,20 @@ pub(super) fn cases() -> Vec<Case> {
                 let (handshake, attempt) = attempt(t, Some(&keys))?;
                 nothing_answered(t, &attempt)?;
                 match handshake {
-                    Handshake::Refused(400) => {}
-                    Handshake::Refused(status) => return failed(format!("refused with status {status}, not 400")),
-                    Handshake::Succeeded => return failed("a client with another key was admitted"),
+                    HandshakeOutcome::Refused(400) => {}
+                    HandshakeOutcome::Refused(status) => {
+                        return failed(format!("refused with status {status}, not 400"));
+                    }
+                    HandshakeOutcome::Succeeded => return failed("a client with another key was admitted"),
                     other => {
                         return failed(format!("the handshake was not refused with status 400 but ended as {other:?}"));
                     }
                 }
-                twin(t)
+                positive_control(t)
             })
     }));
     cases.push(
-        must("another-server-key-is-not-proved", &["CURVE-1", "KEY-5"])
+        must("a-handshake-with-another-server-key-fails", &["CURVE-1", "KEY-5"])
             .needs(&[Need::Curve])
             .without_directory()
             .sends("A handshake in which the client expects another server key, and a `hello`")
@@ -103,20 +109,20 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A handshake that may end in any way but success.
-fn unsuccessful(t: &mut Trial, keys: Option<&Credentials>, who: &str) -> Checked {
+/// Checks that a handshake does not succeed.
+fn unsuccessful(t: &mut CaseContext, keys: Option<&Credentials>, who: &str) -> CaseResult {
     let (handshake, attempt) = attempt(t, keys)?;
-    t.check(handshake != Handshake::Succeeded, format!("the handshake succeeded: {who}"))?;
+    t.check(handshake != HandshakeOutcome::Succeeded, format!("the handshake succeeded: {who}"))?;
     nothing_answered(t, &attempt)?;
-    twin(t)
+    positive_control(t)
 }
 
-/// The same with the right keys, and the session that is held meanwhile.
-pub(super) fn twin(t: &mut Trial) -> Checked {
+/// The positive control: a handshake with the right keys, while the session is held.
+pub(super) fn positive_control(t: &mut CaseContext) -> CaseResult {
     let keys = admitted(t)?;
     let (handshake, _attempt) = attempt(t, Some(&keys))?;
-    if handshake != Handshake::Succeeded {
-        return Err(Stop::Untestable(format!(
+    if handshake != HandshakeOutcome::Succeeded {
+        return Err(CaseError::Untestable(format!(
             "the positive control failed: with the right keys it ended as {handshake:?}"
         )));
     }
@@ -124,45 +130,45 @@ pub(super) fn twin(t: &mut Trial) -> Checked {
     t.expect_ok(stat("/")).map(drop)
 }
 
-/// A handshake up to its end, with a `hello` that is sent as soon as it can be.
-fn attempt(t: &Trial, keys: Option<&Credentials>) -> Checked<(Handshake, Attempt)> {
+/// Runs a handshake, with a `hello` queued after it.
+fn attempt(t: &CaseContext, keys: Option<&Credentials>) -> CaseResult<(HandshakeOutcome, HandshakeProbe)> {
     let endpoint = t.environment.target.borrow().endpoint.clone();
     let session = t.id();
     let auth = t.environment.target.borrow().auth(session);
     let hello = t.hello_request().arg("auth", auth).frames(session, 0);
-    let attempt = Attempt::begin(&t.environment.context, &endpoint, keys).map_err(broken)?;
+    let attempt = HandshakeProbe::begin(&t.environment.context, &endpoint, keys).map_err(broken)?;
     attempt.send(&hello).map_err(broken)?;
-    let handshake = attempt.outcome(Instant::now() + t.environment.patience.get().answer).map_err(broken)?;
-    if handshake == Handshake::NoConnection {
-        return Err(Stop::Silent("no TCP connection came about".into()));
+    let handshake = attempt.outcome(Instant::now() + t.environment.timeouts.get().reply).map_err(broken)?;
+    if handshake == HandshakeOutcome::NoConnection {
+        return Err(CaseError::Silent("no TCP connection was established".into()));
     }
     Ok((handshake, attempt))
 }
 
-fn nothing_answered(t: &Trial, attempt: &Attempt) -> Checked {
+fn nothing_answered(t: &CaseContext, attempt: &HandshakeProbe) -> CaseResult {
     let came = attempt.received().map_err(broken)?;
     t.check(came.is_none(), "a client that was to be refused got an answer")
 }
 
-fn admitted(t: &Trial) -> Checked<Credentials> {
+fn admitted(t: &CaseContext) -> CaseResult<Credentials> {
     let credentials = t.environment.target.borrow().credentials();
-    credentials.ok_or_else(|| Stop::Harness("the case does not say that it needs CURVE".into()))
+    credentials.ok_or_else(|| CaseError::Harness("the case does not say that it needs CURVE".into()))
 }
 
-fn client(keys: Credentials, pair: KeyPair) -> Checked<Credentials> {
+fn client(keys: Credentials, pair: KeyPair) -> CaseResult<Credentials> {
     Ok(Credentials { public: *pair.public(), secret: *pair.secret(), ..keys })
 }
 
-fn another(t: &Trial) -> Checked<Token> {
-    Token::from_random_bytes(t.id()).map_err(|error| Stop::Harness(error.to_string()))
+fn another(t: &CaseContext) -> CaseResult<Token> {
+    Token::from_random_bytes(t.id()).map_err(|error| CaseError::Harness(error.to_string()))
 }
 
 fn random() -> [u8; 32] {
-    let (one, other) = (crate::environment::random_id(), crate::environment::random_id());
+    let (one, other) = (crate::engine::environment::random_id(), crate::engine::environment::random_id());
     [one, other].concat().try_into().expect("two ids have 32 bytes")
 }
 
-/// A socket of ours failed.
-pub(super) fn broken(error: zmq::Error) -> Stop {
-    Stop::Harness(format!("a socket broke: {error}"))
+/// A socket of the suite failed.
+pub(super) fn broken(error: zmq::Error) -> CaseError {
+    CaseError::Harness(format!("a socket broke: {error}"))
 }

@@ -1,13 +1,17 @@
-//! Target rules that only somebody at the server's disk can set up or see.
+//! Target rules that only a process on the server's machine can set up or observe.
 
 use super::{MAKERS, OLD, maker};
 use crate::{
-    case::{Case, Need, must},
-    cases::disk::harness,
-    code::{EXISTS, UNSUPPORTED_KIND},
-    request::{mkdir, put},
-    stop::{Checked, Stop, failed},
-    trial::Trial,
+    cases::support::disk::harness,
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed},
+    },
+    wire::{
+        code::{EXISTS, UNSUPPORTED_KIND},
+        request::{mkdir, put},
+    },
 };
 use std::{
     fs,
@@ -32,7 +36,7 @@ fn onto_a_link(op: &'static str, what: &str, points: &'static str) -> Case {
     must(&format!("{op}-does-not-replace-{what}"), &["TARGET-6", "TARGET-4", "PATH-11"])
         .needs(&[Need::Root])
         .sends(format!("`{op}` onto a symbolic link, with pre left out, any, and an etag"))
-        .passes("EXISTS, UNSUPPORTED_KIND and UNSUPPORTED_KIND; the link and what it points to stay as they are.")
+        .passes("EXISTS, UNSUPPORTED_KIND and UNSUPPORTED_KIND; the link and what it points to do not change.")
         .run(move |t| {
             let old = t.file("to-a-file", OLD)?;
             let link = t.on_disk("link")?;
@@ -56,7 +60,7 @@ fn keeps_permissions(op: &'static str) -> Case {
     must(
         &format!(
             "{op}-{}",
-            if keeps { "keeps-the-permissions-of-what-it-replaces" } else { "takes-its-permissions-along" }
+            if keeps { "keeps-the-permissions-of-the-replaced-file" } else { "keeps-the-permissions-of-its-source" }
         ),
         &["TARGET-10"],
     )
@@ -96,7 +100,7 @@ fn permissions_of_new_ones() -> Case {
 }
 
 fn replacing_is_atomic() -> Case {
-    must("a-file-that-is-replaced-is-never-seen-half", &["TARGET-8", "PUT-1"])
+    must("a-replaced-file-is-never-visible-in-part", &["TARGET-8", "PUT-1"])
         .needs(&[Need::Root])
         .sends("`put` with pre any of two contents in turn, 100 times, while the file is read on the disk")
         .passes("Every reading sees one of the two, whole.")
@@ -115,12 +119,12 @@ fn replacing_is_atomic() -> Case {
             match seen {
                 Ok(None) => Ok(()),
                 Ok(Some(what)) => failed(what),
-                Err(_) => Err(Stop::Harness("the reading thread panicked".into())),
+                Err(_) => Err(CaseError::Harness("the reading thread panicked".into())),
             }
         })
 }
 
-fn replace(t: &mut Trial, path: &str, one: &[u8], other: &[u8]) -> Checked {
+fn replace(t: &mut CaseContext, path: &str, one: &[u8], other: &[u8]) -> CaseResult {
     for turn in 0..100 {
         let content = if turn % 2 == 0 { other } else { one };
         t.expect_ok(put(path, content).arg("pre", "any"))?;
@@ -128,7 +132,7 @@ fn replace(t: &mut Trial, path: &str, one: &[u8], other: &[u8]) -> Checked {
     Ok(())
 }
 
-/// Reads until it is told to stop; gives what was neither of the two.
+/// Reads until `done` is set; returns content that was neither of the two.
 fn watch(path: &Path, done: &AtomicBool, one: &[u8], other: &[u8]) -> Option<String> {
     loop {
         let last = done.load(Ordering::Relaxed);
@@ -145,10 +149,10 @@ fn watch(path: &Path, done: &AtomicBool, one: &[u8], other: &[u8]) -> Option<Str
     }
 }
 
-fn mode(path: &Path) -> Checked<u32> {
+fn mode(path: &Path) -> CaseResult<u32> {
     Ok(fs::metadata(path).map_err(harness)?.permissions().mode() & 0o777)
 }
 
-fn set_mode(path: &Path, mode: u32) -> Checked {
+fn set_mode(path: &Path, mode: u32) -> CaseResult {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(harness)
 }

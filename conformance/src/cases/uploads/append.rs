@@ -2,19 +2,21 @@
 
 use super::{expect_gone, expect_staged, new_session, stage};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, DIGEST, NO_UPLOAD, OFFSET, TOO_LARGE},
-    request::{abort, append, begin, commit, hash},
+    engine::case::{Case, must},
+    wire::{
+        code::{BAD_ARGS, DIGEST, NO_UPLOAD, OFFSET, TOO_LARGE},
+        request::{abort, append, begin, commit, hash},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        must("append-adds-behind-the-staged-bytes", &["APPEND-1"])
+        must("append-adds-after-the-staged-bytes", &["APPEND-1"])
             .sends("`append` of 3 bytes at 0, of 2 at 3, and `commit`")
             .passes("`off` 3 and 5, and the file is the five bytes.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 for (off, content, then) in [(0, "abc", 3), (3, "de", 5)] {
                     let reply = t.expect_ok(append(up, off, content))?;
                     t.equal("`off` of append", reply.uint("off")?, then)?;
@@ -50,9 +52,9 @@ pub(super) fn cases() -> Vec<Case> {
             .passes("The same reply twice; the bytes are staged once.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let seq = t.send(&append(up, 0, "once"))?;
-                let first = t.expect_reply(seq, crate::code::OK)?;
+                let first = t.expect_reply(seq, crate::wire::code::OK)?;
                 t.resend(seq)?;
                 let again = t.first_reply(seq)?;
                 t.equal("the reply to the same message", again.frames, first.frames)?;
@@ -60,13 +62,13 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("an-empty-append-changes-nothing", &["APPEND-4"])
             .sends("`append` of nothing at the right `off`, with nothing and with 5 bytes staged")
-            .passes("OK with the same `off`; the staged bytes are as they were.")
+            .passes("OK with the same `off`; the staged bytes are unchanged.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let reply = t.expect_ok(append(up, 0, ""))?;
                 t.equal("`off` of append", reply.uint("off")?, 0)?;
-                t.given(append(up, 0, "12345"))?;
+                t.setup(append(up, 0, "12345"))?;
                 let reply = t.expect_ok(append(up, 5, ""))?;
                 t.equal("`off` of append", reply.uint("off")?, 5)?;
                 expect_staged(t, up, &path, b"12345")
@@ -83,28 +85,28 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.control(append(up, 5, "")).map(drop)
             }),
-        must("an-append-beyond-all-numbers-is-refused", &["OP-2"])
+        must("an-append-beyond-63-bits-is-refused", &["OP-2"])
             .sends("`append` of one byte at 2^63−1, and at −1")
             .passes("BAD_ARGS, not OFFSET.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 t.expect_refused(append(up, (1 << 63) - 1, "x"), BAD_ARGS)?;
                 t.expect_refused(append(up, 0, "x").arg("off", -1_i64), BAD_ARGS)?;
                 t.control(append(up, 0, "x")).map(drop)
             }),
         must("append-without-begin-is-refused", &["APPEND-2"])
-            .sends("`append` of an id that was never begun; and the same behind `begin`")
+            .sends("`append` of an id that was never begun; and the same after `begin`")
             .passes("NO_UPLOAD, then OK.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 t.expect_refused(append(up, 0, "x"), NO_UPLOAD)?;
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 t.control(append(up, 0, "x")).map(drop)
             }),
         must("append-needs-begin-in-the-same-session", &["APPEND-2", "UP-2"])
             .sends("`begin` and `append`; in a new session `append` at the right `off` without `begin`; `begin`, `append`")
-            .passes("NO_UPLOAD, and nothing is added; OK behind begin.")
+            .passes("NO_UPLOAD, and nothing is added; OK after begin.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"12345")?;
@@ -116,7 +118,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("commit-needs-begin-in-the-same-session", &["APPEND-2", "COMMIT-1", "COMMIT-2"])
             .sends("`begin` and `append`; in a new session `commit` without `begin`, of the right and a wrong size; then with it")
-            .passes("NO_UPLOAD to both, and the upload is kept; OK behind begin.")
+            .passes("NO_UPLOAD to both, and the upload is kept; OK after begin.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"12345")?;
@@ -127,18 +129,18 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_staged(t, up, &path, b"12345")?;
                 t.control(commit(up, b"12345")).map(drop)
             }),
-        must("a-committed-upload-is-gone", &["COMMIT-3", "APPEND-2", "BEGIN-1"])
+        must("a-committed-upload-is-discarded", &["COMMIT-3", "APPEND-2", "BEGIN-1"])
             .sends("`commit`; then `append`, `commit` and `begin` of the same id")
-            .passes("NO_UPLOAD, NO_UPLOAD, and `off` 0; the file is as it was committed.")
+            .passes("NO_UPLOAD, NO_UPLOAD, and `off` 0; the file is unchanged committed.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"done")?;
-                t.given(commit(up, b"done"))?;
+                t.setup(commit(up, b"done"))?;
                 expect_gone(t, up, b"done")?;
                 expect_staged(t, up, &path, b"")?;
                 t.expect_content(&path, b"done")
             }),
-        must("an-aborted-upload-is-gone", &["ABORT-1", "APPEND-2"])
+        must("an-aborted-upload-is-discarded", &["ABORT-1", "APPEND-2"])
             .sends("`abort`; then `append`, `commit` and `begin` of the same id")
             .passes("NO_UPLOAD, NO_UPLOAD, and `off` 0; nothing is at the path.")
             .run(|t| {
@@ -149,7 +151,7 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_staged(t, up, &path, b"")?;
                 t.expect_absent(&path)
             }),
-        must("an-upload-of-another-hash-is-gone", &["COMMIT-2", "APPEND-2", "COMMIT-1"])
+        must("an-upload-of-another-hash-is-discarded", &["COMMIT-2", "APPEND-2", "COMMIT-1"])
             .sends("`commit` with the hash of other bytes; then `append`, `commit` and `begin` of the same id")
             .passes("DIGEST, NO_UPLOAD, NO_UPLOAD, and `off` 0; nothing is at the path.")
             .run(|t| {
@@ -159,17 +161,17 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_gone(t, up, b"staged")?;
                 t.expect_absent(&path)?;
                 expect_staged(t, up, &path, b"")?;
-                t.given(append(up, 0, "staged"))?;
+                t.setup(append(up, 0, "staged"))?;
                 t.control(commit(up, b"staged")).map(drop)
             }),
-        must("append-takes-a-whole-chunk", &["OP-5", "LIMIT-1", "APPEND-1"])
+        must("append-accepts-a-whole-chunk", &["OP-5", "LIMIT-1", "APPEND-1"])
             .sends("`append` of `chunk` + 1 bytes, and of `chunk` bytes")
             .passes("TOO_LARGE with nothing added, then OK.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 let chunk = usize::try_from(t.server()?.chunk).unwrap_or(0);
                 let content = t.bytes(1, chunk + 1);
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 t.expect_refused(append(up, 0, content.clone()), TOO_LARGE)?;
                 t.control(append(up, 0, &content[..chunk]))?;
                 expect_staged(t, up, &path, &content[..chunk])
@@ -190,7 +192,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 let content = t.bytes(2, 1 + 4_095 + 4_097 + 65_536 + 10_001);
                 let window = usize::try_from(t.server()?.window).unwrap_or(1);
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let mut at = 0;
                 for lengths in [1, 4_095, 4_097, 65_536, 10_001].chunks(window) {
                     let (mut sent, mut offs) = (Vec::new(), Vec::new());
@@ -200,13 +202,13 @@ pub(super) fn cases() -> Vec<Case> {
                         sent.push(t.send(&request)?);
                         offs.push(at as u64);
                     }
-                    for (reply, off) in t.expect_replies(&sent, crate::code::OK)?.iter().zip(offs) {
+                    for (reply, off) in t.expect_replies(&sent, crate::wire::code::OK)?.iter().zip(offs) {
                         t.equal("`off` of append", reply.uint("off")?, off)?;
                     }
                 }
                 expect_staged(t, up, &path, &content)?;
                 t.expect_ok(commit(up, &content))?;
-                let reply = t.given(hash(&path))?;
+                let reply = t.setup(hash(&path))?;
                 t.equal_bytes("the hash of the file", reply.bytes("hash")?, blake3::hash(&content).as_bytes())
             }),
         must("uploads-do-not-mix", &["APPEND-1", "COMMIT-3", "UP-3"])
@@ -215,8 +217,8 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (one, other) = (t.id(), t.id());
                 let (first, second) = (t.path("one"), t.path("other"));
-                t.given(begin(one, &first))?;
-                t.given(begin(other, &second))?;
+                t.setup(begin(one, &first))?;
+                t.setup(begin(other, &second))?;
                 for off in 0..3 {
                     t.expect_ok(append(one, off, "1"))?;
                     t.expect_ok(append(other, off * 2, "22"))?;

@@ -2,22 +2,26 @@
 
 use super::{expect_begun, expect_gone, expect_staged, listed, new_session, stage};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, BAD_NAME, LIMIT, NO_SPACE, NO_UPLOAD, OFFSET, OK, TOO_LARGE},
-    request::{append, begin, commit, mkdir},
-    stop::not_applicable,
+    engine::{
+        case::{Case, must},
+        error::not_applicable,
+    },
+    wire::{
+        code::{BAD_ARGS, BAD_NAME, LIMIT, NO_SPACE, NO_UPLOAD, OFFSET, OK, TOO_LARGE},
+        request::{append, begin, commit, mkdir},
+    },
 };
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
         must("a-new-upload-is-empty", &["BEGIN-2", "BEGIN-1"])
-            .sends("`begin` with an id that nobody used")
+            .sends("`begin` with an unused id")
             .passes("`off` 0, and the hash of nothing.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 expect_staged(t, up, &path, b"")
             }),
-        must("begin-again-goes-on", &["BEGIN-2", "BEGIN-1"])
+        must("begin-again-continues-the-upload", &["BEGIN-2", "BEGIN-1"])
             .sends("`begin`, `append`, and `begin` with the same id and path; then the rest and `commit`")
             .passes("The second begin answers how many bytes are staged and their hash, and the file is whole.")
             .run(|t| {
@@ -29,20 +33,20 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"first second"))?;
                 t.expect_content(&path, b"first second")
             }),
-        must("begin-with-another-size-goes-on", &["BEGIN-1", "BEGIN-2", "BEGIN-5"])
+        must("begin-with-another-size-continues-the-upload", &["BEGIN-1", "BEGIN-2", "BEGIN-5"])
             .sends("`begin` with `size` 10 and `append` of 6 bytes; `begin` with `size` 20, with 3, and without; `commit`")
             .passes("Each begin answers the 6 bytes and their hash, and they are committed.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path).arg("size", 10_u64))?;
-                t.given(append(up, 0, "staged"))?;
+                t.setup(begin(up, &path).arg("size", 10_u64))?;
+                t.setup(append(up, 0, "staged"))?;
                 for again in [begin(up, &path).arg("size", 20_u64), begin(up, &path).arg("size", 3_u64), begin(up, &path)] {
                     expect_begun(t, again, b"staged")?;
                 }
                 t.expect_ok(commit(up, b"staged"))?;
                 t.expect_content(&path, b"staged")
             }),
-        must("begin-goes-on-in-a-new-session", &["UP-2", "BEGIN-1", "BEGIN-2"])
+        must("begin-in-a-new-session-continues-the-upload", &["UP-2", "BEGIN-1", "BEGIN-2"])
             .sends("`begin` and `append`; `bye` and a new session; `begin` with the same id and path, `append`, `commit`")
             .passes("begin answers the staged bytes' number and hash, and the file is whole.")
             .run(|t| {
@@ -54,20 +58,20 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"before and after"))?;
                 t.expect_content(&path, b"before and after")
             }),
-        must("begin-for-another-path-starts-anew", &["BEGIN-2", "BEGIN-1"])
+        must("begin-for-another-path-starts-an-empty-upload", &["BEGIN-2", "BEGIN-1"])
             .sends("`begin` and `append`; `begin` with the same id and another path; `append` and `commit` of other bytes")
             .passes("The second begin answers 0 and the hash of nothing; the other path gets the other bytes alone.")
             .run(|t| {
                 let (up, first, second) = (t.id(), t.path("first"), t.path("second"));
                 stage(t, up, &first, b"the bytes of the first")?;
                 expect_staged(t, up, &second, b"")?;
-                t.expect(append(up, 22, "behind the first"), OFFSET)?;
+                t.expect(append(up, 22, "after the first"), OFFSET)?;
                 t.expect_ok(append(up, 0, "short"))?;
                 t.expect_ok(commit(up, b"short"))?;
                 t.expect_absent(&first)?;
                 t.expect_content(&second, b"short")
             }),
-        must("begin-for-another-path-in-a-new-session-starts-anew", &["BEGIN-2", "BEGIN-1"])
+        must("begin-for-another-path-in-a-new-session-starts-an-empty-upload", &["BEGIN-2", "BEGIN-1"])
             .sends("`begin` and `append`; a new session; `begin` with the same id and another path; `commit` of nothing")
             .passes("`off` 0 and the hash of nothing; the other path gets an empty file.")
             .run(|t| {
@@ -81,7 +85,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("begin-discards-other-uploads-of-the-path", &["BEGIN-3", "APPEND-2"])
             .sends("`begin` and `append` of one id, `begin` of another id with the same path; `append` and `commit` of both")
-            .passes("NO_UPLOAD for the first, which `uploads` has no more; the second becomes the file.")
+            .passes("NO_UPLOAD for the first, which `uploads` does not list any more; the second becomes the file.")
             .run(|t| {
                 let (old, new, path) = (t.id(), t.id(), t.path("f"));
                 stage(t, old, &path, b"old")?;
@@ -103,8 +107,8 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("what is staged for the path", staged, vec![(new.to_vec(), 0)])?;
                 expect_staged(t, old, &path, b"")
             }),
-        must("begin-leaves-uploads-of-other-paths", &["UP-3", "BEGIN-3"])
-            .sends("`begin` and `append` for a path; `begin` for a longer one that begins alike, and for its parent")
+        must("begin-keeps-uploads-of-other-paths", &["UP-3", "BEGIN-3"])
+            .sends("`begin` and `append` for a path; `begin` for a longer one with the same prefix, and for its parent")
             .passes("The first is still staged, and takes more.")
             .run(|t| {
                 let (up, other, parent) = (t.id(), t.id(), t.id());
@@ -114,12 +118,12 @@ pub(super) fn cases() -> Vec<Case> {
                 let directory = t.directory().to_owned();
                 t.expect_ok(begin(parent, &directory))?;
                 t.expect_ok(append(up, 4, "!"))?;
-                t.given(crate::request::abort(parent))?;
+                t.setup(crate::wire::request::abort(parent))?;
                 expect_staged(t, up, &path, b"kept!")
             }),
         must("a-begin-with-bad-arguments-discards-nothing", &["BEGIN-3", "REFUSE-1", "OP-2"])
             .sends("`begin` with a `size` of −1: of another id for a staged path, and of a staged id for another path")
-            .passes("BAD_ARGS, and the upload goes on as it was.")
+            .passes("BAD_ARGS, and the upload continues unchanged.")
             .run(|t| {
                 let (up, other, path, elsewhere) = (t.id(), t.id(), t.path("f"), t.path("g"));
                 stage(t, up, &path, b"kept")?;
@@ -131,7 +135,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-begin-that-is-too-large-discards-nothing", &["BEGIN-3", "REFUSE-1"])
             .sends("`begin` with a `size` of 2^63−1, of another id for a path that is staged")
-            .passes("If it is refused, the upload goes on as it was.")
+            .passes("If it is refused, the upload continues unchanged.")
             .run(|t| {
                 let (up, other, path) = (t.id(), t.id(), t.path("f"));
                 stage(t, up, &path, b"kept")?;
@@ -144,7 +148,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-begin-that-is-too-large-keeps-its-own-upload", &["BEGIN-3", "BEGIN-5", "REFUSE-1"])
             .sends("`begin` with a `size` of 2^63−1, of an id that is staged, for its path and for another one")
-            .passes("OK, TOO_LARGE or NO_SPACE; where it is refused, the upload goes on as it was.")
+            .passes("OK, TOO_LARGE or NO_SPACE; where it is refused, the upload continues unchanged.")
             .run(|t| {
                 let (up, path, elsewhere) = (t.id(), t.path("f"), t.path("g"));
                 stage(t, up, &path, b"kept")?;
@@ -156,7 +160,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(append(up, 4, "!"))?;
                 expect_staged(t, up, &path, b"kept!")
             }),
-        must("begin-does-not-look-at-the-target", &["BEGIN-4"])
+        must("begin-does-not-check-the-target", &["BEGIN-4"])
             .sends("`begin` and `append` for a file, a directory, something in a directory that is not there, and below a file")
             .passes("OK to all.")
             .run(|t| {
@@ -170,7 +174,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_content(&file, b"here")?;
                 t.expect_absent(&t.path("missing"))
             }),
-        must("begin-makes-no-directories", &["BEGIN-4", "UP-1"])
+        must("begin-creates-no-directories", &["BEGIN-4", "UP-1"])
             .sends("`begin` and `append` for a path whose parent is missing")
             .passes("The parent is still missing.")
             .run(|t| {
@@ -207,29 +211,29 @@ pub(super) fn cases() -> Vec<Case> {
                 Ok(())
             }),
         must("uploads-shows-the-size-of-the-last-begin", &["BEGIN-5", "UPLOADS-1"])
-            .sends("`begin` with `size` 10, again with `size` 20, again without, and `uploads` behind each")
+            .sends("`begin` with `size` 10, again with `size` 20, again without, and `uploads` after each")
             .passes("10, then 20, then no `size`.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 for size in [10_u64, 20] {
-                    t.given(begin(up, &path).arg("size", size))?;
+                    t.setup(begin(up, &path).arg("size", size))?;
                     let shown = listed(t, up)?.and_then(|upload| upload.uint("size").ok());
                     t.equal("`size` in uploads", shown, Some(size))?;
                 }
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let shown = listed(t, up)?.map(|upload| upload.uint("size").ok());
-                t.equal("`size` in uploads behind a begin without one", shown, Some(None))
+                t.equal("`size` in uploads after a begin without one", shown, Some(None))
             }),
-        must("a-size-of-nothing-is-announced-too", &["UPLOADS-1"])
+        must("a-size-of-0-can-be-announced", &["UPLOADS-1"])
             .sends("`begin` with `size` 0, and `uploads`")
             .passes("`size` 0.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path).arg("size", 0_u64))?;
+                t.setup(begin(up, &path).arg("size", 0_u64))?;
                 let shown = listed(t, up)?.and_then(|upload| upload.uint("size").ok());
                 t.equal("`size` in uploads", shown, Some(0))
             }),
-        must("begin-takes-ids-of-16-bytes-alone", &["OP-4"])
+        must("begin-accepts-only-ids-of-16-bytes", &["OP-4"])
             .sends("`begin` with `up` of 15, 17 and 0 bytes, as a text of 16, and left out; and of 16 bytes")
             .passes("BAD_ARGS to all but the last.")
             .run(|t| {

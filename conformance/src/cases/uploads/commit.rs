@@ -1,16 +1,20 @@
-//! `commit`: what it checks first, and what it makes.
+//! `commit`: its checks and its result.
 
 use super::{expect_staged, listed, stage};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, DIGEST, EXISTS, NO_UPLOAD, OFFSET, OK},
-    request::{Request, append, begin, commit, mkdir, put, rename, stat},
-    stop::not_applicable,
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::not_applicable,
+    },
+    wire::{
+        code::{BAD_ARGS, DIGEST, EXISTS, NO_UPLOAD, OFFSET, OK},
+        request::{Request, append, begin, commit, mkdir, put, rename, stat},
+    },
 };
 use std::time::Duration;
 
-/// How far two clocks of a server may lie apart: that of its files goes in ticks.
+/// The largest difference between a server's clocks: that of its files may be coarse.
 const TICK_NS: i64 = 30_000_000;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -28,14 +32,14 @@ pub(super) fn cases() -> Vec<Case> {
                 t.equal("the entry of commit's mtime_ns", made.mtime_ns()?, seen.mtime_ns()?)?;
                 t.expect_content(&path, b"content")?;
                 let staged = t.staged()?;
-                t.check(staged.is_empty(), "the upload is still staged behind its commit")
+                t.check(staged.is_empty(), "the upload is still staged after its commit")
             }),
-        must("nothing-can-be-committed", &["COMMIT-3", "COMMIT-1"])
+        must("an-empty-upload-can-be-committed", &["COMMIT-3", "COMMIT-1"])
             .sends("`begin`, and `commit` of 0 bytes with the hash of nothing")
             .passes("OK, and an empty file is there.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
-                t.given(begin(up, &path))?;
+                t.setup(begin(up, &path))?;
                 let made = t.expect_ok(commit(up, b""))?.entry()?;
                 t.equal("the size in the entry", made.size()?, 0)?;
                 t.expect_content(&path, b"")
@@ -53,9 +57,9 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_absent(&path)?;
                 t.control(commit(up, b"content")).map(drop)
             }),
-        must("commit-with-a-wrong-hash-makes-nothing", &["COMMIT-1", "COMMIT-2", "TARGET-8"])
+        must("commit-with-a-wrong-hash-creates-nothing", &["COMMIT-1", "COMMIT-2", "TARGET-8"])
             .sends("over a file, `commit` with `pre` any and a hash that differs in the last bit")
-            .passes("DIGEST; the file is as it was, and the upload is gone.")
+            .passes("DIGEST; the file is unchanged, and the upload is gone.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let up = t.id();
@@ -145,18 +149,18 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 for (number, time) in [1_600_000_000_123_456_789_i64, 1, -86_400_000_000_001].into_iter().enumerate() {
                     let beside = t.path(&format!("put{number}"));
-                    let kept = t.given(put(&beside, "x").arg("mtime_ns", time))?.entry()?.mtime_ns()?;
+                    let kept = t.setup(put(&beside, "x").arg("mtime_ns", time))?.entry()?.mtime_ns()?;
                     let (up, path) = (t.id(), t.path(&format!("f{number}")));
                     stage(t, up, &path, b"x")?;
                     t.expect_ok(commit(up, b"x").arg("mtime_ns", time))?;
                     let got = t.entry(&path)?.mtime_ns()?;
                     t.equal("mtime_ns", got, kept)?;
-                    // A file system that cannot keep times before 1970 is nobody's fault.
+                    // Some file systems cannot store times before 1970.
                     t.check(time < 0 || (got - time).abs() < 2_000_000_000, format!("mtime_ns is {got}, not {time}"))?;
                 }
                 Ok(())
             }),
-        must("commit-takes-the-time-of-the-commit", &["COMMIT-4"])
+        must("commit-without-a-time-sets-the-servers-time", &["COMMIT-4"])
             .sends("`begin` and `append`; 100 ms later `put`, `commit` without `mtime_ns`, and `put`")
             .passes("The committed file's modification time lies between those of the two others.")
             .run(|t| {
@@ -165,29 +169,29 @@ pub(super) fn cases() -> Vec<Case> {
                 t.let_pass(Duration::from_millis(100))?;
                 let (before, after) = (t.file("before", b"x")?, t.path("after"));
                 let made = t.expect_ok(commit(up, b"x"))?.entry()?.mtime_ns()?;
-                t.given(put(&after, "x"))?;
+                t.setup(put(&after, "x"))?;
                 let (least, most) = (t.entry(&before)?.mtime_ns()?, t.entry(&after)?.mtime_ns()?);
                 t.check(
                     (least.saturating_sub(TICK_NS)..=most.saturating_add(TICK_NS)).contains(&made),
                     format!("mtime_ns is {made}, and not within {least} to {most}"),
                 )
             }),
-        must("commit-goes-by-the-path", &["COMMIT-3"])
+        must("commit-resolves-the-path-at-commit", &["COMMIT-3"])
             .sends("`begin` for `d/f`, `move` of `d` to `e`, `mkdir` of `d`, `commit`")
             .passes("The file is in `d`, and not in `e`.")
             .run(|t| {
                 let (directory, moved) = (t.subdirectory("d")?, t.path("e"));
                 let (up, path) = (t.id(), format!("{directory}/f"));
                 stage(t, up, &path, b"content")?;
-                t.given(rename(&directory, &moved))?;
-                t.given(mkdir(&directory))?;
+                t.setup(rename(&directory, &moved))?;
+                t.setup(mkdir(&directory))?;
                 t.expect_ok(commit(up, b"content"))?;
                 t.expect_absent(&format!("{moved}/f"))?;
                 t.expect_content(&path, b"content")
             }),
         must("commit-does-not-touch-its-neighbours", &["COMMIT-3", "UP-3"])
             .sends("`commit` of one upload while another for a sibling is staged, next to a file")
-            .passes("The other upload and the file are as they were.")
+            .passes("The other upload and the file are unchanged.")
             .run(|t| {
                 let beside = t.file("beside", b"beside")?;
                 let (up, other) = (t.id(), t.id());
@@ -205,7 +209,7 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (first, second) = (t.path("f"), t.id());
                 let path = first;
-                t.given(put(&path, "same").arg("mtime_ns", 1_600_000_000_000_000_000_i64))?;
+                t.setup(put(&path, "same").arg("mtime_ns", 1_600_000_000_000_000_000_i64))?;
                 let before = t.entry(&path)?.etag()?;
                 stage(t, second, &path, b"else")?;
                 let request = commit(second, b"else").arg("pre", "any");
@@ -215,14 +219,14 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-refused-commit-can-be-repeated", &["COMMIT-2"])
             .sends("`commit` that is refused three times in three ways, more `append`, and `commit`")
-            .passes("Every refusal keeps the upload, which goes on to be the file.")
+            .passes("Every refusal keeps the upload, which can still be committed.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let up = t.id();
                 stage(t, up, &path, b"new")?;
-                refuse(t, commit(up, b"ne"), crate::code::OFFSET)?;
+                refuse(t, commit(up, b"ne"), crate::wire::code::OFFSET)?;
                 refuse(t, commit(up, b"new"), EXISTS)?;
-                refuse(t, commit(up, b"new").arg("pre", vec![1, 2, 3]), crate::code::CHANGED)?;
+                refuse(t, commit(up, b"new").arg("pre", vec![1, 2, 3]), crate::wire::code::CHANGED)?;
                 t.expect_ok(append(up, 3, "er"))?;
                 t.expect_ok(commit(up, b"newer").arg("pre", "any"))?;
                 t.expect_content(&path, b"newer")
@@ -243,6 +247,6 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn refuse(t: &mut Trial, request: Request, code: crate::code::Code) -> crate::stop::Checked {
+fn refuse(t: &mut CaseContext, request: Request, code: crate::wire::code::Code) -> crate::engine::error::CaseResult {
     t.expect_refused(request, code).map(drop)
 }

@@ -1,16 +1,20 @@
 //! Many uploads at once.
 
-use super::{super::files::given_all, expect_gone, expect_staged};
+use super::{super::support::files::setup_all, expect_gone, expect_staged};
 use crate::{
-    case::{Case, must},
-    code::{LIMIT, NO_UPLOAD, OK},
-    request::{Request, abort, append, begin, uploads},
-    stop::{Checked, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::{CaseResult, not_applicable},
+    },
+    wire::{
+        code::{LIMIT, NO_UPLOAD, OK},
+        request::{Request, abort, append, begin, uploads},
+    },
 };
 use std::time::Duration;
 
-/// How many uploads a server holds at least [BEGIN-6].
+/// The least number of uploads that a server must hold [BEGIN-6].
 const HELD: u8 = 64;
 
 /// The length of the longest path [PATH-5].
@@ -30,14 +34,14 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 Ok(())
             }),
-        must("at-the-limit-the-longest-untouched-upload-goes", &["BEGIN-6", "BEGIN-3", "UP-3", "APPEND-2"])
+        must("at-the-limit-the-least-recently-used-upload-is-discarded", &["BEGIN-6", "BEGIN-3", "UP-3", "APPEND-2"])
             .sends("64 uploads, `append` to the first, and `begin` of one more")
             .passes(
                 "LIMIT; or OK, and either all are there or the second alone is gone, to which `append` is NO_UPLOAD.",
             )
             .run(|t| {
                 let ups = fill(t)?;
-                t.given(append(ups[0], 0, "x"))?;
+                t.setup(append(ups[0], 0, "x"))?;
                 let (more, path) = (t.id(), t.path("more"));
                 let reply = t.expect(begin(more, &path), [OK, LIMIT])?;
                 let staged: Vec<Vec<u8>> = t.staged()?.into_iter().map(|(up, _)| up).collect();
@@ -45,20 +49,20 @@ pub(super) fn cases() -> Vec<Case> {
                 if !reply.is_ok() {
                     t.check(gone.is_empty(), "begin was answered LIMIT and has discarded an upload")?;
                     t.expect(append(more, 0, "x"), NO_UPLOAD)?;
-                    t.given(abort(ups[5]))?;
+                    t.setup(abort(ups[5]))?;
                     return t.control(begin(more, &path)).map(drop);
                 }
                 t.check(staged.contains(&more.to_vec()), "the upload that was begun last is not listed")?;
                 match gone[..] {
                     [] => Ok(()),
                     [only] if *only == ups[1] => expect_gone(t, *only, b""),
-                    _ => crate::stop::failed(format!(
+                    _ => crate::engine::error::failed(format!(
                         "{} uploads were discarded, and not the one that was untouched longest",
                         gone.len()
                     )),
                 }
             }),
-        must("at-the-limit-the-same-path-takes-no-place", &["BEGIN-3", "BEGIN-6", "UP-3"])
+        must("at-the-limit-the-same-path-discards-no-other-upload", &["BEGIN-3", "BEGIN-6", "UP-3"])
             .sends("64 uploads, `begin` of one of them again, and `begin` of a new id with the path of another")
             .passes("OK to both; the one of that path is gone, and all others are there.")
             .run(|t| {
@@ -80,7 +84,7 @@ pub(super) fn cases() -> Vec<Case> {
                 make_room(t)?;
                 let wanted: Vec<_> = (0..HELD).map(|number| (id(t, number).to_vec(), long_path(t, number))).collect();
                 let begins = wanted.iter().map(|(up, path)| begin(super::id_of(up), path)).collect();
-                given_all(t, begins)?;
+                setup_all(t, begins)?;
                 let mut listed = Vec::new();
                 let mut after = None;
                 loop {
@@ -106,7 +110,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Begins as many uploads as every server holds, in ascending order of their ids; the first two a while before the rest.
-fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
+fn fill(t: &mut CaseContext) -> CaseResult<[[u8; 16]; HELD as usize]> {
     make_room(t)?;
     let mut ups = [[0; 16]; HELD as usize];
     for number in 0..HELD {
@@ -119,19 +123,19 @@ fn fill(t: &mut Trial) -> Checked<[[u8; 16]; HELD as usize]> {
     t.let_pass(Duration::from_millis(30))?;
     let window = usize::try_from(t.server()?.window).unwrap_or(1).min(16);
     for requests in requests[2..].chunks(window) {
-        let sent = requests.iter().map(|request| t.send(request)).collect::<Checked<Vec<_>>>()?;
+        let sent = requests.iter().map(|request| t.send(request)).collect::<CaseResult<Vec<_>>>()?;
         t.expect_replies(&sent, OK)?;
     }
     Ok(ups)
 }
 
-/// Discards what this run has staged; the case does not apply where others have staged something, which it could push
-/// out.
-fn make_room(t: &mut Trial) -> Checked {
+/// Aborts the uploads of this run. The case does not apply if other clients have staged uploads, which it could
+/// displace.
+fn make_room(t: &mut CaseContext) -> CaseResult {
     let run = format!("{}/", t.environment.run_directory);
     let mut after = [0; 16];
     loop {
-        let page = t.given(uploads().arg("after", after))?;
+        let page = t.setup(uploads().arg("after", after))?;
         for upload in page.items("uploads")? {
             after = super::id_of(upload.bytes("up")?);
             let path = upload.text("path")?;
@@ -140,7 +144,7 @@ fn make_room(t: &mut Trial) -> Checked {
                     "an upload for {path:?} is staged that is not of this run, and could go"
                 ));
             }
-            t.given(abort(after))?;
+            t.setup(abort(after))?;
         }
         if !page.bool("more")? {
             return Ok(());
@@ -148,22 +152,22 @@ fn make_room(t: &mut Trial) -> Checked {
     }
 }
 
-fn path_of(t: &Trial, number: u8) -> String {
+fn path_of(t: &CaseContext, number: u8) -> String {
     t.path(&format!("f{number}"))
 }
 
-/// An id that stands at the place of a number.
-fn id(t: &mut Trial, number: u8) -> [u8; 16] {
+/// An id that sorts by a number.
+fn id(t: &mut CaseContext, number: u8) -> [u8; 16] {
     let mut up = t.id();
     up[0] = number;
     up
 }
 
 /// A path of 4,096 bytes.
-fn long_path(t: &Trial, number: u8) -> String {
+fn long_path(t: &CaseContext, number: u8) -> String {
     let mut path = t.path(&format!("{number:02}"));
     while path.len() < LONGEST {
-        // A slash and no name behind it would be left.
+        // A slash without a name after it would be left.
         let left = LONGEST - path.len() - 1;
         let name = if left == 201 { 199 } else { left.min(200) };
         path += &format!("/{}", "n".repeat(name));

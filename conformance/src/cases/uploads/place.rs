@@ -1,12 +1,16 @@
-//! `commit`, seen from the disk.
+//! `commit`, observed on the disk.
 
 use super::stage;
 use crate::{
-    case::{Case, Need, must},
-    code::{EXISTS, NOT_DIR, UNSUPPORTED_KIND},
-    request::{commit, copy, put},
-    stop::{Checked, Stop, failed, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, Need, must},
+        context::CaseContext,
+        error::{CaseError, CaseResult, failed, not_applicable},
+    },
+    wire::{
+        code::{EXISTS, NOT_DIR, UNSUPPORTED_KIND},
+        request::{commit, copy, put},
+    },
 };
 use std::{
     fs,
@@ -31,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.check(put == committed, format!("put made {put:04o}, commit {committed:04o}"))?;
                 t.check(committed & 0o111 == 0, format!("the permissions are {committed:04o}"))
             }),
-        must("commit-leaves-other-links-of-the-file-alone", &["TARGET-8", "COMMIT-3"])
+        must("commit-keeps-other-links-of-the-file", &["TARGET-8", "COMMIT-3"])
             .needs(&[Need::Root, Need::Posix])
             .sends("over a file with a second hard link, `commit` with `pre` any")
             .passes("OK; the other link still shows the old content.")
@@ -49,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("commit-does-not-follow-a-link", &["PATH-11", "TARGET-4", "TARGET-6", "COMMIT-2"])
             .needs(&[Need::Root, Need::Posix])
             .sends("onto a link to a file, and onto a broken one, `commit` without `pre` and with any")
-            .passes("EXISTS and UNSUPPORTED_KIND; the link, what it points to, and the upload are as they were.")
+            .passes("EXISTS and UNSUPPORTED_KIND; the link, what it points to, and the upload are unchanged.")
             .run(|t| {
                 let file = t.file("file", b"here")?;
                 for (name, points_to) in [("link", "file"), ("broken", "nothing")] {
@@ -71,12 +75,12 @@ pub(super) fn cases() -> Vec<Case> {
                 let other = t.subdirectory("other")?;
                 let (up, path) = (t.id(), format!("{directory}/f"));
                 stage(t, up, &path, b"content")?;
-                t.given(crate::request::remove(&directory))?;
+                t.setup(crate::wire::request::remove(&directory))?;
                 symlink("other", t.on_disk("d")?).or_else(|error| cannot("make a link", &error))?;
                 t.expect_refused(commit(up, b"content"), NOT_DIR)?;
                 t.expect_absent(&format!("{other}/f"))
             }),
-        must("commit-replaces-at-once", &["TARGET-8", "COMMIT-3"])
+        must("commit-replaces-atomically", &["TARGET-8", "COMMIT-3"])
             .needs(&[Need::Root, Need::Posix])
             .sends("commits over a file of another content and length each, while it is read on the disk all the time")
             .passes("Every time that it is read it is there, and one of them whole.")
@@ -99,13 +103,13 @@ pub(super) fn cases() -> Vec<Case> {
                 match seen {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(what)) => failed(what),
-                    Err(_) => Err(Stop::Harness("the reader ended in a panic".into())),
+                    Err(_) => Err(CaseError::Harness("the reader ended in a panic".into())),
                 }
             }),
-        must("put-behind-a-commit-is-not-undone", &["COMMIT-3", "SEQ-9"])
+        must("put-after-a-commit-is-not-undone", &["COMMIT-3", "SEQ-9"])
             .needs(&[Need::Root])
             .sends("`commit`, `put` over it, and the file on the disk")
-            .passes("The disk shows the bytes of each as soon as it is answered.")
+            .passes("The disk has the bytes of each when its reply has arrived.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"committed")?;
@@ -115,7 +119,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(put(&path, "put").arg("pre", "any"))?;
                 t.equal_bytes("the file on the disk", &read(&disk)?, b"put")
             }),
-        must("nothing-is-staged-beside-the-served-directory", &["PATH-10"])
+        must("nothing-is-staged-outside-the-served-directory", &["PATH-10"])
             .needs(&[Need::Spawn])
             .sends("`begin` and `append`; `put`, `copy` and `commit`, each of a new file; `begin` and `append` again")
             .passes("OK to each; in the directory that has the served one in it nothing else has come.")
@@ -133,9 +137,9 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The names of everything below the directory that has the served one in it, but for what is in that.
-fn beside_the_root(t: &Trial) -> Checked<Vec<PathBuf>> {
-    let root = t.environment.root.as_ref().ok_or_else(|| Stop::Harness("a spawned server has no root".into()))?;
+/// All names below the parent of the served directory, without the content of the latter.
+fn beside_the_root(t: &CaseContext) -> CaseResult<Vec<PathBuf>> {
+    let root = t.environment.root.as_ref().ok_or_else(|| CaseError::Harness("a spawned server has no root".into()))?;
     let mut names = Vec::new();
     let mut directories: Vec<PathBuf> = root.parent().map(Path::to_owned).into_iter().collect();
     while let Some(directory) = directories.pop() {
@@ -152,16 +156,16 @@ fn beside_the_root(t: &Trial) -> Checked<Vec<PathBuf>> {
     Ok(names)
 }
 
-/// The content of a number: all bytes are that number, and the length tells it too.
+/// The content of a number: all bytes are that number, and so is the length.
 fn content(number: u8, most: usize) -> Vec<u8> {
     vec![number; most - usize::from(number)]
 }
 
-/// Looks at a file over and over; gives what was wrong with it.
+/// Reads a file repeatedly; returns what was wrong with it.
 fn watch(disk: &Path, most: usize, over: &AtomicBool) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("the file could not be read while it was replaced: {error}");
     while !over.load(Ordering::Relaxed) {
-        // A name that is gone for a moment is found by looking often, a mix by reading.
+        // Frequent reads detect a name that is missing for a moment and mixed content.
         for _ in 0..16 {
             fs::symlink_metadata(disk).map_err(failed)?;
         }
@@ -175,15 +179,15 @@ fn watch(disk: &Path, most: usize, over: &AtomicBool) -> Result<(), String> {
     Ok(())
 }
 
-fn read(disk: &Path) -> Checked<Vec<u8>> {
+fn read(disk: &Path) -> CaseResult<Vec<u8>> {
     fs::read(disk).or_else(|error| cannot("read the file", &error))
 }
 
-fn mode_of(disk: &Path) -> Checked<u32> {
+fn mode_of(disk: &Path) -> CaseResult<u32> {
     fs::metadata(disk).map(|metadata| metadata.permissions().mode() & 0o777).or_else(|error| cannot("look", &error))
 }
 
-/// The suite may run as somebody who may not do that in the served directory.
-fn cannot<T>(what: &str, error: &std::io::Error) -> Checked<T> {
+/// The user that runs the suite may lack the permission to do that in the served directory.
+fn cannot<T>(what: &str, error: &std::io::Error) -> CaseResult<T> {
     not_applicable(format!("the suite cannot {what} in the served directory: {error}"))
 }

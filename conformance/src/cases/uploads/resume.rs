@@ -2,11 +2,15 @@
 
 use super::{expect_staged, listed, stage};
 use crate::{
-    case::{Case, must},
-    code::{BUSY, NO_SESSION, NO_UPLOAD, OK},
-    request::{abort, append, begin, commit, hash, uploads},
-    stop::{Checked, failed},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::{CaseResult, failed},
+    },
+    wire::{
+        code::{BUSY, NO_SESSION, NO_UPLOAD, OK},
+        request::{abort, append, begin, commit, hash, uploads},
+    },
 };
 use std::time::Duration;
 
@@ -25,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, b"mine, then yours"))?;
                 t.expect_content(&path, b"mine, then yours")
             }),
-        must("a-replaced-session-appends-no-more", &["SES-19", "UP-2"])
+        must("a-replaced-session-cannot-append", &["SES-19", "UP-2"])
             .sends("`begin` and `append`; another client takes over; the first one's `append` and `commit`")
             .passes("NO_SESSION to both, nothing is added, and nothing becomes visible.")
             .run(|t| {
@@ -45,31 +49,31 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("uploads-survive-the-end-of-a-lease", &["UP-2", "SES-15"])
             .sends("a session with a lease of one second, `begin` and `append`; silence; another client's `hello`")
-            .passes("The new session goes on with the staged bytes.")
+            .passes("The new session continues with the staged bytes.")
             .run(|t| {
                 t.close()?;
-                let welcome = t.open_with(|hello| hello.arg("lease_ms", 1_000_u64))?;
+                let hello_reply = t.open_with(|hello| hello.arg("lease_ms", 1_000_u64))?;
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"lapsed")?;
-                t.let_pass(Duration::from_millis(welcome.lease_ms.min(2_000)))?;
-                // Whoever holds it now: without `take` this opens only because the lease has run out.
-                t.renew();
+                t.let_pass(Duration::from_millis(hello_reply.lease_ms.min(2_000)))?;
+                // Without `take` this opens a session only because the lease has expired.
+                t.draw_session_id();
                 let hello = t.hello_request();
                 let mut reply = t.call(hello)?;
                 if reply.code == BUSY {
                     t.let_pass(Duration::from_millis(250))?;
-                    t.renew();
+                    t.draw_session_id();
                     let hello = t.hello_request();
                     reply = t.call(hello)?;
                 }
                 if !reply.is_ok() {
-                    return failed(format!("hello behind the end of the lease was answered {}", reply.code));
+                    return failed(format!("hello past the end of the lease was answered {}", reply.code));
                 }
                 t.opened(&reply)?;
                 expect_staged(t, up, &path, b"lapsed")
             }),
-        must("sessions-go-on-with-one-upload-in-turn", &["UP-2", "BEGIN-1", "COMMIT-3"])
-            .sends("ten bytes, each in a session of its own that begins anew, and `commit` in another")
+        must("sessions-continue-one-upload-in-turn", &["UP-2", "BEGIN-1", "COMMIT-3"])
+            .sends("ten bytes, each in a new session with its own `begin`, and `commit` in another")
             .passes("Every begin answers what is staged so far, and the file is whole.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
@@ -83,19 +87,19 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(commit(up, content))?;
                 t.expect_content(&path, content)
             }),
-        must("a-session-does-not-begin-by-listing", &["APPEND-2", "UP-2"])
+        must("listing-an-upload-does-not-begin-it", &["APPEND-2", "UP-2"])
             .sends("`begin` and `append`; in a new session `uploads`, `begin` of another upload, then `append` to the first")
-            .passes("The first is listed, and NO_UPLOAD all the same.")
+            .passes("The first is listed, and `append` to it gets NO_UPLOAD.")
             .run(|t| {
                 let (up, other, path, beside) = (t.id(), t.id(), t.path("f"), t.path("g"));
                 stage(t, up, &path, b"12345")?;
                 super::new_session(t)?;
                 let shown = listed(t, up)?.map(|upload| upload.uint("off")).transpose()?;
                 t.equal("`off` in uploads", shown, Some(5))?;
-                t.given(begin(other, &beside))?;
+                t.setup(begin(other, &beside))?;
                 t.expect_refused(append(up, 5, "x"), NO_UPLOAD).map(drop)
             }),
-        must("a-commit-of-unknown-fate-shows-by-begin", &["COMMIT-3", "BEGIN-1"])
+        must("begin-shows-whether-a-commit-was-executed", &["COMMIT-3", "BEGIN-1"])
             .sends("`commit`; in a new session `begin` of the same id and path, `hash` of the path, `abort`")
             .passes("`off` 0 and the hash of the source: the commit was executed; the file stays.")
             .run(|t| {
@@ -110,13 +114,13 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_ok(abort(up))?;
                 t.expect_content(&path, b"source")
             }),
-        must("an-upload-that-was-committed-does-not-return", &["COMMIT-3", "UP-2"])
+        must("a-committed-upload-does-not-return", &["COMMIT-3", "UP-2"])
             .sends("`commit`; a new session; `uploads`, `append`")
             .passes("It is not listed, and NO_UPLOAD.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"done")?;
-                t.given(commit(up, b"done"))?;
+                t.setup(commit(up, b"done"))?;
                 super::new_session(t)?;
                 let shown = listed(t, up)?;
                 t.check(shown.is_none(), "`uploads` lists an upload that was committed in the session before")?;
@@ -126,11 +130,11 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Opens a session with `take` set to the present one.
-fn take_over(t: &mut Trial) -> Checked {
+/// Opens a session with `take` set to the current one.
+fn take_over(t: &mut CaseContext) -> CaseResult {
     let held = t.session;
-    t.renew();
+    t.draw_session_id();
     let hello = t.hello_request().arg("take", held);
-    let reply = t.given(hello)?;
+    let reply = t.setup(hello)?;
     t.opened(&reply).map(drop)
 }

@@ -1,12 +1,16 @@
-//! What is staged: invisible, listed by `uploads`, discarded by `abort`.
+//! Staged uploads: invisible, listed by `uploads`, discarded by `abort`.
 
 use super::{expect_gone, expect_staged, listed, new_session, stage};
 use crate::{
-    case::{Case, must},
-    code::{BAD_ARGS, NOT_FOUND},
-    request::{abort, append, begin, commit, hash, list, put, read, uploads},
-    stop::{Checked, not_applicable},
-    trial::Trial,
+    engine::{
+        case::{Case, must},
+        context::CaseContext,
+        error::{CaseResult, not_applicable},
+    },
+    wire::{
+        code::{BAD_ARGS, NOT_FOUND},
+        request::{abort, append, begin, commit, hash, list, put, read, uploads},
+    },
 };
 use std::time::{Duration, Instant};
 
@@ -19,20 +23,20 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("f"));
                 let (before, top) = (t.snapshot()?, names_at_the_top(t)?);
                 stage(t, up, &path, b"staged")?;
-                t.expect(crate::request::stat(&path), NOT_FOUND)?;
+                t.expect(crate::wire::request::stat(&path), NOT_FOUND)?;
                 t.expect(read(&path, 0, 6), NOT_FOUND)?;
                 t.expect(hash(&path), NOT_FOUND)?;
                 let staged = names_at_the_top(t)?;
-                t.given(abort(up))?;
+                t.setup(abort(up))?;
                 t.expect_unchanged(&before)?;
-                // Others may make files there meanwhile; theirs do not come and go with the upload.
+                // Other processes may create files there, independently of the upload.
                 let after = names_at_the_top(t)?;
                 let shown = staged.iter().find(|name| !top.contains(name) && !after.contains(name));
                 t.check(shown.is_none(), format!("while an upload was staged, `/` had a name {shown:?}"))
             }),
-        must("a-staged-upload-does-not-show-through-its-target", &["UP-1", "TARGET-8"])
+        must("a-staged-upload-does-not-change-its-target", &["UP-1", "TARGET-8"])
             .sends("over a file, `begin` and `append`; then `read`")
-            .passes("The file is as it was until `commit`.")
+            .passes("The file is unchanged until `commit`.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let etag = t.entry(&path)?.etag()?;
@@ -44,7 +48,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.control(commit(up, b"brand new").arg("pre", "any"))?;
                 t.expect_content(&path, b"brand new")
             }),
-        must("uploads-lists-what-is-staged", &["UPLOADS-1"])
+        must("uploads-lists-staged-uploads", &["UPLOADS-1"])
             .sends("three uploads of 0, 1 and 5 bytes, the second with the greatest id and the third with the least, and `uploads`")
             .passes("All three with path and `off`, in ascending order of their ids.")
             .run(|t| {
@@ -67,7 +71,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 t.equal("what `uploads` lists of the case's", staged, wanted)
             }),
-        must("uploads-goes-on-behind-an-id", &["UPLOADS-1"])
+        must("uploads-continues-after-an-id", &["UPLOADS-1"])
             .sends("two uploads; `uploads` with `after` set to the first, to one between, to the last, and to 16 bytes of ff")
             .passes("Those with higher ids alone, whether or not an upload has that id.")
             .run(|t| {
@@ -78,8 +82,8 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 let between = u128::from_be_bytes(first).wrapping_add(1).to_be_bytes();
                 let (one, other) = (t.path("one"), t.path("other"));
-                t.given(begin(first, &one))?;
-                t.given(begin(second, &other))?;
+                t.setup(begin(first, &one))?;
+                t.setup(begin(second, &other))?;
                 for (after, has_first, has_second) in [
                     (u128::from_be_bytes(first).wrapping_sub(1).to_be_bytes(), true, true),
                     (first, false, true),
@@ -92,8 +96,8 @@ pub(super) fn cases() -> Vec<Case> {
                     t.equal("whether the second is listed", has(second), has_second)?;
                 }
                 let page = t.expect_ok(uploads().arg("after", [0xff; 16]))?;
-                t.equal("what is listed behind all ids", page.items("uploads")?.len(), 0)?;
-                t.equal("`more` behind all ids", page.bool("more")?, false)
+                t.equal("what is listed after all ids", page.items("uploads")?.len(), 0)?;
+                t.equal("`more` after all ids", page.bool("more")?, false)
             }),
         must("uploads-after-needs-16-bytes", &["OP-2", "UPLOADS-1"])
             .sends("`uploads` with `after` of 15, 17 and 0 bytes, as a text; and of 16 bytes")
@@ -106,8 +110,8 @@ pub(super) fn cases() -> Vec<Case> {
                 t.control(uploads().arg("after", [0; 16])).map(drop)
             }),
         must("the-age-of-an-upload-counts-from-its-last-use", &["UPLOADS-1"])
-            .sends("two uploads, and 150 ms later `append` to one, `begin` of the other, and `uploads` before and behind each")
-            .passes("`age_ms` covers the time since, and starts anew by `append` and by `begin`.")
+            .sends("two uploads, and 150 ms later `append` to one, `begin` of the other, and `uploads` before and after each")
+            .passes("`age_ms` covers the time since, and restarts by `append` and by `begin`.")
             .run(|t| {
                 let stamps = [t.file("stamp", b"x")?, t.file("another", b"x")?];
                 let stamps = [t.entry(&stamps[0])?.mtime_ns()?, t.entry(&stamps[1])?.mtime_ns()?];
@@ -117,24 +121,24 @@ pub(super) fn cases() -> Vec<Case> {
                 let (one, other) = (t.id(), t.id());
                 let (first, second) = (t.path("one"), t.path("other"));
                 stage(t, one, &first, b"x")?;
-                t.given(begin(other, &second))?;
+                t.setup(begin(other, &second))?;
                 t.let_pass(Duration::from_millis(150))?;
                 for up in [one, other] {
                     let age = age_of(t, up)?;
                     t.check(age >= 120, format!("`age_ms` is {age} after 150 ms"))?;
                 }
                 let since = Instant::now();
-                t.given(append(one, 1, "y"))?;
+                t.setup(append(one, 1, "y"))?;
                 expect_age_since(t, one, since)?;
                 let age = age_of(t, other)?;
                 t.check(age >= 120, format!("`age_ms` is {age} after 150 ms and an append to another upload"))?;
                 let since = Instant::now();
-                t.given(begin(other, &second))?;
+                t.setup(begin(other, &second))?;
                 expect_age_since(t, other, since)
             }),
         must("abort-discards-a-staged-upload", &["ABORT-1"])
             .sends("`abort` of a staged upload, and of the same id again")
-            .passes("OK to both; `uploads` has it no more, and it begins empty.")
+            .passes("OK to both; `uploads` does not list it any more, and it begins empty.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"staged")?;
@@ -169,7 +173,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("abort-reaches-uploads-of-other-sessions", &["ABORT-1", "UP-2"])
             .sends("`begin` and `append`; in a new session `abort` without `begin`; `begin`")
-            .passes("OK, `uploads` has it no more, and it begins empty.")
+            .passes("OK, `uploads` does not list it any more, and it begins empty.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"staged")?;
@@ -178,9 +182,9 @@ pub(super) fn cases() -> Vec<Case> {
                 expect_gone(t, up, b"staged")?;
                 expect_staged(t, up, &path, b"")
             }),
-        must("abort-leaves-everything-else", &["ABORT-1", "UP-3"])
+        must("abort-keeps-all-other-uploads", &["ABORT-1", "UP-3"])
             .sends("over a file, `begin`, `append` and `abort`, while another upload is staged")
-            .passes("The file and the other upload are as they were.")
+            .passes("The file and the other upload are unchanged.")
             .run(|t| {
                 let path = t.file("f", b"old")?;
                 let (up, other, beside) = (t.id(), t.id(), t.path("g"));
@@ -198,10 +202,10 @@ pub(super) fn cases() -> Vec<Case> {
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"done")?;
-                t.given(commit(up, b"done"))?;
+                t.setup(commit(up, b"done"))?;
                 t.expect_ok(abort(up))?;
                 t.expect_content(&path, b"done")?;
-                // What a client does that does not know whether its commit was executed.
+                // A client does this when it is uncertain whether its commit was executed.
                 expect_staged(t, up, &path, b"")?;
                 t.expect_ok(abort(up))?;
                 t.expect_content(&path, b"done")
@@ -213,7 +217,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (up, path) = (t.id(), t.path("staged"));
                 stage(t, up, &path, b"staged")?;
                 let file = t.path("file");
-                t.given(put(&file, "x"))?;
+                t.setup(put(&file, "x"))?;
                 let directory = t.directory().to_owned();
                 let page = t.expect_ok(list(&directory))?;
                 t.equal("the names", page.names()?, ["file"])?;
@@ -222,12 +226,12 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The names in `/`, as far as a few pages show them.
-fn names_at_the_top(t: &mut Trial) -> Checked<Vec<String>> {
+/// The names in `/`, from a few pages.
+fn names_at_the_top(t: &mut CaseContext) -> CaseResult<Vec<String>> {
     let mut names = Vec::new();
     for _ in 0..4 {
         let after = names.last().cloned().unwrap_or_default();
-        let page = t.given(list("/").arg("after", after))?;
+        let page = t.setup(list("/").arg("after", after))?;
         names.extend(page.names()?);
         if !page.bool("more")? {
             break;
@@ -236,15 +240,15 @@ fn names_at_the_top(t: &mut Trial) -> Checked<Vec<String>> {
     Ok(names)
 }
 
-fn age_of(t: &mut Trial, up: [u8; 16]) -> Checked<u64> {
+fn age_of(t: &mut CaseContext, up: [u8; 16]) -> CaseResult<u64> {
     match listed(t, up)? {
         Some(upload) => upload.uint("age_ms"),
-        None => crate::stop::failed("`uploads` does not list an upload that was begun"),
+        None => crate::engine::error::failed("`uploads` does not list an upload that was begun"),
     }
 }
 
-/// The check that an age is not more than the time since, but for ticks of the file system's clock.
-fn expect_age_since(t: &mut Trial, up: [u8; 16], since: Instant) -> Checked {
+/// Checks that an age is at most the time since, apart from the resolution of the file system's clock.
+fn expect_age_since(t: &mut CaseContext, up: [u8; 16], since: Instant) -> CaseResult {
     let age = age_of(t, up)?;
     let most = since.elapsed().as_millis() + 50;
     t.check(u128::from(age) <= most, format!("`age_ms` is {age}, {most} ms at most after its last use"))
