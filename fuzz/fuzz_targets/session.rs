@@ -6,9 +6,9 @@ use remofile::service::{Frames, Reaction, Service};
 use remofile::session::Terms;
 use remofile::{Outcome, Performed, Storage, Success};
 use remofile_proto::envelope::{self, Message};
-use remofile_proto::{
+use remofile_proto::{Capabilities, Payload, 
     Answer, BootId, Code, Digest, Entry, Etag, HashResult, Hello, Kind, Limits, Listing, Names, Operation, RemotePath,
-    ReadResult, Refusal, Reply, ReplyError, SessionId, Staged, UploadId, Uploads, Welcome, encode_request,
+    ReadResult, Refusal, Reply, ReplyError, SessionId, Staged, UploadId, Uploads, HelloReply, encode_request,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -54,7 +54,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let welcome = Welcome {
+        let welcome = HelloReply {
             window: WINDOW,
             chunk: 65_536,
             header: HEADER_LIMIT as u64,
@@ -64,7 +64,7 @@ impl Bench {
             names: Names::Posix,
             folds: false,
             ro: false,
-            caps: Vec::new(),
+            caps: Capabilities::default(),
         };
         let authentic: fn(&SessionId, &[u8; 32]) -> bool = |_, auth| auth[0] != 0;
         let service = Service::new(Terms { welcome, uploads: 3 }, Store::default(), authentic);
@@ -101,7 +101,7 @@ impl Bench {
                     }
                     Reaction::Reply(frames) => {
                         assert_eq!(frames[..prefix.len()], prefix);
-                        let operation = Operation::parse(header, 0, &Limits { chunk: 65_536, header: HEADER_LIMIT });
+                        let operation = Operation::parse(header, Payload::NONE, &Limits { chunk: 65_536, header: HEADER_LIMIT });
                         let (session, seq) = self.check(frames, prefix.len(), operation.ok().as_ref());
                         assert_eq!((session, seq), (header.session, header.seq));
                     }

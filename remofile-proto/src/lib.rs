@@ -18,7 +18,7 @@
 //! // The server: first the envelope, then session and sequence, and only then the arguments.
 //! let received = envelope::receive(&frames, limits::HEADER);
 //! let Message::Request(request) = received.message else { panic!("not a request") };
-//! let operation = Operation::parse(&request.header, 0, &Limits::default()).expect("valid arguments");
+//! let operation = Operation::parse(&request.header, Payload::of_request(&request), &Limits::default()).expect("valid arguments");
 //! assert_eq!(operation, asked);
 //!
 //! let etag = Etag::try_from(&b"etag"[..])?;
@@ -65,6 +65,7 @@
 
 extern crate alloc;
 
+pub mod capabilities;
 pub mod cbor;
 mod code;
 mod convert;
@@ -74,12 +75,14 @@ mod id;
 pub mod limits;
 pub mod operation;
 pub mod path;
+pub mod payload;
 pub mod reply;
 pub mod request;
 mod result;
 pub mod token;
 pub mod z85;
 
+pub use capabilities::{Capabilities, Capability};
 pub use code::{Class, Code};
 pub use envelope::{Header, Message, Received, Request};
 pub use fields::FieldError;
@@ -90,10 +93,11 @@ pub use operation::{
     UploadEffect,
 };
 pub use path::{PathError, RemotePath};
+pub use payload::{Encoding, Payload};
 pub use reply::{Reply, ReplyError, encode_reply};
 pub use request::encode_request;
 pub use result::{
-    Answer, Busy, Detail, Entry, HashResult, Kind, ListedEntry, Listing, Names, ReadResult, Refusal, Staged,
-    UploadEntry, Uploads, Welcome,
+    Answer, Busy, Detail, Entry, HashResult, HelloReply, Kind, ListedEntry, Listing, Names, ReadResult, Refusal,
+    Staged, UploadEntry, Uploads,
 };
 pub use token::{KeyPair, Keys, Token, TokenError};

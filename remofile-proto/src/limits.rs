@@ -23,7 +23,7 @@ pub const WINDOW: u64 = 64;
 /// The largest window that a server may announce, in requests.
 pub const WINDOW_MAX: u64 = 1_024;
 /// Requests that may follow a hello that is not answered yet.
-pub const BEFORE_WELCOME: u64 = 2;
+pub const BEFORE_HELLO_REPLY: u64 = 2;
 /// The longest name in bytes.
 pub const NAME: usize = 255;
 /// The longest path in bytes; also the longest `after` of list.

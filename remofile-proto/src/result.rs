@@ -1,6 +1,6 @@
 //! What replies carry: results of operations, and refusals.
 
-use crate::{BootId, Code, Digest, Etag, RemotePath, RootId, SessionId, UploadId};
+use crate::{BootId, Capabilities, Code, Digest, Etag, RemotePath, RootId, SessionId, UploadId};
 use alloc::{string::String, vec::Vec};
 
 /// What an entry is.
@@ -115,7 +115,7 @@ pub enum Names {
 
 /// The result of HELLO.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Welcome {
+pub struct HelloReply {
     /// How many requests may be unanswered at once; also how many replies the server remembers.
     pub window: u64,
     /// The largest payload in bytes.
@@ -134,8 +134,8 @@ pub struct Welcome {
     pub folds: bool,
     /// Whether the server refuses every change.
     pub ro: bool,
-    /// Extensions that the server offers.
-    pub caps: Vec<String>,
+    /// The extensions that the server announces.
+    pub caps: Capabilities,
 }
 
 /// Who holds the session.
@@ -158,7 +158,7 @@ pub enum Answer {
     /// An empty result: ping, bye, remove, abort, flush.
     Empty,
     /// hello.
-    Welcome(Welcome),
+    Hello(HelloReply),
     /// stat, mkdir, put, write, truncate, touch, move, copy, commit: under the key `entry`.
     Entry(Entry),
     /// list.
