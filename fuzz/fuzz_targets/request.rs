@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use remofile_proto::cbor::{Item, Value};
-use remofile_proto::{Payload, Code, Header, Limits, Operation, OperationInfo, encode_request};
+use remofile_proto::{Code, Header, Limits, Operation, OperationInfo, Payload, encode_request};
 
 fuzz_target!(|frame: &[u8]| {
     let Ok(header) = Header::decode(frame) else { return };

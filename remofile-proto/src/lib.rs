@@ -1,16 +1,15 @@
-//! The codec of the Remofile protocol, version 1: messages to bytes and back, and nothing else.
+//! The codec of the Remofile protocol, version 1: encodes and decodes messages.
 //!
-//! What is absent: sockets, files, clocks, threads, randomness. The crate is `no_std` with `alloc`,
-//! keeps no state between messages, does not know which session is open or which number comes next,
-//! and never panics or allocates on the word of a peer: a header costs its own bytes, not what it
-//! announces.
+//! The crate is `no_std` with `alloc` and has no sockets, files, clocks, threads or randomness. It keeps no state between
+//! messages: it does not know which session is open or which number comes next. It never panics on input of a peer, and
+//! allocates in proportion to the bytes received, not to the counts that they announce.
 //!
-//! # A request there and back
+//! # A request and its reply
 //!
 //! ```
 //! use remofile_proto::*;
 //!
-//! // The client: an operation becomes the header behind the empty delimiter.
+//! // The client: an operation becomes the header after the empty delimiter.
 //! let session = SessionId::new([0xa1; 16]);
 //! let asked = Operation::Read { path: RemotePath::parse("/notes.txt")?, off: 0, len: 4096, etag: None };
 //! let frames = envelope::frames(&[b""], encode_request(session, 1, &asked), None);
@@ -26,7 +25,7 @@
 //! let header = encode_reply(request.header.session, request.header.seq, &answer);
 //! let frames = envelope::frames(received.prefix, header, Some(b"hello".to_vec()));
 //!
-//! // The client again: what the server says is checked against what was asked.
+//! // The client again: the reply is checked against the operation.
 //! let reply = Reply::decode(&frames)?;
 //! assert_eq!((reply.session, reply.seq), (session, 1));
 //! assert_eq!(reply.into_answer(&asked), answer.map_err(ReplyError::Refused));
@@ -54,7 +53,7 @@
 //! let token = Token::from_random_bytes(sixteen_bytes_of_the_system)?;
 //! assert_eq!(token.reveal().len(), 22);
 //!
-//! // Both ends derive the same keys, so that the token itself never travels.
+//! // Both ends derive the same keys, so that the token itself is never sent.
 //! let (server, client) = (Keys::derive(&token), Keys::derive(&token));
 //! assert_eq!(z85::encode(server.server.public()).len(), 40);
 //! let session = SessionId::new([0xa1; 16]);

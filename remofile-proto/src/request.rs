@@ -1,4 +1,4 @@
-//! Requests: arguments to operations on the server's side, operations to headers on the client's.
+//! Requests: a server parses arguments to operations, and a client encodes operations to headers.
 
 use crate::cbor::{Map, MapWriter, Writer};
 use crate::envelope::Header;
@@ -13,7 +13,7 @@ type Out<'w> = MapWriter<'w, Vec<u8>>;
 impl Operation {
     /// Reads the arguments of a request whose header decoded.
     ///
-    /// `payload` is that of the request, for the limits and ranges.
+    /// Limits and ranges count the content of `payload`, the payload of the request.
     ///
     /// # Errors
     /// By the order of [CODE-5]: the first of BAD_OP, BAD_ARGS, TOO_LARGE, for each path LIMIT and BAD_NAME, then LOOP.
@@ -118,7 +118,7 @@ fn parse_bare(args: Fields<'_>, operation: Operation) -> Result<Operation, Refus
     Ok(operation)
 }
 
-/// [CBOR-13] Unknown keys are ignored here and nowhere else, so that extensions can ask for more.
+/// [CBOR-13] Unknown keys are ignored in hello alone, so that an extension can add arguments to it.
 fn parse_hello(args: Fields<'_>) -> Result<Hello, Refusal> {
     let client: &str = args.required("client")?;
     if client.len() > limits::CLIENT {

@@ -1,4 +1,4 @@
-//! The client's side: header frames to answers. **Nothing that a server says is believed unchecked.**
+//! The client's side: decodes header frames to answers. **Everything that a server sends is checked.**
 
 use crate::cbor::{self, Array, Map, Value};
 use crate::envelope::{MessageError, five, uint};
@@ -17,7 +17,7 @@ const LISTED_LEAST: usize = 14;
 /// The shortest upload in bytes: `up`, `off`, `path` of `/` and `age_ms`.
 const UPLOAD_LEAST: usize = 41;
 
-/// A reply whose header decodes; its result is not looked at yet.
+/// A reply whose header decodes; its result is not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply<'a> {
     /// The session that it answers; zero bytes with VERSION.
@@ -26,7 +26,7 @@ pub struct Reply<'a> {
     pub seq: u64,
     /// The code's number, 0 to 255, known or not.
     pub code: u64,
-    /// What is carried with the code.
+    /// The result that goes with the code.
     pub result: Map<'a>,
     /// The payload frame.
     pub payload: Option<&'a [u8]>,
@@ -36,17 +36,17 @@ pub struct Reply<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// The server refused, or says that it is not done yet.
+    /// The server refused, or answered PENDING.
     #[error("{}", .0.code.text())]
     Refused(Refusal),
-    /// The server gave a code of a later version: to be acted on by its class.
+    /// The server answered a code of a later version: the client acts by its class.
     #[error("the server answered with the unknown code {number}")]
     UnknownCode {
         /// The code.
         number: u64,
-        /// What its range says.
+        /// What its range means.
         class: Class,
-        /// The server's sentence for people.
+        /// The server's message for the user.
         msg: Option<String>,
     },
     /// The server breaks the protocol.
@@ -109,7 +109,7 @@ pub enum Malformed {
 impl<'a> Reply<'a> {
     /// Reads the frames of a message that a client received.
     ///
-    /// The empty delimiter that a DEALER socket sees may stand in front; a REQ socket strips it.
+    /// The first frame may be the empty delimiter that a DEALER socket shows; a REQ socket strips it.
     /// Nothing is allocated.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub const PAGE_OVERHEAD: usize = 80;
 
 /// The header frame of a reply. Integers are at most 2^63 - 1.
 ///
-/// A READ answered OK has its bytes in a payload frame behind this one.
+/// A READ answered OK has its bytes in a payload frame after this one.
 #[must_use]
 pub fn encode_reply(session: SessionId, seq: u64, result: &Result<Answer, Refusal>) -> Vec<u8> {
     let capacity = match result {

@@ -110,7 +110,7 @@ pub(crate) struct Key {
     pub(crate) z85: String,
 }
 
-/// A frame: hex, or hex and a unit that is repeated behind it.
+/// A frame: hex, or hex and a unit that is repeated after it.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Frame {

@@ -70,7 +70,7 @@ fn replies_are_decoded_and_refused_as_the_vectors_say() {
 }
 
 #[test]
-fn envelopes_are_told_apart_as_the_vectors_say() {
+fn envelopes_are_classified_as_the_vectors_say() {
     judge(Vector::envelope, |_, vector: &EnvelopeVector| {
         let frames = bytes(&vector.frames);
         let received = receive(&frames, LIMITS.header);
