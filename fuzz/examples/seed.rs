@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The targets that a vector is for, and what it is to each of them.
+/// The targets that a vector is for, and its input of each.
 fn inputs(vector: &Value) -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error>> {
     let text =
         |key: &str| Ok::<_, Box<dyn Error>>(vector[key].as_str().ok_or(format!("no {key}"))?.as_bytes().to_vec());
@@ -50,8 +50,8 @@ fn inputs(vector: &Value) -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error>
     })
 }
 
-/// The steps as the target `session` reads them: time that goes by in units of 200 ms, and messages as frames behind
-/// their length in one byte. A frame that is longer than that is cut.
+/// The steps as the target `session` reads them: time that goes by in units of 200 ms, and messages as frames after
+/// their length in one byte. A longer frame is cut.
 fn sequence(vector: &Value) -> Result<Vec<u8>, Box<dyn Error>> {
     const PASS_TIME: u8 = 0;
     const SEND_FRAMES: u8 = 3;
@@ -96,7 +96,7 @@ fn unhex(hex: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     digits.chunks(2).map(|pair| Ok(u8::from_str_radix(std::str::from_utf8(pair)?, 16)?)).collect()
 }
 
-/// Each frame behind its length; one that is longer than two bytes can say is cut.
+/// Each frame after its length in two bytes; a longer frame is cut.
 fn prefixed<'a>(frames: impl Iterator<Item = &'a Vec<u8>>) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut bytes = Vec::new();
     for frame in frames {

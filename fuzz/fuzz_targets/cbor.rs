@@ -1,4 +1,4 @@
-//! One value of the profile: accepted in its one encoding, and read by others in the same way.
+//! One value of the profile: accepted in its one encoding, and read by ciborium as the same value.
 #![no_main]
 
 use ciborium::value::Value as Theirs;
@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
             let theirs: Theirs = ciborium::from_reader(bytes).expect("the profile is a part of CBOR");
             assert_same(value, &theirs);
         }
-        Err(error) => assert!(error.offset <= bytes.len(), "{error} lies behind {} bytes", bytes.len()),
+        Err(error) => assert!(error.offset <= bytes.len(), "{error} is beyond {} bytes", bytes.len()),
     }
 });
 

@@ -1,4 +1,4 @@
-//! Frames as a server receives them, each behind its length in two bytes.
+//! Frames as a server receives them, each after its length in two bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -54,9 +54,9 @@ fn split(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut frames = Vec::new();
     while let [low, high, rest @ ..] = bytes {
         let len = usize::from(u16::from_le_bytes([*low, *high])).min(rest.len());
-        let (frame, behind) = rest.split_at(len);
+        let (frame, following) = rest.split_at(len);
         frames.push(frame);
-        bytes = behind;
+        bytes = following;
     }
     frames
 }

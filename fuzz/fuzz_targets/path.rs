@@ -1,4 +1,4 @@
-//! A text as a path, judged against the rules written down a second time.
+//! A text as a path, checked against a second implementation of the rules.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

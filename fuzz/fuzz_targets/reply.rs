@@ -1,10 +1,10 @@
-//! A reply header, taken as the answer to each kind of operation: what a client believes of it.
+//! A reply header, decoded as the answer to each kind of operation.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use remofile_proto::{
-    Answer, Digest, Hello, Message, Operation, RemotePath, Precondition, Reply, ReplyError, UploadId, encode_reply, envelope,
-    path::valid_name,
+    Answer, Digest, Hello, Message, Operation, Precondition, RemotePath, Reply, ReplyError, UploadId, encode_reply,
+    envelope, path::valid_name,
 };
 
 fuzz_target!(|frame: &[u8]| {

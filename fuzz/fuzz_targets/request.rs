@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use remofile_proto::cbor::{Item, Value};
-use remofile_proto::{Code, Header, Limits, Operation, OperationInfo, encode_request};
+use remofile_proto::{Code, Header, Limits, Operation, OperationInfo, Payload, encode_request};
 
 fuzz_target!(|frame: &[u8]| {
     let Ok(header) = Header::decode(frame) else { return };
@@ -17,14 +17,14 @@ fuzz_target!(|frame: &[u8]| {
     assert_eq!(Item::Array(items).encode().expect("what was read can be written"), frame);
 
     let limits = Limits::default();
-    match Operation::parse(&header, 0, &limits) {
+    match Operation::parse(&header, Payload::NONE, &limits) {
         Ok(operation) => {
             assert_eq!(operation.name(), header.op);
             let again = encode_request(header.session, header.seq, &operation);
             // Defaults that were written out and what hello ignores are not written again.
             assert!(again.len() <= frame.len());
             let header = Header::decode(&again).expect("what is written decodes");
-            assert_eq!(Operation::parse(&header, 0, &limits), Ok(operation));
+            assert_eq!(Operation::parse(&header, Payload::NONE, &limits), Ok(operation));
         }
         Err(refusal) => {
             assert!(matches!(

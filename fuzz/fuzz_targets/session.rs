@@ -1,4 +1,4 @@
-//! Sequences of requests, polls, slices of work and time against a server without socket and disk.
+//! Sequences of requests, polls, time slices and time against a server without socket and disk.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,8 +7,9 @@ use remofile::protocol::server::session::Terms;
 use remofile::{Outcome, Performed, Storage, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{
-    Answer, BootId, Code, Digest, Entry, Etag, HashResult, Hello, Kind, Limits, Listing, Names, Operation, RemotePath,
-    ReadResult, Refusal, Reply, ReplyError, SessionId, Staged, UploadId, Uploads, Welcome, encode_request,
+    Answer, BootId, Capabilities, Code, Digest, Entry, Etag, HashResult, Hello, HelloReply, Kind, Limits, Listing,
+    Names, Operation, Payload, ReadResult, Refusal, RemotePath, Reply, ReplyError, SessionId, Staged, UploadId,
+    Uploads, encode_request,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +18,7 @@ const WINDOW: u64 = 4;
 const HEADER_LIMIT: usize = 16_384;
 /// One more than the most slices that an operation takes here.
 const MOST_SLICES: u64 = 64;
-/// What the server promises to remember at most for each number, in bytes.
+/// The most that the server remembers for each number, in bytes.
 const REMEMBERED: usize = 600;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -38,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(bench.asked, bench.answered, "requests and answers");
 });
 
-/// The rest of the fuzzer's bytes; zeros behind their end.
+/// The rest of the fuzzer's bytes, followed by zeros.
 struct Input<'a>(&'a [u8]);
 
 struct Bench {
@@ -48,13 +49,13 @@ struct Bench {
     answered: u64,
     /// The highest number that was executed, by session.
     executed: HashMap<SessionId, u64>,
-    /// Requests whose reply is to come.
+    /// Requests that the service has not answered yet.
     later: Vec<(Frames, SessionId, u64)>,
 }
 
 impl Bench {
     fn new() -> Self {
-        let welcome = Welcome {
+        let welcome = HelloReply {
             window: WINDOW,
             chunk: 65_536,
             header: HEADER_LIMIT as u64,
@@ -64,7 +65,7 @@ impl Bench {
             names: Names::Posix,
             folds: false,
             ro: false,
-            caps: Vec::new(),
+            caps: Capabilities::default(),
         };
         let authentic: fn(&SessionId, &[u8; 32]) -> bool = |_, auth| auth[0] != 0;
         let service = Service::new(Terms { welcome, uploads: 3 }, Store::default(), authentic);
@@ -101,7 +102,8 @@ impl Bench {
                     }
                     Reaction::Reply(frames) => {
                         assert_eq!(frames[..prefix.len()], prefix);
-                        let operation = Operation::parse(header, 0, &Limits { chunk: 65_536, header: HEADER_LIMIT });
+                        let operation =
+                            Operation::parse(header, Payload::NONE, &Limits { chunk: 65_536, header: HEADER_LIMIT });
                         let (session, seq) = self.check(frames, prefix.len(), operation.ok().as_ref());
                         assert_eq!((session, seq), (header.session, header.seq));
                     }
@@ -127,7 +129,7 @@ impl Bench {
             && self.later.last().is_some_and(|(_, s, n)| (*s, *n) == (session, seq))
     }
 
-    /// A reply that was owed to one of those who were told to wait.
+    /// The reply to a request or poll that the service held.
     fn check_later(&mut self, frames: &[Vec<u8>]) {
         let delimiter = frames.iter().position(Vec::is_empty).expect("a delimiter") + 1;
         let (session, seq) = self.check(frames, delimiter, None);
@@ -137,7 +139,7 @@ impl Bench {
         self.later.remove(at);
     }
 
-    /// A reply has to be what a client would accept; gives its session and number.
+    /// Checks that a client accepts the reply; returns its session and number.
     fn check(&mut self, frames: &[Vec<u8>], prefix: usize, operation: Option<&Operation>) -> (SessionId, u64) {
         self.answered += 1;
         let reply = Reply::decode(&frames[prefix..]).expect("a reply");
@@ -228,7 +230,7 @@ impl Input<'_> {
         taken.to_vec()
     }
 
-    /// Any frames at all.
+    /// Arbitrary frames.
     fn frames(&mut self) -> Frames {
         (0..self.byte() % 5)
             .map(|_| {
@@ -238,7 +240,7 @@ impl Input<'_> {
             .collect()
     }
 
-    /// A request as a client would send it, in most cases.
+    /// A request of a client, valid in most cases.
     fn request(&mut self) -> Frames {
         let session = SessionId::new([self.byte() % 6; 16]);
         let seq = match self.byte() {

@@ -1,4 +1,4 @@
-//! Texts as tokens and keys, and bytes as the tokens and keys that they make.
+//! Texts as tokens and keys, and bytes as tokens and keys.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

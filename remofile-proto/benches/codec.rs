@@ -4,8 +4,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use remofile_proto::{
-    Answer, Entry, Etag, Keys, Kind, Limits, ListedEntry, Listing, Message, Operation, Precondition, RemotePath, Reply,
-    SessionId, Token, encode_reply, encode_request, envelope,
+    Answer, Entry, Etag, Keys, Kind, Limits, ListedEntry, Listing, Message, Operation, Payload, Precondition,
+    RemotePath, Reply, SessionId, Token, encode_reply, encode_request, envelope,
 };
 use std::hint::black_box;
 
@@ -23,7 +23,7 @@ fn header(c: &mut Criterion) {
         b.iter(|| {
             let received = envelope::receive(black_box(&frames), 65_536);
             let Message::Request(request) = received.message else { panic!("{:?}", received.message) };
-            Operation::parse(&request.header, 0, &Limits::default()).unwrap()
+            Operation::parse(&request.header, Payload::NONE, &Limits::default()).unwrap()
         });
     });
 }

@@ -22,7 +22,7 @@ macro_rules! codes {
             #[must_use]
             pub fn name(self) -> &'static str { match self { $(Code::$variant => $name,)* } }
 
-            /// One sentence for people.
+            /// The message for the user.
             #[must_use]
             pub fn text(self) -> &'static str { match self { $(Code::$variant => $text,)* } }
         }
@@ -35,7 +35,7 @@ codes! {
     Busy = 10, "BUSY", "another client holds the session";
     NoSession = 11, "NO_SESSION", "this session is not open";
     Auth = 12, "AUTH", "the token was refused";
-    Version = 13, "VERSION", "this protocol version is not spoken here";
+    Version = 13, "VERSION", "this protocol version is not supported";
     Seq = 14, "SEQ", "the sequence number is not the next one";
     SeqReused = 15, "SEQ_REUSED", "the sequence number was used for another request";
     NotFound = 20, "NOT_FOUND", "there is no such file or directory";
@@ -69,13 +69,13 @@ impl Code {
     }
 }
 
-/// What a code's range says, for codes that a later version adds [CODE-4].
+/// What the range of a code means, for codes that a later version adds [CODE-4].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Class {
-    /// 0 and 1: executed, or on the way.
+    /// 0 and 1: executed, or being executed.
     Progress,
-    /// 10 to 19: about the session, which is lost where the code is unknown.
+    /// 10 to 19: about the session; an unknown code means that it is lost.
     Session,
     /// 2 to 9 and 20 to 39: the request was refused and has changed nothing.
     Refused,
@@ -106,7 +106,7 @@ impl Class {
 }
 
 impl Code {
-    /// What the code's range says.
+    /// What the range of the code means.
     #[must_use]
     pub fn class(self) -> Class {
         Class::of(self.number().into())

@@ -1,4 +1,4 @@
-//! The envelope: the frames of a ZeroMQ message to a request, and a reply to frames.
+//! The envelope: decodes the frames of a ZeroMQ message to a request, and makes the frames of a reply.
 
 use crate::cbor::{self, Map, Reader, Value};
 use crate::operation::{OperationInfo, PayloadFrame};
@@ -13,23 +13,23 @@ const SESSION_END: usize = HEADER_START.len() + SessionId::LEN;
 /// A message as a server received it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received<'a, F> {
-    /// The routing frames and the empty delimiter, to be sent back in front of a reply.
+    /// The routing frames and the empty delimiter, to be sent back before a reply.
     pub prefix: &'a [F],
-    /// What stands behind them.
+    /// What the frames after them are.
     pub message: Message<'a>,
 }
 
-/// What a server makes of the frames behind the delimiter.
+/// What the frames after the delimiter are.
 #[derive(Clone, Debug, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// Not of this protocol [ENV-14]: dropped, handed back to the embedding program, or on a REP socket
-    /// answered with one empty frame.
+    /// Not of this protocol [ENV-14]: dropped, handed to the embedding program, or on a REP socket answered with one empty
+    /// frame [ENV-19].
     NotOurs,
     /// A reply, of this version or another: never answered [ENV-15].
     Reply,
     /// Of another version of this protocol: answered VERSION [ENV-16].
     WrongVersion,
-    /// Breaks the envelope or the CBOR profile: answered BAD_MESSAGE [ENV-18], and consumes no number.
+    /// Breaks the envelope or the CBOR profile: answered BAD_MESSAGE [ENV-18]; consumes no number [SEQ-7].
     BadMessage {
         /// The session it claims.
         session: SessionId,
@@ -42,12 +42,12 @@ pub enum Message<'a> {
     Request(Request<'a>),
 }
 
-/// A request whose header decodes; its arguments are not looked at yet.
+/// A request whose header decodes; its arguments are not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The decoded header.
     pub header: Header<'a>,
-    /// The header frame as it came: a resend has the same.
+    /// The header frame as received: a resend has the same bytes.
     pub header_frame: &'a [u8],
     /// The payload frame of put, write and append, possibly empty; others have none.
     pub payload: Option<&'a [u8]>,
@@ -70,7 +70,7 @@ pub struct Header<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageError {
-    /// The header frame is larger than the server takes.
+    /// The header frame is larger than the server's limit.
     #[error("the header has {actual} bytes, more than {limit}")]
     TooLong {
         /// The frame's length in bytes.
@@ -92,7 +92,7 @@ pub enum MessageError {
     /// The operation has another number of frames.
     #[error("the message has {actual} frames instead of {expected}")]
     FrameCount {
-        /// How many frames stand behind the delimiter.
+        /// How many frames follow the delimiter.
         actual: usize,
         /// How many should.
         expected: usize,
@@ -116,7 +116,7 @@ pub fn receive<F: AsRef<[u8]>>(frames: &[F], header_limit: usize) -> Received<'_
     Received { prefix, message: classify(body, header_limit) }
 }
 
-/// Reads the frames behind the delimiter: the header frame, then the payload frame if there is one.
+/// Reads the frames after the delimiter: the header frame, then the payload frame if there is one.
 ///
 /// `header_limit` is in bytes. Nothing is allocated.
 pub fn classify<F: AsRef<[u8]>>(body: &[F], header_limit: usize) -> Message<'_> {
@@ -141,7 +141,7 @@ pub fn classify<F: AsRef<[u8]>>(body: &[F], header_limit: usize) -> Message<'_> 
     }
 }
 
-/// The frames of a reply or request: `prefix` copied, `header` and `payload` handed on as they are.
+/// The frames of a reply or request: a copy of `prefix`, then `header` and `payload`.
 ///
 /// A DEALER client's prefix is one empty frame, that of a REQ or REP socket is empty.
 pub fn frames<F: AsRef<[u8]>>(prefix: &[F], header: Vec<u8>, payload: Option<Vec<u8>>) -> Vec<Vec<u8>> {
@@ -150,7 +150,7 @@ pub fn frames<F: AsRef<[u8]>>(prefix: &[F], header: Vec<u8>, payload: Option<Vec
 }
 
 impl Message<'_> {
-    /// The header of the reply to a message that is no request; none where silence is the answer.
+    /// The header of the reply to a message that is no request; none where the server does not answer.
     #[must_use]
     pub fn refusal(&self) -> Option<Vec<u8>> {
         let (session, seq, refusal) = match self {
@@ -163,7 +163,7 @@ impl Message<'_> {
 }
 
 impl<'a> Header<'a> {
-    /// Reads a header frame by itself, whatever its length and the number of frames.
+    /// Reads a header frame alone, of any length and in a message of any number of frames.
     ///
     /// # Errors
     /// It is not one value of the profile, or not the five items of a request.
@@ -229,7 +229,7 @@ fn request<'a, F: AsRef<[u8]>>(
     Ok(Request { header, header_frame: frame, payload: body.get(1).map(AsRef::as_ref) })
 }
 
-/// The digit behind `rmf`, if the frame begins as a header of any version.
+/// The digit after `rmf`, if the frame begins as a header of any version.
 fn version(frame: &[u8]) -> Option<u8> {
     let (start, digit) = (&HEADER_START[..5], *frame.get(5)?);
     (frame.starts_with(start) && digit.is_ascii_digit()).then_some(digit)
@@ -247,7 +247,7 @@ fn claimed_seq(frame: &[u8]) -> Option<u64> {
     uint(Reader::new(frame.get(SESSION_END..)?, 0).value().ok()?)
 }
 
-/// Whether an integer stands where a request has its operation.
+/// Whether an integer is in the place of a request's operation [ENV-15].
 fn is_reply(frame: &[u8]) -> bool {
     let Some(rest) = claimed_session(frame).and_then(|_| frame.get(SESSION_END..)) else {
         return false;

@@ -1,16 +1,15 @@
-//! The codec of the Remofile protocol, version 1: messages to bytes and back, and nothing else.
+//! The codec of the Remofile protocol, version 1: encodes and decodes messages.
 //!
-//! What is absent: sockets, files, clocks, threads, randomness. The crate is `no_std` with `alloc`,
-//! keeps no state between messages, does not know which session is open or which number comes next,
-//! and never panics or allocates on the word of a peer: a header costs its own bytes, not what it
-//! announces.
+//! The crate is `no_std` with `alloc` and has no sockets, files, clocks, threads or randomness. It keeps no state between
+//! messages: it does not know which session is open or which number comes next. It never panics on input of a peer, and
+//! allocates in proportion to the bytes received, not to the counts that they announce.
 //!
-//! # A request there and back
+//! # A request and its reply
 //!
 //! ```
 //! use remofile_proto::*;
 //!
-//! // The client: an operation becomes the header behind the empty delimiter.
+//! // The client: an operation becomes the header after the empty delimiter.
 //! let session = SessionId::new([0xa1; 16]);
 //! let asked = Operation::Read { path: RemotePath::parse("/notes.txt")?, off: 0, len: 4096, etag: None };
 //! let frames = envelope::frames(&[b""], encode_request(session, 1, &asked), None);
@@ -18,7 +17,7 @@
 //! // The server: first the envelope, then session and sequence, and only then the arguments.
 //! let received = envelope::receive(&frames, limits::HEADER);
 //! let Message::Request(request) = received.message else { panic!("not a request") };
-//! let operation = Operation::parse(&request.header, 0, &Limits::default()).expect("valid arguments");
+//! let operation = Operation::parse(&request.header, Payload::of_request(&request), &Limits::default()).expect("valid arguments");
 //! assert_eq!(operation, asked);
 //!
 //! let etag = Etag::try_from(&b"etag"[..])?;
@@ -26,7 +25,7 @@
 //! let header = encode_reply(request.header.session, request.header.seq, &answer);
 //! let frames = envelope::frames(received.prefix, header, Some(b"hello".to_vec()));
 //!
-//! // The client again: what the server says is checked against what was asked.
+//! // The client again: the reply is checked against the operation.
 //! let reply = Reply::decode(&frames)?;
 //! assert_eq!((reply.session, reply.seq), (session, 1));
 //! assert_eq!(reply.into_answer(&asked), answer.map_err(ReplyError::Refused));
@@ -54,7 +53,7 @@
 //! let token = Token::from_random_bytes(sixteen_bytes_of_the_system)?;
 //! assert_eq!(token.reveal().len(), 22);
 //!
-//! // Both ends derive the same keys, so that the token itself never travels.
+//! // Both ends derive the same keys, so that the token itself is never sent.
 //! let (server, client) = (Keys::derive(&token), Keys::derive(&token));
 //! assert_eq!(z85::encode(server.server.public()).len(), 40);
 //! let session = SessionId::new([0xa1; 16]);
@@ -65,6 +64,7 @@
 
 extern crate alloc;
 
+pub mod capabilities;
 pub mod cbor;
 mod code;
 mod convert;
@@ -74,12 +74,14 @@ mod id;
 pub mod limits;
 pub mod operation;
 pub mod path;
+pub mod payload;
 pub mod reply;
 pub mod request;
 mod result;
 pub mod token;
 pub mod z85;
 
+pub use capabilities::{Capabilities, Capability};
 pub use code::{Class, Code};
 pub use envelope::{Header, Message, Received, Request};
 pub use fields::FieldError;
@@ -90,10 +92,11 @@ pub use operation::{
     UploadEffect,
 };
 pub use path::{PathError, RemotePath};
+pub use payload::{Encoding, Payload};
 pub use reply::{Reply, ReplyError, encode_reply};
 pub use request::encode_request;
 pub use result::{
-    Answer, Busy, Detail, Entry, HashResult, Kind, ListedEntry, Listing, Names, ReadResult, Refusal, Staged,
-    UploadEntry, Uploads, Welcome,
+    Answer, Busy, Detail, Entry, HashResult, HelloReply, Kind, ListedEntry, Listing, Names, ReadResult, Refusal,
+    Staged, UploadEntry, Uploads,
 };
 pub use token::{KeyPair, Keys, Token, TokenError};

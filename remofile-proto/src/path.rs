@@ -157,7 +157,7 @@ impl RemotePath {
             || (self.0.starts_with(&other.0) && self.0.as_bytes().get(other.0.len()) == Some(&b'/'))
     }
 
-    /// Checks every name against the rules of Windows on top.
+    /// Checks every name against the rules of Windows too.
     ///
     /// # Errors
     /// The first name that breaks a rule, counted from 1.

@@ -1,11 +1,11 @@
-//! Requests: arguments to operations on the server's side, operations to headers on the client's.
+//! Requests: a server parses arguments to operations, and a client encodes operations to headers.
 
 use crate::cbor::{Map, MapWriter, Writer};
 use crate::envelope::Header;
 use crate::fields::Fields;
 use crate::limits::{self, Limits};
 use crate::operation::OperationKind;
-use crate::{Code, Etag, Hello, Operation, Precondition, Refusal, RemotePath, SessionId};
+use crate::{Code, Etag, Hello, Operation, Payload, Precondition, Refusal, RemotePath, SessionId};
 use alloc::{borrow::ToOwned, format, vec::Vec};
 
 type Out<'w> = MapWriter<'w, Vec<u8>>;
@@ -13,12 +13,12 @@ type Out<'w> = MapWriter<'w, Vec<u8>>;
 impl Operation {
     /// Reads the arguments of a request whose header decoded.
     ///
-    /// `payload_len` is the length of the payload frame in bytes, 0 where there is none.
+    /// Limits and ranges count the content of `payload`, the payload of the request.
     ///
     /// # Errors
     /// By the order of [CODE-5]: the first of BAD_OP, BAD_ARGS, TOO_LARGE, for each path LIMIT and BAD_NAME, then LOOP.
-    pub fn parse(header: &Header<'_>, payload_len: usize, limits: &Limits) -> Result<Self, Refusal> {
-        parse(header.op, header.args, payload_len as u64, limits.chunk)
+    pub fn parse(header: &Header<'_>, payload: Payload, limits: &Limits) -> Result<Self, Refusal> {
+        parse(header.op, header.args, payload, limits.chunk)
     }
 }
 
@@ -37,7 +37,7 @@ pub fn encode_request(session: SessionId, seq: u64, operation: &Operation) -> Ve
     writer.0
 }
 
-fn parse(op: &str, args: Map<'_>, payload: u64, chunk: u64) -> Result<Operation, Refusal> {
+fn parse(op: &str, args: Map<'_>, payload: Payload, chunk: u64) -> Result<Operation, Refusal> {
     let args = Fields(args);
     Ok(match OperationKind::from_name(op).ok_or_else(|| Refusal::new(Code::BadOp))? {
         OperationKind::Hello => Operation::Hello(parse_hello(args)?),
@@ -88,8 +88,8 @@ fn parse(op: &str, args: Map<'_>, payload: u64, chunk: u64) -> Result<Operation,
         OperationKind::Append => {
             args.only(&["up", "off"])?;
             let (up, off) = (args.required("up")?, args.required("off")?);
-            check_range(off, payload)?;
-            check_chunk("payload", payload, chunk)?;
+            check_range(off, payload.raw_len)?;
+            check_chunk("payload", payload.raw_len, chunk)?;
             Operation::Append { up, off }
         }
         OperationKind::Commit => {
@@ -118,7 +118,7 @@ fn parse_bare(args: Fields<'_>, operation: Operation) -> Result<Operation, Refus
     Ok(operation)
 }
 
-/// [CBOR-13] Unknown keys are ignored here and nowhere else, so that extensions can ask for more.
+/// [CBOR-13] Unknown keys are ignored in hello alone, so that an extension can add arguments to it.
 fn parse_hello(args: Fields<'_>) -> Result<Hello, Refusal> {
     let client: &str = args.required("client")?;
     if client.len() > limits::CLIENT {
@@ -162,19 +162,19 @@ fn parse_hash(args: Fields<'_>) -> Result<Operation, Refusal> {
     Ok(Operation::Hash { path: RemotePath::parse(path)?, off, len })
 }
 
-fn parse_put(args: Fields<'_>, payload: u64, chunk: u64) -> Result<Operation, Refusal> {
+fn parse_put(args: Fields<'_>, payload: Payload, chunk: u64) -> Result<Operation, Refusal> {
     args.only(&["pre", "path", "mtime_ns"])?;
     let (path, mtime_ns) = (args.required("path")?, args.optional("mtime_ns")?);
     let pre = args.optional("pre")?.unwrap_or_default();
-    check_chunk("payload", payload, chunk)?;
+    check_chunk("payload", payload.raw_len, chunk)?;
     Ok(Operation::Put { path: RemotePath::parse(path)?, pre, mtime_ns })
 }
 
-fn parse_write(args: Fields<'_>, payload: u64, chunk: u64) -> Result<Operation, Refusal> {
+fn parse_write(args: Fields<'_>, payload: Payload, chunk: u64) -> Result<Operation, Refusal> {
     args.only(&["off", "etag", "path"])?;
     let (path, off, etag) = (args.required("path")?, args.required("off")?, args.optional("etag")?);
-    check_range(off, payload)?;
-    check_chunk("payload", payload, chunk)?;
+    check_range(off, payload.raw_len)?;
+    check_chunk("payload", payload.raw_len, chunk)?;
     Ok(Operation::Write { path: RemotePath::parse(path)?, off, etag })
 }
 

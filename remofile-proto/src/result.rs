@@ -1,6 +1,6 @@
 //! What replies carry: results of operations, and refusals.
 
-use crate::{BootId, Code, Digest, Etag, RemotePath, RootId, SessionId, UploadId};
+use crate::{BootId, Capabilities, Code, Digest, Etag, RemotePath, RootId, SessionId, UploadId};
 use alloc::{string::String, vec::Vec};
 
 /// What an entry is.
@@ -27,7 +27,7 @@ pub struct Entry {
     pub mtime_ns: Option<i64>,
     /// The version of the content; files only.
     pub etag: Option<Etag>,
-    /// Changed so recently that a further change may leave the etag as it is.
+    /// Changed so recently that a further change may leave the etag unchanged.
     pub racy: bool,
 }
 
@@ -51,7 +51,7 @@ pub struct Listing {
     pub skipped: u64,
 }
 
-/// The header of an answered READ.
+/// The result of READ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadResult {
     /// The file's etag, taken after the bytes.
@@ -104,18 +104,18 @@ pub struct Uploads {
     pub more: bool,
 }
 
-/// Which names the server's file system takes.
+/// Which names the server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
     /// Everything that the protocol allows.
     Posix,
-    /// The Windows rules on top.
+    /// Those that the rules of Windows allow too [PATH-9].
     Windows,
 }
 
 /// The result of HELLO.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Welcome {
+pub struct HelloReply {
     /// How many requests may be unanswered at once; also how many replies the server remembers.
     pub window: u64,
     /// The largest payload in bytes.
@@ -124,24 +124,24 @@ pub struct Welcome {
     pub header: u64,
     /// The lease in milliseconds.
     pub lease_ms: u64,
-    /// Names this start of the server.
+    /// Identifies this start of the server.
     pub boot: BootId,
-    /// Names the served directory; absent where the server cannot keep one.
+    /// Identifies the served directory; absent where the server cannot keep one.
     pub root: Option<RootId>,
-    /// Which names are taken.
+    /// Which names the server accepts.
     pub names: Names,
     /// Whether names that differ only in case or normalisation are one entry.
     pub folds: bool,
     /// Whether the server refuses every change.
     pub ro: bool,
-    /// Extensions that the server offers.
-    pub caps: Vec<String>,
+    /// The extensions that the server announces.
+    pub caps: Capabilities,
 }
 
-/// Who holds the session.
+/// The client that holds the session, in a reply BUSY.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Busy {
-    /// Milliseconds since the holder was last heard.
+    /// Milliseconds since the holder's last request.
     pub idle_ms: u64,
     /// The holder's lease in milliseconds.
     pub lease_ms: u64,
@@ -158,7 +158,7 @@ pub enum Answer {
     /// An empty result: ping, bye, remove, abort, flush.
     Empty,
     /// hello.
-    Welcome(Welcome),
+    Hello(HelloReply),
     /// stat, mkdir, put, write, truncate, touch, move, copy, commit: under the key `entry`.
     Entry(Entry),
     /// list.
@@ -169,13 +169,13 @@ pub enum Answer {
     Hash(HashResult),
     /// begin.
     Staged(Staged),
-    /// append: the offset behind the appended bytes.
+    /// append: the offset after the appended bytes.
     Offset(u64),
     /// uploads.
     Uploads(Uploads),
 }
 
-/// What a refusal carries beside its code.
+/// What a refusal carries in addition to its code.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Detail {
@@ -188,11 +188,11 @@ pub enum Detail {
     Next(u64),
     /// OFFSET: how many bytes are staged.
     Offset(u64),
-    /// PENDING: how much of how much is done, in bytes or items.
+    /// PENDING: the progress, in bytes or items.
     Progress {
-        /// Done so far.
+        /// How much is done.
         done: Option<u64>,
-        /// Of how much.
+        /// How much there is to do.
         total: Option<u64>,
     },
 }
@@ -202,9 +202,9 @@ pub enum Detail {
 pub struct Refusal {
     /// Never [`Code::Ok`].
     pub code: Code,
-    /// What the code says is carried with it.
+    /// The result keys of the code.
     pub detail: Detail,
-    /// A sentence for people; never a path of the server's own.
+    /// A message for the user; never a path outside the served directory [CODE-3].
     pub msg: Option<String>,
 }
 
@@ -215,7 +215,7 @@ impl Refusal {
         Self { code, detail: Detail::None, msg: None }
     }
 
-    /// A refusal with a sentence for people.
+    /// A refusal with a message for the user.
     #[must_use]
     pub fn because(code: Code, msg: impl Into<String>) -> Self {
         Self { code, detail: Detail::None, msg: Some(msg.into()) }

@@ -1,4 +1,4 @@
-//! Tokens and the keys that they give: CURVE key pairs and the proof that opens a session.
+//! Tokens and the keys derived from them: CURVE key pairs and the key of hello's `auth`.
 
 use crate::{SessionId, limits};
 use alloc::{string::String, string::ToString};
@@ -62,7 +62,7 @@ impl Token {
         Ok(Self(text.to_string()))
     }
 
-    /// Writes 128 bits from the operating system as 22 letters.
+    /// Makes a token of 22 letters from 128 random bits of the operating system.
     ///
     /// The bits are one number, and the letters its digits to the base of 57, most significant
     /// first. 57^22 exceeds 2^128, so no two numbers give the same token, nothing is drawn twice
@@ -94,7 +94,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A CURVE key pair as libzmq takes it. The secret is wiped when dropped.
+/// A CURVE key pair in the form of libzmq. The secret is wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct KeyPair {
     secret: [u8; 32],
@@ -136,7 +136,7 @@ pub struct Keys {
     pub server: KeyPair,
     /// The key pair of every client.
     pub client: KeyPair,
-    /// What `auth` of a hello is made with.
+    /// The key of hello's `auth`.
     pub hello: HelloKey,
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use remofile_proto::cbor::Item;
 use remofile_proto::envelope::HEADER_START;
-use remofile_proto::{Hello, Limits, Message, Operation, RemotePath, Reply, cbor, envelope};
+use remofile_proto::{Hello, Limits, Message, Operation, Payload, RemotePath, Reply, cbor, envelope};
 use std::hint::black_box;
 
 #[global_allocator]
@@ -43,7 +43,7 @@ fn assert_bounded(name: &str, input: &[u8]) {
             let body = [input, &[]];
             for frames in [&body[..1], &body[..]] {
                 if let Message::Request(request) = envelope::classify(frames, usize::MAX) {
-                    drop(Operation::parse(&request.header, 0, &Limits::default()));
+                    drop(Operation::parse(&request.header, Payload::NONE, &Limits::default()));
                 }
             }
         },

@@ -4,7 +4,7 @@ use remofile::protocol::server::session::Terms;
 use remofile::server::service::{Reaction, Service};
 use remofile::{Store, StoreOptions};
 use remofile_proto::cbor::{Map, Value as Cbor};
-use remofile_proto::{BootId, Keys, Names, Reply, SessionId, Token, Welcome};
+use remofile_proto::{BootId, Capabilities, HelloReply, Keys, Names, Reply, SessionId, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -121,7 +121,7 @@ fn run(sequence: &Sequence) -> Result<(), String> {
 }
 
 fn terms(server: &Parameters) -> Terms {
-    let welcome = Welcome {
+    let welcome = HelloReply {
         window: server.window,
         chunk: server.chunk,
         header: server.header,
@@ -131,7 +131,7 @@ fn terms(server: &Parameters) -> Terms {
         names: Names::Posix,
         folds: false,
         ro: server.read_only,
-        caps: Vec::new(),
+        caps: Capabilities::default(),
     };
     Terms { welcome, uploads: 64 }
 }

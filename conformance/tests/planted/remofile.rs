@@ -2,8 +2,8 @@
 
 use super::TOKEN;
 use remofile_proto::{
-    Answer, BootId, Busy, Code, Detail, Entry, Kind, Limits, Listing, Message, Names, Operation, Refusal, SessionId,
-    Uploads, Welcome, encode_reply, envelope,
+    Answer, BootId, Busy, Code, Detail, Entry, HelloReply, Kind, Limits, Listing, Message, Names, Operation, Payload,
+    Refusal, SessionId, Uploads, encode_reply, envelope,
 };
 use remofile_proto::{Keys, Token};
 use std::{
@@ -133,8 +133,9 @@ fn serve(socket: &Socket, gate: Option<&Socket>, heard: &AtomicUsize, ending: &A
         let Some(delimiter) = message.iter().position(Vec::is_empty) else { continue };
         let (prefix, frames) = message.split_at(delimiter + 1);
         let Message::Request(request) = envelope::classify(frames, 65_536) else { continue };
-        let payload = request.payload.map_or(0, <[u8]>::len);
-        let Ok(operation) = Operation::parse(&request.header, payload, &Limits::default()) else { continue };
+        let Ok(operation) = Operation::parse(&request.header, Payload::of_request(&request), &Limits::default()) else {
+            continue;
+        };
         let before = heard.fetch_add(1, Ordering::Relaxed);
         let mut reply = right(&operation, &mut directories);
         let sent = if dead { Sent::Death } else { change(&operation, before, &mut reply) };
@@ -154,7 +155,7 @@ fn right(operation: &Operation, directories: &mut BTreeSet<String>) -> Result<An
     let entry =
         Entry { kind: Kind::Dir, size: None, mtime_ns: Some(1_760_000_000_000_000_000), etag: None, racy: false };
     match operation {
-        Operation::Hello(_) => Ok(Answer::Welcome(Welcome {
+        Operation::Hello(_) => Ok(Answer::Hello(HelloReply {
             window: 1,
             chunk: 65_536,
             header: 16_384,
@@ -164,7 +165,7 @@ fn right(operation: &Operation, directories: &mut BTreeSet<String>) -> Result<An
             names: Names::Posix,
             folds: false,
             ro: false,
-            caps: vec!["x-planted\u{1b}[31m".into()],
+            caps: ["x-planted\u{1b}[31m"].into_iter().collect(),
         })),
         Operation::Stat { path } if path.as_str() == "/" || directories.contains(path.as_str()) => {
             Ok(Answer::Entry(entry))

@@ -22,7 +22,7 @@ pub enum ErrorKind {
     #[error("an item that goes beyond the end")]
     Truncated,
     /// Bytes follow the value.
-    #[error("bytes behind the value")]
+    #[error("bytes after the value")]
     Trailing,
     /// A number, length or count is not written in its shortest form.
     #[error("a number not in its shortest form")]
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
         Ok(Self { depth, ..*self })
     }
 
-    /// Goes on behind what `inside` has read, and hands out a reader for just that.
+    /// Continues after what `inside` has read, and returns a reader of just that.
     fn leave(&mut self, inside: Self) -> Self {
         let read = Self { bytes: &self.bytes[self.at..inside.at], at: 0, depth: inside.depth };
         self.at = inside.at;

@@ -43,7 +43,7 @@ impl Sink for Counter {
     fn patch(&mut self, _position: usize, _byte: u8) {}
 }
 
-/// Writes values one behind the other.
+/// Writes values one after the other.
 pub(crate) struct Writer<S>(pub(crate) S);
 
 impl<S: Sink> Writer<S> {
@@ -121,7 +121,7 @@ impl<S: Sink> MapWriter<'_, S> {
         debug_assert!(key.len() <= limits::KEY, "{key} is too long a key");
         debug_assert!(
             self.previous.is_none_or(|previous| key_order(previous, key).is_lt()),
-            "{key} is written behind {:?}",
+            "{key} is written after {:?}",
             self.previous
         );
         self.previous = Some(key);

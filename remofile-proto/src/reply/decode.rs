@@ -1,4 +1,4 @@
-//! The client's side: header frames to answers. **Nothing that a server says is believed unchecked.**
+//! The client's side: decodes header frames to answers. **Everything that a server sends is checked.**
 
 use crate::cbor::{self, Array, Map, Value};
 use crate::envelope::{MessageError, five, uint};
@@ -6,8 +6,8 @@ use crate::fields::{FieldError, Fields};
 use crate::operation::PayloadFrame;
 use crate::path::{NameError, PathError, valid_name};
 use crate::{
-    Answer, Busy, Class, Code, Detail, Entry, HashResult, Kind, ListedEntry, Listing, Names, Operation, ReadResult,
-    Refusal, RemotePath, SessionId, Staged, UploadEntry, Uploads, Welcome, limits,
+    Answer, Busy, Capabilities, Class, Code, Detail, Entry, HashResult, HelloReply, Kind, ListedEntry, Listing, Names,
+    Operation, Payload, ReadResult, Refusal, RemotePath, SessionId, Staged, UploadEntry, Uploads, limits,
 };
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::ops::RangeInclusive;
@@ -17,7 +17,7 @@ const LISTED_LEAST: usize = 14;
 /// The shortest upload in bytes: `up`, `off`, `path` of `/` and `age_ms`.
 const UPLOAD_LEAST: usize = 41;
 
-/// A reply whose header decodes; its result is not looked at yet.
+/// A reply whose header decodes; its result is not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply<'a> {
     /// The session that it answers; zero bytes with VERSION.
@@ -26,7 +26,7 @@ pub struct Reply<'a> {
     pub seq: u64,
     /// The code's number, 0 to 255, known or not.
     pub code: u64,
-    /// What is carried with the code.
+    /// The result that goes with the code.
     pub result: Map<'a>,
     /// The payload frame.
     pub payload: Option<&'a [u8]>,
@@ -36,17 +36,17 @@ pub struct Reply<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// The server refused, or says that it is not done yet.
+    /// The server refused, or answered PENDING.
     #[error("{}", .0.code.text())]
     Refused(Refusal),
-    /// The server gave a code of a later version: to be acted on by its class.
+    /// The server answered a code of a later version: the client acts by its class.
     #[error("the server answered with the unknown code {number}")]
     UnknownCode {
         /// The code.
         number: u64,
-        /// What its range says.
+        /// What its range means.
         class: Class,
-        /// The server's sentence for people.
+        /// The server's message for the user.
         msg: Option<String>,
     },
     /// The server breaks the protocol.
@@ -80,8 +80,8 @@ pub enum Malformed {
     /// The reply to a READ carries more bytes than were asked for.
     #[error("the reply has {actual} bytes of payload where at most {asked} were asked for")]
     Excess {
-        /// The payload's length in bytes.
-        actual: usize,
+        /// How many bytes of content the payload carries.
+        actual: u64,
         /// The request's `len` in bytes.
         asked: u64,
     },
@@ -109,7 +109,7 @@ pub enum Malformed {
 impl<'a> Reply<'a> {
     /// Reads the frames of a message that a client received.
     ///
-    /// The empty delimiter that a DEALER socket sees may stand in front; a REQ socket strips it.
+    /// The first frame may be the empty delimiter that a DEALER socket shows; a REQ socket strips it.
     /// Nothing is allocated.
     ///
     /// # Errors
@@ -173,7 +173,7 @@ impl<'a> Reply<'a> {
             | Operation::Remove { .. }
             | Operation::Abort { .. }
             | Operation::Flush => Answer::Empty,
-            Operation::Hello(_) => Answer::Welcome(welcome(fields)?),
+            Operation::Hello(_) => Answer::Hello(hello(fields)?),
             Operation::Stat { .. }
             | Operation::Mkdir { .. }
             | Operation::Put { .. }
@@ -185,8 +185,8 @@ impl<'a> Reply<'a> {
             | Operation::Commit { .. } => Answer::Entry(entry(Fields(fields.required("entry")?))?),
             Operation::List { path, tree, .. } => Answer::Listing(listing(fields, tree.then_some(path))?),
             Operation::Read { len, .. } => {
-                let actual = self.payload.map_or(0, <[u8]>::len);
-                if actual as u64 > *len {
+                let actual = Payload::of_reply(self).raw_len;
+                if actual > *len {
                     return Err(Malformed::Excess { actual, asked: *len });
                 }
                 Answer::Read(ReadResult { etag: fields.required("etag")?, size: fields.required("size")? })
@@ -236,13 +236,13 @@ fn detail(code: Code, fields: Fields<'_>) -> Result<Detail, FieldError> {
     })
 }
 
-fn welcome(fields: Fields<'_>) -> Result<Welcome, Malformed> {
+fn hello(fields: Fields<'_>) -> Result<HelloReply, Malformed> {
     let names = match fields.required("names")? {
         "posix" => Names::Posix,
         "windows" => Names::Windows,
         _ => return Err(FieldError::Unfit { key: "names", expected: "\"posix\" or \"windows\"" }.into()),
     };
-    Ok(Welcome {
+    Ok(HelloReply {
         window: within(fields, "window", 1..=limits::WINDOW_MAX, "1 to 1024")?,
         chunk: within(fields, "chunk", limits::CHUNK_MIN..=limits::CHUNK_MAX, "65536 to 1048576")?,
         header: within(fields, "header", limits::HEADER_MIN as u64..=limits::HEADER as u64, "16384 to 65536")?,
@@ -252,7 +252,7 @@ fn welcome(fields: Fields<'_>) -> Result<Welcome, Malformed> {
         names,
         folds: fields.required("folds")?,
         ro: fields.required("ro")?,
-        caps: caps(fields.required("caps")?)?,
+        caps: Capabilities::read(fields.required("caps")?)?,
     })
 }
 
@@ -265,20 +265,6 @@ fn within(
 ) -> Result<u64, FieldError> {
     let number = fields.required(key)?;
     if range.contains(&number) { Ok(number) } else { Err(FieldError::Unfit { key, expected }) }
-}
-
-/// An empty text is one byte here and 24 in memory, so only so many members are kept.
-fn caps(array: Array<'_>) -> Result<Vec<String>, FieldError> {
-    let mut kept = Vec::with_capacity(array.len().min(limits::CAPS));
-    for member in array {
-        let Value::Text(cap) = member else {
-            return Err(FieldError::Unfit { key: "caps", expected: "an array of text" });
-        };
-        if kept.len() < limits::CAPS {
-            kept.push(cap.to_owned());
-        }
-    }
-    Ok(kept)
 }
 
 /// [ENTRY-2] Fields that a kind does not have are ignored, and those that it has are required.

@@ -2,7 +2,8 @@
 
 use crate::cbor::{Counter, MapWriter, Sink, Writer};
 use crate::{
-    Answer, Detail, Entry, Kind, ListedEntry, Listing, Names, Refusal, SessionId, UploadEntry, Uploads, Welcome, limits,
+    Answer, Detail, Entry, HelloReply, Kind, ListedEntry, Listing, Names, Refusal, SessionId, UploadEntry, Uploads,
+    limits,
 };
 use alloc::vec::Vec;
 
@@ -13,7 +14,7 @@ pub const PAGE_OVERHEAD: usize = 80;
 
 /// The header frame of a reply. Integers are at most 2^63 - 1.
 ///
-/// A READ answered OK has its bytes in a payload frame behind this one.
+/// A READ answered OK has its bytes in a payload frame after this one.
 #[must_use]
 pub fn encode_reply(session: SessionId, seq: u64, result: &Result<Answer, Refusal>) -> Vec<u8> {
     let capacity = match result {
@@ -86,7 +87,7 @@ impl Names {
 fn write_answer<S: Sink>(result: &mut MapWriter<'_, S>, answer: &Answer) {
     match answer {
         Answer::Empty => {}
-        Answer::Welcome(welcome) => write_welcome(result, welcome),
+        Answer::Hello(hello) => write_hello(result, hello),
         Answer::Entry(entry) => write_entry(result.key("entry"), entry, None),
         Answer::Listing(listing) => write_listing(result, listing),
         Answer::Read(read) => {
@@ -107,19 +108,20 @@ fn write_answer<S: Sink>(result: &mut MapWriter<'_, S>, answer: &Answer) {
     }
 }
 
-fn write_welcome<S: Sink>(result: &mut MapWriter<'_, S>, welcome: &Welcome) {
-    result.key("ro").bool(welcome.ro);
-    result.bytes("boot", &welcome.boot.as_bytes()[..]);
+fn write_hello<S: Sink>(result: &mut MapWriter<'_, S>, hello: &HelloReply) {
+    result.key("ro").bool(hello.ro);
+    result.bytes("boot", &hello.boot.as_bytes()[..]);
     let caps = result.key("caps");
-    caps.array(welcome.caps.len());
-    welcome.caps.iter().for_each(|cap| caps.text(cap));
-    result.bytes("root", welcome.root.as_ref().map(|root| &root.as_bytes()[..]));
-    result.uint("chunk", welcome.chunk);
-    result.key("folds").bool(welcome.folds);
-    result.text("names", welcome.names.name());
-    result.uint("header", welcome.header);
-    result.uint("window", welcome.window);
-    result.uint("lease_ms", welcome.lease_ms);
+    let names = hello.caps.names();
+    caps.array(names.len());
+    names.for_each(|name| caps.text(name));
+    result.bytes("root", hello.root.as_ref().map(|root| &root.as_bytes()[..]));
+    result.uint("chunk", hello.chunk);
+    result.key("folds").bool(hello.folds);
+    result.text("names", hello.names.name());
+    result.uint("header", hello.header);
+    result.uint("window", hello.window);
+    result.uint("lease_ms", hello.lease_ms);
 }
 
 fn write_listing<S: Sink>(result: &mut MapWriter<'_, S>, listing: &Listing) {

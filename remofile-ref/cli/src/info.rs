@@ -8,7 +8,7 @@ use super::{
 };
 use clap::Args;
 use remofile::client::{ClientError, FileClient};
-use remofile_proto::{Busy, Names, Welcome};
+use remofile_proto::{Busy, HelloReply, Names};
 use serde_json::{Value, json};
 use std::io::{self, Write as _};
 
@@ -54,7 +54,7 @@ fn of_holder(busy: &Busy) -> Value {
     json!({"state": "busy", "client": busy.client, "idle_ms": busy.idle_ms, "lease_ms": busy.lease_ms})
 }
 
-fn tell_welcome(object: &mut Value, welcome: &Welcome) {
+fn tell_welcome(object: &mut Value, welcome: &HelloReply) {
     object["window"] = welcome.window.into();
     object["chunk"] = welcome.chunk.into();
     object["header"] = welcome.header.into();
@@ -68,7 +68,7 @@ fn tell_welcome(object: &mut Value, welcome: &Welcome) {
     .into();
     object["folds"] = welcome.folds.into();
     object["ro"] = welcome.ro.into();
-    object["caps"] = welcome.caps.clone().into();
+    object["caps"] = welcome.caps.names().collect::<Vec<_>>().into();
 }
 
 /// The same for people; a pipe gets exact numbers.

@@ -117,8 +117,8 @@ fn words_of_a_server_cannot_move_the_cursor_in_any_command() {
 #[test]
 fn capabilities_of_a_server_cannot_move_the_cursor() {
     for args in [&["info"][..], &["ping"], &["list"]] {
-        let change = |welcome: &mut remofile_proto::Welcome| {
-            welcome.caps = vec![format!("x-{NASTY}"), "y".repeat(10_000)];
+        let change = |welcome: &mut remofile_proto::HelloReply| {
+            welcome.caps = [format!("x-{NASTY}"), "y".repeat(10_000)].into_iter().collect();
         };
         let server = FakeServer::welcoming(change, |operation| match operation {
             Operation::List { .. } => listing(Vec::new(), false),

@@ -18,7 +18,7 @@ use crate::{
     protocol::client::request_window::Stream,
     transport::{ClientSocket, LinkVerdict, TransportError},
 };
-use remofile_proto::{Answer, Keys, Operation, Refusal, SessionId, Welcome, limits};
+use remofile_proto::{Answer, HelloReply, Keys, Operation, Refusal, SessionId, limits};
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
@@ -53,7 +53,7 @@ pub(super) struct Channel {
     options: ClientOptions,
     started: Instant,
     session: SessionId,
-    welcome: Welcome,
+    welcome: HelloReply,
     stream: Stream<Payload>,
     /// Those without a reply, for reading it when it comes.
     awaited: HashMap<u64, Awaited>,
@@ -86,7 +86,7 @@ impl fmt::Debug for Channel {
 }
 
 impl Channel {
-    pub(super) fn welcome(&self) -> &Welcome {
+    pub(super) fn welcome(&self) -> &HelloReply {
         &self.welcome
     }
 

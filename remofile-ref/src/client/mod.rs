@@ -41,7 +41,8 @@ use channel::{Channel, Completion};
 use pace::Pace;
 use payload::{Content, Payload};
 use remofile_proto::{
-    Answer, Code, Entry, Etag, HashResult, Kind, Operation, Precondition, Refusal, RemotePath, Token, UploadId, Welcome,
+    Answer, Code, Entry, Etag, HashResult, HelloReply, Kind, Operation, Precondition, Refusal, RemotePath, Token,
+    UploadId,
 };
 use std::time::Duration;
 
@@ -123,7 +124,7 @@ impl FileClient {
 
     /// What the server said to hello.
     #[must_use]
-    pub fn welcome(&self) -> &Welcome {
+    pub fn welcome(&self) -> &HelloReply {
         self.channel.welcome()
     }
 

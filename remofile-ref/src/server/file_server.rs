@@ -14,7 +14,7 @@ use crate::{
         TransportError,
     },
 };
-use remofile_proto::{BootId, KeyPair, Keys, Names, Token, TokenError, Welcome, limits};
+use remofile_proto::{BootId, Capabilities, HelloReply, KeyPair, Keys, Names, Token, TokenError, limits};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -274,7 +274,7 @@ impl FileServer {
     pub fn open(&self) -> Result<Handler, ServeError> {
         let store = Store::open(&self.directory, self.store.clone())?;
         let terms = Terms {
-            welcome: Welcome {
+            welcome: HelloReply {
                 window: u64::from(self.bounds.window),
                 chunk: u64::from(self.bounds.chunk),
                 header: u64::from(self.bounds.header),
@@ -284,7 +284,7 @@ impl FileServer {
                 names: Names::Posix,
                 folds: store.folds(),
                 ro: self.store.read_only,
-                caps: Vec::new(),
+                caps: Capabilities::default(),
             },
             uploads: self.store.max_uploads,
         };

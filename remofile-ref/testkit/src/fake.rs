@@ -3,7 +3,7 @@
 use crate::storage_server::{StorageServer, welcome};
 use remofile::transport::{Bounds, ServerPattern};
 use remofile::{Outcome, Performed, Storage};
-use remofile_proto::{Operation, Welcome};
+use remofile_proto::{HelloReply, Operation};
 use std::thread;
 
 /// A server at work in a thread that ends when this is dropped.
@@ -34,7 +34,7 @@ impl FakeServer {
 
     /// The same, and hello is answered by what the test makes of the usual answer.
     pub fn welcoming(
-        change: impl FnOnce(&mut Welcome),
+        change: impl FnOnce(&mut HelloReply),
         answer: impl FnMut(&Operation) -> Outcome + Send + 'static,
     ) -> Self {
         let mut welcome = welcome(&Bounds::default());
@@ -47,7 +47,7 @@ impl FakeServer {
         Self::start(storage, welcome(&Bounds::default()))
     }
 
-    fn start(storage: impl Storage + Send + 'static, welcome: Welcome) -> Self {
+    fn start(storage: impl Storage + Send + 'static, welcome: HelloReply) -> Self {
         let serving = StorageServer::start(storage, ServerPattern::Router, Bounds::default(), welcome, |_| ());
         Self { endpoint: format!("127.0.0.1:{}", serving.port), serving: Some(serving) }
     }

@@ -5,7 +5,7 @@ use remofile::Storage;
 use remofile::protocol::server::session::Terms;
 use remofile::server::service::{Reaction, Service};
 use remofile::transport::{Bounds, Context, CurveKey, Endpoint, Message, ServerPattern, ServerSecurity, ServerSocket};
-use remofile_proto::{BootId, Keys, Names, SessionId, Token, Welcome, limits};
+use remofile_proto::{BootId, Capabilities, HelloReply, Keys, Names, SessionId, Token, limits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -25,7 +25,7 @@ impl<T: Send + 'static> StorageServer<T> {
         storage: S,
         pattern: ServerPattern,
         bounds: Bounds,
-        welcome: Welcome,
+        welcome: HelloReply,
         at_the_end: impl FnOnce(&S) -> T + Send + 'static,
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
@@ -49,8 +49,8 @@ impl<T: Send + 'static> StorageServer<T> {
 }
 
 /// What hello is answered within these bounds.
-pub fn welcome(bounds: &Bounds) -> Welcome {
-    Welcome {
+pub fn welcome(bounds: &Bounds) -> HelloReply {
+    HelloReply {
         window: u64::from(bounds.window),
         chunk: u64::from(bounds.chunk),
         header: u64::from(bounds.header),
@@ -60,7 +60,7 @@ pub fn welcome(bounds: &Bounds) -> Welcome {
         names: Names::Posix,
         folds: false,
         ro: false,
-        caps: Vec::new(),
+        caps: Capabilities::default(),
     }
 }
 
@@ -68,7 +68,7 @@ fn serve<S: Storage>(
     storage: S,
     pattern: ServerPattern,
     bounds: &Bounds,
-    welcome: Welcome,
+    welcome: HelloReply,
     ready: &Sender<u16>,
     stop: &AtomicBool,
 ) -> Service<S, impl Fn(&SessionId, &[u8; 32]) -> bool> {

@@ -2,7 +2,7 @@
 
 use remofile::{ClientOptions, zmq};
 use remofile_proto::{
-    Answer, BootId, Code, Message, Names, Refusal, SessionId, Welcome, encode_reply, envelope, limits,
+    Answer, BootId, Capabilities, Code, HelloReply, Message, Names, Refusal, SessionId, encode_reply, envelope, limits,
 };
 use std::thread;
 
@@ -47,7 +47,7 @@ fn answer(router: &zmq::Socket, to: &Came, result: &Result<Answer, Refusal>) {
 }
 
 fn welcome() -> Result<Answer, Refusal> {
-    Ok(Answer::Welcome(Welcome {
+    Ok(Answer::Hello(HelloReply {
         window: 8,
         chunk: 65_536,
         header: 65_536,
@@ -57,7 +57,7 @@ fn welcome() -> Result<Answer, Refusal> {
         names: Names::Posix,
         folds: false,
         ro: false,
-        caps: Vec::new(),
+        caps: Capabilities::default(),
     }))
 }
 

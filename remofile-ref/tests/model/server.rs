@@ -5,7 +5,7 @@ use super::network::Frames;
 use remofile::protocol::server::session::Terms;
 use remofile::server::service::{Reaction, Service};
 use remofile_proto::envelope::{self, Message};
-use remofile_proto::{BootId, Limits, Names, Operation, SessionId, Welcome};
+use remofile_proto::{BootId, Capabilities, HelloReply, Limits, Names, Operation, Payload, SessionId};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -28,7 +28,7 @@ pub fn auth(id: SessionId) -> [u8; 32] {
 }
 
 pub fn terms(window: u64) -> Terms {
-    let welcome = Welcome {
+    let welcome = HelloReply {
         window,
         chunk: 65_536,
         header: 65_536,
@@ -38,7 +38,7 @@ pub fn terms(window: u64) -> Terms {
         names: Names::Posix,
         folds: false,
         ro: false,
-        caps: Vec::new(),
+        caps: Capabilities::default(),
     };
     Terms { welcome, uploads: 64 }
 }
@@ -75,7 +75,7 @@ impl Server {
         };
         let is_new = seen.insert(request.header_frame.to_vec());
         if let (false, Ok(touch @ Operation::Touch { .. })) =
-            (is_new, Operation::parse(&request.header, 0, &Limits::default()))
+            (is_new, Operation::parse(&request.header, Payload::NONE, &Limits::default()))
         {
             let _ = remofile::Storage::perform(&mut self.disk, &touch, &[]);
         }

@@ -4,7 +4,7 @@ use super::client::{CHUNK, Client, Fault, Frames, Job};
 use super::disk::{Content, Disk, Platter};
 use remofile::protocol::server::session::Terms;
 use remofile::server::service::{Reaction, Service};
-use remofile_proto::{BootId, Names, SessionId, Welcome};
+use remofile_proto::{BootId, Capabilities, HelloReply, Names, SessionId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt::Write as _;
@@ -361,7 +361,7 @@ impl World {
 }
 
 fn serve(window: u64, start: u8, platter: &Rc<RefCell<Platter>>) -> Service<Disk, Authentic> {
-    let welcome = Welcome {
+    let welcome = HelloReply {
         window,
         chunk: 65_536,
         header: 65_536,
@@ -371,7 +371,7 @@ fn serve(window: u64, start: u8, platter: &Rc<RefCell<Platter>>) -> Service<Disk
         names: Names::Posix,
         folds: false,
         ro: false,
-        caps: Vec::new(),
+        caps: Capabilities::default(),
     };
     let authentic: Authentic = |id, given| *given == auth(*id);
     Service::new(Terms { welcome, uploads: 64 }, Disk::new(Rc::clone(platter)), authentic)

@@ -35,7 +35,7 @@ class Book:
         self.vectors[name] = common | {key: value for key, value in fields.items() if value is not None}
 
     def request(self, name, requirements, comment, op, args, *, expect="accept", seq=None, payload=None, **fields):
-        """What stands behind the delimiter: `reencoded` are args as a writer puts them, where that differs."""
+        """The frames after the delimiter; `reencoded` has the args as an encoder writes them, where that differs."""
         if seq is None:
             seq = 0 if op in ("hello", "ping", "bye") else 1
         session = fields.pop("session", wire.SESSION)

@@ -39,8 +39,8 @@ def envelope(book, name, expect, rules, comment, frames, *, route=None, session=
     )
 
 
-def behind(book, name, expect, rules, comment, header, *more, **fields):
-    """The header right behind the delimiter, as a DEALER sends it."""
+def after_delimiter(book, name, expect, rules, comment, header, *more, **fields):
+    """The header right after the delimiter, as a DEALER sends it."""
     envelope(book, name, expect, rules, comment, [b"", header, *more], **fields)
 
 
@@ -60,7 +60,7 @@ def routing(book):
         (
             "message-with-an-identity-that-looks-like-a-header",
             [header, b"", header],
-            "The header is what stands behind the delimiter.",
+            "The header is what follows the delimiter.",
         ),
     ):
         envelope(book, name, "accept", rules, comment, frames)
@@ -91,15 +91,15 @@ def not_ours(book):
     for name, frames, comment in (
         ("message-without-a-delimiter", [header], "No empty frame, no Remofile message."),
         ("message-with-an-identity-and-no-delimiter", [DEALER, header], "No empty frame, no Remofile message."),
-        ("message-of-an-empty-frame", [b""], "Nothing stands behind the delimiter."),
-        ("message-of-an-identity-and-an-empty-frame", [DEALER, b""], "Nothing stands behind the delimiter."),
+        ("message-of-an-empty-frame", [b""], "Nothing follows the delimiter."),
+        ("message-of-an-identity-and-an-empty-frame", [DEALER, b""], "Nothing follows the delimiter."),
         (
             "message-with-two-delimiters",
             [b"", b"", header],
-            "The header is the first frame behind the first empty one.",
+            "The header is the first frame after the first empty one.",
         ),
         ("message-with-an-empty-header", [b"", b""], "An empty frame is no header."),
-        ("message-of-text", [b"", b"GET / HTTP/1.1\r\n"], "Somebody else's protocol."),
+        ("message-of-text", [b"", b"GET / HTTP/1.1\r\n"], "Another protocol."),
     ):
         envelope(book, name, "not-ours", rules, comment, frames)
     rest = header[6:]
@@ -118,11 +118,11 @@ def not_ours(book):
         ("header-with-another-magic", "8564726d6731", "ENV-14", "The magic is rmf."),
         ("header-with-a-letter-for-a-version", "8564726d6661", "ENV-14", "A version is a digit."),
         ("header-with-a-slash-for-a-version", "8564726d662f", "ENV-14", "2F comes before the digits."),
-        ("header-with-a-colon-for-a-version", "8564726d663a", "ENV-14", "3A comes behind the digits."),
+        ("header-with-a-colon-for-a-version", "8564726d663a", "ENV-14", "3A comes after the digits."),
         ("header-with-the-length-of-magic-in-two-bytes", "857804726d6631", "ENV-14", "No header begins so."),
         ("header-with-a-tag-before-it", "d9d9f78564726d6631", "ENV-14", "No header begins so."),
     ):
-        behind(book, name, "not-ours", rule, comment, bytes.fromhex(start) + rest)
+        after_delimiter(book, name, "not-ours", rule, comment, bytes.fromhex(start) + rest)
     for name, item in (
         ("15-bytes", encode(SESSION[:15])),
         ("17-bytes", encode(SESSION + b"!")),
@@ -132,7 +132,7 @@ def not_ours(book):
         ("an-array", b"\x90" + b"\x00" * 16),
         ("indefinite-length", b"\x5f\x50" + SESSION + b"\xff"),
     ):
-        behind(
+        after_delimiter(
             book,
             f"header-with-a-session-of-{name}",
             "not-ours",
@@ -141,7 +141,7 @@ def not_ours(book):
             HEAD + item + header[23:],
         )
     for length in (1, 5, 6, 7, 22):
-        behind(
+        after_delimiter(
             book,
             f"header-of-{length}-bytes",
             "not-ours",
@@ -161,7 +161,7 @@ def replies(book):
         ("a-negative-code", b"\x20"),
         ("a-code-of-nine-bytes", b"\x1b" + b"\xff" * 8),
     ):
-        behind(
+        after_delimiter(
             book,
             f"reply-shaped-message-with-{name}",
             "not-ours",
@@ -169,15 +169,15 @@ def replies(book):
             "A reply is never answered, or two servers would talk for ever.",
             HEAD + encode(SESSION) + b"\x01" + code + b"\xa0",
         )
-    behind(
+    after_delimiter(
         book,
-        "reply-shaped-message-cut-off-behind-its-code",
+        "reply-shaped-message-cut-off-after-its-code",
         "not-ours",
         rules,
         "The first byte of the code is enough.",
         HEAD + encode(SESSION) + b"\x01\x00",
     )
-    behind(
+    after_delimiter(
         book,
         "reply-shaped-message-with-a-payload",
         "not-ours",
@@ -186,7 +186,7 @@ def replies(book):
         HEAD + encode(SESSION) + b"\x01\x00\xa0",
         b"payload",
     )
-    behind(
+    after_delimiter(
         book,
         "reply-shaped-message-of-version-2",
         "not-ours",
@@ -194,7 +194,7 @@ def replies(book):
         "A reply of another version is a reply.",
         b"\x85drmf2" + encode(SESSION) + b"\x01\x00\xa0",
     )
-    behind(
+    after_delimiter(
         book,
         "reply-shaped-message-with-seq-2-to-the-63",
         "not-ours",
@@ -202,7 +202,7 @@ def replies(book):
         "The seq of a reply need only be in shortest form.",
         HEAD + encode(SESSION) + b"\x1b\x80" + bytes(7) + b"\x00\xa0",
     )
-    behind(
+    after_delimiter(
         book,
         "reply-that-says-version",
         "not-ours",
@@ -210,7 +210,7 @@ def replies(book):
         "VERSION is a reply like any other.",
         encode_checked([MAGIC, ZERO_SESSION, 0, 13, {}]),
     )
-    behind(
+    after_delimiter(
         book,
         "message-with-a-long-seq-and-a-code",
         "BAD_MESSAGE",
@@ -224,21 +224,21 @@ def replies(book):
 def versions(book):
     rules = "ENV-16"
     for digit in "0239":
-        behind(
+        after_delimiter(
             book,
             f"request-of-version-{digit}",
             "VERSION",
             rules,
-            "Another version's request is told so.",
+            "A request of another version is answered VERSION.",
             b"\x85drmf" + digit.encode() + encode_checked(FLUSH)[6:],
         )
     for name, rest in (
         ("nothing-more", b""),
-        ("garbage-behind-it", b"\xff\xff\xff"),
+        ("garbage-after-it", b"\xff\xff\xff"),
         ("another-session", encode(SESSION[:8]) + b"\x01\x00\xa0"),
         ("integers-for-operations-and-no-session", b"\x01\x02\x03\x04"),
     ):
-        behind(
+        after_delimiter(
             book,
             f"header-of-version-2-with-{name}",
             "VERSION",
@@ -246,7 +246,7 @@ def versions(book):
             "Nothing is known of how another version goes on.",
             b"\x85drmf2" + rest,
         )
-    behind(
+    after_delimiter(
         book,
         "request-of-version-2-with-three-frames",
         "VERSION",
@@ -271,7 +271,7 @@ def items(book):
     types = {"bytes": b"\x00", "null": Raw("f6", "null"), "an-array": [], "a-map": {}, "a-boolean": True}
 
     def wrong(name, comment, message, seq):
-        behind(book, name, "BAD_MESSAGE", rules, comment, encode(message), seq=seq)
+        after_delimiter(book, name, "BAD_MESSAGE", rules, comment, encode(message), seq=seq)
 
     for kind, value in (types | {"text": "1", "a-negative-integer": -1, "a-float": Raw("f93c00", "1.0")}).items():
         wrong(
@@ -303,16 +303,16 @@ def items(book):
         ("a-boolean", False),
     ):
         wrong(f"header-with-args-that-are-{kind}", "args is a map.", [MAGIC, SESSION, 1, "flush", value], 1)
-    behind(book, "header-of-five-that-has-four", "BAD_MESSAGE", rules, "The array ends too early.", encode(FLUSH)[:-1])
-    behind(
+    after_delimiter(book, "header-of-five-that-has-four", "BAD_MESSAGE", rules, "The array ends too early.", encode(FLUSH)[:-1])
+    after_delimiter(
         book,
         "header-of-five-that-has-six",
         "BAD_MESSAGE",
         "ENV-10 CBOR-9",
-        "The sixth stands behind the array.",
+        "The sixth item follows the array.",
         encode(FLUSH) + b"\xa0",
     )
-    behind(
+    after_delimiter(
         book,
         "header-of-23-bytes",
         "BAD_MESSAGE",
@@ -321,7 +321,7 @@ def items(book):
         encode(FLUSH)[:23],
         seq=0,
     )
-    behind(
+    after_delimiter(
         book,
         "header-of-24-bytes",
         "BAD_MESSAGE",
@@ -329,7 +329,7 @@ def items(book):
         "The seq is there: it is answered.",
         encode(FLUSH)[:24],
     )
-    behind(
+    after_delimiter(
         book,
         "header-of-a-zero-session",
         "accept",
@@ -338,7 +338,7 @@ def items(book):
         encode_checked([MAGIC, ZERO_SESSION, 1, "flush", {}]),
         session=ZERO_SESSION,
     )
-    behind(
+    after_delimiter(
         book,
         "header-with-the-largest-seq",
         "accept",
@@ -360,7 +360,7 @@ def counts(book):
     ):
         seq = 0 if op in ("hello", "ping", "bye") else 1
         header = encode_checked([MAGIC, SESSION, seq, op, args])
-        behind(
+        after_delimiter(
             book,
             f"{op}-with-two-frames",
             "BAD_MESSAGE",
@@ -370,12 +370,12 @@ def counts(book):
             b"",
             seq=seq,
         )
-    behind(
+    after_delimiter(
         book,
         "flush-with-three-frames",
         "BAD_MESSAGE",
         "ENV-5",
-        "One frame behind the delimiter.",
+        "One frame after the delimiter.",
         encode_checked(FLUSH),
         b"",
         b"",
@@ -383,11 +383,11 @@ def counts(book):
     up = bytes(16)
     for op, args in (("put", {"path": "/a"}), ("write", {"path": "/a", "off": 0}), ("append", {"up": up, "off": 0})):
         header = encode_checked([MAGIC, SESSION, 1, op, args])
-        behind(
+        after_delimiter(
             book, f"{op}-with-one-frame", "BAD_MESSAGE", "ENV-4", f"{op} has a payload frame, if an empty one.", header
         )
-        behind(book, f"{op}-with-two-frames", "accept", "ENV-4", "Header and payload.", header, b"payload")
-        behind(
+        after_delimiter(book, f"{op}-with-two-frames", "accept", "ENV-4", "Header and payload.", header, b"payload")
+        after_delimiter(
             book, f"{op}-with-three-frames", "BAD_MESSAGE", "ENV-4", "A payload is one frame.", header, b"pay", b"load"
         )
 
@@ -400,7 +400,7 @@ def lengths(book):
         header = encode_checked([MAGIC, SESSION, 0, "hello", HELLO | {"x": text}])
         if len(header) != HEADER_LIMIT + more:
             raise AssertionError(len(header))
-        behind(
+        after_delimiter(
             book,
             f"header-of-{HEADER_LIMIT + more}-bytes",
             "BAD_MESSAGE" if more else "accept",

@@ -12,7 +12,7 @@ BLOCK = re.compile(r"```cbor-diag\n(.*?)```", re.DOTALL)
 TOKENS = re.compile(
     r"""\s*(?:(?P<bytes>h'[0-9a-f]*')|(?P<text>"[^"]*")|(?P<integer>-?\d+)|(?P<word>true|false)|(?P<mark>[\[\]{},:]))"""
 )
-# Payload frames stand behind these, and behind an OK to read.
+# A payload frame follows these, and an OK to read.
 WITH_PAYLOAD = ("put", "write", "append")
 
 
@@ -58,7 +58,7 @@ def parse(text):
         raise ValueError(f"not diagnostic notation: {text}")
     value, rest = item([(match.lastgroup, match.group(match.lastgroup)) for match in tokens])
     if rest:
-        raise ValueError(f"something behind the item: {text}")
+        raise ValueError(f"bytes after the item: {text}")
     return value
 
 

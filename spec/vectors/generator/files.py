@@ -19,7 +19,7 @@ def files(book):
         book,
         "put-is-read-back",
         "PUT-1 PUT-2 READ-1 READ-4",
-        "What was put is what is read; at the end and behind it there is nothing.",
+        "read returns what put wrote, and nothing at the end and after it.",
     )
     s.hello(A)
     s.send(A, 1, "put", {"path": "/a", "mtime_ns": 1_700_000_000_000_000_000}, "OK", payload=b"hello world")
@@ -47,7 +47,7 @@ def files(book):
         book,
         "write-and-truncate-fill-with-zeros",
         "WRITE-1 WRITE-2 WRITE-3 TRUNC-1",
-        "Behind the end there are zeros; nothing written changes nothing.",
+        "Zeros fill the gap after the end; an empty write changes nothing.",
     )
     s.hello(A)
     s.send(A, 1, "put", {"path": "/a"}, "OK", payload=b"abc")
@@ -156,7 +156,7 @@ def uploads(book):
         book,
         "upload-appears-with-commit",
         "UP-1 APPEND-1 COMMIT-1 COMMIT-3",
-        "Nothing under the final name before commit, everything behind it.",
+        "Nothing is under the final name before commit, and everything after it.",
     )
     s.hello(A)
     s.begin(A, 1, b"")
@@ -223,7 +223,7 @@ def uploads(book):
         book,
         "upload-goes-on-in-another-session",
         "BEGIN-1 BEGIN-2 UP-2 APPEND-2",
-        "Staged bytes outlive their session, but begin has to be said anew.",
+        "Staged bytes outlive their session, but begin has to be sent again.",
     )
     s.hello(A)
     s.begin(A, 1, b"")
@@ -236,7 +236,7 @@ def uploads(book):
     s.commit(B, 4, b"halfway", "OK")
 
     s = Scenario(
-        book, "upload-of-another-path-starts-anew", "BEGIN-2", "An id that is known for another path begins at nothing."
+        book, "upload-of-another-path-starts-empty", "BEGIN-2", "An id that is known for another path begins at nothing."
     )
     s.hello(A)
     s.begin(A, 1, b"")

@@ -23,11 +23,11 @@ def posix(book):
         ("path-of-nothing", NAME, "", "A path begins with a slash."),
         ("path-without-a-slash", NAME, "a", "There is no current directory."),
         ("path-that-is-relative", NAME, "a/b", "There is no current directory."),
-        ("path-with-a-slash-behind-it", NAME, "/a/", "Only the root ends with a slash."),
+        ("path-with-a-slash-after-it", NAME, "/a/", "Only the root ends with a slash."),
         ("path-with-two-slashes-before-it", NAME, "//a", "The first name is empty."),
         ("path-with-two-slashes-in-it", NAME, "/a//b", "The second name is empty."),
         ("path-of-two-slashes", NAME, "//", "Its name is empty."),
-        ("path-with-two-slashes-behind-it", NAME, "/a//", "Its names are empty."),
+        ("path-with-two-slashes-after-it", NAME, "/a//", "Its names are empty."),
     ):
         path(book, name, expect, "PATH-1" if expect == GOOD else "PATH-1 PATH-2 PATH-7", comment, text)
     for name, expect, text, comment in (
@@ -51,7 +51,7 @@ def posix(book):
         ("name-of-backslashes-and-dots", "/..\\..\\a", "A backslash is an ordinary character."),
         ("name-of-a-space", "/ ", "A space is a name."),
         ("name-with-spaces-around-it", "/ a ", "Nothing is trimmed."),
-        ("name-with-a-dot-behind-it", "/a.", "Nothing is trimmed."),
+        ("name-with-a-dot-after-it", "/a.", "Nothing is trimmed."),
         ("name-with-shell-characters", "/a*?\"'<>|:;&$`!{}[]()~#%", "Names are never given to a shell."),
         ("name-that-begins-with-a-hyphen", "/-rf", "Names are never given to a shell."),
         ("name-with-a-percent-escape", "/%2e%2e%2f", "Nothing is unescaped."),
@@ -61,12 +61,12 @@ def posix(book):
         ("name-of-the-last-character", "/\U0010ffff", "U+10FFFF is valid UTF-8."),
         ("name-with-a-byte-order-mark", "/\ufeffa", "U+FEFF is no control character."),
         ("name-with-a-noncharacter", "/\ufffe\uffff", "Noncharacters are valid UTF-8."),
-        ("name-with-a-right-to-left-override", "/a\u202egpj.exe", "A matter for whoever shows it."),
+        ("name-with-a-right-to-left-override", "/a\u202egpj.exe", "How to display it is up to the client."),
         ("name-with-a-zero-width-joiner", "/a\u200db", "A format character is no control character."),
         ("name-with-a-line-separator", "/a\u2028b", "U+2028 is no control character."),
         ("name-with-a-replacement-character", "/\ufffd", "Valid UTF-8, however it came about."),
         ("name-in-another-script", "/\u5199\u771f", "Any script."),
-        ("name-of-a-no-break-space", "/\u00a0", "U+00A0 is the first behind the controls."),
+        ("name-of-a-no-break-space", "/\u00a0", "U+00A0 is the first character after the controls."),
         ("name-with-a-fullwidth-slash", "/a\uff0fb", "Only U+002F separates names."),
         ("name-of-windows-con", "/con", "Reserved names are a matter of Windows."),
     ):
@@ -96,7 +96,7 @@ def controls(book):
             "Control characters are no part of names.",
             f"/a{character}b",
         )
-    path(book, "name-with-nul-behind-it", NAME, "PATH-3 PATH-7", "A C string would end here.", "/a.txt\x00")
+    path(book, "name-with-nul-after-it", NAME, "PATH-3 PATH-7", "A C string would end here.", "/a.txt\x00")
     path(book, "path-with-a-line-feed-in-an-upper-name", NAME, "PATH-3 PATH-7", "Every name is checked.", "/a\n/b")
 
 
@@ -123,7 +123,7 @@ def reserved(book):
         ("without-its-dot", "/remofile"),
         ("with-a-suffix", "/.remofile-trash"),
         ("with-a-long-s", "/.remof\u0131le"),
-        ("with-a-space-behind-it", "/.remofile "),
+        ("with-a-space-after-it", "/.remofile "),
     ):
         path(
             book,
@@ -204,9 +204,9 @@ def windows(book):
         ("/con.txt", "con-with-an-extension"),
         ("/nul.tar.gz", "nul-with-two-extensions"),
         ("/a/con/b", "con-in-the-middle"),
-        ("/a.", "a-dot-behind-it"),
-        ("/a ", "a-space-behind-it"),
-        ("/a./b", "a-dot-behind-an-upper-name"),
+        ("/a.", "a-dot-after-it"),
+        ("/a ", "a-space-after-it"),
+        ("/a./b", "a-dot-after-an-upper-name"),
         ("/PROGRA~1", "a-tilde-and-a-digit"),
         ("/PROGRA~12.TXT", "a-tilde-and-digits-before-an-extension"),
     ):
@@ -231,7 +231,7 @@ def windows(book):
         ("/.hidden", "dot-before-it"),
         ("/\u00e4", "umlaut"),
     ):
-        path(book, f"windows-name-{name}", GOOD, "PATH-9", "Windows takes it as it is.", text, "windows")
+        path(book, f"windows-name-{name}", GOOD, "PATH-9", "Windows accepts it unchanged.", text, "windows")
     path(book, "windows-path-of-nothing", NAME, "PATH-1 PATH-9", "The rules for all servers hold too.", "", "windows")
     path(
         book,

@@ -324,7 +324,7 @@ def ends(book):
     good = encode(stat({"path": "/a"}))
     for name, more in (("zero-byte", b"\x00"), ("second-header", good), ("line-feed", b"\n"), ("break", b"\xff")):
         book.broken(
-            f"header-with-a-{name}-behind-it",
+            f"header-with-a-{name}-after-it",
             "CBOR-9 CBOR-10",
             "Nothing follows the header's array.",
             stat({"path": "/a"}),

@@ -187,7 +187,7 @@ def operations(book):
         ("an-unknown-operation", "chmod"),
         ("an-operation-in-capitals", "STAT"),
         ("an-operation-of-no-letters", ""),
-        ("an-operation-with-a-space-behind-it", "stat "),
+        ("an-operation-with-a-space-after-it", "stat "),
         ("a-long-operation", "stat" * 100),
         ("an-operation-that-is-not-ascii", "st\u00e4t"),
     ):
@@ -289,7 +289,7 @@ def precedence(book):
 
     wins(
         "unknown-operation-before-arguments",
-        "BAD_OP comes before BAD_ARGS: nobody knows its arguments.",
+        "BAD_OP comes before BAD_ARGS: the arguments of an unknown operation are unknown.",
         "chmod",
         {"path": 1},
         "BAD_OP",

@@ -137,7 +137,7 @@ def results(book):
     book.reply(
         "reply-to-hash-of-nothing",
         "HASH-1",
-        "A range behind the end has no bytes.",
+        "A range after the end has no bytes.",
         "hash",
         0,
         RESULTS["hash"] | {"len": 0},

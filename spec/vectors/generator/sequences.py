@@ -40,7 +40,7 @@ def numbers(book):
         book,
         "seq-gap-is-refused-and-repaired",
         "SEQ-5",
-        "What comes behind a gap is not executed, and sent again once the gap is filled.",
+        "Requests after a gap are not executed, and are sent again once the gap is filled.",
     )
     s.hello(A)
     s.mkdir(A, 2, "/a/b", "SEQ", {"next": 1})
@@ -50,7 +50,7 @@ def numbers(book):
     s.mkdir(A, 3, "/a/b/c")
 
     s = Scenario(
-        book, "seq-gap-keeps-what-was-done", "SEQ-3 SEQ-5", "A gap behind executed numbers: next says where to go on."
+        book, "seq-gap-keeps-what-was-done", "SEQ-3 SEQ-5", "A gap after executed numbers: next says where to continue."
     )
     s.hello(A)
     s.mkdir(A, 1, "/a")
@@ -103,7 +103,7 @@ def numbers(book):
     s.send(A, 1, "put", {"path": "/a"}, "OK", payload=b"two", same_as=1)
     s.send(A, 2, "read", {"path": "/a", "off": 0, "len": 100}, "OK", {"size": 3}, answer=b"one")
 
-    s = Scenario(book, "seq-requests-are-independent", "SEQ-25 REFUSE-2", "A refusal does not stop those behind it.")
+    s = Scenario(book, "seq-requests-are-independent", "SEQ-25 REFUSE-2", "A refusal does not stop the requests that follow it.")
     s.hello(A)
     s.mkdir(A, 1, "/a/b", "NOT_FOUND")
     s.mkdir(A, 2, "/a")
@@ -168,7 +168,7 @@ def consuming(book):
     )
     broken = encode([MAGIC, A, 1, "mkdir", {"path": "/a"}]) + b"\x00"
     s.hello(A)
-    s.raw([broken], "BAD_MESSAGE", seq=1, said="a byte behind the header")
+    s.raw([broken], "BAD_MESSAGE", seq=1, said="a byte after the header")
     s.mkdir(A, 1, "/a")
 
     s = Scenario(
@@ -202,7 +202,7 @@ def consuming(book):
     s.raw([encode([MAGIC, A, 1, 0, {}])], None, said="a reply")
     s.mkdir(A, 1, "/a")
 
-    s = Scenario(book, "another-version-is-told-so", "ENV-16", "The holder's session is not touched.")
+    s = Scenario(book, "another-version-is-answered-version", "ENV-16", "The holder's session is not touched.")
     s.hello(A)
     s.raw([b"\x85drmf2" + encode(A) + b"\x01dstat\xa0"], "VERSION", session=ZERO_SESSION, said="a request of version 2")
     s.mkdir(A, 1, "/a")
@@ -215,7 +215,7 @@ def winning(book):
         book,
         "no-session-wins-over-sequence-and-arguments",
         rules,
-        "A stranger learns nothing about numbers or operations.",
+        "A client of another session learns nothing about numbers or operations.",
     )
     s.hello(A)
     s.send(B, 7, "stat", {"path": 1}, "NO_SESSION")
@@ -241,7 +241,7 @@ def winning(book):
     s.send(A, 0, "ping", {"x": 1}, "BAD_ARGS")
     s.send(A, 0, "bye", {"x": 1}, "BAD_ARGS")
 
-    s = Scenario(book, "auth-wins-over-ended", "SES-3 CODE-5", "A stranger does not learn which ids have ended.")
+    s = Scenario(book, "auth-wins-over-ended", "SES-3 CODE-5", "An unauthenticated client does not learn which ids have ended.")
     s.hello(A)
     s.bye(A)
     s.hello(A, "AUTH", auth=bytes(32))
@@ -256,7 +256,7 @@ def winning(book):
         book,
         "read-only-server-refuses-every-change",
         "CODE-5 HELLO-5",
-        "DENIED comes behind names, and before the file system.",
+        "DENIED comes after names, and before the file system.",
         read_only=True,
     )
     up = bytes(16)

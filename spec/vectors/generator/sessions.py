@@ -72,7 +72,7 @@ def opening(book):
     s = Scenario(book, "session-hello-ignores-unknown-arguments", "CBOR-13", "Later clients may ask for more.")
     s.hello(A, zstd=True)
 
-    s = Scenario(book, "session-take-without-a-holder-opens", "SES-8", "A take that names nobody is as if absent.")
+    s = Scenario(book, "session-take-without-a-holder-opens", "SES-8", "A take that names no holder has no effect.")
     s.hello(A, take=B)
 
     s = Scenario(book, "session-none-is-open-at-the-start", "SES-19 SES-21", "Without hello nothing is done.")
@@ -99,7 +99,7 @@ def busy(book):
     s.ping(A)
     s.hello(B, "BUSY", {"idle_ms": 0}, client="ben")
 
-    s = Scenario(book, "session-auth-comes-before-busy", "SES-3", "A stranger is not told who holds the session.")
+    s = Scenario(book, "session-auth-comes-before-busy", "SES-3", "An unauthenticated client does not learn which client holds the session.")
     s.hello(A)
     s.hello(B, "AUTH", auth=bytes(32))
     s.hello(B, "AUTH", auth=bytes(32), take=A)
@@ -175,7 +175,7 @@ def lease(book):
         book,
         "lease-that-ran-out-does-not-end-the-session",
         "SES-15",
-        "A laptop that slept goes on, as long as nobody came.",
+        "A client that was suspended continues, as long as no other client took over.",
     )
     s.hello(A)
     s.mkdir(A, 1, "/a")
@@ -195,7 +195,7 @@ def lease(book):
             book,
             f"lease-is-renewed-by-{name}",
             "SES-13",
-            "Any request of the holder whose header decodes starts the lease anew.",
+            "Any request of the holder whose header decodes restarts the lease.",
         )
         s.hello(A)
         s.wait(20_000)
@@ -213,7 +213,7 @@ def lease(book):
     s.wait(10_000)
     s.hello(B)
 
-    s = Scenario(book, "lease-is-not-renewed-by-bad-message", "SES-13", "What does not decode is nobody's request.")
+    s = Scenario(book, "lease-is-not-renewed-by-bad-message", "SES-13", "A message that does not decode is no request of the holder.")
     s.hello(A)
     s.wait(20_000)
     s.raw([encode([MAGIC, A, 1, "stat", 0])], "BAD_MESSAGE", seq=1, said="args that are no map")
@@ -285,7 +285,7 @@ def ending(book):
     s.hello(B, "NO_SESSION")
     s.hello(C)
 
-    s = Scenario(book, "bye-of-a-stranger-changes-nothing", "SES-19", "Only the holder ends his session.")
+    s = Scenario(book, "bye-of-another-session-changes-nothing", "SES-19", "Only the holder ends his session.")
     s.hello(A)
     s.bye(B, "NO_SESSION")
     s.ping(A)

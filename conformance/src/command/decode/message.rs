@@ -1,6 +1,6 @@
 //! What a message is, in words and in diagnostic notation.
 
-use remofile_proto::{Limits, Message, Operation, Refusal, Reply, cbor, envelope, limits};
+use remofile_proto::{Limits, Message, Operation, Payload, Refusal, Reply, cbor, envelope, limits};
 
 /// A message, explained.
 pub(crate) struct Explained {
@@ -22,10 +22,9 @@ pub(crate) fn explain(frames: &[Vec<u8>]) -> Explained {
     lines.extend(frames.iter().skip(1).map(|payload| format!("+ {} bytes of payload", payload.len())));
     let verdict = match envelope::classify(frames, limits::HEADER) {
         Message::Request(request) => {
-            let payload = request.payload.map_or(0, <[u8]>::len);
             // The largest chunk that any server may announce: whether a smaller one is kept to depends on the server.
             let bounds = Limits { chunk: limits::CHUNK_MAX, ..Limits::default() };
-            Operation::parse(&request.header, payload, &bounds)
+            Operation::parse(&request.header, Payload::of_request(&request), &bounds)
                 .map(|operation| format!("a request: {}", operation.name()))
                 .map_err(|refusal| format!("a request, to be refused: {}", refused(&refusal)))
         }

@@ -7,7 +7,7 @@ use crate::{
     protocol::client::handshake::{Greeting, Opening},
     protocol::client::request_window::Stream,
 };
-use remofile_proto::{Busy, Code, Refusal, Reply, SessionId, Welcome};
+use remofile_proto::{Busy, Code, HelloReply, Refusal, Reply, SessionId};
 use std::time::{Duration, Instant};
 
 /// How long hello stays unanswered before it is said again under a new id [SES-2].
@@ -63,7 +63,7 @@ impl Channel {
         Opening::new(&self.options.name, self.options.lease_ms, take, HELLO_SILENCE)
     }
 
-    fn enter(&mut self, welcome: Welcome) {
+    fn enter(&mut self, welcome: HelloReply) {
         let window = if self.options.lockstep { 1 } else { welcome.window };
         self.stream = Stream::new(self.now(), self.session, window, patience(&self.options));
         self.heard = Instant::now();

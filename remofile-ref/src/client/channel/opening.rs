@@ -9,7 +9,7 @@ use crate::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, Socket, TransportError,
     },
 };
-use remofile_proto::{Keys, Token, Welcome, limits};
+use remofile_proto::{Capabilities, HelloReply, Keys, Token, limits};
 use std::{
     collections::{HashMap, VecDeque},
     time::{Duration, Instant},
@@ -103,9 +103,9 @@ pub(super) fn patience(options: &ClientOptions) -> Patience {
 }
 
 /// What holds until hello is answered [SES-11].
-fn unknown_welcome() -> Welcome {
-    Welcome {
-        window: limits::BEFORE_WELCOME,
+fn unknown_welcome() -> HelloReply {
+    HelloReply {
+        window: limits::BEFORE_HELLO_REPLY,
         chunk: limits::CHUNK_MIN,
         header: limits::HEADER as u64,
         lease_ms: limits::LEASE_MIN_MS,
@@ -114,6 +114,6 @@ fn unknown_welcome() -> Welcome {
         names: remofile_proto::Names::Posix,
         folds: false,
         ro: false,
-        caps: Vec::new(),
+        caps: Capabilities::default(),
     }
 }

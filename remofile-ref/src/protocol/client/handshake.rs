@@ -8,7 +8,7 @@ mod tests;
 use remofile_proto::limits::LEASE_MIN_MS;
 use remofile_proto::reply::{Malformed, ReplyError};
 use remofile_proto::{
-    Answer, Busy, Code, Detail, Hello, Operation, Refusal, Reply, SessionId, Welcome, encode_request,
+    Answer, Busy, Code, Detail, Hello, HelloReply, Operation, Refusal, Reply, SessionId, encode_request,
 };
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub enum Greeting {
     /// Nothing: it does not answer the last hello.
     Ignored,
     /// The session is open.
-    Open(Welcome),
+    Open(HelloReply),
     /// Another hello is needed, with a new id: one of the client's own ids is in the way.
     Again,
     /// Somebody else holds the session. A later hello, with a new id, may succeed.
@@ -95,7 +95,7 @@ impl Opening {
 
     fn greet(&mut self, answer: Result<Answer, ReplyError>) -> Greeting {
         match answer {
-            Ok(Answer::Welcome(welcome)) => Greeting::Open(welcome),
+            Ok(Answer::Hello(welcome)) => Greeting::Open(welcome),
             Ok(_) => Greeting::Ignored,
             Err(ReplyError::Refused(Refusal { detail: Detail::Busy(busy), .. })) => {
                 // An earlier hello of this client came through after all.

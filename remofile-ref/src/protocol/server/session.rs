@@ -25,7 +25,9 @@ use open_uploads::{Begun, UploadChange};
 use owner::{Holder, Running, milliseconds};
 use remofile_proto::envelope::Request;
 use remofile_proto::limits::{HEADER, LEASE_MIN_MS, Limits};
-use remofile_proto::{Answer, Code, Detail, Hello, Operation, OperationInfo, Refusal, SessionId, UploadId, Welcome};
+use remofile_proto::{
+    Answer, Code, Detail, Hello, HelloReply, Operation, OperationInfo, Payload, Refusal, SessionId, UploadId,
+};
 use reply_cache::{Remembered, Replies};
 use retired_ids::Ended;
 use std::time::Duration;
@@ -40,7 +42,7 @@ const MAX_MESSAGE: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// The result of every hello; its `lease_ms` is the longest lease, granted where no shorter one is asked for.
-    pub welcome: Welcome,
+    pub welcome: HelloReply,
     /// How many uploads the store stages at most.
     pub uploads: usize,
 }
@@ -342,9 +344,9 @@ impl Session {
     }
 
     fn parse(&self, request: &Request<'_>) -> Result<Operation, Refusal> {
-        let Welcome { chunk, header, .. } = self.terms.welcome;
+        let HelloReply { chunk, header, .. } = self.terms.welcome;
         let limits = Limits { chunk, header: usize::try_from(header).unwrap_or(usize::MAX) };
-        Operation::parse(&request.header, request.payload.map_or(0, <[u8]>::len), &limits)
+        Operation::parse(&request.header, Payload::of_request(request), &limits)
     }
 }
 
@@ -365,6 +367,6 @@ fn admit(terms: &Terms, now: Duration, id: SessionId, hello: Hello) -> Holder {
 }
 
 fn welcome(terms: &Terms, holder: &Holder) -> Reply {
-    let welcome = Welcome { lease_ms: milliseconds(holder.lease), ..terms.welcome.clone() };
-    answer(holder.id, 0, Ok(Success::of(Answer::Welcome(welcome))), u64::MAX)
+    let welcome = HelloReply { lease_ms: milliseconds(holder.lease), ..terms.welcome.clone() };
+    answer(holder.id, 0, Ok(Success::of(Answer::Hello(welcome))), u64::MAX)
 }

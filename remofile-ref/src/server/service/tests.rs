@@ -4,8 +4,8 @@
 use super::*;
 use crate::Success;
 use remofile_proto::{
-    Answer, BootId, Code, Detail, Etag, Hello, Names, Operation, ReadResult, Refusal, RemotePath, ReplyError, Welcome,
-    encode_reply, encode_request,
+    Answer, BootId, Capabilities, Code, Detail, Etag, Hello, HelloReply, Names, Operation, ReadResult, Refusal,
+    RemotePath, ReplyError, encode_reply, encode_request,
 };
 
 /// A store whose `hash` takes as many slices as it is told to.
@@ -57,7 +57,7 @@ struct Bench {
 
 impl Bench {
     fn open() -> Self {
-        let welcome = Welcome {
+        let welcome = HelloReply {
             window: 8,
             chunk: 65_536,
             header: 65_536,
@@ -67,7 +67,7 @@ impl Bench {
             names: Names::Posix,
             folds: false,
             ro: false,
-            caps: Vec::new(),
+            caps: Capabilities::default(),
         };
         let service = Service::new(Terms { welcome, uploads: 64 }, Slices::default(), (|_, _| true) as Anybody);
         let mut bench = Self { service, now: Duration::from_secs(5) };

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use remofile_proto::{BootId, Header, Names, encode_reply, envelope};
+use remofile_proto::{BootId, Capabilities, Header, Names, Payload, encode_reply, envelope};
 
 const SILENCE: Duration = Duration::from_secs(2);
 const NOW: Duration = Duration::from_secs(7);
@@ -18,7 +18,7 @@ fn opening() -> Opening {
 /// Says hello with the id `n`, and gives what it takes.
 fn say(opening: &mut Opening, n: u8) -> Option<SessionId> {
     let header = opening.say_hello(NOW, id(n), [n; 32]);
-    match Operation::parse(&Header::decode(&header).unwrap(), 0, &Default::default()) {
+    match Operation::parse(&Header::decode(&header).unwrap(), Payload::NONE, &Default::default()) {
         Ok(Operation::Hello(hello)) => hello.take,
         other => panic!("{other:?}"),
     }
@@ -35,7 +35,7 @@ fn busy(holder: u8) -> Result<Answer, Refusal> {
 }
 
 fn welcome() -> Result<Answer, Refusal> {
-    Ok(Answer::Welcome(Welcome {
+    Ok(Answer::Hello(HelloReply {
         window: 8,
         chunk: 65_536,
         header: 65_536,
@@ -45,7 +45,7 @@ fn welcome() -> Result<Answer, Refusal> {
         names: Names::Posix,
         folds: false,
         ro: false,
-        caps: Vec::new(),
+        caps: Capabilities::default(),
     }))
 }
 
@@ -131,6 +131,8 @@ fn long_client_name_is_cut_to_what_a_server_takes() {
     let mut opening = Opening::new(&"ä".repeat(100), None, None, SILENCE);
     let frames = [vec![], opening.say_hello(NOW, id(1), [0; 32])];
     let envelope::Message::Request(request) = envelope::receive(&frames, 65_536).message else { panic!() };
-    let Ok(Operation::Hello(hello)) = Operation::parse(&request.header, 0, &Default::default()) else { panic!() };
+    let Ok(Operation::Hello(hello)) = Operation::parse(&request.header, Payload::NONE, &Default::default()) else {
+        panic!()
+    };
     assert_eq!(hello.client, "ä".repeat(64));
 }

@@ -9,8 +9,8 @@ use super::{Pending, Reply, Session, Step, Terms};
 use crate::{Outcome, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{
-    Answer, BootId, Busy, Code, Detail, Entry, Hello, Kind, Names, Operation, Refusal, RemotePath, ReplyError,
-    SessionId, Welcome, encode_request,
+    Answer, BootId, Busy, Capabilities, Code, Detail, Entry, Hello, HelloReply, Kind, Names, Operation, Payload,
+    Refusal, RemotePath, ReplyError, SessionId, encode_request,
 };
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ impl Bench {
         Self::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut Welcome)) -> Self {
-        let mut welcome = Welcome {
+    fn with(change: impl FnOnce(&mut HelloReply)) -> Self {
+        let mut welcome = HelloReply {
             window: WINDOW,
             chunk: 65_536,
             header: 65_536,
@@ -48,7 +48,7 @@ impl Bench {
             names: Names::Posix,
             folds: false,
             ro: false,
-            caps: Vec::new(),
+            caps: Capabilities::default(),
         };
         change(&mut welcome);
         Self { session: Session::new(Terms { welcome, uploads: 2 }), now: Duration::from_secs(1_000) }
@@ -175,5 +175,5 @@ fn has_payload(header: &[u8]) -> bool {
 /// The operation of a header, where only its kind matters.
 fn operation_of(header: &[u8]) -> Operation {
     let header = envelope::Header::decode(header).unwrap();
-    Operation::parse(&header, 0, &remofile_proto::Limits::default()).unwrap_or(Operation::Flush)
+    Operation::parse(&header, Payload::NONE, &remofile_proto::Limits::default()).unwrap_or(Operation::Flush)
 }

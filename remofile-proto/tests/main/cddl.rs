@@ -1,19 +1,13 @@
 //! `spec/messages.cddl` accepts what the codec accepts and writes, and refuses wrong arguments and results.
-#![allow(clippy::unwrap_used)]
 
-mod common {
-    mod files;
-    pub(crate) use files::*;
-}
-
-use cddl::ast::CDDL;
-use cddl::cddl_from_str;
-use cddl::validator::{Validator, cbor::CBORValidator, cbor_value::decode_cbor};
-use common::{ReplyVector, RequestVector, Vector, judge, same};
+use crate::vector_files::{ReplyVector, RequestVector, Vector, judge, same};
+use ::cddl::ast::CDDL;
+use ::cddl::cddl_from_str;
+use ::cddl::validator::{Validator, cbor::CBORValidator, cbor_value::decode_cbor};
 use remofile_proto::{
-    Answer, BootId, Busy, Code, Detail, Digest, Entry, Etag, HashResult, Hello, Kind, ListedEntry, Listing, Names,
-    Operation, Precondition, ReadResult, Refusal, RemotePath, RootId, SessionId, Staged, UploadEntry, UploadId,
-    Uploads, Welcome, encode_reply, encode_request,
+    Answer, BootId, Busy, Capabilities, Code, Detail, Digest, Entry, Etag, HashResult, Hello, HelloReply, Kind,
+    ListedEntry, Listing, Names, Operation, Precondition, ReadResult, Refusal, RemotePath, RootId, SessionId, Staged,
+    UploadEntry, UploadId, Uploads, encode_reply, encode_request,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -139,7 +133,7 @@ fn schema(rule: &str) -> &'static CDDL<'static> {
     }
     SCHEMAS.with_borrow_mut(|schemas| {
         *schemas.entry(rule.to_owned()).or_insert_with(|| {
-            let text = format!("start = {rule}\n{}", include_str!("../../spec/messages.cddl"));
+            let text = format!("start = {rule}\n{}", include_str!("../../../spec/messages.cddl"));
             Box::leak(Box::new(cddl_from_str(text.leak(), true).unwrap()))
         })
     })
@@ -204,7 +198,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
     let entries = [file(false), file(true), directory, bare(Kind::Link), bare(Kind::Other)];
     let listed = entries.iter().map(|entry| ListedEntry { name: "a/b".to_owned(), entry: entry.clone() });
     let hash = Digest::new([5; 32]);
-    let welcome = |root, names, set, caps| Welcome {
+    let hello = |root, names, set, caps| HelloReply {
         window: 1024,
         chunk: 1_048_576,
         header: 65_536,
@@ -218,8 +212,11 @@ fn answers() -> Vec<(&'static str, Answer)> {
     };
     let upload = |size| UploadEntry { up: UploadId::new([3; 16]), path: RemotePath::root(), off: 1, size, age_ms: 2 };
     let mut answers = vec![
-        ("hello", Answer::Welcome(welcome(None, Names::Posix, false, vec![]))),
-        ("hello", Answer::Welcome(welcome(Some(RootId::new([2; 16])), Names::Windows, true, vec!["x-a".to_owned()]))),
+        ("hello", Answer::Hello(hello(None, Names::Posix, false, Capabilities::default()))),
+        (
+            "hello",
+            Answer::Hello(hello(Some(RootId::new([2; 16])), Names::Windows, true, ["x-a"].into_iter().collect())),
+        ),
         ("list", Answer::Listing(Listing::default())),
         ("list", Answer::Listing(Listing { entries: listed.collect(), more: true, skipped: 7 })),
         ("read", Answer::Read(ReadResult { etag: etag(64), size: i64::MAX.cast_unsigned() })),

@@ -38,7 +38,7 @@ fn assert_bad(body: &[Vec<u8>], seq: u64, expected: &str) {
 }
 
 #[test]
-fn a_request_is_found_behind_its_routing_frames() {
+fn a_request_follows_its_routing_frames() {
     let frames = [b"peer".to_vec(), b"proxy".to_vec(), vec![], ping()];
     let received = receive(&frames, HEADER_LIMIT);
     assert_eq!(received.prefix, &frames[..3]);
@@ -59,7 +59,7 @@ fn a_message_without_delimiter_is_not_ours() {
 }
 
 #[test]
-fn a_message_with_nothing_behind_the_delimiter_is_not_ours() {
+fn a_message_with_nothing_after_the_delimiter_is_not_ours() {
     assert_eq!(receive(&[b"peer".to_vec(), vec![]], HEADER_LIMIT).message, Message::NotOurs);
 }
 
@@ -83,7 +83,7 @@ fn a_header_that_ends_within_the_session_is_not_ours() {
 }
 
 #[test]
-fn a_header_that_ends_behind_the_session_is_bad() {
+fn a_header_that_ends_after_the_session_is_bad() {
     assert_bad(&[ping()[..23].to_vec()], 0, "the header has an item that goes beyond the end at byte 23");
 }
 
@@ -194,9 +194,9 @@ fn arguments_that_are_no_map_are_bad() {
 }
 
 #[test]
-fn a_byte_behind_the_header_is_bad() {
+fn a_byte_after_the_header_is_bad() {
     let frame = [op("ping"), vec![0]].concat();
-    let error = format!("the header has bytes behind the value at byte {}", frame.len() - 1);
+    let error = format!("the header has bytes after the value at byte {}", frame.len() - 1);
     assert_bad(&[frame], 7, &error);
 }
 
@@ -228,7 +228,7 @@ fn silence_is_the_answer_to_what_is_not_ours_and_to_replies() {
 }
 
 #[test]
-fn a_reply_goes_back_behind_the_same_prefix() {
+fn a_reply_goes_back_after_the_same_prefix() {
     let prefix = [b"peer".to_vec(), vec![]];
     let sent = frames(&prefix, vec![1], Some(vec![2]));
     assert_eq!(sent, [b"peer".to_vec(), vec![], vec![1], vec![2]]);

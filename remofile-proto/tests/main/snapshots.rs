@@ -96,7 +96,7 @@ fn answers() {
     let upload = |size| UploadEntry { up: UP, path: path("/u"), off: 5, size, age_ms: 9 };
     let answers = [
         Answer::Empty,
-        Answer::Welcome(Welcome {
+        Answer::Hello(HelloReply {
             window: 64,
             chunk: 262_144,
             header: 65_536,
@@ -106,7 +106,7 @@ fn answers() {
             names: Names::Windows,
             folds: true,
             ro: false,
-            caps: vec!["x-one".into()],
+            caps: ["x-one"].into_iter().collect(),
         }),
         Answer::Entry(file.clone()),
         Answer::Listing(Listing {

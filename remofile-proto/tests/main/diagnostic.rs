@@ -6,7 +6,7 @@ use remofile_proto::cbor::Item;
 pub(crate) fn parse(text: &str) -> Item {
     let mut notation = Notation(text);
     let item = notation.item();
-    assert_eq!(notation.0, "", "bytes behind the value in {text}");
+    assert_eq!(notation.0, "", "bytes after the value in {text}");
     item
 }
 

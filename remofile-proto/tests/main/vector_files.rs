@@ -1,6 +1,5 @@
 //! Reads the vectors of `spec/vectors`: a field or kind that is not known here is an error.
-#![allow(dead_code, unreachable_pub, reason = "each test reads its own part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a vector that cannot be read is a failure")]
+#![allow(dead_code, reason = "every field of the format is read, and some by no test")]
 
 use remofile_proto::SessionId;
 use serde::Deserialize;
@@ -12,7 +11,7 @@ const FEWEST: usize = 900;
 
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Vector {
+pub(crate) enum Vector {
     Request(RequestVector),
     Reply(ReplyVector),
     Envelope(EnvelopeVector),
@@ -24,111 +23,111 @@ pub enum Vector {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RequestVector {
-    pub expect: String,
+pub(crate) struct RequestVector {
+    pub(crate) expect: String,
     requirements: Vec<String>,
     comment: String,
     diagnostic: Option<String>,
-    pub frames: Vec<Frame>,
-    pub session: String,
-    pub seq: u64,
-    pub op: Option<String>,
-    pub args: Option<Value>,
-    pub reencoded: Option<Frame>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) session: String,
+    pub(crate) seq: u64,
+    pub(crate) op: Option<String>,
+    pub(crate) args: Option<Value>,
+    pub(crate) reencoded: Option<Frame>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ReplyVector {
-    pub expect: String,
+pub(crate) struct ReplyVector {
+    pub(crate) expect: String,
     requirements: Vec<String>,
     comment: String,
     diagnostic: String,
-    pub op: String,
-    pub frames: Vec<Frame>,
-    pub session: Option<String>,
-    pub seq: Option<u64>,
-    pub code: Option<u64>,
-    pub result: Option<Value>,
-    pub loses_session: Option<bool>,
-    pub reencoded: Option<Frame>,
+    pub(crate) op: String,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) session: Option<String>,
+    pub(crate) seq: Option<u64>,
+    pub(crate) code: Option<u64>,
+    pub(crate) result: Option<Value>,
+    pub(crate) loses_session: Option<bool>,
+    pub(crate) reencoded: Option<Frame>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EnvelopeVector {
-    pub expect: String,
+pub(crate) struct EnvelopeVector {
+    pub(crate) expect: String,
     requirements: Vec<String>,
     comment: String,
-    pub frames: Vec<Frame>,
-    pub route: Option<usize>,
-    pub session: Option<String>,
-    pub seq: Option<u64>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) route: Option<usize>,
+    pub(crate) session: Option<String>,
+    pub(crate) seq: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PathVector {
-    pub expect: String,
+pub(crate) struct PathVector {
+    pub(crate) expect: String,
     requirements: Vec<String>,
     comment: String,
-    pub names: String,
-    pub path: String,
+    pub(crate) names: String,
+    pub(crate) path: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TokenVector {
-    pub expect: String,
+pub(crate) struct TokenVector {
+    pub(crate) expect: String,
     requirements: Vec<String>,
     comment: String,
-    pub token: String,
+    pub(crate) token: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct KeysVector {
+pub(crate) struct KeysVector {
     expect: String,
     requirements: Vec<String>,
     comment: String,
     diagnostic: String,
-    pub token: String,
-    pub server_secret: Key,
-    pub server_public: Key,
-    pub client_secret: Key,
-    pub client_public: Key,
-    pub hello_key: String,
-    pub session: String,
-    pub client: String,
-    pub auth: String,
-    pub frames: Vec<Frame>,
+    pub(crate) token: String,
+    pub(crate) server_secret: Key,
+    pub(crate) server_public: Key,
+    pub(crate) client_secret: Key,
+    pub(crate) client_public: Key,
+    pub(crate) hello_key: String,
+    pub(crate) session: String,
+    pub(crate) client: String,
+    pub(crate) auth: String,
+    pub(crate) frames: Vec<Frame>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Key {
-    pub hex: String,
-    pub z85: String,
+pub(crate) struct Key {
+    pub(crate) hex: String,
+    pub(crate) z85: String,
 }
 
-/// A frame: hex, or hex and a unit that is repeated behind it.
+/// A frame: hex, or hex and a unit that is repeated after it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub enum Frame {
+pub(crate) enum Frame {
     Hex(String),
     Repeated(Repeated),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Repeated {
+pub(crate) struct Repeated {
     hex: String,
     then: String,
     times: usize,
 }
 
 impl Frame {
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         match self {
             Frame::Hex(hex) => unhex(hex),
             Frame::Repeated(Repeated { hex, then, times }) => [unhex(hex), unhex(then).repeat(*times)].concat(),
@@ -139,7 +138,7 @@ impl Frame {
 macro_rules! kinds {
     ($($name:ident, $variant:ident, $type:ty;)*) => {
         impl Vector {$(
-            pub fn $name(&self) -> Option<&$type> {
+            pub(crate) fn $name(&self) -> Option<&$type> {
                 match self { Vector::$variant(vector) => Some(vector), _ => None }
             }
         )*}
@@ -156,7 +155,7 @@ kinds! {
 }
 
 /// Every vector with the name of its file, in the order of the names.
-pub fn vectors() -> Vec<(String, Vector)> {
+pub(crate) fn vectors() -> Vec<(String, Vector)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors");
     let mut vectors: Vec<(String, Vector)> = std::fs::read_dir(&directory)
         .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))
@@ -175,7 +174,7 @@ pub fn vectors() -> Vec<(String, Vector)> {
 }
 
 /// Judges each vector that `select` picks, and fails with the names of all that are judged wrong.
-pub fn judge<T>(select: fn(&Vector) -> Option<&T>, judge: impl Fn(&str, &T) -> Result<(), String>) {
+pub(crate) fn judge<T>(select: fn(&Vector) -> Option<&T>, judge: impl Fn(&str, &T) -> Result<(), String>) {
     let vectors = vectors();
     let chosen: Vec<_> = vectors.iter().filter_map(|(name, vector)| Some((name, select(vector)?))).collect();
     assert!(!chosen.is_empty(), "no vector of this kind");
@@ -187,19 +186,19 @@ pub fn judge<T>(select: fn(&Vector) -> Option<&T>, judge: impl Fn(&str, &T) -> R
 }
 
 /// An error with both sides, unless they are equal.
-pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, actual: T, expected: T) -> Result<(), String> {
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &str, actual: T, expected: T) -> Result<(), String> {
     if actual == expected { Ok(()) } else { Err(format!("{what} is {actual:?}, not {expected:?}")) }
 }
 
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub fn unhex(hex: &str) -> Vec<u8> {
+pub(crate) fn unhex(hex: &str) -> Vec<u8> {
     assert!(hex.len().is_multiple_of(2), "half a byte");
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
-pub fn session(hex: &str) -> SessionId {
+pub(crate) fn session(hex: &str) -> SessionId {
     SessionId::try_from(unhex(hex).as_slice()).unwrap()
 }

@@ -1,5 +1,4 @@
 //! The specification holds to its own rules: one id for each requirement, and every reference to one leads somewhere.
-#![allow(clippy::unwrap_used)]
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 

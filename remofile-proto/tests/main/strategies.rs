@@ -143,10 +143,11 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
     ]
 }
 
-fn welcome() -> impl Strategy<Value = Welcome> {
+fn hello() -> impl Strategy<Value = HelloReply> {
     let sizes = (1_u64..=1_024, 65_536_u64..=1_048_576, 16_384_u64..=65_536, uint());
-    let rest = (any::<[u8; 16]>(), maybe(any::<[u8; 16]>()), any::<[bool; 3]>(), vec("x-[a-z]{1,9}", 0..4));
-    (sizes, rest).prop_map(|((window, chunk, header, lease_ms), (boot, root, [windows, folds, ro], caps))| Welcome {
+    let caps = vec("x-[a-z]{1,9}", 0..4).prop_map(Capabilities::from_iter);
+    let rest = (any::<[u8; 16]>(), maybe(any::<[u8; 16]>()), any::<[bool; 3]>(), caps);
+    (sizes, rest).prop_map(|((window, chunk, header, lease_ms), (boot, root, [windows, folds, ro], caps))| HelloReply {
         window,
         chunk,
         header,
@@ -180,7 +181,7 @@ fn uploads() -> impl Strategy<Value = Uploads> {
 /// An answer that is of the kind which the operation has.
 pub(crate) fn answer(operation: &Operation) -> BoxedStrategy<Answer> {
     match operation {
-        Operation::Hello(_) => welcome().prop_map(Answer::Welcome).boxed(),
+        Operation::Hello(_) => hello().prop_map(Answer::Hello).boxed(),
         Operation::Ping | Operation::Bye | Operation::Flush | Operation::Remove { .. } | Operation::Abort { .. } => {
             Just(Answer::Empty).boxed()
         }

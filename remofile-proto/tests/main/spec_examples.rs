@@ -2,7 +2,7 @@
 
 use crate::diagnostic::parse;
 use remofile_proto::{
-    Limits, Message, OPERATIONS, Operation, Reply, ReplyError, cbor, encode_reply, encode_request, envelope,
+    Limits, Message, OPERATIONS, Operation, Payload, Reply, ReplyError, cbor, encode_reply, encode_request, envelope,
 };
 
 /// The examples as (line number, direction, header in diagnostic notation, whether a payload follows).
@@ -46,7 +46,7 @@ fn every_example_of_a_request_is_what_the_codec_writes() {
         let Message::Request(request) = envelope::receive(&frames, 65_536).message else {
             panic!("line {line} is no request");
         };
-        let operation = Operation::parse(&request.header, 0, &Limits::default()).unwrap();
+        let operation = Operation::parse(&request.header, Payload::NONE, &Limits::default()).unwrap();
         assert_eq!(encode_request(request.header.session, request.header.seq, &operation), frames[1], "line {line}");
     }
 }
@@ -62,7 +62,7 @@ fn every_example_of_a_reply_is_what_the_codec_writes() {
             let Message::Request(request) = envelope::receive(&frames, 65_536).message else {
                 panic!("line {line} is no request");
             };
-            asked = Some(Operation::parse(&request.header, 0, &Limits::default()).unwrap());
+            asked = Some(Operation::parse(&request.header, Payload::NONE, &Limits::default()).unwrap());
             continue;
         }
         let reply = Reply::decode(&frames).unwrap();

@@ -1,8 +1,7 @@
 //! Operations and results as the vectors write them: byte strings in hex, defaults left out.
-#![allow(unreachable_pub, reason = "a module of a test")]
 
-use super::hex;
-use remofile_proto::{Answer, Busy, Detail, Entry, Operation, Precondition, Refusal, UploadEntry, Welcome};
+use crate::vector_files::hex;
+use remofile_proto::{Answer, Busy, Detail, Entry, HelloReply, Operation, Precondition, Refusal, UploadEntry};
 use serde_json::{Map, Value, json};
 
 /// A map without the keys whose value is null.
@@ -28,7 +27,7 @@ fn precondition(pre: &Precondition) -> Option<String> {
 }
 
 /// The arguments of an operation.
-pub fn args(operation: &Operation) -> Value {
+pub(crate) fn args(operation: &Operation) -> Value {
     present(match operation {
         Operation::Hello(hello) => json!({
             "auth": hex(&hello.auth), "client": hello.client, "take": hello.take.map(|take| hex(take.as_bytes())),
@@ -74,9 +73,9 @@ pub fn args(operation: &Operation) -> Value {
 }
 
 /// The result of an operation that was answered OK.
-pub fn answer(answer: &Answer) -> Value {
+pub(crate) fn answer(answer: &Answer) -> Value {
     match answer {
-        Answer::Welcome(welcome) => self::welcome(welcome),
+        Answer::Hello(hello) => self::hello(hello),
         Answer::Entry(entry) => json!({"entry": self::entry(entry, None)}),
         Answer::Listing(listing) => {
             let entries: Vec<_> =
@@ -97,7 +96,7 @@ pub fn answer(answer: &Answer) -> Value {
 }
 
 /// What is carried with a code other than OK.
-pub fn refusal(refusal: &Refusal) -> Value {
+pub(crate) fn refusal(refusal: &Refusal) -> Value {
     let mut carried = present(match &refusal.detail {
         Detail::Busy(Busy { idle_ms, lease_ms, client, session }) => {
             json!({"idle_ms": idle_ms, "lease_ms": lease_ms, "client": client, "session": hex(session.as_bytes())})
@@ -113,11 +112,11 @@ pub fn refusal(refusal: &Refusal) -> Value {
     carried
 }
 
-fn welcome(welcome: &Welcome) -> Value {
+fn hello(hello: &HelloReply) -> Value {
     present(json!({
-        "window": welcome.window, "chunk": welcome.chunk, "header": welcome.header, "lease_ms": welcome.lease_ms,
-        "boot": hex(welcome.boot.as_bytes()), "root": welcome.root.map(|root| hex(root.as_bytes())),
-        "names": welcome.names.name(), "folds": welcome.folds, "ro": welcome.ro, "caps": welcome.caps,
+        "window": hello.window, "chunk": hello.chunk, "header": hello.header, "lease_ms": hello.lease_ms,
+        "boot": hex(hello.boot.as_bytes()), "root": hello.root.map(|root| hex(root.as_bytes())),
+        "names": hello.names.name(), "folds": hello.folds, "ro": hello.ro, "caps": hello.caps.names().collect::<Vec<_>>(),
     }))
 }
 

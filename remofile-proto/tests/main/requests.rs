@@ -4,7 +4,7 @@ use crate::diagnostic::parse;
 use crate::strategies::{operation, session};
 use proptest::prelude::*;
 use remofile_proto::cbor::{Map, Value, decode};
-use remofile_proto::{Code, Header, Limits, OPERATIONS, Operation, Refusal, SessionId, encode_request};
+use remofile_proto::{Code, Header, Limits, OPERATIONS, Operation, Payload, Refusal, SessionId, encode_request};
 
 const LIMITS: Limits = Limits { chunk: 65_536, header: 65_536 };
 
@@ -13,10 +13,10 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Parses arguments in diagnostic notation.
-fn request(op: &str, args: &str, payload: usize) -> Result<Operation, Refusal> {
+fn request(op: &str, args: &str, payload: u64) -> Result<Operation, Refusal> {
     let bytes = parse(args).encode().unwrap();
     let Value::Map(args) = decode(&bytes).unwrap() else { panic!("{args} is no map") };
-    Operation::parse(&header(op, args), payload, &LIMITS)
+    Operation::parse(&header(op, args), Payload::identity(payload), &LIMITS)
 }
 
 fn header<'a>(op: &'a str, args: Map<'a>) -> Header<'a> {
@@ -24,7 +24,7 @@ fn header<'a>(op: &'a str, args: Map<'a>) -> Header<'a> {
 }
 
 #[track_caller]
-fn assert_refused(op: &str, args: &str, payload: usize, code: Code) {
+fn assert_refused(op: &str, args: &str, payload: u64, code: Code) {
     assert_eq!(request(op, args, payload).unwrap_err().code, code, "{op} {args}");
 }
 
@@ -34,7 +34,7 @@ proptest! {
         let frame = encode_request(session, seq, &operation);
         let header = Header::decode(&frame).unwrap();
         prop_assert_eq!((header.session, header.seq), (session, seq));
-        prop_assert_eq!(Operation::parse(&header, 0, &Limits::default()).unwrap(), operation);
+        prop_assert_eq!(Operation::parse(&header, Payload::NONE, &Limits::default()).unwrap(), operation);
     }
 
     #[test]
@@ -43,10 +43,10 @@ proptest! {
         let at = at.index(frame.len());
         frame[at] = with;
         let Ok(header) = Header::decode(&frame) else { return Ok(()) };
-        let Ok(changed) = Operation::parse(&header, 0, &Limits::default()) else { return Ok(()) };
+        let Ok(changed) = Operation::parse(&header, Payload::NONE, &Limits::default()) else { return Ok(()) };
         let again = encode_request(header.session, header.seq, &changed);
         let header = Header::decode(&again).unwrap();
-        prop_assert_eq!(Operation::parse(&header, 0, &Limits::default()).unwrap(), changed);
+        prop_assert_eq!(Operation::parse(&header, Payload::NONE, &Limits::default()).unwrap(), changed);
     }
 }
 

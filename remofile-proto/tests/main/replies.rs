@@ -178,16 +178,16 @@ fn a_tree_name_that_is_too_deep_below_the_listed_directory_is_malformed() {
 #[test]
 fn a_window_or_chunk_out_of_range_is_malformed() {
     let hello = Operation::Hello(Hello { auth: [0; 32], client: String::new(), take: None, lease_ms: None });
-    let welcome = |window: i64, chunk: i64| {
+    let hello = |window: i64, chunk: i64| {
         let boot = "b0".repeat(16);
         let result = format!(
             r#"{{"ro": false, "boot": h'{boot}', "caps": [], "chunk": {chunk}, "folds": false, "names": "posix", "header": 65536, "window": {window}, "lease_ms": 30000}}"#
         );
         reply(0, &result, &hello)
     };
-    assert!(welcome(1, 65_536).is_ok() && welcome(1_024, 1_048_576).is_ok());
-    assert_eq!(malformed(welcome(0, 65_536)), "in the reply's result window is not 1 to 1024");
-    assert_eq!(malformed(welcome(64, 1_048_577)), "in the reply's result chunk is not 65536 to 1048576");
+    assert!(hello(1, 65_536).is_ok() && hello(1_024, 1_048_576).is_ok());
+    assert_eq!(malformed(hello(0, 65_536)), "in the reply's result window is not 1 to 1024");
+    assert_eq!(malformed(hello(64, 1_048_577)), "in the reply's result chunk is not 65536 to 1048576");
 }
 
 #[test]

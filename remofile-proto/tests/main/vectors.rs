@@ -1,19 +1,14 @@
 //! The codec judges every vector of `spec/vectors` as its file says.
-#![allow(clippy::unwrap_used)]
 
-mod common {
-    mod files;
-    pub mod json;
-    pub(crate) use files::*;
-}
-
-use common::{
-    EnvelopeVector, Frame, KeysVector, PathVector, ReplyVector, RequestVector, Vector, hex, json, judge, same,
+use crate::json;
+use crate::vector_files::{
+    EnvelopeVector, Frame, KeysVector, PathVector, ReplyVector, RequestVector, TokenVector, Vector, hex, judge, same,
+    session,
 };
 use remofile_proto::envelope::{classify, receive};
 use remofile_proto::{
-    Answer, Class, Code, Digest, Hello, Keys, Limits, Message, Operation, Precondition, Refusal, RemotePath, Reply,
-    ReplyError, Token, UploadId, encode_reply, encode_request, z85,
+    Answer, Class, Code, Digest, Hello, Keys, Limits, Message, Operation, Payload, Precondition, Refusal, RemotePath,
+    Reply, ReplyError, Token, UploadId, encode_reply, encode_request, z85,
 };
 
 /// What every vector is written for.
@@ -28,7 +23,7 @@ fn requests_are_decoded_and_refused_as_the_vectors_say() {
                 same("session", hex(request.header.session.as_bytes()), vector.session.clone())?;
                 same("seq", request.header.seq, vector.seq)?;
                 same("op", Some(request.header.op), vector.op.as_deref())?;
-                match Operation::parse(&request.header, request.payload.map_or(0, <[u8]>::len), &LIMITS) {
+                match Operation::parse(&request.header, Payload::of_request(&request), &LIMITS) {
                     Ok(operation) => {
                         same("verdict", "accept", &vector.expect)?;
                         same("args", Some(json::args(&operation)), vector.args.clone())?;
@@ -75,7 +70,7 @@ fn replies_are_decoded_and_refused_as_the_vectors_say() {
 }
 
 #[test]
-fn envelopes_are_told_apart_as_the_vectors_say() {
+fn envelopes_are_classified_as_the_vectors_say() {
     judge(Vector::envelope, |_, vector: &EnvelopeVector| {
         let frames = bytes(&vector.frames);
         let received = receive(&frames, LIMITS.header);
@@ -105,7 +100,7 @@ fn paths_are_checked_as_the_vectors_say() {
 
 #[test]
 fn tokens_are_checked_as_the_vectors_say() {
-    judge(Vector::token, |_, vector: &common::TokenVector| {
+    judge(Vector::token, |_, vector: &TokenVector| {
         same("verdict", if Token::parse(&vector.token).is_ok() { "accept" } else { "refuse" }, &vector.expect)
     });
 }
@@ -124,7 +119,7 @@ fn keys_are_derived_down_to_the_bytes_of_hello() {
             same(what, z85::encode(key), expected.z85.clone())?;
             same(what, z85::decode(&expected.z85).unwrap(), *key)?;
         }
-        let session = common::session(&vector.session);
+        let session = session(&vector.session);
         let auth = keys.hello.auth(session);
         same("auth", hex(&auth), vector.auth.clone())?;
         let hello = Hello { auth, client: vector.client.clone(), take: None, lease_ms: None };
