@@ -182,9 +182,9 @@ impl Client {
         if let Some(reply) = self.inbox.pop_front() {
             return Ok(reply);
         }
-        let patience = self.environment.timeouts.get().reply;
-        let reply = self.next_reply(Instant::now() + patience)?;
-        reply.ok_or_else(|| CaseError::Silent(format!("no answer within {} ms", patience.as_millis())))
+        let timeout = self.environment.timeouts.get().reply;
+        let reply = self.next_reply(Instant::now() + timeout)?;
+        reply.ok_or_else(|| CaseError::Silent(format!("no answer within {} ms", timeout.as_millis())))
     }
 
     /// Waits for the reply to a number of this session, of any code.
