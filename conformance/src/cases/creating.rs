@@ -92,8 +92,8 @@ fn directories() -> Vec<Case> {
             .sends("`mkdir` of a name that differs in case from a directory that is there")
             .passes("NAME_CLASH, or OK where the server keeps both apart.")
             .run(|t| {
-                t.subdirectory("Twin")?;
-                let second = t.path("twin");
+                t.subdirectory("Name")?;
+                let second = t.path("name");
                 t.expect(mkdir(&second), [NAME_CLASH, OK]).map(drop)
             }),
     ]

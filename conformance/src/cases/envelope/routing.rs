@@ -138,8 +138,8 @@ fn sockets() -> Vec<Case> {
             .run(|t| {
                 let (path, content) = (t.path("by-proxy"), t.bytes(1, 2_000));
                 t.control(stat("/"))?;
-                let hop = ZmqProxy::before_server(&t.environment)?;
-                t.replace_connection(hop.connection(SocketKind::Dealer)?);
+                let proxy = ZmqProxy::before_server(&t.environment)?;
+                t.replace_connection(proxy.connection(SocketKind::Dealer)?);
                 t.expect_ok(put(&path, content.as_slice()))?;
                 let some = t.server()?.window.min(8);
                 let sent: Vec<u64> = (0..some).map(|_| t.send(&stat(&path))).collect::<Result<_, _>>()?;
