@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the suite against the reference, every way it serves: ROUTER and REP, keys of the token and keys of its own, read-only,
-# without CURVE. Every case passes, and what does not apply says why.
+# Runs the suite against the reference in every mode: ROUTER and REP, keys derived from the token and keys of its own,
+# read-only, without CURVE. Every case must pass, or be not applicable with evidence.
 #   conformance/reference.sh CONFORMANCE REMOFILE [DIRECTORY for the reports]
 set -euo pipefail
 
@@ -17,13 +17,13 @@ variant() {
     echo "-- $name"
     "$conformance" run --strict --no-color --spawn "exec '$remofile' run $flags {root} {port} {token}" \
         --output "$reports/$name.json" "$@"
-    # Evidence is a sentence, and nothing is left out for want of an option.
+    # The evidence is a sentence, and no case may be left out because an option is missing.
     python3 - "$reports/$name.json" <<'PYTHON'
 import json, sys
 report = json.load(open(sys.argv[1]))
 bad = [case["id"] for case in report["cases"]
        if case["verdict"] not in ("pass", "info") and not (case["verdict"] == "not-applicable" and case["reason"])]
-sys.exit(f"neither passed nor shown not to apply: {bad}" if bad else 0)
+sys.exit(f"neither passed nor not applicable with evidence: {bad}" if bad else 0)
 PYTHON
 }
 

@@ -56,16 +56,16 @@ impl Diagnosis {
 
     fn go_on(&mut self, environment: &Rc<Environment>) -> Option<()> {
         let target = environment.target.borrow().clone();
-        let patience = environment.timeouts.get().reply;
+        let timeout = environment.timeouts.get().reply;
         let addresses = self.note("name", resolve(target.address()), |addresses| {
             let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
             format!("resolves to {}", shown.join(", "))
         })?;
-        let stream = self.note("TCP", connect(&addresses, patience), |stream| match stream.peer_addr() {
+        let stream = self.note("TCP", connect(&addresses, timeout), |stream| match stream.peer_addr() {
             Ok(address) => format!("connected to {address}"),
             Err(_) => "connected".into(),
         })?;
-        let greeting = self.note("greeting", greeting::exchange(stream, patience), |greeting| {
+        let greeting = self.note("greeting", greeting::exchange(stream, timeout), |greeting| {
             format!("ZMTP {}.{}", greeting.version.0, greeting.version.1)
         })?;
         self.note("mechanism", mechanism(&greeting, target.security), |mechanism| match mechanism.as_str() {
@@ -138,25 +138,25 @@ fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
     Ok(found)
 }
 
-fn connect(addresses: &[SocketAddr], patience: Duration) -> Result<TcpStream, Failure> {
+fn connect(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, Failure> {
     let mut failure = None;
     for address in addresses {
-        match TcpStream::connect_timeout(address, patience) {
+        match TcpStream::connect_timeout(address, timeout) {
             Ok(stream) => return Ok(stream),
-            Err(error) => failure = failure.or(Some(unconnected(*address, &error, patience))),
+            Err(error) => failure = failure.or(Some(unconnected(*address, &error, timeout))),
         }
     }
     Err(failure.unwrap_or_else(|| Failure::new(Exit::Unreachable, "no address to connect to")))
 }
 
-fn unconnected(address: SocketAddr, error: &std::io::Error, patience: Duration) -> Failure {
+fn unconnected(address: SocketAddr, error: &std::io::Error, timeout: Duration) -> Failure {
     let (what, hint) = match error.kind() {
         ErrorKind::ConnectionRefused => (
             format!("nothing listens at {address}: the connection was refused"),
             "start the server, and check the port and the address that it binds to",
         ),
         ErrorKind::TimedOut => (
-            format!("no answer from {address} within {} s", patience.as_secs()),
+            format!("no answer from {address} within {} s", timeout.as_secs()),
             "check the address; a firewall may drop packets",
         ),
         _ => (format!("no connection to {address}: {error}"), "check the network, and the address"),
@@ -180,10 +180,10 @@ fn mechanism(greeting: &Greeting, security: Security) -> Result<String, Failure>
 
 fn shake_hands(environment: &Environment) -> Result<Connection, Failure> {
     let target = environment.target.borrow().clone();
-    let patience = environment.timeouts.get().reply;
+    let timeout = environment.timeouts.get().reply;
     let pinned = matches!(target.security, Security::Pinned(_));
     let failed = |exit, what: &str, hint: &str| Err(Failure::new(exit, what).hint(hint));
-    match handshake::attempt(&environment.context, &target, patience) {
+    match handshake::attempt(&environment.context, &target, timeout) {
         Err(error) => Err(Failure::new(Exit::OwnFault, format!("cannot open a socket: {error}"))),
         Ok(DoctorHandshake::Done(connection)) => Ok(connection),
         Ok(DoctorHandshake::Refused(status)) => failed(

@@ -1,4 +1,4 @@
-//! The command against servers of every kind that is none, and against one that is: exit codes and sentences.
+//! The command against broken servers and a correct one: exit codes and messages.
 #![allow(clippy::unwrap_used)]
 
 mod planted;
@@ -37,12 +37,12 @@ fn a_name_that_does_not_exist_is_reported() {
 
 #[test]
 fn a_server_that_accepts_and_hangs_is_reported() {
-    run(&Tcp::saying(b"").address).ends(3, &["no ZeroMQ greeting comes", "what worked: name, TCP"]);
+    run(&Tcp::saying(b"").address).ends(3, &["sends no ZeroMQ greeting", "what worked: name, TCP"]);
 }
 
 #[test]
 fn a_server_that_hangs_up_is_reported() {
-    run(&Tcp::serve(drop).address).ends(3, &["closed before a ZeroMQ greeting"]);
+    run(&Tcp::serve(drop).address).ends(3, &["closed the connection before a ZeroMQ greeting"]);
 }
 
 #[test]
@@ -113,10 +113,7 @@ fn without_the_feature_no_option_mutates_the_suite() {
 #[cfg(feature = "harness-mutations")]
 #[test]
 fn a_run_with_a_harness_mutation_says_so() {
-    let server = Planted::changing(|_, _, reply| {
-        *reply = Err(Refusal::new(Code::Internal));
-        Sent::Reply
-    });
+    let server = Planted::changing(wrong_entry);
     conformance(&["run", &server.address, CASE]).ends(1, &[]);
     conformance(&["run", &server.address, CASE, "--harness-mutation", "exit-always-zero"])
         .ends(0, &["harness mutation exit-always-zero: the results of this run mean nothing"]);
@@ -175,7 +172,7 @@ fn another_version_is_reported() {
 #[test]
 fn a_server_that_answers_garbage_after_the_handshake_is_reported() {
     let server = Planted::changing(|_, _, _| Sent::Bytes(vec![b"what?".to_vec()]));
-    run(&server.address).ends(3, &["no Remofile server, or a broken one"]);
+    run(&server.address).ends(3, &["not a Remofile server, or a broken one"]);
 }
 
 #[test]
@@ -298,25 +295,25 @@ fn an_interrupted_run_cleans_up_and_reports() {
 #[test]
 fn doctor_goes_through_the_steps() {
     let server = Planted::right();
-    conformance(&["doctor", &server.address]).ends(0, &["ok      TCP", "ok      hello", "this is a Remofile server"]);
-    conformance(&["doctor", &closed_port()]).ends(3, &["ok      name", "failed  TCP", "what to do"]);
+    conformance(&["doctor", &server.address]).ends(0, &["ok      TCP", "ok      hello", "the server speaks Remofile"]);
+    conformance(&["doctor", &closed_port()]).ends(3, &["ok      name", "failed  TCP", "hint:"]);
 }
 
 #[test]
 fn an_invalid_command_line_is_a_usage_error() {
-    conformance(&["run", "localhost:x"]).ends(2, &["is no address"]);
-    conformance(&["run"]).ends(2, &["there is no server"]);
+    conformance(&["run", "localhost:x"]).ends(2, &["is not an address"]);
+    conformance(&["run"]).ends(2, &["no server is given"]);
     conformance(&["run", "a:1", "--output", "/dev/null/x.json"]).ends(2, &["--output"]);
     let ran = ran(command(&["run", "a:1"]).env("REMOFILE_TOKEN", "short").output().unwrap());
-    ran.ends(2, &["this is no token"]);
+    ran.ends(2, &["invalid token"]);
     let ran = planted::ran(command(&["run", "a:1"]).env_remove("REMOFILE_TOKEN").output().unwrap());
     ran.ends(2, &["no token is given", "REMOFILE_TOKEN"]);
 }
 
 #[test]
 fn a_pattern_that_fits_nothing_is_reported() {
-    conformance(&["run", "a:1", "no-such-case"]).ends(4, &["no case fits the pattern 'no-such-case'"]);
-    conformance(&["run", "a:1", "SEQ-1", "--skip", "*"]).ends(4, &["no case fits all"]);
+    conformance(&["run", "a:1", "no-such-case"]).ends(4, &["no case matches the pattern 'no-such-case'"]);
+    conformance(&["run", "a:1", "SEQ-1", "--skip", "*"]).ends(4, &["no case matches the patterns"]);
 }
 
 #[test]

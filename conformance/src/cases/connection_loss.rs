@@ -16,7 +16,7 @@ use crate::{
         connection::Connection,
         reply::Reply,
         request::{Request, append, begin, commit, hash, mkdir, ping, put, read, remove, rename, stat},
-        tcp_relay::{TcpRelay, Way},
+        tcp_relay::{FlowDirection, TcpRelay},
     },
 };
 use std::time::{Duration, Instant};
@@ -74,10 +74,10 @@ fn lost_replies() -> Vec<Case> {
                 let (one, two) = (t.file("one", b"one")?, t.file("two", b"two")?);
                 let requests = [remove(&one), rename(&two, &one), put(&two, *b"three")];
                 let first = t.next;
-                relay.hold(Way::Down);
-                let before = relay.bytes_received(Way::Down);
+                relay.hold(FlowDirection::Down);
+                let before = relay.bytes_received(FlowDirection::Down);
                 requests.iter().try_for_each(|request| t.send(request).map(drop))?;
-                relay.await_bytes(Way::Down, before + 90, deadline(t));
+                relay.await_bytes(FlowDirection::Down, before + 90, deadline(t));
                 resend_over_a_new_connection(t, relay, first, &requests)?;
                 t.expect_content(&one, b"two")?;
                 t.expect_content(&two, b"three")
@@ -86,7 +86,7 @@ fn lost_replies() -> Vec<Case> {
             .needs(&[Need::Window(PARTS as u64)])
             .sends("`begin`; twelve `append` of 20,000 bytes, pipelined; the connection is cut in the middle of the replies; all of them again; `commit`")
             .passes("OK to each with its own `off`, and the file has each byte once.")
-            .run(relayed(|t, relay| pipeline(t, relay, |relay| relay.cut_after(Way::Down, REPLIES / 2)))),
+            .run(relayed(|t, relay| pipeline(t, relay, |relay| relay.cut_after(FlowDirection::Down, REPLIES / 2)))),
     ]
 }
 
@@ -97,10 +97,10 @@ fn lost_requests() -> Vec<Case> {
             .passes("SEQ with the number of the lost one, then OK to both.")
             .run(relayed(|t, relay| {
                 let (path, first) = (t.path("d"), t.next);
-                relay.discard(Way::Up);
-                let before = relay.bytes_received(Way::Up);
+                relay.discard(FlowDirection::Up);
+                let before = relay.bytes_received(FlowDirection::Up);
                 t.send(&mkdir(&path))?;
-                relay.await_bytes(Way::Up, before + 30, deadline(t));
+                relay.await_bytes(FlowDirection::Up, before + 30, deadline(t));
                 reconnect_through(t, relay)?;
                 t.send_as(first + 1, &stat(&path))?;
                 let gap = t.expect_reply(first + 1, SEQ)?;
@@ -115,7 +115,7 @@ fn lost_requests() -> Vec<Case> {
             .passes("SEQ with the number of the `put`, then OK, and the file has all its bytes.")
             .run(relayed(|t, relay| {
                 let (path, first, content) = (t.path("f"), t.next, t.bytes(1, 60_000));
-                relay.cut_after(Way::Up, 30_000);
+                relay.cut_after(FlowDirection::Up, 30_000);
                 t.send(&put(&path, content.clone()))?;
                 if !relay.await_cut(deadline(t)) {
                     return Err(CaseError::Harness("60,000 bytes did not reach the relay".into()));
@@ -132,7 +132,7 @@ fn lost_requests() -> Vec<Case> {
             .needs(&[Need::Window(PARTS as u64)])
             .sends("`begin`; twelve `append` of 20,000 bytes, pipelined; the connection is cut in the middle; all of them again; `commit`")
             .passes("OK to each with its own `off`, and the file has each byte once.")
-            .run(relayed(|t, relay| pipeline(t, relay, |relay| relay.cut_after(Way::Up, (PART * PARTS / 2) as u64)))),
+            .run(relayed(|t, relay| pipeline(t, relay, |relay| relay.cut_after(FlowDirection::Up, (PART * PARTS / 2) as u64)))),
     ]
 }
 
@@ -182,13 +182,13 @@ fn lost_connections() -> Vec<Case> {
                 t.equal("the length", reply.uint("len")?, length)
             })),
         should("a-client-that-does-not-read-does-not-block-others", &["SES-10", "LIMIT-5"])
-            .sends("many `read` of a client that takes none of the replies; `hello` of another client; then the client reads")
+            .sends("many `read` of a client that receives none of the replies; `hello` of another client; then the client receives them")
             .passes("BUSY within a second, and OK to every `read` in the end.")
             .run(relayed(|t, relay| {
                 let content = t.bytes(1, 65_536);
                 let path = t.file("f", &content)?;
                 let count = t.server()?.window.min(64);
-                relay.hold(Way::Down);
+                relay.hold(FlowDirection::Down);
                 let seqs = (0..count).map(|_| t.client.send(&read(&path, 0, 65_536))).collect::<CaseResult<Vec<u64>>>()?;
                 let mut other = t.another_client()?;
                 let asked = Instant::now();
@@ -229,11 +229,11 @@ fn reconnect_through(t: &mut CaseContext, relay: &TcpRelay) -> CaseResult {
 
 /// Sends a request whose reply the relay loses; returns the request's number.
 fn lose_reply(t: &mut CaseContext, relay: &TcpRelay, request: &Request) -> CaseResult<u64> {
-    relay.hold(Way::Down);
-    let before = relay.bytes_received(Way::Down);
+    relay.hold(FlowDirection::Down);
+    let before = relay.bytes_received(FlowDirection::Down);
     let seq = t.send(request)?;
     // If the reply is late, the request counts as lost, and the check holds too.
-    relay.await_bytes(Way::Down, before + 30, deadline(t));
+    relay.await_bytes(FlowDirection::Down, before + 30, deadline(t));
     reconnect_through(t, relay)?;
     Ok(seq)
 }

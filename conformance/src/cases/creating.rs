@@ -92,8 +92,8 @@ fn directories() -> Vec<Case> {
             .sends("`mkdir` of a name that differs in case from a directory that is there")
             .passes("NAME_CLASH, or OK where the server keeps both apart.")
             .run(|t| {
-                t.subdirectory("Twin")?;
-                let second = t.path("twin");
+                t.subdirectory("Name")?;
+                let second = t.path("name");
                 t.expect(mkdir(&second), [NAME_CLASH, OK]).map(drop)
             }),
     ]
@@ -129,7 +129,7 @@ fn contents() -> Vec<Case> {
             }),
         must("put-of-more-than-a-chunk-is-too-large", &["OP-5", "LIMIT-4"])
             .sends("`put` of one byte more than a chunk, and of 1,024 more, onto nothing and onto a file; of a chunk before")
-            .passes("TOO_LARGE to each, nothing is made or replaced.")
+            .passes("TOO_LARGE to each, nothing is created or replaced.")
             .run(|t| {
                 let chunk = usize::try_from(t.server()?.chunk).unwrap_or_default();
                 let (full, old) = (t.path("full"), t.file("old", b"old")?);
@@ -183,7 +183,7 @@ fn times() -> Vec<Case> {
             .sends(
                 "`put` with times before 1970, at the edges of 32 bits, with nanoseconds, and the least and greatest",
             )
-            .passes("The nearest that the file system keeps, in the entry and in `stat`.")
+            .passes("The nearest time that the file system stores, in the entry and in `stat`.")
             .run(|t| {
                 let clock = Clock::learn(t)?;
                 let path = t.path("f");
@@ -221,7 +221,7 @@ fn whole_from_the_start() -> Case {
     must("a-file-created-by-put-is-never-visible-in-part", &["PUT-1", "TARGET-8"])
         .needs(&[Need::Root])
         .sends("60 `put`s of a whole chunk to new names, while each name is waited for and read on the disk")
-        .passes("Every file has its whole content when it is seen first.")
+        .passes("Every file is complete when it first appears.")
         .run(|t| {
             // A longer write is easier to observe.
             let longest = usize::try_from(t.server()?.chunk).unwrap_or(usize::MAX);

@@ -101,7 +101,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("requests-that-waited-for-the-server-are-refused", &["SES-21", "SES-25"])
             .needs(&[Need::Spawn])
             .sends("while the server is down, `put`, `commit` and `ping` of the old session, which arrive when it is up again")
-            .passes("NO_SESSION to each, and nothing is made.")
+            .passes("NO_SESSION to each, and nothing is created.")
             .run(|t| {
                 let (up, staged, path) = (t.id(), t.path("staged"), t.path("f"));
                 t.setup(begin(up, &staged))?;
@@ -149,7 +149,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("staged-bytes-are-hashed-again-after-a-restart", &["UP-4", "BEGIN-1"])
             .needs(&[Need::Spawn])
-            .sends("`begin` and `append`; the server is killed, one byte of its staged file is changed on the disk, and it is started again; `begin`")
+            .sends("`begin` and `append`; the server is killed, one byte of its staged file is changed on the disk, and it is restarted; `begin`")
             .passes("The hash of what the file has now.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));

@@ -35,8 +35,8 @@ fn kinds() -> Vec<Case> {
                 let entry = t.expect_ok(stat(&path))?.entry()?;
                 t.equal("the entry's kind", entry.kind()?, "dir")?;
                 t.check(entry.mtime_ns().is_ok(), "the entry has no mtime_ns")?;
-                let stray = entry.keys().into_iter().find(|key| ["size", "etag", "racy"].contains(key));
-                t.equal("what stands in a directory's entry", stray, None)
+                let unexpected = entry.keys().into_iter().find(|key| ["size", "etag", "racy"].contains(key));
+                t.equal("what stands in a directory's entry", unexpected, None)
             }),
         must("a-file-has-size-time-and-etag", &["ENTRY-2", "STAT-1", "ENTRY-1"])
             .sends("`put` of files of 0, 1 and 65,536 bytes with a modification time, and `stat` of each")

@@ -64,7 +64,7 @@ fn arguments_of_ping() -> Case {
 
 fn messages_of_refusals() -> Case {
     must("the-message-of-a-refusal-is-a-text", &["CODE-2", "CODE-3"])
-        .sends("requests that are refused: for what is not there, for what it is, for a name, for arguments")
+        .sends("requests that are refused for a missing path, a wrong kind, a bad name, and bad arguments")
         .passes("Refusals in which `msg` is a text without the path of the served directory, or is left out.")
         .run(|t| {
             let (file, nothing, name) = (t.file("file", b"content")?, t.path("nothing"), t.path(".."));

@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         must("operations-of-extensions-not-announced-are-unknown", &["ENV-20"])
             .without_directory()
-            .sends("To a server without capabilities: operations by the names of what is foreseen")
+            .sends("To a server without capabilities: operations with the names of planned extensions")
             .passes("BAD_OP to each.")
             .run(|t| {
                 let caps = t.server()?.caps;

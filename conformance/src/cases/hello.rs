@@ -151,7 +151,7 @@ fn authentication() -> Vec<Case> {
         must("a-refused-hello-does-not-end-its-id", &["SES-3", "SES-6", "SES-5"])
             .without_directory()
             .sends("With the session released: `hello` of a new id with a wrong `auth`, with arguments that do not fit, and right")
-            .passes("AUTH, BAD_ARGS, OK: what was refused has not used the id up.")
+            .passes("AUTH, BAD_ARGS, OK: a refused `hello` does not end its id.")
             .run(|t| {
                 t.close()?;
                 t.draw_session_id();

@@ -122,7 +122,7 @@ fn payloads() -> Vec<Case> {
     cases.push(
         must("read-accepts-a-len-of-at-most-a-chunk", &["LIMIT-1", "OP-5", "READ-4"])
             .sends("Of a file of two chunks: `read` with a `len` of chunk, chunk + 1, and 2^63−1")
-            .passes("A whole chunk to the first, and TOO_LARGE to the others.")
+            .passes("OK with a whole chunk to the first, and TOO_LARGE to the others.")
             .run(|t| {
                 let chunk = chunk(t)?;
                 let content = t.bytes(1, 2 * chunk);

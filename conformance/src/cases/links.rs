@@ -29,7 +29,7 @@ use std::{
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> =
-        LINKS.iter().flat_map(|(what, to)| [on_the_way(what, to), at_the_end(what, to)]).collect();
+        LINKS.iter().flat_map(|(what, to)| [through_a_link(what, to), of_a_link(what, to)]).collect();
     cases.extend(links());
     cases.extend(special_files());
     cases.extend(hard_links());
@@ -44,28 +44,28 @@ pub(super) fn case(id: &str, checks: &'static [&'static str]) -> Case {
 
 /// Where a link points.
 #[derive(Clone, Copy)]
-enum To {
+enum LinkTarget {
     /// An absolute path outside.
     Outside(&'static str),
     /// This target.
     Text(&'static str),
 }
 
-const LINKS: &[(&str, To)] = &[
-    ("a-directory-outside", To::Outside("d")),
-    ("a-directory-inside", To::Text("d")),
-    ("the-directory-above", To::Text("..")),
-    ("its-own-directory", To::Text(".")),
-    ("the-root-of-the-machine", To::Text("/")),
-    ("a-file-outside", To::Outside("secret")),
-    ("a-file-inside", To::Text("d/f")),
-    ("nothing", To::Text("missing")),
-    ("nothing-outside", To::Outside("made")),
-    ("itself", To::Text("link")),
+const LINKS: &[(&str, LinkTarget)] = &[
+    ("a-directory-outside", LinkTarget::Outside("d")),
+    ("a-directory-inside", LinkTarget::Text("d")),
+    ("the-directory-above", LinkTarget::Text("..")),
+    ("its-own-directory", LinkTarget::Text(".")),
+    ("the-root-of-the-machine", LinkTarget::Text("/")),
+    ("a-file-outside", LinkTarget::Outside("secret")),
+    ("a-file-inside", LinkTarget::Text("d/f")),
+    ("nothing", LinkTarget::Text("missing")),
+    ("nothing-outside", LinkTarget::Outside("made")),
+    ("itself", LinkTarget::Text("link")),
 ];
 
 /// Creates the link `link`, the directory `d` with the files `f` and `secret`, and the file `other`.
-fn set_up_fixture(t: &mut CaseContext, to: To) -> CaseResult<Disk> {
+fn set_up_fixture(t: &mut CaseContext, to: LinkTarget) -> CaseResult<Disk> {
     let steps = vec![
         mkdir(&t.path("d")),
         put(&t.path("d/f"), "inside"),
@@ -75,13 +75,13 @@ fn set_up_fixture(t: &mut CaseContext, to: To) -> CaseResult<Disk> {
     setup_all(t, steps)?;
     let disk = Disk::new(t)?;
     match to {
-        To::Outside(name) => disk.connection(disk.outside(name), "link")?,
-        To::Text(text) => disk.connection(text, "link")?,
+        LinkTarget::Outside(name) => disk.connection(disk.outside(name), "link")?,
+        LinkTarget::Text(text) => disk.connection(text, "link")?,
     }
     Ok(disk)
 }
 
-fn on_the_way(what: &str, to: &'static To) -> Case {
+fn through_a_link(what: &str, to: &'static LinkTarget) -> Case {
     case(&format!("a-path-through-a-link-to-{what}-is-not-dir"), &["PATH-11", "PATH-10", "PATH-13"])
         .sends("Every operation that takes a path, with one through the link: to names that exist beyond it and that do not")
         .passes("NOT_DIR to each; nothing is read, made, changed or removed beyond the link.")
@@ -90,7 +90,7 @@ fn on_the_way(what: &str, to: &'static To) -> Case {
             let other = t.path("other");
             // On a server that follows it, the link must lead to files of this case: they are written to and removed.
             let beyond = match to {
-                To::Text("/") => format!("link{}", disk.outside("").display()).trim_end_matches('/').to_owned(),
+                LinkTarget::Text("/") => format!("link{}", disk.outside("").display()).trim_end_matches('/').to_owned(),
                 _ => "link".to_owned(),
             };
             let named = ["secret", "f", "d/secret", "new", "link/secret"].map(|name| t.path(&format!("{beyond}/{name}")));
@@ -112,7 +112,7 @@ fn uploads_through_it(t: &mut CaseContext, path: &str) -> CaseResult {
     t.setup(abort(up)).map(drop)
 }
 
-fn at_the_end(what: &str, to: &'static To) -> Case {
+fn of_a_link(what: &str, to: &'static LinkTarget) -> Case {
     case(
         &format!("a-link-to-{what}-is-not-followed"),
         &["PATH-11", "PATH-10", "KIND-1", "KIND-2", "STAT-1", "ENTRY-1", "TOUCH-1", "TARGET-6"],
@@ -159,12 +159,12 @@ fn links() -> Vec<Case> {
             .sends("`remove` of links to a directory and a file outside, a full directory inside, and nothing; with an etag before")
             .passes("CHANGED by an etag; then the link is gone, and what it pointed to is unchanged.")
             .run(|t| {
-                for to in [To::Outside("d"), To::Outside("secret"), To::Text("full"), To::Text("missing")] {
+                for to in [LinkTarget::Outside("d"), LinkTarget::Outside("secret"), LinkTarget::Text("full"), LinkTarget::Text("missing")] {
                     let disk = Disk::new(t)?;
                     setup_all(t, vec![mkdir(&t.path("full")), put(&t.path("full/f"), "inside")])?;
                     match to {
-                        To::Outside(name) => disk.connection(disk.outside(name), "link")?,
-                        To::Text(text) => disk.connection(text, "link")?,
+                        LinkTarget::Outside(name) => disk.connection(disk.outside(name), "link")?,
+                        LinkTarget::Text(text) => disk.connection(text, "link")?,
                     }
                     let (link, inside) = (t.path("link"), t.path("full/f"));
                     t.expect_refused(remove(&link).arg("etag", *b"etag"), CHANGED)?;
@@ -179,7 +179,7 @@ fn links() -> Vec<Case> {
             .sends("`move` of a link to a file outside: with an etag, to a free name, and onto a file with pre any")
             .passes("CHANGED by an etag; then a link of the same text under the other name.")
             .run(|t| {
-                let disk = set_up_fixture(t, To::Outside("secret"))?;
+                let disk = set_up_fixture(t, LinkTarget::Outside("secret"))?;
                 let (link, moved, other) = (t.path("link"), t.path("d/moved"), t.path("other"));
                 t.expect_refused(rename(&link, &moved).arg("etag", *b"etag"), CHANGED)?;
                 for (from, to) in [(&link, &moved), (&moved, &other)] {
@@ -199,7 +199,7 @@ fn links() -> Vec<Case> {
             .sends("`list` with `tree` of a directory with links to directories outside, inside and above it")
             .passes("The links are listed as links, and nothing that they lead to.")
             .run(|t| {
-                let disk = set_up_fixture(t, To::Outside("d"))?;
+                let disk = set_up_fixture(t, LinkTarget::Outside("d"))?;
                 disk.connection("..", "d/up")?;
                 disk.connection("d", "again")?;
                 let request = list(t.directory()).arg("tree", true);
@@ -218,7 +218,7 @@ fn special_files() -> Vec<Case> {
     vec![
         case("a-fifo-is-not-opened", &["PATH-12", "KIND-1", "ENTRY-1", "TARGET-6"])
             .sends("Every operation on a FIFO, to which a process writes and from which it reads, and through it")
-            .passes("Kind other; refused; nothing is taken from the FIFO or written to it; nothing blocks.")
+            .passes("Kind other; refused; the server neither reads from the FIFO nor writes to it, and does not block.")
             .run(|t| {
                 setup_all(t, vec![put(&t.path("other"), "other")])?;
                 let disk = Disk::new(t)?;

@@ -110,7 +110,7 @@ fn orders() -> Vec<Case> {
             }),
         must("names-in-a-tree-are-relative-to-the-listed-directory", &["LIST-2"])
             .sends("`list` with `tree` of a directory two below")
-            .passes("Names without what stands above that directory, and none of its neighbours.")
+            .passes("Names relative to that directory, and none of its siblings.")
             .run(|t| {
                 plant(t)?;
                 let request = list(&t.path("a")).arg("tree", true);
@@ -223,7 +223,7 @@ fn changes() -> Vec<Case> {
     vec![
         must("unchanged-entries-are-listed-once-during-changes", &["LIST-8", "LIST-3"])
             .sends("`list` page by page; before each of the first dozen the last name is removed and others are made before and after it")
-            .passes("What was there throughout comes exactly once and in order.")
+            .passes("Every name that existed throughout is listed once, in order.")
             .run(|t| {
                 let directories = ["d", "e"].map(|name| mkdir(&t.path(name)));
                 setup_all(t, directories.into())?;
@@ -250,7 +250,7 @@ fn changes() -> Vec<Case> {
             }),
         must("a-listing-continues-after-a-removed-directory", &["LIST-8", "LIST-3"])
             .sends("`list` with `tree` and a `limit` of 2; the directory that the page ends in is removed, or moved to a later place")
-            .passes("What stayed comes exactly once and in order.")
+            .passes("Every name that stayed is listed once, in order.")
             .run(|t| {
                 let steps = ["a", "b", "c"].map(|name| mkdir(&t.path(name))).into_iter();
                 let files = ["a/1", "a/2", "b/1", "b/2", "c/1", "d"].map(|name| put(&t.path(name), ""));

@@ -62,7 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-pending-number-is-the-next-one", &["SEQ-12", "SEQ-11"])
             .sends("`hash` that is answered PENDING; under its number `mkdir`, and `hash` of another length; `mkdir` under the next two numbers; `ping`")
-            .passes("SEQ_REUSED twice, SEQ with the number of the `hash` twice, and OK; nothing was made.")
+            .passes("SEQ_REUSED twice, SEQ with the number of the `hash` twice, and OK; nothing was created.")
             .run(|t| {
                 let (seq, request) = start_endless(t)?;
                 let path = t.path("d");
@@ -104,7 +104,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-takeover-cancels-a-running-request", &["SEQ-15", "SES-9", "SEQ-27", "SES-25"])
             .sends("`hash` that is answered PENDING, a poll, and `mkdir` after it; a takeover, and its first request")
-            .passes("NO_SESSION to the poll (or PENDING, if it was not held so long), SEQ or NO_SESSION to the request after it; OK to the others, and nothing was made.")
+            .passes("NO_SESSION to the poll (or PENDING, if it was not held so long), SEQ or NO_SESSION to the request after it; OK to the others, and nothing was created.")
             .run(|t| {
                 let (seq, _) = start_endless(t)?;
                 let path = t.path("d");
@@ -122,7 +122,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("requests-queued-after-a-long-request-are-not-refused-before-it", &["SEQ-26", "SES-25", "SEQ-9"])
             .needs(&[Need::Window(3)])
             .sends("pipelined a `hash` that takes long and two `mkdir` after it; after its PENDING a takeover")
-            .passes("nothing but PENDING to the `hash` comes before that PENDING; the others are answered SEQ or NO_SESSION, and nothing was made.")
+            .passes("the first reply is that PENDING; the others are answered SEQ or NO_SESSION, and nothing was created.")
             .run(|t| {
                 let request = endless(t)?;
                 let (one, two) = (t.path("one"), t.path("two"));

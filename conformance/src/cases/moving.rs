@@ -96,7 +96,7 @@ fn removals() -> Vec<Case> {
                 t.control(remove(&empty)).map(drop)
             }),
         must("remove-of-nothing-by-an-etag-is-not-found", &["CODE-5", "OP-7"])
-            .sends("`remove` with an etag of a name that is not there")
+            .sends("`remove` with an etag of a missing name")
             .passes("NOT_FOUND.")
             .run(|t| {
                 let missing = t.path("missing");
@@ -226,7 +226,7 @@ fn copies() -> Vec<Case> {
             }),
         must("copy-needs-a-file", &["COPY-1", "KIND-1"])
             .sends("`copy` of an empty and of a full directory, with an etag too; of a file before")
-            .passes("NOT_FILE, and nothing is made.")
+            .passes("NOT_FILE, and nothing is created.")
             .run(|t| {
                 let (path, directory, full) = (old_file(t)?, t.subdirectory("d")?, t.subdirectory("e")?);
                 let (file, control, to) = (t.file("e/f", b"")?, t.path("control"), t.path("to"));
@@ -235,7 +235,7 @@ fn copies() -> Vec<Case> {
                 refuse_all(t, requests, NOT_FILE)
             }),
         must("copy-copies-files-of-any-length", &["COPY-1", "HASH-1"])
-            .sends("`copy` of a file of 8 MiB whose bytes stand at its start, over two MiB, and at its end")
+            .sends("`copy` of a file of 8 MiB with data at its start, across 2 MiB, and at its end")
             .passes("The same size and hash.")
             .run(|t| {
                 let (path, to) = (t.file("f", b"start")?, t.path("g"));

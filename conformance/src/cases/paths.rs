@@ -169,8 +169,8 @@ fn limits() -> Vec<Case> {
                 refuse_all(t, by_name(t, &deep(t, 129), &other), LIMIT)
             }),
         must("a-too-long-path-with-a-bad-name-is-limit", &["PATH-7", "PATH-5", "CODE-5"])
-            .sends("`stat` and `put` of texts that are no paths and have 4,097 bytes or 129 slashes, or one less")
-            .passes("LIMIT to what is too long or deep, BAD_NAME to the others.")
+            .sends("`stat` and `put` of texts that are not paths and have 4,097 bytes or 129 slashes, or one less")
+            .passes("LIMIT to paths that are too long or deep, BAD_NAME to the others.")
             .run(|t| {
                 let bad = |rest: usize| format!("{}/..", long(t, rest - 3));
                 let over =
@@ -190,7 +190,7 @@ fn limits() -> Vec<Case> {
                 refuse_all(t, vec![rename(&over, &bad), copy(&over, &bad)], LIMIT)
             }),
         must("a-path-of-4096-bytes-works", &["LIMIT-1", "PATH-5"])
-            .sends("`mkdir` of all that a path of 4,096 bytes leads through, `put`, `read`, `move` and `remove` there")
+            .sends("`mkdir` of all parents of a path of 4,096 bytes, `put`, `read`, `move` and `remove` there")
             .passes("OK to each.")
             .run(|t| {
                 let path = long(t, 4_096);
@@ -204,7 +204,7 @@ fn limits() -> Vec<Case> {
                 t.expect_ok(remove(&other)).map(drop)
             }),
         must("a-path-of-128-names-works", &["LIMIT-1", "PATH-5"])
-            .sends("`mkdir` of all that a path of 128 names leads through, `put` and `read` there")
+            .sends("`mkdir` of all parents of a path of 128 names, `put` and `read` there")
             .passes("OK to each.")
             .run(|t| {
                 let path = deep(t, 128);
@@ -249,9 +249,9 @@ fn names() -> Vec<Case> {
             .run(|t| kept(t, &[COMPOSED, DECOMPOSED, "\u{fb01}n", "fin"])),
         must("upper-and-lower-case-are-two-names", &["PATH-8", "HELLO-5"])
             .needs(&[Need::Exact])
-            .sends("`put` of names that differ in case alone")
+            .sends("`put` of names that differ only in case")
             .passes("Each is a file of its own.")
-            .run(|t| kept(t, &["Twin", "twin", "TWIN", "straße", "STRASSE", "Ä", "ä"])),
+            .run(|t| kept(t, &["Name", "name", "NAME", "straße", "STRASSE", "Ä", "ä"])),
         must("another-spelling-is-not-found-where-names-do-not-fold", &["PATH-8", "HELLO-5"])
             .needs(&[Need::Exact])
             .sends("`stat` of names that differ in case or normalisation from the one that is there")
@@ -267,7 +267,7 @@ fn names() -> Vec<Case> {
             .sends(
                 "`put` with pre `any`, and `mkdir`, of names that differ from the one there in case or normalisation",
             )
-            .passes("NAME_CLASH, or OK with an entry of its own; the first keeps its name and content.")
+            .passes("NAME_CLASH, or OK with a separate entry; the first keeps its name and content.")
             .run(|t| {
                 let path = t.file("Caf\u{e9}", b"first")?;
                 for other in ["caf\u{e9}", "Cafe\u{301}"] {
@@ -286,8 +286,8 @@ fn names() -> Vec<Case> {
             .sends("`stat` of a name that differs in case from the one there")
             .passes("OK where the server finds it; NOT_FOUND is as good.")
             .run(|t| {
-                t.file("Twin", b"")?;
-                let second = t.path("twin");
+                t.file("Name", b"")?;
+                let second = t.path("name");
                 t.expect(stat(&second), OK).map(drop)
             }),
         must("a-backslash-is-an-ordinary-character", &["PATH-8"])
@@ -379,7 +379,7 @@ fn components() -> Vec<Case> {
     vec![
         must("a-missing-component-is-not-found", &["PATH-13", "CODE-5"])
             .sends("Every operation that takes a path, with a path whose first or second name of two is missing")
-            .passes("NOT_FOUND to each, nothing is made.")
+            .passes("NOT_FOUND to each, nothing is created.")
             .run(|t| {
                 let other = t.file("f", b"")?;
                 t.subdirectory("d")?;
@@ -389,7 +389,7 @@ fn components() -> Vec<Case> {
             }),
         must("a-file-in-place-of-a-directory-is-not-dir", &["PATH-13", "CODE-5"])
             .sends("Every operation that takes a path, with a path that leads through a file")
-            .passes("NOT_DIR to each, nothing is made.")
+            .passes("NOT_DIR to each, nothing is created.")
             .run(|t| {
                 let (other, _) = (t.file("f", b"")?, t.file("g", b"content")?);
                 let requests = ["g/x", "g/x/y"].iter().flat_map(|name| by_path(&t.path(name), &other)).collect();
@@ -397,7 +397,7 @@ fn components() -> Vec<Case> {
             }),
         must("components-are-checked-from-the-root-down", &["PATH-13", "CODE-5"])
             .sends("`stat` and `put` of paths with a missing component before a file, and a file before a missing one")
-            .passes("The first in the way decides: NOT_FOUND, and NOT_DIR.")
+            .passes("The first failing component decides: NOT_FOUND, and NOT_DIR.")
             .run(|t| {
                 setup_all(t, vec![put(&t.path("g"), ""), mkdir(&t.path("d")), put(&t.path("d/g"), "")])?;
                 let both = |name: &str| vec![stat(&t.path(name)), put(&t.path(name), "")];

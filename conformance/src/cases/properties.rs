@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
     let property = |id: &str, checks, mix: Mix| {
         must(id, checks)
             .sends("random operations under few names, as long as time allows; `--seed` draws the same ones again")
-            .passes("Every answer is that of a small model in memory, and so is everything that is there in the end.")
+            .passes("Every reply matches a model in memory, and so do the entries in the end.")
             .run(move |t| search(t, mix))
     };
     vec![
@@ -79,7 +79,7 @@ pub(crate) fn replay(text: &str) -> Result<Case, String> {
     let sequence: Sequence = serde_json::from_str(text).map_err(|error| format!("not a sequence: {error}"))?;
     let case = must("replayed-operations", &["SEQ-9"])
         .sends("the operations of the file")
-        .passes("Every answer is that of a small model in memory, and so is everything that is there in the end.")
+        .passes("Every reply matches a model in memory, and so do the entries in the end.")
         .run(move |t| {
             let result = replay_steps(t, "replayed", &sequence.steps);
             result.map_err(|failure| failure.error)

@@ -56,7 +56,7 @@ fn reads() -> Vec<Case> {
     vec![
         must("a-read-gives-the-bytes-asked-for", &["READ-1", "READ-4"])
             .sends("`read` of a file of 1,000 bytes at its start, within it, and up to and over its end")
-            .passes("Exactly the bytes from `off`, `len` of them or as many as there are.")
+            .passes("The bytes from `off`: `len` of them, or up to the end.")
             .run(|t| {
                 let content = t.bytes(1, 1_000);
                 let path = t.file("f", &content)?;
@@ -84,7 +84,7 @@ fn reads() -> Vec<Case> {
             }),
         must("a-read-is-as-long-as-a-chunk", &["READ-1", "READ-4", "LIMIT-1"])
             .sends("`read` with a `len` of one chunk and of one byte less, at several places of a longer file")
-            .passes("Exactly those bytes: the payload is shorter than `len` at the end alone.")
+            .passes("Exactly those bytes: the payload is shorter than `len` only at the end.")
             .run(|t| {
                 let chunk = t.server()?.chunk;
                 let (path, content) = longer_than_a_chunk(t, chunk)?;
@@ -143,7 +143,7 @@ fn reads() -> Vec<Case> {
                 refuse_all(t, of(&missing), NOT_FOUND)
             }),
         must("stat-of-nothing-is-not-found", &["STAT-1"])
-            .sends("`stat` of a name that is not there, of one that was removed, and of one that was moved away")
+            .sends("`stat` of a missing name, of one that was removed, and of one that was moved away")
             .passes("NOT_FOUND to each.")
             .run(|t| {
                 let (gone, moved, there) = (t.file("gone", b"")?, t.file("moved", b"")?, t.path("there"));
@@ -276,7 +276,7 @@ fn hashes() -> Vec<Case> {
             }),
         must("a-hash-is-of-the-range-asked-for", &["HASH-1"])
             .sends("`hash` of ranges within a file, up to and over its end, with either bound left out")
-            .passes("The BLAKE3 hash of exactly those bytes, and how many there were.")
+            .passes("The BLAKE3 hash and the number of exactly those bytes.")
             .run(|t| {
                 let content = t.bytes(1, 5_000);
                 let path = t.file("f", &content)?;
@@ -298,7 +298,7 @@ fn hashes() -> Vec<Case> {
             }),
         must("a-hash-may-cover-more-than-a-chunk", &["HASH-1", "OP-5"])
             .sends("`hash` of a file that is longer than a chunk, whole and in parts, with a `len` above `chunk`, up to 2 MB of 3")
-            .passes("The BLAKE3 hash: `chunk` bounds the `len` of `read` alone.")
+            .passes("The BLAKE3 hash: `chunk` limits only the `len` of `read`.")
             .run(|t| {
                 let chunk = t.server()?.chunk;
                 let (path, mut content) = longer_than_a_chunk(t, chunk)?;

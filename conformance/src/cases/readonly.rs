@@ -45,7 +45,7 @@ fn changer(t: &CaseContext, op: &str, path: &str) -> Request {
 }
 
 /// An unused name in the served directory.
-fn nowhere(t: &CaseContext) -> String {
+fn unused_path(t: &CaseContext) -> String {
     format!("/conformance-{}", crate::wire::cbor::hex(&t.id()))
 }
 
@@ -55,10 +55,10 @@ fn case(id: &str, checks: &'static [&'static str]) -> Case {
 
 fn denied(op: &'static str) -> Case {
     case(&format!("{op}-is-denied-on-a-read-only-server"), &["CODE-5", "REFUSE-1", "HELLO-5"])
-        .sends(format!("`{op}` of a name that is not there, below one that is not there, and where it can be of `/`"))
+        .sends(format!("`{op}` of a missing name, below one that is not there, and where it can be of `/`"))
         .passes("DENIED to each, also if the path exists; nothing is created.")
         .run(move |t| {
-            let path = nowhere(t);
+            let path = unused_path(t);
             let before = t.entry("/")?;
             let below = format!("{path}/x");
             let mut requests = vec![changer(t, op, &path), changer(t, op, &below)];
@@ -76,7 +76,7 @@ fn denied(op: &'static str) -> Case {
 
 /// Errors that take precedence over step 12, with their codes.
 fn earlier(t: &CaseContext, chunk: usize) -> Vec<(Request, Code)> {
-    let (path, long, deep) = (nowhere(t), format!("/{}", "n/".repeat(126) + &"n".repeat(4_000)), "/d".repeat(129));
+    let (path, long, deep) = (unused_path(t), format!("/{}", "n/".repeat(126) + &"n".repeat(4_000)), "/d".repeat(129));
     let mut requests = Vec::new();
     for op in CHANGERS {
         requests.push((changer(t, op, &path).arg("unknown", true), BAD_ARGS));
@@ -109,7 +109,7 @@ fn others() -> Vec<Case> {
                 for (request, code) in earlier(t, chunk) {
                     t.expect(request, code)?;
                 }
-                let path = nowhere(t);
+                let path = unused_path(t);
                 t.expect(put(&path, vec![0; chunk]), DENIED).map(drop)
             }),
         case("uploads-and-flush-are-answered-on-a-read-only-server", &["OP-1", "UPLOADS-1", "FLUSH-1"])
@@ -117,10 +117,10 @@ fn others() -> Vec<Case> {
             .passes("OK to both.")
             .run(|t| expect_all(t, vec![uploads(), flush()], OK).map(drop)),
         case("listings-on-a-read-only-server-are-answered", &["OP-1", "STAT-1", "LIST-1"])
-            .sends("`stat` and `list` of `/`; `stat`, `list`, `read` and `hash` of what is not there; `read` of `/`")
+            .sends("`stat` and `list` of `/`; `stat`, `list`, `read` and `hash` of missing names; `read` of `/`")
             .passes("OK, NOT_FOUND and NOT_FILE.")
             .run(|t| {
-                let path = nowhere(t);
+                let path = unused_path(t);
                 expect_all(t, vec![stat("/"), list("/"), list("/").arg("tree", true).arg("limit", 3_u64)], OK)?;
                 expect_all(t, vec![stat(&path), list(&path), read(&path, 0, 1), hash(&path)], NOT_FOUND)?;
                 expect_all(t, vec![read("/", 0, 1), hash("/")], NOT_FILE).map(drop)

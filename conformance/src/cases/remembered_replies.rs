@@ -40,7 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn resent(row: &'static Resent) -> Case {
     must(&format!("{}-sent-again-is-not-executed-again", row.op), &["SEQ-3", "SEQ-2"])
         .sends(format!("`{}`; {} (where the window has room for that)", row.op, row.between))
-        .passes("the same reply byte for byte, each time, and what came in between stands.")
+        .passes("the identical reply each time; the changes made in between stay.")
         .run(|t| {
             let request = (row.first)(t)?;
             let reply = t.expect_ok(request)?;
@@ -244,7 +244,7 @@ fn reused() -> Vec<Case> {
     vec![
         must("another-header-under-a-remembered-number-is-refused", &["SEQ-4"])
             .sends("`put`; under the same number `put` of another path, with one more argument, with a `pre`, and another operation; the `put` again")
-            .passes("SEQ_REUSED to each, nothing of it is there, and the reply of before.")
+            .passes("SEQ_REUSED to each, none is executed; then the remembered reply.")
             .run(|t| {
                 let (path, other) = (t.path("f"), t.path("g"));
                 let first = t.expect_ok(put(&path, *b"first"))?;
@@ -297,7 +297,7 @@ fn window() -> Vec<Case> {
     vec![
         must("the-last-window-replies-are-remembered", &["SEQ-2", "SEQ-3"])
             .sends("as many `truncate` as the window, each to another size; the first of them, the middle one and the last again")
-            .passes("each its own reply byte for byte, and the file keeps its last size.")
+            .passes("the remembered reply to each, identical, and the file keeps its last size.")
             .run(|t| {
                 let replies = a_window_of_sizes(t, 0)?;
                 for index in [0, replies.len() / 2, replies.len() - 1] {

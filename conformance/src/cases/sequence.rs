@@ -51,7 +51,7 @@ fn gaps() -> Vec<Case> {
             }),
         must("requests-out-of-order-are-refused-and-executed-in-order", &["SEQ-5", "SEQ-9", "SEQ-1"])
             .needs(&[Need::Window(3)])
-            .sends("pipelined: two `put` into a directory, and before them nothing; then `mkdir` of it, and both again")
+            .sends("pipelined: two `put` into a missing directory, under later numbers; then `mkdir` of it, and both again")
             .passes("SEQ with the same `next` to the first two, then OK to each.")
             .run(|t| {
                 let (directory, first) = (t.path("d"), t.next);
@@ -117,7 +117,7 @@ fn consumed() -> Vec<Case> {
             }),
         must("a-bad-message-consumes-no-number", &["SEQ-7", "SEQ-6"])
             .sends("under the next number `put` without its payload, then with it, with the same header")
-            .passes("BAD_MESSAGE, and OK: it is executed and not taken for the one before.")
+            .passes("BAD_MESSAGE, and OK: it is executed as a new request.")
             .run(|t| {
                 let (path, next) = (t.path("f"), t.next);
                 t.send_as(next, &request("put").arg("path", path.as_str()))?;

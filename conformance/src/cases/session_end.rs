@@ -70,7 +70,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-new-request-of-a-released-id-is-not-executed", &["SES-18", "CODE-5"])
             .sends("`bye`, `mkdir` under the next number, and under one far ahead")
-            .passes("NO_SESSION to both, and nothing is there; before `bye` the one far ahead is SEQ.")
+            .passes("NO_SESSION to both, and nothing is created; before `bye` a number far ahead is SEQ.")
             .run(|t| {
                 let path = t.path("d");
                 let far = t.next + 1_000;

@@ -27,14 +27,14 @@ const MAKERS: [&str; 4] = ["put", "copy", "move", "commit"];
 /// A row of the target rules: what is at the target, `pre`, the code, and the requirements.
 struct TargetRule {
     id: &'static str,
-    there: There,
+    there: TargetState,
     pre: TargetPre,
     code: Code,
     checks: &'static [&'static str],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum There {
+enum TargetState {
     Nothing,
     File,
     Directory,
@@ -55,37 +55,37 @@ enum TargetPre {
 }
 
 const ROWS: &[TargetRule] = &[
-    row("creates-a-missing-target", There::Nothing, TargetPre::LeftOut, OK, &["TARGET-4"]),
-    row("with-absent-creates-a-missing-target", There::Nothing, TargetPre::Absent, OK, &["TARGET-4"]),
-    row("with-any-creates-a-missing-target", There::Nothing, TargetPre::Any, OK, &["TARGET-1"]),
-    row("without-pre-replaces-nothing", There::File, TargetPre::LeftOut, EXISTS, &["TARGET-4"]),
-    row("with-absent-replaces-nothing", There::File, TargetPre::Absent, EXISTS, &["TARGET-4"]),
-    row("with-any-replaces-a-file", There::File, TargetPre::Any, OK, &["TARGET-1"]),
-    row("with-its-etag-replaces-a-file", There::File, TargetPre::Etag, OK, &["TARGET-7"]),
-    row("with-another-etag-replaces-nothing", There::File, TargetPre::OtherEtag, CHANGED, &["TARGET-7"]),
-    row("with-an-old-etag-replaces-nothing", There::File, TargetPre::OldEtag, CHANGED, &["TARGET-7", "ENTRY-3"]),
-    row("with-an-etag-creates-nothing", There::Nothing, TargetPre::OtherEtag, CHANGED, &["TARGET-7"]),
-    row("on-a-directory-without-pre-is-exists", There::Directory, TargetPre::LeftOut, EXISTS, &["TARGET-4"]),
-    row("with-any-does-not-replace-a-directory", There::Directory, TargetPre::Any, NOT_FILE, &["TARGET-5"]),
-    row(
+    rule("creates-a-missing-target", TargetState::Nothing, TargetPre::LeftOut, OK, &["TARGET-4"]),
+    rule("with-absent-creates-a-missing-target", TargetState::Nothing, TargetPre::Absent, OK, &["TARGET-4"]),
+    rule("with-any-creates-a-missing-target", TargetState::Nothing, TargetPre::Any, OK, &["TARGET-1"]),
+    rule("without-pre-replaces-nothing", TargetState::File, TargetPre::LeftOut, EXISTS, &["TARGET-4"]),
+    rule("with-absent-replaces-nothing", TargetState::File, TargetPre::Absent, EXISTS, &["TARGET-4"]),
+    rule("with-any-replaces-a-file", TargetState::File, TargetPre::Any, OK, &["TARGET-1"]),
+    rule("with-its-etag-replaces-a-file", TargetState::File, TargetPre::Etag, OK, &["TARGET-7"]),
+    rule("with-another-etag-replaces-nothing", TargetState::File, TargetPre::OtherEtag, CHANGED, &["TARGET-7"]),
+    rule("with-an-old-etag-replaces-nothing", TargetState::File, TargetPre::OldEtag, CHANGED, &["TARGET-7", "ENTRY-3"]),
+    rule("with-an-etag-creates-nothing", TargetState::Nothing, TargetPre::OtherEtag, CHANGED, &["TARGET-7"]),
+    rule("on-a-directory-without-pre-is-exists", TargetState::Directory, TargetPre::LeftOut, EXISTS, &["TARGET-4"]),
+    rule("with-any-does-not-replace-a-directory", TargetState::Directory, TargetPre::Any, NOT_FILE, &["TARGET-5"]),
+    rule(
         "with-any-does-not-replace-a-non-empty-directory",
-        There::FullDirectory,
+        TargetState::FullDirectory,
         TargetPre::Any,
         NOT_FILE,
         &["TARGET-5"],
     ),
-    row(
+    rule(
         "with-an-etag-on-a-directory-is-not-file",
-        There::Directory,
+        TargetState::Directory,
         TargetPre::OtherEtag,
         NOT_FILE,
         &["TARGET-5", "TARGET-1"],
     ),
 ];
 
-const fn row(
+const fn rule(
     id: &'static str,
-    there: There,
+    there: TargetState,
     pre: TargetPre,
     code: Code,
     checks: &'static [&'static str],
@@ -187,19 +187,19 @@ fn maker(t: &mut CaseContext, op: &str, target: &str) -> CaseResult<Request> {
 }
 
 /// Sets up the target of a row; returns an etag that the file no longer has, if needed.
-fn stand(t: &mut CaseContext, there: There, pre: TargetPre, target: &str) -> CaseResult<Vec<u8>> {
+fn stand(t: &mut CaseContext, there: TargetState, pre: TargetPre, target: &str) -> CaseResult<Vec<u8>> {
     match there {
-        There::Nothing => Ok(Vec::new()),
-        There::File if pre != TargetPre::OldEtag => t.setup(put(target, OLD)).map(|_| Vec::new()),
-        There::File => {
+        TargetState::Nothing => Ok(Vec::new()),
+        TargetState::File if pre != TargetPre::OldEtag => t.setup(put(target, OLD)).map(|_| Vec::new()),
+        TargetState::File => {
             t.setup(put(target, b"an earlier content of another size".as_slice()))?;
             let stale = t.entry(target)?.etag()?;
             t.setup(put(target, OLD).arg("pre", "any"))?;
             Ok(stale)
         }
-        There::Directory | There::FullDirectory => {
+        TargetState::Directory | TargetState::FullDirectory => {
             t.setup(mkdir(target))?;
-            if there == There::FullDirectory {
+            if there == TargetState::FullDirectory {
                 t.setup(put(&format!("{target}/inner"), OLD))?;
             }
             Ok(Vec::new())
@@ -231,11 +231,11 @@ fn with_pre(
     })
 }
 
-fn fitting_commit(t: &mut CaseContext, there: There, target: &str) -> CaseResult {
+fn fitting_commit(t: &mut CaseContext, there: TargetState, target: &str) -> CaseResult {
     let up = t.staged()?.first().map(|(up, _)| up.clone()).unwrap_or_default();
     let up = <[u8; 16]>::try_from(up.as_slice()).unwrap_or_default();
-    if matches!(there, There::Directory | There::FullDirectory) {
-        if there == There::FullDirectory {
+    if matches!(there, TargetState::Directory | TargetState::FullDirectory) {
+        if there == TargetState::FullDirectory {
             t.setup(crate::wire::request::remove(&format!("{target}/inner")))?;
         }
         t.setup(crate::wire::request::remove(target))?;
@@ -283,36 +283,43 @@ fn below_nothing(op: &'static str) -> Case {
 }
 
 fn moved_directories() -> Vec<Case> {
-    let onto = |id: &'static str, there: There, pre: &'static str, code: Code, checks: &'static [&'static str]| {
-        must(id, checks)
-            .sends(format!("`move` of a directory onto {there:?} with pre {pre}"))
-            .passes(format!("{code}; onto nothing, OK with all that is in it."))
-            .run(move |t| {
-                let source = t.subdirectory("source")?;
-                t.setup(put(&format!("{source}/inner"), NEW))?;
-                let target = t.path("target");
-                stand(t, there, TargetPre::LeftOut, &target)?;
-                t.expect_refused(rename(&source, &target).arg("pre", pre), code)?;
-                let free = t.path("free");
-                t.control(rename(&source, &free).arg("pre", pre))?;
-                t.expect_content(&format!("{free}/inner"), NEW)?;
-                t.expect_absent(&source)
-            })
-    };
+    let onto =
+        |id: &'static str, there: TargetState, pre: &'static str, code: Code, checks: &'static [&'static str]| {
+            must(id, checks)
+                .sends(format!("`move` of a directory onto {there:?} with pre {pre}"))
+                .passes(format!("{code}; onto a missing target, OK with its content."))
+                .run(move |t| {
+                    let source = t.subdirectory("source")?;
+                    t.setup(put(&format!("{source}/inner"), NEW))?;
+                    let target = t.path("target");
+                    stand(t, there, TargetPre::LeftOut, &target)?;
+                    t.expect_refused(rename(&source, &target).arg("pre", pre), code)?;
+                    let free = t.path("free");
+                    t.control(rename(&source, &free).arg("pre", pre))?;
+                    t.expect_content(&format!("{free}/inner"), NEW)?;
+                    t.expect_absent(&source)
+                })
+        };
     vec![
-        onto("a-directory-is-not-moved-onto-a-file", There::File, "any", NOT_FILE, &["TARGET-5"]),
-        onto("a-directory-is-not-moved-onto-an-empty-directory", There::Directory, "any", NOT_FILE, &["TARGET-5"]),
+        onto("a-directory-is-not-moved-onto-a-file", TargetState::File, "any", NOT_FILE, &["TARGET-5"]),
         onto(
-            "a-directory-is-not-moved-onto-a-non-empty-directory",
-            There::FullDirectory,
+            "a-directory-is-not-moved-onto-an-empty-directory",
+            TargetState::Directory,
             "any",
             NOT_FILE,
             &["TARGET-5"],
         ),
-        onto("a-directory-moved-onto-a-file-without-pre-is-exists", There::File, "absent", EXISTS, &["TARGET-4"]),
+        onto(
+            "a-directory-is-not-moved-onto-a-non-empty-directory",
+            TargetState::FullDirectory,
+            "any",
+            NOT_FILE,
+            &["TARGET-5"],
+        ),
+        onto("a-directory-moved-onto-a-file-without-pre-is-exists", TargetState::File, "absent", EXISTS, &["TARGET-4"]),
         onto(
             "a-directory-moved-onto-a-directory-without-pre-is-exists",
-            There::Directory,
+            TargetState::Directory,
             "absent",
             EXISTS,
             &["TARGET-4"],
@@ -326,7 +333,7 @@ fn folding() -> Vec<Case> {
         must("a-name-is-moved-to-another-spelling-of-itself", &["TARGET-2", "MOVE-1"])
             .needs(&[Need::Folds])
             .sends("`move` of a file to its own name in capitals, with each pre, and of a directory")
-            .passes("OK, and the listing has the new spellings alone; the file has its content.")
+            .passes("OK, and the listing has only the new spellings; the file keeps its content.")
             .run(|t| {
                 let (lower, upper) = (t.file("spelling", OLD)?, t.path("SPELLING"));
                 t.expect_ok(rename(&lower, &upper))?;
@@ -346,8 +353,8 @@ fn folding() -> Vec<Case> {
 fn clash(op: &'static str) -> Case {
     must(&format!("{op}-onto-another-spelling-is-a-clash"), &["TARGET-3", "TARGET-1"])
         .needs(&[Need::Folds])
-        .sends(format!("`{op}` with pre any, and without pre, to a name that is there in lower case, in capitals"))
-        .passes("NAME_CLASH, and OK to the spelling that is there.")
+        .sends(format!("`{op}` with pre any, and without pre, to the upper-case spelling of an existing name"))
+        .passes("NAME_CLASH, and OK to the existing spelling.")
         .run(move |t| {
             let lower = t.file("spelling", OLD)?;
             let upper = t.path("SPELLING");

@@ -127,7 +127,7 @@ fn writes() -> Vec<Case> {
             }),
         must("pipelined-writes-keep-their-order", &["SEQ-9", "WRITE-1"])
             .sends("100 overlapping `write`s, as far ahead as the window allows")
-            .passes("What the last of them wrote is there at each place.")
+            .passes("Every byte is that of the last write to it.")
             .run(|t| {
                 let path = t.file("f", b"")?;
                 let mut content = Vec::new();
@@ -241,7 +241,7 @@ fn in_place() -> Vec<Case> {
     let cases = both.into_iter().flat_map(|(op, checks, change)| {
         [
             must(&format!("{op}-never-creates"), checks)
-                .sends(format!("`{op}` of a name that is not there; of a file before"))
+                .sends(format!("`{op}` of a missing name; of a file before"))
                 .passes("NOT_FOUND, and nothing is there.")
                 .run(move |t| {
                     let (path, missing) = (old_file(t)?, t.path("missing"));
@@ -283,7 +283,7 @@ fn touches() -> Vec<Case> {
             .sends(
                 "`touch` with times before 1970, at the edges of 32 bits, with nanoseconds, the least and the greatest",
             )
-            .passes("The nearest that the file system keeps, in the entry and in `stat`; content and size stay.")
+            .passes("The nearest time that the file system stores, in the entry and in `stat`; content and size stay.")
             .run(|t| {
                 let clock = Clock::learn(t)?;
                 let path = t.file("f", b"content")?;
@@ -296,7 +296,7 @@ fn touches() -> Vec<Case> {
             }),
         must("touch-sets-the-time-of-a-directory", &["TOUCH-1", "ENTRY-5"])
             .sends("`touch` of an empty and of a full directory, and `stat`")
-            .passes("The nearest time that the file system keeps.")
+            .passes("The nearest time that the file system stores.")
             .run(|t| {
                 let clock = Clock::learn(t)?;
                 let (empty, full, below) = (t.path("empty"), t.path("full"), t.path("full/f"));
@@ -313,7 +313,7 @@ fn touches() -> Vec<Case> {
             }),
         must("touch-sets-distant-times", &["TOUCH-1"])
             .sends("`touch` with the least and the greatest time of the protocol")
-            .passes("A time before 1981 and one after 2037: what every file system keeps lies between.")
+            .passes("A time before 1981 and one after 2037, as every file system supports.")
             .run(|t| {
                 let path = t.file("f", b"")?;
                 t.expect_ok(touch(&path, i64::MIN))?;
@@ -323,7 +323,7 @@ fn touches() -> Vec<Case> {
                 t.check(most > 2_114_380_800_000_000_000, format!("the greatest time became {most}"))
             }),
         must("touch-never-creates", &["TOUCH-1"])
-            .sends("`touch` of a name that is not there; of a file before")
+            .sends("`touch` of a missing name; of a file before")
             .passes("NOT_FOUND, and nothing is there.")
             .run(|t| {
                 let (path, missing) = (t.file("f", b"")?, t.path("missing"));

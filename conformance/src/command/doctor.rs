@@ -51,7 +51,7 @@ mod tests {
         let text = shown(&Diagnosis { steps, ..Diagnosis::default() }, false);
         assert_eq!(
             text,
-            "ok      TCP        connected\nfailed  hello      the token\\u{1b} was refused\n        what to do: check it\n"
+            "ok      TCP        connected\nfailed  hello      the token\\u{1b} was refused\n        hint: check it\n"
         );
     }
 }

@@ -45,11 +45,11 @@ pub(super) fn establish(access: &Access, hooks: &Hooks, server: Option<&str>) ->
         return Ok(Established { context, target, server, root });
     }
     let server = server.ok_or_else(|| {
-        Failure::usage("there is no server").hint("name it by HOST:PORT or REMOFILE_SERVER, or start it by --spawn")
+        Failure::usage("no server is given").hint("give HOST:PORT, set REMOFILE_SERVER, or use --spawn")
     })?;
     let root = hooks.root.as_ref().map(|root| {
         let found = root.canonicalize().ok().filter(|root| root.is_dir());
-        found.ok_or_else(|| Failure::usage(format!("--root {}: there is no such directory", root.display())))
+        found.ok_or_else(|| Failure::usage(format!("--root {}: no such directory", root.display())))
     });
     let target = access.target(server)?;
     let server = match &hooks.restart_cmd {

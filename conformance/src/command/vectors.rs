@@ -20,7 +20,7 @@ pub(super) fn vectors(directory: &Path) -> Result<Exit, Failure> {
         }
     }
     if paths.is_empty() {
-        return Err(Failure::new(Exit::Incomplete, format!("there is no vector in {}", directory.display()))
+        return Err(Failure::new(Exit::Incomplete, format!("no vector in {}", directory.display()))
             .hint("vectors are the .json files of spec/vectors"));
     }
     paths.sort();

@@ -14,7 +14,7 @@ use std::{
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// Exchanges greetings.
-pub(super) fn exchange(mut stream: TcpStream, patience: Duration) -> Result<Greeting, Failure> {
+pub(super) fn exchange(mut stream: TcpStream, timeout: Duration) -> Result<Greeting, Failure> {
     // Only signature and version: a peer of another mechanism would close the connection before it sends its own.
     let mut own = [0; 12];
     own[0] = 0xff;
@@ -23,18 +23,18 @@ pub(super) fn exchange(mut stream: TcpStream, patience: Duration) -> Result<Gree
     // A peer that has closed the connection is detected when reading.
     let _ = stream.write_all(&own);
     let mut said = Vec::new();
-    let ended = listen(&mut stream, &mut said, patience);
+    let ended = listen(&mut stream, &mut said, timeout);
     if said.is_empty() && !ended {
         // A server of a line protocol, such as HTTP, waits for the end of the first line.
         let _ = stream.write_all(b"\r\n\r\n");
-        listen(&mut stream, &mut said, patience.min(SILENCE));
+        listen(&mut stream, &mut said, timeout.min(SILENCE));
     }
     understand(&said, ended)
 }
 
 /// Reads until a whole greeting, other bytes, the end of the connection (returns true), or the deadline.
-fn listen(stream: &mut TcpStream, said: &mut Vec<u8>, patience: Duration) -> bool {
-    let deadline = Instant::now() + patience;
+fn listen(stream: &mut TcpStream, said: &mut Vec<u8>, timeout: Duration) -> bool {
+    let deadline = Instant::now() + timeout;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || said.len() >= GREETING || !may_be_a_greeting(said) && said.len() >= 16 {
@@ -138,7 +138,7 @@ mod tests {
     fn silence_an_end_and_half_a_greeting_are_distinguished() {
         let what = |said: &[u8], ended| understand(said, ended).unwrap_err().what;
         assert!(what(&[], true).contains("closed"));
-        assert!(what(&[], false).contains("no ZeroMQ greeting comes"));
-        assert!(what(&greeting()[..20], true).contains("breaks off after 20"));
+        assert!(what(&[], false).contains("sends no ZeroMQ greeting"));
+        assert!(what(&greeting()[..20], true).contains("ends after 20"));
     }
 }

@@ -24,7 +24,7 @@ pub(super) enum DoctorHandshake {
 }
 
 /// Connects and waits for the end of the handshake.
-pub(super) fn attempt(context: &Context, target: &ServerTarget, patience: Duration) -> Result<DoctorHandshake, Error> {
+pub(super) fn attempt(context: &Context, target: &ServerTarget, timeout: Duration) -> Result<DoctorHandshake, Error> {
     static NAMES: AtomicU64 = AtomicU64::new(0);
     let name = format!("inproc://conformance-monitor-{}", NAMES.fetch_add(1, Ordering::Relaxed));
     let events = context.socket(SocketType::PAIR)?;
@@ -44,7 +44,7 @@ pub(super) fn attempt(context: &Context, target: &ServerTarget, patience: Durati
             socket.monitor(&name, mask)?;
             events.connect(&name)
         })?;
-    let outcome = watch(&events, Instant::now() + patience);
+    let outcome = watch(&events, Instant::now() + timeout);
     // Before the reader is dropped, because an unread monitor blocks libzmq's thread.
     connection.socket().monitor(&format!("{name}-ended"), 0)?;
     Ok(match outcome? {

@@ -52,7 +52,7 @@ pub(crate) struct Client {
     awaited: Vec<Awaited>,
     inbox: VecDeque<Reply>,
     /// Messages of one empty frame, as only a REP socket sends them [ENV-19].
-    hollow: u32,
+    empty_messages: u32,
     /// Connections cut since the last message.
     cuts: u32,
     /// Whether a PENDING arrived, or a connection was given up, in this case: later requests may have been refused.
@@ -88,7 +88,7 @@ impl Client {
             hello_reply: None,
             awaited: Vec::new(),
             inbox: VecDeque::new(),
-            hollow: 0,
+            empty_messages: 0,
             cuts: 0,
             was_pending: false,
             was_cut: false,
@@ -182,9 +182,9 @@ impl Client {
         if let Some(reply) = self.inbox.pop_front() {
             return Ok(reply);
         }
-        let patience = self.environment.timeouts.get().reply;
-        let reply = self.next_reply(Instant::now() + patience)?;
-        reply.ok_or_else(|| CaseError::Silent(format!("no answer within {} ms", patience.as_millis())))
+        let timeout = self.environment.timeouts.get().reply;
+        let reply = self.next_reply(Instant::now() + timeout)?;
+        reply.ok_or_else(|| CaseError::Silent(format!("no answer within {} ms", timeout.as_millis())))
     }
 
     /// Waits for the reply to a number of this session, of any code.
@@ -298,7 +298,7 @@ impl Client {
 
     /// How many messages of one empty frame have come, as a REP socket must send them [ENV-19].
     pub(crate) fn empty_messages(&self) -> u32 {
-        self.hollow
+        self.empty_messages
     }
 
     /// Receives replies until the deadline, and keeps them.
@@ -329,7 +329,7 @@ impl Client {
             };
             self.journal.borrow_mut().record(&self.name, Direction::Received, &frames);
             if frames.len() == 1 && frames[0].is_empty() {
-                self.hollow += 1;
+                self.empty_messages += 1;
                 continue;
             }
             return self.judge(&prefix, frames).map(Some);

@@ -210,7 +210,7 @@ fn count_frames(frames: &[Vec<u8>], shape: &Shape, expected: &Expected<'_>, find
     if shape.code == PENDING {
         let numbers = ["done", "total"].iter().filter_map(|key| shape.result.member(key));
         findings.unless(numbers.into_iter().all(|number| number.uint().is_some()), "CODE-1", || {
-            format!("PENDING with done or total that is no unsigned integer: {}", shape.result)
+            format!("PENDING with done or total that is not an unsigned integer: {}", shape.result)
         });
     }
 }

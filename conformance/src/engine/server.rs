@@ -75,13 +75,13 @@ impl Server {
     /// Starts a server by a command line of `sh` in which `{root}`, `{port}` and `{token}` stand for the directory to
     /// serve, the TCP port of 127.0.0.1 to listen on, and the token. Each is put in as one quoted word, so that the
     /// line needs no quotes around them. The server runs in a process group of its own, which ends with the suite
-    /// in any case. Returns an error when it does not answer before `patience` has passed.
+    /// in any case. Returns an error when it does not answer before `timeout` has passed.
     pub(crate) fn spawn(
         context: &Context,
         command: &str,
         token: Token,
         security: Security,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Self, String> {
         let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
         let directory =
@@ -89,7 +89,7 @@ impl Server {
         std::fs::create_dir(directory.path().join("served")).map_err(|error| failed("no directory to serve", error))?;
         let port = free_port().map_err(|error| failed("no free port", error))?;
         let target = ServerTarget { endpoint: format!("tcp://127.0.0.1:{port}"), security, token };
-        let probe = Probe { context: context.clone(), target, patience };
+        let probe = Probe { context: context.clone(), target, timeout };
         let began = Instant::now();
         let mut process = start(command, &probe.target.token, directory.path(), port, "log")?;
         probe.ready(|| process.ended()).map_err(|why| why.text("the server", &process))?;
@@ -100,8 +100,8 @@ impl Server {
 
     /// A server that runs already, and a command line of `sh` that restarts it and returns when the
     /// old one has ended.
-    pub(crate) fn restartable(context: &Context, command: &str, target: ServerTarget, patience: Duration) -> Self {
-        let probe = Probe { context: context.clone(), target, patience };
+    pub(crate) fn restartable(context: &Context, command: &str, target: ServerTarget, timeout: Duration) -> Self {
+        let probe = Probe { context: context.clone(), target, timeout };
         Self::Restartable(Restartable { command: command.to_owned(), probe })
     }
 
@@ -150,7 +150,7 @@ impl Server {
             Self::Foreign => Err(CaseError::Harness("the suite did not start the server".into())),
             Self::Restartable(server) => server.restart(),
             Self::Spawned(server) => {
-                server.process.terminate(server.probe.patience).map_err(CaseError::Harness)?;
+                server.process.terminate(server.probe.timeout).map_err(CaseError::Harness)?;
                 self.start()
             }
         }
@@ -177,8 +177,8 @@ impl Server {
         let port = free_port().map_err(|error| CaseError::Harness(format!("no free port: {error}")))?;
         let mut target = server.probe.target.clone();
         target.endpoint = format!("tcp://127.0.0.1:{port}");
-        let patience = Duration::from_secs(5).max(server.took * 5);
-        let probe = Probe { context: server.probe.context.clone(), target, patience };
+        let timeout = Duration::from_secs(5).max(server.took * 5);
+        let probe = Probe { context: server.probe.context.clone(), target, timeout };
         let token = &probe.target.token;
         let mut process =
             start(&server.command, token, server.directory.path(), port, "second").map_err(CaseError::Harness)?;
@@ -206,7 +206,7 @@ impl Restartable {
         let failed = |error| CaseError::Harness(format!("cannot run {:?}: {error}", self.command));
         let shell = Command::new("sh").arg("-c").arg(&self.command).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let mut shell = shell.map_err(failed)?;
-        let deadline = Instant::now() + self.probe.patience;
+        let deadline = Instant::now() + self.probe.timeout;
         let status = loop {
             match shell.try_wait().map_err(failed)? {
                 Some(status) => break status,
@@ -229,7 +229,7 @@ impl Restartable {
 struct Probe {
     context: Context,
     target: ServerTarget,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// Why a server is not ready.
@@ -242,7 +242,7 @@ enum Unready {
 impl Probe {
     /// Waits until the server answers a `ping` without a session, which changes nothing [SES-19].
     fn ready(&self, mut ended: impl FnMut() -> bool) -> Result<(), Unready> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.timeout;
         let frames = ping().frames(random_id(), 0);
         let mut connection: Option<Connection> = None;
         while Instant::now() < deadline {
@@ -264,7 +264,7 @@ impl Probe {
                 }
             }
         }
-        Err(Unready::Silent(self.patience))
+        Err(Unready::Silent(self.timeout))
     }
 
     fn listens(&self) -> bool {

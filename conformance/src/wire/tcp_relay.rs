@@ -26,7 +26,7 @@ const CONNECTING: Duration = Duration::from_secs(10);
 
 /// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum FlowDirection {
     /// From the client to the server.
     Up,
     /// From the server to the client.
@@ -81,7 +81,7 @@ impl TcpRelay {
     /// A relay to the server.
     pub(crate) fn to(target: &ServerTarget) -> CaseResult<Self> {
         let Some(address) = target.endpoint.strip_prefix("tcp://") else {
-            return not_applicable(format!("{} is no TCP address, so no relay can be used", target.endpoint));
+            return not_applicable(format!("{} is not a TCP address, so no relay can be used", target.endpoint));
         };
         let harness = |error: io::Error| CaseError::Harness(format!("no relay could be set up: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(harness)?;
@@ -98,17 +98,17 @@ impl TcpRelay {
 
     /// Passes all bytes, also those held so far.
     pub(crate) fn pass(&self) {
-        self.treat(Way::Up, Treatment::Pass);
-        self.treat(Way::Down, Treatment::Pass);
+        self.treat(FlowDirection::Up, Treatment::Pass);
+        self.treat(FlowDirection::Down, Treatment::Pass);
     }
 
     /// Holds bytes of that direction until [`TcpRelay::pass`] or a cut.
-    pub(crate) fn hold(&self, way: Way) {
+    pub(crate) fn hold(&self, way: FlowDirection) {
         self.treat(way, Treatment::Hold);
     }
 
     /// Discards bytes of that direction until [`TcpRelay::pass`]. The connection is unusable afterwards.
-    pub(crate) fn discard(&self, way: Way) {
+    pub(crate) fn discard(&self, way: FlowDirection) {
         self.treat(way, Treatment::Discard);
     }
 
@@ -124,7 +124,7 @@ impl TcpRelay {
     }
 
     /// Passes a number of further bytes that way and then cuts the connections, also within a message.
-    pub(crate) fn cut_after(&self, way: Way, bytes: u64) {
+    pub(crate) fn cut_after(&self, way: FlowDirection, bytes: u64) {
         self.shared.lock().ways[way as usize].left = Some(bytes);
         self.shared.changed.notify_all();
     }
@@ -141,12 +141,12 @@ impl TcpRelay {
     }
 
     /// How many bytes that way the relay has received, passed or not.
-    pub(crate) fn bytes_received(&self, way: Way) -> u64 {
+    pub(crate) fn bytes_received(&self, way: FlowDirection) -> u64 {
         self.shared.lock().ways[way as usize].came
     }
 
     /// Waits until the relay has received `in_all` bytes that way; returns false at the deadline.
-    pub(crate) fn await_bytes(&self, way: Way, in_all: u64, deadline: Instant) -> bool {
+    pub(crate) fn await_bytes(&self, way: FlowDirection, in_all: u64, deadline: Instant) -> bool {
         self.await_state(deadline, |state| state.ways[way as usize].came >= in_all)
     }
 
@@ -162,7 +162,7 @@ impl TcpRelay {
         holds(&state)
     }
 
-    fn treat(&self, way: Way, treatment: Treatment) {
+    fn treat(&self, way: FlowDirection, treatment: Treatment) {
         self.shared.lock().ways[way as usize].treatment = treatment;
         self.shared.changed.notify_all();
     }
@@ -243,7 +243,7 @@ fn join(client: TcpStream, server: TcpStream, shared: &Arc<RelayShared>) -> io::
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let ends = [client.try_clone()?, server.try_clone()?];
-    let ways = [(Way::Up, client.try_clone()?, server.try_clone()?), (Way::Down, server, client)];
+    let ways = [(FlowDirection::Up, client.try_clone()?, server.try_clone()?), (FlowDirection::Down, server, client)];
     let connection = {
         let mut state = shared.lock();
         state.next += 1;
@@ -265,7 +265,7 @@ fn join(client: TcpStream, server: TcpStream, shared: &Arc<RelayShared>) -> io::
     Ok(())
 }
 
-fn read_pieces(mut from: TcpStream, way: Way, give: &SyncSender<(Instant, Vec<u8>)>, shared: &RelayShared) {
+fn read_pieces(mut from: TcpStream, way: FlowDirection, give: &SyncSender<(Instant, Vec<u8>)>, shared: &RelayShared) {
     let mut piece = vec![0; PIECE];
     while let Ok(length @ 1..) = from.read(&mut piece) {
         shared.lock().ways[way as usize].came += length as u64;
@@ -278,7 +278,7 @@ fn read_pieces(mut from: TcpStream, way: Way, give: &SyncSender<(Instant, Vec<u8
 
 fn write_pieces(
     mut to: TcpStream,
-    way: Way,
+    way: FlowDirection,
     take: &Receiver<(Instant, Vec<u8>)>,
     shared: &RelayShared,
     connection: u64,
@@ -295,7 +295,7 @@ fn write_pieces(
 
 /// Waits while bytes are held; returns how much of a piece may pass and whether it is the last, or `None` when the
 /// connection has been cut.
-fn passing(length: usize, way: Way, shared: &RelayShared, connection: u64) -> Option<(usize, bool)> {
+fn passing(length: usize, way: FlowDirection, shared: &RelayShared, connection: u64) -> Option<(usize, bool)> {
     let withheld = |state: &mut State| state.has(connection) && state.ways[way as usize].treatment == Treatment::Hold;
     let mut state = shared.changed.wait_while(shared.lock(), withheld).unwrap_or_else(PoisonError::into_inner);
     if !state.has(connection) {
@@ -375,7 +375,7 @@ mod tests {
     #[test]
     fn a_cut_after_bytes_lets_exactly_so_many_pass() {
         let (relay, mut client, server) = connected();
-        relay.cut_after(Way::Up, 3);
+        relay.cut_after(FlowDirection::Up, 3);
         client.write_all(b"abcdef").unwrap();
         assert!(relay.await_cut(Instant::now() + DEADLINE));
         assert_eq!(rest(server), b"abc");
@@ -384,9 +384,9 @@ mod tests {
     #[test]
     fn held_bytes_are_counted_and_pass_later() {
         let (relay, mut client, mut server) = connected();
-        relay.hold(Way::Up);
+        relay.hold(FlowDirection::Up);
         client.write_all(b"late").unwrap();
-        assert!(relay.await_bytes(Way::Up, 4, Instant::now() + DEADLINE));
+        assert!(relay.await_bytes(FlowDirection::Up, 4, Instant::now() + DEADLINE));
         server.set_nonblocking(true).unwrap();
         assert_eq!(server.read(&mut [0; 4]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         server.set_nonblocking(false).unwrap();
@@ -399,9 +399,9 @@ mod tests {
     #[test]
     fn discarded_bytes_never_arrive() {
         let (relay, mut client, server) = connected();
-        relay.discard(Way::Up);
+        relay.discard(FlowDirection::Up);
         client.write_all(b"gone").unwrap();
-        assert!(relay.await_bytes(Way::Up, 4, Instant::now() + DEADLINE));
+        assert!(relay.await_bytes(FlowDirection::Up, 4, Instant::now() + DEADLINE));
         relay.cut();
         assert_eq!(rest(server), b"");
     }

@@ -43,9 +43,9 @@ impl ZmqProxy {
         let back = Connection::open_with(context, endpoint, credentials, SocketKind::Dealer)?;
         let front = context.socket(SocketType::ROUTER)?;
         front.set_linger(0)?;
-        let endpoint = format!("inproc://hop-{}", hex(&random_id()));
+        let endpoint = format!("inproc://proxy-{}", hex(&random_id()));
         front.bind(&endpoint)?;
-        let stopped_by = format!("inproc://hop-{}", hex(&random_id()));
+        let stopped_by = format!("inproc://proxy-{}", hex(&random_id()));
         let (stopped, stop) = (context.socket(SocketType::PAIR)?, context.socket(SocketType::PAIR)?);
         stopped.bind(&stopped_by)?;
         stop.connect(&stopped_by)?;

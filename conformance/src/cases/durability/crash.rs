@@ -164,9 +164,9 @@ fn kill_amid_replacements(t: &mut CaseContext, killed_behind: usize) -> CaseResu
         t.equal_bytes("a new file after a kill", &found, &new)?;
     }
     let names = t.names(&list(&directory))?;
-    let stray =
+    let unexpected =
         names.iter().find(|name| !["replaced", "committed", "copied", "made", "source"].contains(&name.as_str()));
-    t.check(stray.is_none(), format!("after a kill there is a name {stray:?}"))
+    t.check(unexpected.is_none(), format!("after a kill there is a name {unexpected:?}"))
 }
 
 /// Pipelines requests up to the window, kills the server when a number of them are answered and at least one

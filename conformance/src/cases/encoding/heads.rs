@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = damages();
+    let mut cases = corruptions();
     cases.push(
         must("every-truncated-header-is-bad-message", &["CBOR-10", "CBOR-12", "ENV-18"])
             .without_directory()
@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(
         must("a-change-with-bytes-after-its-header-is-not-executed", &["CBOR-9", "ENV-18", "SEQ-7"])
             .sends("`mkdir` with a byte after its header, and then without")
-            .passes("BAD_MESSAGE, then OK under the same number: nothing was made before.")
+            .passes("BAD_MESSAGE, then OK under the same number: nothing was created before.")
             .run(|t| {
                 let path = t.path("new");
                 let (session, next) = (t.session, t.next);
@@ -75,7 +75,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn damages() -> Vec<Case> {
+fn corruptions() -> Vec<Case> {
     let cases: [BrokenHeader; 16] = [
         ("a-byte-after-the-header", &["CBOR-9", "ENV-18", "SEQ-7"], "a byte 00 after the array", |p| {
             p.trailing = vec![0]

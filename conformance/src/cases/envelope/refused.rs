@@ -253,7 +253,7 @@ fn operations() -> Vec<Case> {
     cases.push(
         must("every-other-operation-has-a-number", &["ENV-13", "CODE-5"])
             .sends("`stat`, `mkdir`, `put`, `flush` and an unknown operation with seq 0")
-            .passes("BAD_OP to each; nothing is made.")
+            .passes("BAD_OP to each; nothing is created.")
             .run(|t| {
                 let before = t.snapshot()?;
                 let new = t.path("new");

@@ -96,7 +96,7 @@ fn prefixes() -> Vec<Case> {
         must("an-empty-frame-after-the-delimiter-is-not-a-routing-frame", &["ENV-3", "ENV-14"])
             .without_directory()
             .sends("A message of two empty frames and a `stat`")
-            .passes("No answer: the first empty frame ends the routing, and the second one is no header.")
+            .passes("No answer: the first empty frame ends the routing, and the second one is not a header.")
             .run(|t| {
                 t.control(stat("/"))?;
                 let header = stat("/").frames(t.session, t.next).remove(0);
@@ -138,8 +138,8 @@ fn sockets() -> Vec<Case> {
             .run(|t| {
                 let (path, content) = (t.path("by-proxy"), t.bytes(1, 2_000));
                 t.control(stat("/"))?;
-                let hop = ZmqProxy::before_server(&t.environment)?;
-                t.replace_connection(hop.connection(SocketKind::Dealer)?);
+                let proxy = ZmqProxy::before_server(&t.environment)?;
+                t.replace_connection(proxy.connection(SocketKind::Dealer)?);
                 t.expect_ok(put(&path, content.as_slice()))?;
                 let some = t.server()?.window.min(8);
                 let sent: Vec<u64> = (0..some).map(|_| t.send(&stat(&path))).collect::<Result<_, _>>()?;
@@ -155,7 +155,7 @@ fn sockets() -> Vec<Case> {
             .sends(
                 "Through two ROUTER–DEALER proxies in a row: `stat` of the session, and `ping` of a client without one",
             )
-            .passes("OK to the one and NO_SESSION to the other, each to whom it is meant for.")
+            .passes("OK to one client and NO_SESSION to the other, each over its own proxy.")
             .run(|t| {
                 t.control(stat("/"))?;
                 let near = ZmqProxy::before_server(&t.environment)?;

@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = frames();
     cases.extend(beginnings());
     cases.extend(replies());
-    cases.push(hollow());
+    cases.push(rep_socket());
     cases
 }
 
@@ -227,10 +227,10 @@ fn reply(t: &CaseContext, magic: &str, seq: u64, code: Vec<u8>) -> Vec<u8> {
 }
 
 /// The behaviour of a REP socket.
-fn hollow() -> Case {
+fn rep_socket() -> Case {
     must("a-rep-socket-answers-an-invalid-message-with-an-empty-frame", &["ENV-19"])
         .without_directory()
-        .sends("Three messages that are no Remofile messages")
+        .sends("Three messages that are not Remofile messages")
         .passes("No answer, or one empty frame to each from a server on a REP socket.")
         .run(|t| {
             t.barrier()?;

@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("a-bare-magic-of-another-version", "the head of the array and the magic alone", |p| {
             (p.session, p.seq, p.op, p.args) = (vec![], vec![], vec![], vec![]);
         }),
-        ("garbage-after-another-magic", "bytes that are no CBOR after the magic", |p| {
+        ("garbage-after-another-magic", "bytes that are not CBOR after the magic", |p| {
             (p.session, p.args) = (vec![0xff; 3], vec![0x1c; 30]);
         }),
         ("a-short-session-of-another-version", "a session of 8 bytes", |p| p.session = encode(&[7_u8; 8].into())),

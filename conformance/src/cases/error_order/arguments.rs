@@ -110,17 +110,17 @@ fn mistyped(operation: Operation) -> Option<Case> {
 }
 
 fn out_of_range(operation: Operation) -> Option<Case> {
-    if arguments(operation.name).iter().all(|argument| beyond(argument.kind).is_empty()) {
+    if arguments(operation.name).iter().all(|argument| values_out_of_range(argument.kind).is_empty()) {
         return None;
     }
     let case = must(&format!("{}-checks-the-ranges-of-its-arguments", operation.name), &["OP-2", "OP-4"])
-        .sends(format!("`{}` with each argument just outside of what it may be", operation.name))
+        .sends(format!("`{}` with each argument just out of range", operation.name))
         .passes("BAD_ARGS to each, and OK where all are right.")
         .run(move |t| {
             refuse(t, &operation, |base| {
                 let mut wrong = Vec::new();
                 for argument in arguments(operation.name) {
-                    for value in beyond(argument.kind) {
+                    for value in values_out_of_range(argument.kind) {
                         let shown = shorten(&value);
                         wrong.push((format!("{} of {shown}", argument.key), base.clone().arg(argument.key, value)));
                     }
@@ -168,7 +168,7 @@ fn others(kind: Type) -> Vec<Value> {
         Type::Path | Type::After => matches!(value, Value::Text(_)),
         Type::Uint | Type::Limit | Type::Int => matches!(value, Value::Int(_)),
         Type::Bool => matches!(value, Value::Bool(_)),
-        // Any byte string of 1 to 64 bytes is an etag; a text that is none of the two words is out of range.
+        // Any byte string of 1 to 64 bytes is an etag; any text except the two words is out of range.
         Type::Etag | Type::Precondition => matches!(value, Value::Bytes(_)),
         Type::Bytes16 | Type::Bytes32 => false,
     };
@@ -176,7 +176,7 @@ fn others(kind: Type) -> Vec<Value> {
 }
 
 /// Values of the right type just out of range.
-fn beyond(kind: Type) -> Vec<Value> {
+fn values_out_of_range(kind: Type) -> Vec<Value> {
     match kind {
         Type::Path | Type::Int | Type::Bool => Vec::new(),
         Type::After => vec![Value::Text("x".repeat(4_097))],

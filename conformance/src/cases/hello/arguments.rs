@@ -55,7 +55,7 @@ fn refused() -> Vec<Case> {
         .map(|(name, checks, words, change)| {
             must(&format!("hello-{name}-is-bad-args"), checks)
                 .without_directory()
-                .sends(format!("`hello` of a new id, and of the one that holds, with {words}"))
+                .sends(format!("`hello` of a new id, and of the holder, with {words}"))
                 .passes("BAD_ARGS to both; BUSY and OK without the change. The session continues.")
                 .run(move |t| {
                     let own = t.hello_request();
@@ -154,7 +154,7 @@ fn leases() -> Vec<Case> {
             must(&format!("a-lease-{name}"), &["SES-12"])
                 .without_directory()
                 .sends(format!("`hello` without `lease_ms`, and of another session with one of {words}"))
-                .passes("The lease asked for, within 1,000 and what was granted to who did not ask.")
+                .passes("The requested lease, between 1,000 and the default of the server.")
                 .run(move |t| {
                     let own = t.server()?.lease_ms;
                     t.close()?;

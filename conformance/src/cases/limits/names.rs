@@ -70,7 +70,7 @@ fn paths() -> Vec<Case> {
             }),
         must("a-name-of-255-bytes-works-and-one-more-is-bad-name", &["LIMIT-1", "PATH-4", "PATH-7"])
             .sends("`put`, `stat`, `list` and `read` of a name of 255 bytes; `put`, `mkdir` and `stat` of one of 256")
-            .passes("OK with 255 bytes, BAD_NAME with 256, and nothing is made.")
+            .passes("OK with 255 bytes, BAD_NAME with 256, and nothing is created.")
             .run(|t| {
                 let path = t.path(&"n".repeat(NAME));
                 t.expect_ok(put(&path, *b"long"))?;

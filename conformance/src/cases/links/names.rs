@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
                 ODD.iter().try_for_each(|name| disk.invalid_file("", name))?;
                 for tree in [false, true] {
                     let request = list(t.directory()).arg("tree", tree);
-                    let (names, skipped) = whole(t, &request)?;
+                    let (names, skipped) = all_names(t, &request)?;
                     t.equal("the names", names, ["a", "z"])?;
                     t.equal("skipped", skipped, ODD.len() as u64)?;
                 }
@@ -41,7 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         case("invalid-names-are-counted-on-their-page", &["LIST-12", "LIST-3"])
             .sends("`list` with `after` each name, of a directory with invalid names before, between and after the others")
-            .passes("`skipped` is what sorts after `after` and not after the page's last entry; on the last page, all after.")
+            .passes("`skipped` counts the invalid names after `after` up to the page's last entry; on the last page, up to the end.")
             .run(|t| {
                 let disk = Disk::new(t)?;
                 setup_all(t, vec![put(&t.path("b"), ""), put(&t.path("d"), ""), put(&t.path("f"), "")])?;
@@ -76,7 +76,7 @@ pub(super) fn cases() -> Vec<Case> {
                     disk.invalid_file(name, b"\xff")?;
                 }
                 let request = list(t.directory()).arg("tree", true);
-                let (names, skipped) = whole(t, &request)?;
+                let (names, skipped) = all_names(t, &request)?;
                 t.equal("the names", names, ["d", "d/f", "z"])?;
                 t.equal("skipped", skipped, 2)
             }),
@@ -88,12 +88,12 @@ pub(super) fn cases() -> Vec<Case> {
                 fs::create_dir_all(disk.inside(&["d"; 140].join("/"))).map_err(harness)?;
                 // The case's directory has a depth of two.
                 let request = list(t.directory()).arg("tree", true);
-                let (names, skipped) = whole(t, &request)?;
+                let (names, skipped) = all_names(t, &request)?;
                 t.equal("how many are listed", names.len(), 126)?;
                 t.equal("skipped", skipped, 1)?;
                 let last = t.path(&["d"; 126].join("/"));
                 t.control(stat(&last))?;
-                let (names, skipped) = whole(t, &list(&last))?;
+                let (names, skipped) = all_names(t, &list(&last))?;
                 t.equal("what the last one lists", names, Vec::<String>::new())?;
                 t.equal("skipped in it", skipped, 1)
             }),
@@ -116,7 +116,7 @@ pub(super) fn cases() -> Vec<Case> {
                 setup_all(t, steps)?;
                 fs::rename(disk.inside("d"), disk.inside(&format!("d{}", "d".repeat(room - room / 2 - 1)))).map_err(harness)?;
                 let request = list(t.directory()).arg("tree", true);
-                let (names, skipped) = whole(t, &request)?;
+                let (names, skipped) = all_names(t, &request)?;
                 t.equal("how many are listed", names.len(), wanted)?;
                 t.equal("skipped", skipped, 1)
             }),
@@ -146,7 +146,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let mode = |mode| fs::set_permissions(disk.inside("d"), fs::Permissions::from_mode(mode)).map_err(harness);
                 mode(0)?;
                 let request = list(t.directory()).arg("tree", true);
-                let listed = whole(t, &request);
+                let listed = all_names(t, &request);
                 mode(0o777)?;
                 let (names, skipped) = listed?;
                 let names: Vec<_> = names.iter().map(String::as_str).collect();
@@ -181,7 +181,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Every name of a listing and the number of skipped ones, from all pages.
-fn whole(t: &mut CaseContext, request: &Request) -> CaseResult<(Vec<String>, u64)> {
+fn all_names(t: &mut CaseContext, request: &Request) -> CaseResult<(Vec<String>, u64)> {
     let (mut names, mut skipped): (Vec<String>, u64) = (Vec::new(), 0);
     loop {
         let page = match names.last() {

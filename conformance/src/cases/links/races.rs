@@ -104,8 +104,8 @@ pub(super) fn cases() -> Vec<Case> {
                 t.control(hash(&path)).map(drop)
             }),
         case("a-copy-of-a-changing-file-has-one-version", &["COPY-3", "REFUSE-1"])
-            .sends("`copy` of a file of 96 MiB in which a number at the start, and then at the end, is raised all the while")
-            .passes("CHANGED and nothing made; or OK and a copy in which the two numbers stood at one moment.")
+            .sends("`copy` of a file of 96 MiB in which a number at the start, and then at the end, is increased continuously")
+            .passes("CHANGED and nothing created; or OK and a copy in which the two numbers were valid at one moment.")
             .run(|t| {
                 let (path, to) = (t.file("f", b"")?, t.path("g"));
                 let disk = Disk::new(t)?;

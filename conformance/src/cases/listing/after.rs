@@ -49,7 +49,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         after(
             "after-need-not-be-a-name",
-            "texts that are no names",
+            "texts that are not names",
             false,
             &[
                 ("/", "C"),

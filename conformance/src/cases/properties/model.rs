@@ -1,6 +1,6 @@
 //! What a server must hold, in memory: a tree of files, and staged uploads.
 
-use super::step::{Etag, Lie, ModelPre};
+use super::step::{CommitFault, Etag, ModelPre};
 use crate::wire::code::{
     CHANGED, Code, DIGEST, EXISTS, LOOP, NO_UPLOAD, NOT_DIR, NOT_EMPTY, NOT_FILE, NOT_FOUND, OFFSET,
 };
@@ -180,15 +180,15 @@ impl Model {
         Ok(upload.content.len() as u64)
     }
 
-    pub(super) fn commit(&mut self, up: u8, lie: Lie, pre: ModelPre) -> Refused {
+    pub(super) fn commit(&mut self, up: u8, lie: CommitFault, pre: ModelPre) -> Refused {
         let Upload { path, content, .. } = self.begun(up)?.clone();
         match lie {
-            Lie::Size | Lie::Both => return Err(OFFSET),
-            Lie::Hash => {
+            CommitFault::Size | CommitFault::Both => return Err(OFFSET),
+            CommitFault::Hash => {
                 self.uploads.remove(&up);
                 return Err(DIGEST);
             }
-            Lie::None => {}
+            CommitFault::None => {}
         }
         self.put(&path, content, pre)?;
         self.uploads.remove(&up);

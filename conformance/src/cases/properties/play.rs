@@ -2,7 +2,7 @@
 
 use super::{
     model::{Model, Node, Refused},
-    step::{Etag, Lie, ModelPre, ModelStep},
+    step::{CommitFault, Etag, ModelPre, ModelStep},
 };
 use crate::{
     engine::{
@@ -189,10 +189,10 @@ impl<'a> Play<'a> {
                 let path = upload.map_or_else(|| "a".to_owned(), |upload| upload.path.clone());
                 let content = upload.map(|upload| upload.content.clone()).unwrap_or_default();
                 let mut request = request::commit(self.id(*up), &content);
-                if matches!(lie, Lie::Size | Lie::Both) {
+                if matches!(lie, CommitFault::Size | CommitFault::Both) {
                     request = request.arg("size", content.len() as u64 + 1);
                 }
-                if matches!(lie, Lie::Hash | Lie::Both) {
+                if matches!(lie, CommitFault::Hash | CommitFault::Both) {
                     request = request.arg("hash", [0x11; 32]);
                 }
                 let request = self.with_pre(request, &path, *pre)?;

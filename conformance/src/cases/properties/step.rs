@@ -90,7 +90,7 @@ pub(super) enum ModelStep {
     /// With the right size and hash, or a wrong one.
     Commit {
         up: u8,
-        lie: Lie,
+        lie: CommitFault,
         pre: ModelPre,
     },
     Abort {
@@ -114,7 +114,7 @@ pub(super) enum ModelStep {
 pub(super) enum ModelPre {
     Absent,
     Any,
-    /// The etag of the file that is there, or of none where there is no file.
+    /// The etag of the target; an unused one if there is no file.
     Present,
     /// An etag that no file has.
     Foreign,
@@ -132,7 +132,7 @@ pub(super) enum Etag {
 /// The error in a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Lie {
+pub(super) enum CommitFault {
     None,
     Size,
     Hash,
@@ -223,7 +223,14 @@ impl ModelStep {
             },
             7..=9 => ModelStep::Commit {
                 up,
-                lie: random.of([Lie::None, Lie::None, Lie::None, Lie::Size, Lie::Hash, Lie::Both]),
+                lie: random.of([
+                    CommitFault::None,
+                    CommitFault::None,
+                    CommitFault::None,
+                    CommitFault::Size,
+                    CommitFault::Hash,
+                    CommitFault::Both,
+                ]),
                 pre: pre(random),
             },
             10 => ModelStep::Abort { up },

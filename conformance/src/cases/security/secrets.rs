@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("no-reply-contains-the-token", &["KEY-3"])
             .without_directory()
             .sends("`hello` of the session, with a wrong `auth` and with none; another client's `ping`; requests with an unknown operation and an unknown argument")
-            .passes("OK and then the refusals, none of which has half of the token in it.")
+            .passes("OK and the refusals; no reply contains half of the token.")
             .run(|t| {
                 let hello = t.hello_request();
                 let mut replies = vec![

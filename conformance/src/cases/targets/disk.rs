@@ -83,7 +83,7 @@ fn keeps_permissions(op: &'static str) -> Case {
 fn permissions_of_new_ones() -> Case {
     must("new-files-and-directories-get-the-permissions-of-the-umask", &["TARGET-10"])
         .needs(&[Need::Root, Need::Posix])
-        .sends("`put`, `copy`, `commit` and `mkdir` of what is not there")
+        .sends("`put`, `copy`, `commit` and `mkdir` of missing names")
         .passes("Files have 0666 and directories 0777, both less the same umask.")
         .run(|t| {
             let directory = t.path("directory");
@@ -103,7 +103,7 @@ fn replacing_is_atomic() -> Case {
     must("a-replaced-file-is-never-visible-in-part", &["TARGET-8", "PUT-1"])
         .needs(&[Need::Root])
         .sends("`put` with pre any of two contents in turn, 100 times, while the file is read on the disk")
-        .passes("Every reading sees one of the two, whole.")
+        .passes("Every read returns one of the two contents, complete.")
         .run(|t| {
             let (one, other) = (vec![b'1'; 60_000], vec![b'2'; 50_000]);
             let path = t.file("file", &one)?;

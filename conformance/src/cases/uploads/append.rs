@@ -231,7 +231,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-refused-append-is-not-hashed", &["BEGIN-1", "COMMIT-1", "APPEND-1"])
             .sends("`append` at a wrong `off`, at the right one, `begin`, and `commit`")
-            .passes("The hash is that of the bytes that were taken, and commit with it is OK.")
+            .passes("The hash is that of the accepted bytes, and commit with it is OK.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 stage(t, up, &path, b"taken ")?;

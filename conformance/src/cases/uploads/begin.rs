@@ -60,7 +60,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("begin-for-another-path-starts-an-empty-upload", &["BEGIN-2", "BEGIN-1"])
             .sends("`begin` and `append`; `begin` with the same id and another path; `append` and `commit` of other bytes")
-            .passes("The second begin answers 0 and the hash of nothing; the other path gets the other bytes alone.")
+            .passes("The second begin answers 0 and the hash of nothing; the other path gets only the other bytes.")
             .run(|t| {
                 let (up, first, second) = (t.id(), t.path("first"), t.path("second"));
                 stage(t, up, &first, b"the bytes of the first")?;
@@ -97,7 +97,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("begin-discards-uploads-of-earlier-sessions", &["BEGIN-3"])
             .sends("`begin` and `append`; a new session; `begin` of another id with the same path; `begin` of the first id")
-            .passes("`uploads` lists the second alone, and the first begins empty.")
+            .passes("`uploads` lists only the second, and the first begins empty.")
             .run(|t| {
                 let (old, new, path) = (t.id(), t.id(), t.path("f"));
                 stage(t, old, &path, b"old")?;

@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("at-the-limit-the-least-recently-used-upload-is-discarded", &["BEGIN-6", "BEGIN-3", "UP-3", "APPEND-2"])
             .sends("64 uploads, `append` to the first, and `begin` of one more")
             .passes(
-                "LIMIT; or OK, and either all are there or the second alone is gone, to which `append` is NO_UPLOAD.",
+                "LIMIT; or OK, and either all uploads exist or only the second is discarded, to which `append` is NO_UPLOAD.",
             )
             .run(|t| {
                 let ups = fill(t)?;
@@ -64,7 +64,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("at-the-limit-the-same-path-discards-no-other-upload", &["BEGIN-3", "BEGIN-6", "UP-3"])
             .sends("64 uploads, `begin` of one of them again, and `begin` of a new id with the path of another")
-            .passes("OK to both; the one of that path is gone, and all others are there.")
+            .passes("OK to both; only the upload of that path is discarded.")
             .run(|t| {
                 let ups = fill(t)?;
                 let again = begin(ups[7], &path_of(t, 7));
@@ -79,7 +79,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("uploads-come-in-pages", &["UPLOADS-2", "UPLOADS-1"])
             .sends("64 uploads with paths of 4,096 bytes, and `uploads` page by page")
-            .passes("Each upload once, on pages that keep to `chunk`, the last of which says so.")
+            .passes("Each upload once, on pages of at most `chunk` bytes; only the last has `more` false.")
             .run(|t| {
                 make_room(t)?;
                 let wanted: Vec<_> = (0..HELD).map(|number| (id(t, number).to_vec(), long_path(t, number))).collect();

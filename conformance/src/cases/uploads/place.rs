@@ -68,8 +68,8 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("commit-does-not-follow-a-linked-parent", &["PATH-11", "PATH-13", "COMMIT-2"])
             .needs(&[Need::Root, Need::Posix])
-            .sends("`begin` in a directory whose place a link to another one takes, and `commit`")
-            .passes("NOT_DIR, nothing is made in the other directory, and the upload is kept.")
+            .sends("`begin` in a directory that a link to another one then replaces, and `commit`")
+            .passes("NOT_DIR, nothing is created in the other directory, and the upload is kept.")
             .run(|t| {
                 let directory = t.subdirectory("d")?;
                 let other = t.subdirectory("other")?;
@@ -83,7 +83,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("commit-replaces-atomically", &["TARGET-8", "COMMIT-3"])
             .needs(&[Need::Root, Need::Posix])
             .sends("commits over a file of another content and length each, while it is read on the disk all the time")
-            .passes("Every time that it is read it is there, and one of them whole.")
+            .passes("Every read finds the file with one of the contents, complete.")
             .run(|t| {
                 let chunk = usize::try_from(t.server()?.chunk).unwrap_or(0).min(262_144);
                 let path = t.file("f", &content(0, chunk))?;
@@ -122,7 +122,7 @@ pub(super) fn cases() -> Vec<Case> {
         must("nothing-is-staged-outside-the-served-directory", &["PATH-10"])
             .needs(&[Need::Spawn])
             .sends("`begin` and `append`; `put`, `copy` and `commit`, each of a new file; `begin` and `append` again")
-            .passes("OK to each; in the directory that has the served one in it nothing else has come.")
+            .passes("OK to each; nothing is created in the parent of the served directory.")
             .run(|t| {
                 let before = beside_the_root(t)?;
                 let (first, second) = (t.id(), t.id());

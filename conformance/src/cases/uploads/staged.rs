@@ -73,7 +73,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("uploads-continues-after-an-id", &["UPLOADS-1"])
             .sends("two uploads; `uploads` with `after` set to the first, to one between, to the last, and to 16 bytes of ff")
-            .passes("Those with higher ids alone, whether or not an upload has that id.")
+            .passes("Only uploads with higher ids, whether or not an upload has that id.")
             .run(|t| {
                 let first = t.id();
                 let second = u128::from_be_bytes(first).wrapping_add(2).to_be_bytes();
@@ -150,7 +150,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("abort-of-nothing-is-ok", &["ABORT-1"])
             .sends("`abort` of an id that was never begun; `begin` of it")
-            .passes("OK to both, and nothing has changed by the first.")
+            .passes("OK to both, and the first changes nothing.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("f"));
                 let before = t.snapshot()?;
@@ -212,7 +212,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("a-listing-counts-no-staged-upload", &["UP-1", "LIST-12"])
             .sends("with uploads staged for its directory, `list` of it")
-            .passes("The file alone, and `skipped` 0.")
+            .passes("Only the file, and `skipped` 0.")
             .run(|t| {
                 let (up, path) = (t.id(), t.path("staged"));
                 stage(t, up, &path, b"staged")?;

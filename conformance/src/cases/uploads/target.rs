@@ -62,7 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         must("commit-with-an-etag-does-not-create", &["TARGET-7", "COMMIT-2"])
             .sends("`commit` with the etag of a file that was removed; then without `pre`")
-            .passes("CHANGED and nothing is made; then OK.")
+            .passes("CHANGED and nothing is created; then OK.")
             .run(|t| {
                 let path = t.file("f", b"gone")?;
                 let etag = t.entry(&path)?.etag()?;
@@ -90,7 +90,7 @@ pub(super) fn cases() -> Vec<Case> {
             .sends(
                 "`commit` where the parent is missing, with `pre` absent and any; `mkdir` of the parent, and `commit`",
             )
-            .passes("NOT_FOUND, NOT_FOUND, and nothing is made; then OK.")
+            .passes("NOT_FOUND, NOT_FOUND, and nothing is created; then OK.")
             .run(|t| {
                 let parent = t.path("missing");
                 let (up, path) = (t.id(), format!("{parent}/f"));
@@ -103,7 +103,7 @@ pub(super) fn cases() -> Vec<Case> {
                 t.expect_content(&path, b"content")
             }),
         must("commit-below-a-file-keeps-the-upload", &["COMMIT-2", "PATH-13"])
-            .sends("`begin` in a directory; a file takes the directory's place; `commit`; and the directory is back")
+            .sends("`begin` in a directory; a file replaces the directory; `commit`; then the directory is restored")
             .passes("NOT_DIR, and the upload is kept; then OK.")
             .run(|t| {
                 let parent = t.subdirectory("d")?;

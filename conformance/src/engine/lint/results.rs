@@ -66,8 +66,8 @@ fn answer(op: &str, result: &Value, expected: &Expected<'_>, findings: &mut Repl
         "ping" | "bye" | "remove" | "abort" | "flush" => {
             // An unknown key may belong to an extension; a key of the specification is an error here.
             const KNOWN: [&str; 8] = ["entry", "entries", "etag", "hash", "len", "off", "size", "uploads"];
-            let stray = result.keys().into_iter().find(|key| KNOWN.contains(key));
-            findings.unless(stray.is_none(), "OP-3", || format!("{op} answers {result}"));
+            let unexpected = result.keys().into_iter().find(|key| KNOWN.contains(key));
+            findings.unless(unexpected.is_none(), "OP-3", || format!("{op} answers {result}"));
         }
         _ => {}
     }

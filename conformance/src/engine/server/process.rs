@@ -85,10 +85,10 @@ impl Process {
         Ok(())
     }
 
-    /// Sends SIGTERM, and SIGKILL if it has not ended within `patience`.
-    pub(super) fn terminate(&mut self, patience: Duration) -> Result<(), String> {
+    /// Sends SIGTERM, and SIGKILL if it has not ended within `timeout`.
+    pub(super) fn terminate(&mut self, timeout: Duration) -> Result<(), String> {
         self.signal(Signal::TERM)?;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         while !self.ended() && Instant::now() < deadline {
             thread::sleep(LOOK_EVERY);
         }
@@ -113,8 +113,8 @@ impl Process {
     }
 
     /// Waits for the processes that the leader started; there is no event for their end.
-    fn await_gone(&mut self, patience: Duration) {
-        let deadline = Instant::now() + patience;
+    fn await_gone(&mut self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
             let collected = [self.leader.try_wait(), self.watchdog.try_wait()];
             if collected.iter().all(|status| !matches!(status, Ok(None))) && is_gone(self.group) {
