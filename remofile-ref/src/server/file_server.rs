@@ -6,7 +6,7 @@ use super::stop::Stop;
 use super::stop::StopHandle;
 use crate::{
     keys::random,
-    protocol::server::session::Terms,
+    protocol::server::session::ServerLimits,
     server::service::Service,
     storage::{Store, StoreError, StoreOptions},
     transport::{
@@ -273,7 +273,7 @@ impl FileServer {
     /// [`ServeError::Store`] where the directory is served already or cannot be.
     pub fn open(&self) -> Result<Handler, ServeError> {
         let store = Store::open(&self.directory, self.store.clone())?;
-        let terms = Terms {
+        let terms = ServerLimits {
             welcome: Welcome {
                 window: u64::from(self.bounds.window),
                 chunk: u64::from(self.bounds.chunk),

@@ -2,7 +2,7 @@
 
 use crate::{
     Confinement,
-    server::service::{Frames, Reaction, Service},
+    server::service::{Frames, HandleOutcome, Service},
     storage::Store,
     transport::Bounds,
 };
@@ -30,7 +30,7 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 /// the embedding program's to secure.
 ///
 /// ```
-/// use remofile::{FileServer, Reaction, generate_token};
+/// use remofile::{FileServer, HandleOutcome, generate_token};
 /// use remofile_proto::{Hello, Keys, Operation, Reply, SessionId, encode_request};
 ///
 /// # let directory = tempfile::tempdir()?;
@@ -43,12 +43,12 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 /// let hello = Operation::Hello(Hello { auth, client: "doc".to_owned(), take: None, lease_ms: None });
 /// let request = vec![b"who sent it".to_vec(), vec![], encode_request(session, 0, &hello)];
 ///
-/// let Reaction::Reply(reply) = handler.handle(&request) else { panic!("hello is answered at once") };
+/// let HandleOutcome::Reply(reply) = handler.handle(&request) else { panic!("hello is answered at once") };
 /// assert_eq!(reply[0], b"who sent it");
 /// assert_eq!(Reply::decode(&reply[1..])?.code, 0);
 ///
 /// // What is not Remofile's is left to the program.
-/// assert_eq!(handler.handle(&[&b"who sent it"[..], b"", b"GET /"]), Reaction::NotOurs);
+/// assert_eq!(handler.handle(&[&b"who sent it"[..], b"", b"GET /"]), HandleOutcome::NotOurs);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Handler {
@@ -86,35 +86,35 @@ impl Handler {
     }
 
     /// Takes a received message, all its frames as a ROUTER or DEALER passes them raw: routing frames and the empty
-    /// delimiter too. [`Reaction::Reply`] has the same ones in front. Messages of a REP socket, which has taken the
+    /// delimiter too. [`HandleOutcome::Reply`] has the same ones in front. Messages of a REP socket, which has taken the
     /// delimiter off, are given one, and replies relieved of it.
-    pub fn handle<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
+    pub fn handle<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
         let must_wait = self.service.owes_reply() || !self.waiting.is_empty();
         if must_wait && matches!(envelope::receive(frames, self.header_limit).message, Message::Request(_)) {
             // Its turn comes later; where another message comes from is no news of it.
-            self.service.comes_from(None);
+            self.service.set_peer_address(None);
             return self.keep(frames);
         }
         self.handle_now(frames)
     }
 
     /// Tells where the next message comes from, such as an IP address, for the log.
-    pub fn comes_from(&mut self, address: Option<String>) {
-        self.service.comes_from(address);
+    pub fn set_peer_address(&mut self, address: Option<String>) {
+        self.service.set_peer_address(address);
     }
 
     /// Takes a received message and works until there is a reply: at once, or within about half a second, which is when
     /// a long operation is answered PENDING. It goes on while the next message is answered; clients ask every 100 ms.
-    /// `None` for what is not answered: see [`Reaction::NotOurs`] and [`Reaction::Silent`].
+    /// `None` for what is not answered: see [`HandleOutcome::NotOurs`] and [`HandleOutcome::Silent`].
     ///
     /// For lockstep carriers that have one request at a time, such as a POST of HTTP; not to be mixed with
     /// [`Handler::handle`], whose replies it might give.
     #[must_use = "a reply that is not sent is owed to a client"]
     pub fn answer<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Option<Frames> {
         match self.handle(frames) {
-            Reaction::Reply(reply) => Some(reply),
-            Reaction::NotOurs | Reaction::Silent => None,
-            Reaction::Later => {
+            HandleOutcome::Reply(reply) => Some(reply),
+            HandleOutcome::NotOurs | HandleOutcome::Silent => None,
+            HandleOutcome::Later => {
                 while self.is_working() {
                     if let Some(reply) = self.run_slice() {
                         return Some(reply);
@@ -134,8 +134,8 @@ impl Handler {
         {
             self.waiting_bytes -= bytes_of(&frames);
             return match self.handle_now(&frames) {
-                Reaction::Reply(reply) => Some(reply),
-                Reaction::Later | Reaction::NotOurs | Reaction::Silent => None,
+                HandleOutcome::Reply(reply) => Some(reply),
+                HandleOutcome::Later | HandleOutcome::NotOurs | HandleOutcome::Silent => None,
             };
         }
         let reply = self.service.run_slice(self.started.elapsed());
@@ -180,21 +180,21 @@ impl Handler {
         }
     }
 
-    fn handle_now<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
+    fn handle_now<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
         let reaction = self.service.handle(self.started.elapsed(), frames);
         self.service.work_ended(self.started.elapsed());
         reaction
     }
 
-    fn keep<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
+    fn keep<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
         let bytes = frames.iter().map(|frame| frame.as_ref().len()).sum::<usize>();
         if self.waiting.len() >= self.room.messages || self.waiting_bytes.saturating_add(bytes) > self.room.bytes {
             tracing::debug!(bytes, "a request is dropped: too many wait already");
-            return Reaction::Silent;
+            return HandleOutcome::Silent;
         }
         self.waiting_bytes += bytes;
         self.waiting.push_back(frames.iter().map(|frame| frame.as_ref().to_vec()).collect());
-        Reaction::Later
+        HandleOutcome::Later
     }
 }
 

@@ -11,7 +11,7 @@ mod access_log;
 #[cfg(test)]
 mod tests;
 
-use crate::protocol::server::session::{Holding, Pending, Reply, Session, Step, Terms};
+use crate::protocol::server::session::{OwnerInfo, Pending, Reply, ServerLimits, Session, SessionAction};
 use crate::{Performed, Storage};
 use access_log::Journal;
 use remofile_proto::envelope::{self, Message, Request};
@@ -29,7 +29,7 @@ pub type Frames = Vec<Vec<u8>>;
 /// What a driver does with a message that it received.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Reaction {
+pub enum HandleOutcome {
     /// It sends these frames.
     Reply(Frames),
     /// The message is not of this protocol: dropped or handed to the embedding program; a REP socket sends one
@@ -72,7 +72,7 @@ struct Work {
 
 impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// A server that nobody has spoken to; `authentic` says whether hello's `auth` fits the token.
-    pub fn new(terms: Terms, storage: S, authentic: A) -> Self {
+    pub fn new(terms: ServerLimits, storage: S, authentic: A) -> Self {
         let header_limit = usize::try_from(terms.welcome.header).unwrap_or(usize::MAX);
         let (work, owed, journal) = (None, VecDeque::new(), Journal::default());
         Self { session: Session::new(terms), storage, authentic, header_limit, work, owed, journal }
@@ -82,7 +82,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     ///
     /// After a call that took long, [`Service::work_ended`] keeps the server's own work from counting as the
     /// client's silence.
-    pub fn handle<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> Reaction {
+    pub fn handle<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> HandleOutcome {
         let reaction = self.take(now, frames);
         self.journal.address = None;
         reaction
@@ -113,7 +113,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     }
 
     /// Tells where the next message comes from, for the log.
-    pub fn comes_from(&mut self, address: Option<String>) {
+    pub fn set_peer_address(&mut self, address: Option<String>) {
         self.journal.address = address;
     }
 
@@ -135,8 +135,8 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     }
 
     /// The id that holds the session.
-    pub fn holder(&self) -> Option<SessionId> {
-        self.session.holder()
+    pub fn owner(&self) -> Option<SessionId> {
+        self.session.owner()
     }
 
     /// How many bytes of replies are remembered: below 600 times the window.
@@ -154,11 +154,11 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         if self.work.is_some() { None } else { Some(&mut self.storage) }
     }
 
-    fn take<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> Reaction {
+    fn take<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> HandleOutcome {
         let received = envelope::receive(frames, self.header_limit);
         match &received.message {
-            Message::NotOurs => Reaction::NotOurs,
-            Message::Reply => Reaction::Silent,
+            Message::NotOurs => HandleOutcome::NotOurs,
+            Message::Reply => HandleOutcome::Silent,
             Message::Request(request) => self.request(now, received.prefix, request),
             refused => match refused.refusal() {
                 Some(header) => {
@@ -168,31 +168,31 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
                         }
                         _ => self.journal.malformed(now, None, &Refusal::new(Code::Version)),
                     }
-                    Reaction::Reply(envelope::frames(received.prefix, header, None))
+                    HandleOutcome::Reply(envelope::frames(received.prefix, header, None))
                 }
-                None => Reaction::NotOurs,
+                None => HandleOutcome::NotOurs,
             },
         }
     }
 
-    fn request<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F], request: &Request<'_>) -> Reaction {
+    fn request<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F], request: &Request<'_>) -> HandleOutcome {
         let is_heard = Journal::is_heard();
-        let before = if is_heard && request.header.seq == 0 { self.session.holding(now) } else { None };
+        let before = if is_heard && request.header.seq == 0 { self.session.owner_info(now) } else { None };
         match self.session.on_request(now, request, &self.authentic) {
-            Step::Reply(reply) => {
+            SessionAction::Reply(reply) => {
                 if is_heard {
                     self.note_unexecuted(now, before.as_ref(), request, &reply);
                 }
-                Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+                HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
             }
-            Step::Abandon(reply) => {
+            SessionAction::Abandon(reply) => {
                 if is_heard {
                     self.note_unexecuted(now, before.as_ref(), request, &reply);
                 }
                 self.abandon();
-                Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+                HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
             }
-            Step::Perform(operation, pending) => {
+            SessionAction::Perform(operation, pending) => {
                 let (session, payload) = (request.header.session, request.payload.unwrap_or_default());
                 match self.storage.perform(&operation, payload) {
                     Performed::Done(outcome) => {
@@ -200,32 +200,32 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
                             self.journal.outcome(now, now, session, &operation, payload.len(), &outcome);
                         }
                         let reply = self.session.on_outcome(now, pending, outcome);
-                        Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+                        HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
                     }
                     Performed::Working { done, total } => {
                         let held = Some((copied(prefix), now));
                         self.work = Some(Work { session, operation, since: now, pending, held, done, total });
-                        Reaction::Later
+                        HandleOutcome::Later
                     }
                 }
             }
-            Step::Poll => self.poll(now, prefix),
+            SessionAction::Poll => self.poll(now, prefix),
         }
     }
 
-    fn poll<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F]) -> Reaction {
+    fn poll<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F]) -> HandleOutcome {
         // The session says Poll only while an operation runs, and then there is work.
-        let Some(work) = &mut self.work else { return Reaction::NotOurs };
+        let Some(work) = &mut self.work else { return HandleOutcome::NotOurs };
         match work.held.replace((copied(prefix), now)) {
             // A second poll, perhaps over a new connection: the one before is not held any longer.
-            Some((earlier, _)) => Reaction::Reply(addressed(earlier, work.not_yet())),
-            None => Reaction::Later,
+            Some((earlier, _)) => HandleOutcome::Reply(addressed(earlier, work.not_yet())),
+            None => HandleOutcome::Later,
         }
     }
 
-    fn note_unexecuted(&mut self, now: Duration, before: Option<&Holding>, request: &Request<'_>, reply: &Reply) {
+    fn note_unexecuted(&mut self, now: Duration, before: Option<&OwnerInfo>, request: &Request<'_>, reply: &Reply) {
         self.journal.unexecuted(now, request, &reply.header);
-        let after = if request.header.seq == 0 { self.session.holding(now) } else { None };
+        let after = if request.header.seq == 0 { self.session.owner_info(now) } else { None };
         match (request.header.op, before, &after) {
             ("hello", _, Some(after)) => self.journal.hello(now, before, after),
             ("bye", Some(before), Some(after)) if after.released => self.journal.bye(now, before),

@@ -3,7 +3,7 @@
 use super::{Handler, ServeError, StopHandle, stop::Stop};
 use crate::{
     Confinement,
-    server::service::{Frames, Reaction},
+    server::service::{Frames, HandleOutcome},
     transport::{Endpoint, MAX_FRAMES, Message, ServerSocket, Socket, TransportError},
 };
 use std::{
@@ -292,11 +292,11 @@ impl SocketServer {
 
     fn take(&mut self, mut message: Vec<Message>, foreign: Foreign) -> Result<Option<Vec<Message>>, ServeError> {
         let reaction = if message.len() > MAX_FRAMES {
-            Reaction::NotOurs
+            HandleOutcome::NotOurs
         } else {
             if is_unnumbered(&message) {
                 // Who opens a session is told in the log.
-                self.handler.comes_from(peer_address(&mut message));
+                self.handler.set_peer_address(peer_address(&mut message));
             }
             let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
             self.handler.handle(&frames)
@@ -304,13 +304,13 @@ impl SocketServer {
         // The program may take its time until the next turn; a REP socket receives nothing before it has sent.
         let may_hold = foreign == Foreign::Dropped && !self.socket.must_answer() && size(&message) <= HELD_BYTES;
         match reaction {
-            Reaction::Reply(reply) if may_hold && size(&reply) <= HELD_BYTES => self.hold(reply).map(|()| None),
-            Reaction::Reply(reply) => {
+            HandleOutcome::Reply(reply) if may_hold && size(&reply) <= HELD_BYTES => self.hold(reply).map(|()| None),
+            HandleOutcome::Reply(reply) => {
                 self.send_held()?;
                 self.send(reply).map(|()| None)
             }
-            Reaction::Later => self.send_held().map(|()| None),
-            Reaction::NotOurs if foreign == Foreign::HandedOver => {
+            HandleOutcome::Later => self.send_held().map(|()| None),
+            HandleOutcome::NotOurs if foreign == Foreign::HandedOver => {
                 self.handed_over = self.socket.must_answer();
                 if self.handed_over {
                     // The delimiter, which REP itself does not show.
@@ -318,7 +318,7 @@ impl SocketServer {
                 }
                 Ok(Some(message))
             }
-            Reaction::NotOurs | Reaction::Silent => self.answer_nothing().map(|()| None),
+            HandleOutcome::NotOurs | HandleOutcome::Silent => self.answer_nothing().map(|()| None),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which contents have to be read before a plan can be made, and reading them: where stamps and etags do not tell.
 
 use super::{
-    LocalVersion, Side, SyncError, Why,
+    LocalVersion, ProblemReason, Side, SyncError,
     local::LocalRoot,
     scan::is_fresh,
     sides::{Node, Row, Sides},
@@ -82,9 +82,9 @@ pub(super) fn answer(
                 (file.hash, file.is_fresh) = (Some(hash), is_fresh(&expected, read_at));
                 continue;
             }
-            Err(ClientError::SourceChanged { .. }) => Node::Blocked(Why::Changing(Side::Local)),
+            Err(ClientError::SourceChanged { .. }) => Node::Blocked(ProblemReason::Changing(Side::Local)),
             Err(ClientError::Local { source, .. }) => {
-                Node::Blocked(Why::Unreadable { on: Side::Local, reason: source.to_string() })
+                Node::Blocked(ProblemReason::Unreadable { on: Side::Local, reason: source.to_string() })
             }
             Err(error) => return Err(error.into()),
         };
@@ -131,10 +131,15 @@ impl Asking<'_> {
         let Some(node) = self.sides.remote_mut(path) else { return };
         match (answer, &mut *node) {
             (Ok((hash, etag)), Node::File(file)) if file.etag == etag => file.hash = Some(hash),
-            (Ok(_), _) => *node = Node::Blocked(Why::Changing(Side::Remote)),
-            (Err(refusal), _) if says_changed(refusal.code) => *node = Node::Blocked(Why::Changing(Side::Remote)),
+            (Ok(_), _) => *node = Node::Blocked(ProblemReason::Changing(Side::Remote)),
+            (Err(refusal), _) if says_changed(refusal.code) => {
+                *node = Node::Blocked(ProblemReason::Changing(Side::Remote))
+            }
             (Err(refusal), _) => {
-                *node = Node::Blocked(Why::Unreadable { on: Side::Remote, reason: refusal.code.text().to_owned() });
+                *node = Node::Blocked(ProblemReason::Unreadable {
+                    on: Side::Remote,
+                    reason: refusal.code.text().to_owned(),
+                });
             }
         }
     }

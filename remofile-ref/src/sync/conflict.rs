@@ -1,6 +1,6 @@
 //! The names of conflict copies: `NAME.conflict-UTC-HOST.EXT`, never nested.
 
-use super::Stamp;
+use super::Timestamp;
 use remofile_proto::limits;
 
 const MARK: &str = ".conflict-";
@@ -21,7 +21,7 @@ pub struct ConflictName {
     /// The path that the conflict was about.
     pub original: String,
     /// When the copy was made, by the clock of the client that did.
-    pub stamp: Stamp,
+    pub stamp: Timestamp,
     /// Whose version it is.
     pub host: String,
     /// Which one of several of the same second, from 1.
@@ -34,8 +34,8 @@ impl ConflictName {
     pub fn parse(path: &str) -> Option<Self> {
         let (directory, name) = split(path);
         let (stem, rest) = name.rsplit_once(MARK)?;
-        let (stamp, rest) = rest.split_at_checked(Stamp::LEN)?;
-        let stamp = Stamp::parse(stamp)?;
+        let (stamp, rest) = rest.split_at_checked(Timestamp::LEN)?;
+        let stamp = Timestamp::parse(stamp)?;
         let rest = rest.strip_prefix('-')?;
         let (host, extension) = rest.split_once('.').map_or((rest, None), |(host, extension)| (host, Some(extension)));
         let (host, number) = match host.rsplit_once('~') {
@@ -53,7 +53,7 @@ impl ConflictName {
 
     /// The path for a copy of `path`; that of a conflict copy again is one of its original, so that names do not nest.
     /// `number` tells several of one second apart, from 1. A name that would be too long loses the end of its stem.
-    pub(super) fn of(path: &str, stamp: Stamp, host: &str, number: u32) -> String {
+    pub(super) fn of(path: &str, stamp: Timestamp, host: &str, number: u32) -> String {
         let original = Self::parse(path).map(|name| name.original);
         let (directory, name) = split(original.as_deref().unwrap_or(path));
         let (mut stem, extension) = match name.rfind('.') {
@@ -86,8 +86,8 @@ mod tests {
     use super::*;
     use std::time::{Duration, SystemTime};
 
-    fn stamp() -> Stamp {
-        Stamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_861_662))
+    fn stamp() -> Timestamp {
+        Timestamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_861_662))
     }
 
     fn of(path: &str) -> String {

@@ -1,7 +1,7 @@
 //! A run from its beginning to its end: look at both sides, plan, guard, execute.
 
 use super::{
-    Change, Guard, Plan, Side, SyncError, SyncItem, SyncOptions, SyncOutcome, SyncReport,
+    Change, Plan, SafetyCheck, Side, SyncError, SyncItem, SyncOptions, SyncOutcome, SyncReport,
     archive::{Archive, Place},
     compare, execute, guard,
     local::LocalRoot,
@@ -122,7 +122,7 @@ impl Run<'_> {
         let options = self.options;
         let place = self.place(client)?;
         if !options.allow_delete && place.is_of_another_root()? {
-            return Err(SyncError::Guard(Guard::OtherRoot));
+            return Err(SyncError::SafetyCheck(SafetyCheck::OtherRoot));
         }
         let (mut archive, entries) = Archive::open(place, options.dry_run)?;
         let looked = self.look(client)?;
@@ -137,13 +137,13 @@ impl Run<'_> {
         let rules = plan::Rules {
             mode: self.mode,
             delete: options.delete,
-            allow_twins: options.allow_twins,
+            allow_name_collisions: options.allow_name_collisions,
             stamp,
             host: options.host.clone(),
         };
         let plan = plan::plan(&sides, problems, &rules);
         if !options.allow_delete {
-            guard::check(&plan, &sides).map_err(SyncError::Guard)?;
+            guard::check(&plan, &sides).map_err(SyncError::SafetyCheck)?;
         }
         let mut report = SyncReport { unchanged: unchanged(&plan, &sides), ..SyncReport::default() };
         match looked.local {
@@ -174,7 +174,7 @@ impl Run<'_> {
     }
 
     fn place(&self, client: &FileClient) -> Result<Place, SyncError> {
-        let directory = self.options.archives().ok_or(SyncError::NoArchiveDirectory)?;
+        let directory = self.options.state_path().ok_or(SyncError::NoStateDirectory)?;
         let local = absolute(self.local).map_err(|error| ClientError::local(self.local, error))?;
         Ok(Place::new(directory, &local, self.remote, client.welcome().root))
     }
@@ -232,7 +232,7 @@ impl Run<'_> {
         let may_make = is_first || self.options.allow_delete;
         if looked.local.is_none() {
             if !may_make {
-                return Err(SyncError::Guard(Guard::Vanished { side: Side::Local }));
+                return Err(SyncError::SafetyCheck(SafetyCheck::Vanished { side: Side::Local }));
             }
             if self.mode == Mode::Upload || looked.survey.is_none() {
                 let missing = io::Error::from(io::ErrorKind::NotFound);
@@ -245,7 +245,7 @@ impl Run<'_> {
         }
         if looked.survey.is_none() {
             if !may_make {
-                return Err(SyncError::Guard(Guard::Vanished { side: Side::Remote }));
+                return Err(SyncError::SafetyCheck(SafetyCheck::Vanished { side: Side::Remote }));
             }
             if self.mode == Mode::Download {
                 return Err(crate::client::refused("list", self.remote, remofile_proto::Code::NotFound).into());
@@ -290,7 +290,7 @@ fn unchanged(plan: &Plan, sides: &Sides) -> u64 {
 /// The directory of archives, where it lies below the local root. It tells of this machine alone, changes in every run,
 /// and would take the place of another machine's of the same name there.
 fn archives_below(root: &LocalPath, options: &SyncOptions) -> Option<String> {
-    let (root, archives) = (absolute(root).ok()?, absolute(&options.archives()?).ok()?);
+    let (root, archives) = (absolute(root).ok()?, absolute(&options.state_path()?).ok()?);
     let below = archives.strip_prefix(root).ok()?.to_str()?;
     (!below.is_empty()).then(|| below.to_owned())
 }

@@ -1,7 +1,7 @@
 //! One look at all that is below the local root: names, kinds and stamps, and no content.
 
 use super::{
-    LocalVersion, Problem, Side, SyncOptions, Why,
+    LocalVersion, Problem, ProblemReason, Side, SyncOptions,
     sides::{Item, LocalFile, Node},
     trash::TRASH,
 };
@@ -162,8 +162,8 @@ impl Walk<'_> {
                 false
             }
             (FileType::Directory, _) => self.enter(directory, name, path, depth),
-            (FileType::Symlink, _) => self.blocked(path, Why::Link(Side::Local)),
-            _ => self.blocked(path, Why::Special(Side::Local)),
+            (FileType::Symlink, _) => self.blocked(path, ProblemReason::Link(Side::Local)),
+            _ => self.blocked(path, ProblemReason::Special(Side::Local)),
         }
     }
 
@@ -185,13 +185,13 @@ impl Walk<'_> {
         matches!(self.found.items[index].node, Node::Blocked(_))
     }
 
-    fn blocked(&mut self, path: String, why: Why) -> bool {
+    fn blocked(&mut self, path: String, why: ProblemReason) -> bool {
         self.found.items.push(Item { path: path.into(), node: Node::Blocked(why) });
         true
     }
 
     fn misnamed(&mut self, path: String, reason: String) -> bool {
-        self.found.problems.push(Problem { path, why: Why::Name { on: Side::Local, reason } });
+        self.found.problems.push(Problem { path, why: ProblemReason::Name { on: Side::Local, reason } });
         true
     }
 }
@@ -245,8 +245,8 @@ fn joined(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") }
 }
 
-fn unreadable(errno: Errno) -> Why {
-    Why::Unreadable { on: Side::Local, reason: std::io::Error::from(errno).to_string() }
+fn unreadable(errno: Errno) -> ProblemReason {
+    ProblemReason::Unreadable { on: Side::Local, reason: std::io::Error::from(errno).to_string() }
 }
 
 #[cfg(test)]
@@ -299,7 +299,7 @@ mod tests {
         };
         assert!(hides("links") && hides("names") && hides("trash") && !hides("plain"));
         assert_eq!(paths(&scan), ["links", "links/l", "names", "plain", "trash"]);
-        assert_eq!(scan.items[1].node, Node::Blocked(Why::Link(Side::Local)));
+        assert_eq!(scan.items[1].node, Node::Blocked(ProblemReason::Link(Side::Local)));
         assert_eq!(scan.problems.len(), 2);
     }
 

@@ -1,6 +1,6 @@
 //! What is on each side and in the archive, and the three of them path by path.
 
-use super::{LocalVersion, Side, Why};
+use super::{LocalVersion, ProblemReason, Side};
 use remofile_proto::{Digest, Etag};
 use std::cmp::Ordering;
 
@@ -21,7 +21,7 @@ pub(super) enum Node<F> {
         hides: bool,
     },
     /// Neither it nor what is below is touched on either side.
-    Blocked(Why),
+    Blocked(ProblemReason),
 }
 
 /// A file on this machine.
@@ -221,7 +221,7 @@ impl<'a> Row<'a> {
     }
 
     /// Why nothing is done here: what either side says.
-    pub(super) fn blocked(&self) -> Option<&'a Why> {
+    pub(super) fn blocked(&self) -> Option<&'a ProblemReason> {
         match (self.local, self.remote) {
             (Some(Node::Blocked(why)), _) | (_, Some(Node::Blocked(why))) => Some(why),
             _ => None,

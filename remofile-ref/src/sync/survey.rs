@@ -1,7 +1,7 @@
 //! One look at all that is below the remote root, by a listing of the tree.
 
 use super::{
-    Problem, Side, SyncOptions, Why,
+    Problem, ProblemReason, Side, SyncOptions,
     scan::is_own,
     sides::{Item, Node, RemoteFile},
     trash::TRASH,
@@ -52,7 +52,7 @@ impl FileClient {
                 return Err(crate::client::refused("list", root, code));
             }
             self.find_unreadable(root, &mut found)?;
-            found.problems.push(Problem { path: String::new(), why: Why::Unlisted { names: skipped } });
+            found.problems.push(Problem { path: String::new(), why: ProblemReason::Unlisted { names: skipped } });
         }
         Ok(Some(found))
     }
@@ -71,7 +71,7 @@ impl FileClient {
             let path = root.join(&found.items[index].path)?;
             if let Some(code) = self.keeps_secret(&path)? {
                 let reason = code.text().to_owned();
-                found.items[index].node = Node::Blocked(Why::Unreadable { on: Side::Remote, reason });
+                found.items[index].node = Node::Blocked(ProblemReason::Unreadable { on: Side::Remote, reason });
             }
         }
         Ok(())
@@ -140,8 +140,8 @@ fn node(entry: Entry) -> Node<RemoteFile> {
             Node::File(RemoteFile { etag, size, mtime_ns, is_racy: entry.racy, hash: None })
         }
         (Kind::Dir, ..) => Node::Directory { hides: false },
-        (Kind::Link, ..) => Node::Blocked(Why::Link(Side::Remote)),
-        _ => Node::Blocked(Why::Special(Side::Remote)),
+        (Kind::Link, ..) => Node::Blocked(ProblemReason::Link(Side::Remote)),
+        _ => Node::Blocked(ProblemReason::Special(Side::Remote)),
     }
 }
 

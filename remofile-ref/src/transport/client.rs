@@ -39,7 +39,7 @@ pub enum ClientPattern {
 
 /// How a client connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientOptions {
+pub struct ClientSocketOptions {
     /// The kind of socket.
     pub pattern: ClientPattern,
     /// What may be queued and taken; the chunk is the largest that a server may announce.
@@ -50,7 +50,7 @@ pub struct ClientOptions {
     pub linger: Duration,
 }
 
-impl Default for ClientOptions {
+impl Default for ClientSocketOptions {
     fn default() -> Self {
         Self {
             pattern: ClientPattern::Dealer,
@@ -68,7 +68,7 @@ pub enum Wake {
     Readable,
     /// Something happened to the connection.
     Event(LinkEvent),
-    /// What [`ClientSocket::send`] gave back as [`Sent::Full`] can be sent now.
+    /// What [`ClientSocket::send`] gave back as [`SendOutcome::Full`] can be sent now.
     Room,
     /// The time is over, or a signal came.
     Timeout,
@@ -76,7 +76,7 @@ pub enum Wake {
 
 /// What became of a message.
 #[derive(Debug)]
-pub enum Sent {
+pub enum SendOutcome {
     /// libzmq has it.
     Queued,
     /// The queue is full: here it is again.
@@ -115,7 +115,7 @@ impl ClientSocket {
         context: &Context,
         endpoint: &Endpoint,
         security: &ClientSecurity,
-        options: &ClientOptions,
+        options: &ClientSocketOptions,
     ) -> Result<Self, TransportError> {
         require_curve()?;
         let watch = LinkWatch::new(Instant::now(), options.connect_timeout);
@@ -242,16 +242,16 @@ impl ClientSocket {
     ///
     /// # Errors
     /// [`TransportError::Zmq`] if libzmq fails.
-    pub fn send(&mut self, mut frames: Vec<Message>) -> Result<Sent, TransportError> {
+    pub fn send(&mut self, mut frames: Vec<Message>) -> Result<SendOutcome, TransportError> {
         // Asked first: a frame that libzmq refuses is lost to its sender.
         self.full = !self.socket.get_events().map_err(cannot("ask for room"))?.contains(PollEvents::POLLOUT);
         if self.full {
-            return Ok(Sent::Full(frames));
+            return Ok(SendOutcome::Full(frames));
         }
         if self.kind == SocketType::REQ && frames.first().is_some_and(|delimiter| delimiter.is_empty()) {
             frames.remove(0);
         }
-        frames::send(&self.socket, frames).map(|()| Sent::Queued).map_err(cannot("send"))
+        frames::send(&self.socket, frames).map(|()| SendOutcome::Queued).map_err(cannot("send"))
     }
 
     /// Waits until [`send`](Self::send) has room, or a signal comes, for at most `timeout`.

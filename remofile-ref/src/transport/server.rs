@@ -161,7 +161,7 @@ impl ServerSocket {
     /// program, whose they may be.
     ///
     /// # Errors
-    /// [`TransportError::GateLost`] once the ZAP handler has ended; [`TransportError::Zmq`] if libzmq fails.
+    /// [`TransportError::ZapHandlerEnded`] once the ZAP handler has ended; [`TransportError::Zmq`] if libzmq fails.
     pub fn recv(&mut self, timeout: Duration) -> Result<Option<Vec<Message>>, TransportError> {
         let mut deadline = None;
         loop {
@@ -172,7 +172,7 @@ impl ServerSocket {
             let received = received.map_err(cannot("receive"))?;
             // Asked after receiving: what came in while the handler was at work was authenticated.
             if !self.is_alive() {
-                return Err(TransportError::GateLost);
+                return Err(TransportError::ZapHandlerEnded);
             }
             self.until_look = self.until_look.saturating_sub(1);
             if self.until_look == 0 {
@@ -354,7 +354,7 @@ mod tests {
         asker.set_linger(0).unwrap();
         asker.connect(ZAP_ENDPOINT).unwrap();
         asker.send("die", 0).unwrap();
-        assert!(matches!(server.recv(LONG), Err(TransportError::GateLost)));
+        assert!(matches!(server.recv(LONG), Err(TransportError::ZapHandlerEnded)));
         assert!(start.elapsed() < LONG / 2);
         assert!(!server.is_alive());
     }

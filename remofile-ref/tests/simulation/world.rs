@@ -2,8 +2,8 @@
 
 use super::client::{CHUNK, Client, Fault, Frames, Job};
 use super::disk::{Content, Disk, Platter};
-use remofile::protocol::server::session::Terms;
-use remofile::server::service::{Reaction, Service};
+use remofile::protocol::server::session::ServerLimits;
+use remofile::server::service::{HandleOutcome, Service};
 use remofile_proto::{BootId, Names, SessionId, Welcome};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -265,9 +265,9 @@ impl World {
         let reaction = self.service.handle(self.now, &frames);
         self.service.work_ended(self.now);
         match reaction {
-            Reaction::Reply(frames) => self.deliver(Some(frames)),
-            Reaction::Later => {}
-            Reaction::NotOurs | Reaction::Silent => panic!("the client sent no request: {frames:?}"),
+            HandleOutcome::Reply(frames) => self.deliver(Some(frames)),
+            HandleOutcome::Later => {}
+            HandleOutcome::NotOurs | HandleOutcome::Silent => panic!("the client sent no request: {frames:?}"),
         }
     }
 
@@ -374,7 +374,7 @@ fn serve(window: u64, start: u8, platter: &Rc<RefCell<Platter>>) -> Service<Disk
         caps: Vec::new(),
     };
     let authentic: Authentic = |id, given| *given == auth(*id);
-    Service::new(Terms { welcome, uploads: 64 }, Disk::new(Rc::clone(platter)), authentic)
+    Service::new(ServerLimits { welcome, uploads: 64 }, Disk::new(Rc::clone(platter)), authentic)
 }
 
 /// So many chunks that differ by the seed.

@@ -7,8 +7,8 @@ mod strangers;
 mod talk;
 
 use remofile::transport::{
-    Bounds, ClientOptions, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent,
-    LinkVerdict, Message, Sent, ServerPattern, ServerSecurity, ServerSocket, TransportError, Wake,
+    Bounds, ClientPattern, ClientSecurity, ClientSocket, ClientSocketOptions, Context, CurveKey, Endpoint, LinkEvent,
+    LinkVerdict, Message, SendOutcome, ServerPattern, ServerSecurity, ServerSocket, TransportError, Wake,
 };
 use remofile_testkit::skip::skip;
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ fn bind(pattern: ServerPattern, security: &ServerSecurity) -> ServerSocket {
 }
 
 fn connect(endpoint: &Endpoint, pattern: ClientPattern, security: &ClientSecurity) -> ClientSocket {
-    let options = ClientOptions { pattern, linger: Duration::ZERO, ..ClientOptions::default() };
+    let options = ClientSocketOptions { pattern, linger: Duration::ZERO, ..ClientSocketOptions::default() };
     ClientSocket::connect(&Context::new(), endpoint, security, &options).unwrap()
 }
 
@@ -93,7 +93,7 @@ fn await_message(client: &mut ClientSocket) -> Vec<Message> {
 
 fn send(client: &mut ClientSocket, body: &[&[u8]]) {
     let frames = std::iter::once(Message::new()).chain(body.iter().map(|frame| Message::from(*frame))).collect();
-    assert!(matches!(client.send(frames).unwrap(), Sent::Queued));
+    assert!(matches!(client.send(frames).unwrap(), SendOutcome::Queued));
 }
 
 /// What stands behind the first empty frame.

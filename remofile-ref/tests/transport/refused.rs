@@ -93,7 +93,7 @@ fn a_silent_listener_is_no_remofile_server_after_the_connect_timeout() {
     // Held open: the system accepts connections that nobody takes.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = silent.local_addr().unwrap().to_string().parse().unwrap();
-    let options = ClientOptions { connect_timeout: Duration::from_secs(1), ..ClientOptions::default() };
+    let options = ClientSocketOptions { connect_timeout: Duration::from_secs(1), ..ClientSocketOptions::default() };
     let security = Keys::new().of_client();
     let mut client = ClientSocket::connect(&Context::new(), &endpoint, &security, &options).unwrap();
     let (verdict, after) = await_verdict(&mut client);

@@ -171,7 +171,7 @@ fn a_full_queue_gives_the_message_back() {
     let chunk = vec![7; 262_144];
     let mut given_back = None;
     for _ in 0..10_000 {
-        if let Sent::Full(frames) = client.send(vec![Message::new(), Message::from(chunk.clone())]).unwrap() {
+        if let SendOutcome::Full(frames) = client.send(vec![Message::new(), Message::from(chunk.clone())]).unwrap() {
             given_back = Some(frames);
             break;
         }

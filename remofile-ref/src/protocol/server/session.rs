@@ -2,7 +2,7 @@
 //! number is executed at most once and in order, and each request that comes in is answered once.**
 //!
 //! What is absent: sockets, files, clocks and randomness. Time is an argument, monotonic and counted from any
-//! moment; ids come from clients. Operations leave as data ([`Step::Perform`]) and come back as outcomes
+//! moment; ids come from clients. Operations leave as data ([`SessionAction::Perform`]) and come back as outcomes
 //! ([`Session::on_outcome`]); the [`Pending`] between the two can be neither copied nor used twice.
 //!
 //! Memory is bounded: `window` remembered replies without payloads (`reply_cache`), as many uploads as the store
@@ -17,7 +17,7 @@ mod retired_ids;
 mod tests;
 
 pub use answer::Reply;
-pub use owner::Holding;
+pub use owner::OwnerInfo;
 
 use crate::{Outcome, Success};
 use answer::{answer, refuse};
@@ -38,7 +38,7 @@ const MAX_MESSAGE: usize = 256;
 
 /// What a server offers to whoever opens the session.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct ServerLimits {
     /// The result of every hello; its `lease_ms` is the longest lease, granted where no shorter one is asked for.
     pub welcome: Welcome,
     /// How many uploads the store stages at most.
@@ -48,7 +48,7 @@ pub struct Terms {
 /// What a request leads to.
 #[derive(Debug)]
 #[must_use]
-pub enum Step {
+pub enum SessionAction {
     /// This is the answer.
     Reply(Reply),
     /// This is the answer, and the operation that is being executed is to be cancelled first: its `Pending` is void.
@@ -107,7 +107,7 @@ impl Pending {
 /// The server's session.
 #[derive(Debug)]
 pub struct Session {
-    terms: Terms,
+    terms: ServerLimits,
     holder: Option<Holder>,
     ended: Ended,
     /// The server's latest work was for the holder.
@@ -117,7 +117,7 @@ pub struct Session {
 impl Session {
     /// Nobody holds the session, and no id has ended.
     #[must_use]
-    pub fn new(terms: Terms) -> Self {
+    pub fn new(terms: ServerLimits) -> Self {
         Self { terms, holder: None, ended: Ended::default(), worked_for_holder: false }
     }
 
@@ -127,7 +127,7 @@ impl Session {
         now: Duration,
         request: &Request<'_>,
         authentic: impl FnOnce(&SessionId, &[u8; 32]) -> bool,
-    ) -> Step {
+    ) -> SessionAction {
         let header = &request.header;
         let is_hello = header.seq == 0 && header.op == "hello";
         let holder = self.holder.as_mut().filter(|holder| holder.id == header.session && !is_hello);
@@ -143,7 +143,7 @@ impl Session {
             "hello" => self.hello(now, request, authentic),
             "ping" => self.ping(request),
             "bye" => self.bye(request),
-            _ => Step::Reply(refuse(header.session, 0, Refusal::new(Code::BadOp))),
+            _ => SessionAction::Reply(refuse(header.session, 0, Refusal::new(Code::BadOp))),
         }
     }
 
@@ -184,14 +184,14 @@ impl Session {
 
     /// The id that holds the session; one that said bye does not.
     #[must_use]
-    pub fn holder(&self) -> Option<SessionId> {
+    pub fn owner(&self) -> Option<SessionId> {
         self.holder.as_ref().filter(|holder| !holder.released).map(|holder| holder.id)
     }
 
     /// Who holds the session at a time, or held it last; for logs.
     #[must_use]
-    pub fn holding(&self, now: Duration) -> Option<Holding> {
-        self.holder.as_ref().map(|holder| holder.holding(now))
+    pub fn owner_info(&self, now: Duration) -> Option<OwnerInfo> {
+        self.holder.as_ref().map(|holder| holder.owner_info(now))
     }
 
     /// How many bytes of replies are remembered: below 600 times the window.
@@ -206,9 +206,9 @@ impl Session {
         now: Duration,
         request: &Request<'_>,
         authentic: impl FnOnce(&SessionId, &[u8; 32]) -> bool,
-    ) -> Step {
+    ) -> SessionAction {
         let id = request.header.session;
-        let refused = |refusal| Step::Reply(refuse(id, 0, refusal));
+        let refused = |refusal| SessionAction::Reply(refuse(id, 0, refusal));
         let hello = match self.parse(request) {
             Ok(Operation::Hello(hello)) => hello,
             Ok(_) => return refused(Refusal::new(Code::BadOp)),
@@ -220,7 +220,7 @@ impl Session {
         if let Some(holder) = self.holder.as_mut().filter(|holder| holder.id == id && !holder.released) {
             // [SES-4]
             holder.heard_at(now);
-            return Step::Reply(welcome(&self.terms, holder));
+            return SessionAction::Reply(welcome(&self.terms, holder));
         }
         let replaced = match &self.holder {
             Some(holder) if holder.id == id => return refused(Refusal::new(Code::NoSession)),
@@ -233,27 +233,31 @@ impl Session {
         };
         let holder = self.holder.insert(admit(&self.terms, now, id, hello));
         let reply = welcome(&self.terms, holder);
-        let Some((old, works)) = replaced else { return Step::Reply(reply) };
+        let Some((old, works)) = replaced else { return SessionAction::Reply(reply) };
         self.ended.push(old);
         // [SES-9] what runs for the old id is abandoned before anything is executed for the new one.
-        if works { Step::Abandon(reply) } else { Step::Reply(reply) }
+        if works { SessionAction::Abandon(reply) } else { SessionAction::Reply(reply) }
     }
 
-    fn ping(&self, request: &Request<'_>) -> Step {
-        let (Ok(reply) | Err(reply)) = self.unnumbered(request, self.holder() == Some(request.header.session));
-        Step::Reply(reply)
+    fn ping(&self, request: &Request<'_>) -> SessionAction {
+        let (Ok(reply) | Err(reply)) = self.unnumbered(request, self.owner() == Some(request.header.session));
+        SessionAction::Reply(reply)
     }
 
-    fn bye(&mut self, request: &Request<'_>) -> Step {
+    fn bye(&mut self, request: &Request<'_>) -> SessionAction {
         // [SES-18] bye of the released id is OK as well.
         let known = self.holder.as_ref().is_some_and(|holder| holder.id == request.header.session);
         match (self.unnumbered(request, known), &mut self.holder) {
             (Ok(reply), Some(holder)) => {
                 holder.released = true;
                 // [SES-17] bye abandons what still runs.
-                if holder.running.take().is_some() { Step::Abandon(reply) } else { Step::Reply(reply) }
+                if holder.running.take().is_some() {
+                    SessionAction::Abandon(reply)
+                } else {
+                    SessionAction::Reply(reply)
+                }
             }
-            (Ok(reply) | Err(reply), _) => Step::Reply(reply),
+            (Ok(reply) | Err(reply), _) => SessionAction::Reply(reply),
         }
     }
 
@@ -267,22 +271,22 @@ impl Session {
         Ok(answer(id, 0, Ok(Success::of(Answer::Empty)), u64::MAX))
     }
 
-    fn numbered(&mut self, request: &Request<'_>) -> Step {
+    fn numbered(&mut self, request: &Request<'_>) -> SessionAction {
         let (id, seq) = (request.header.session, request.header.seq);
-        let refused = |refusal| Step::Reply(refuse(id, seq, refusal));
+        let refused = |refusal| SessionAction::Reply(refuse(id, seq, refusal));
         let Some(holder) = self.holder.as_ref().filter(|holder| holder.id == id) else {
             return refused(Refusal::new(Code::NoSession));
         };
         let running = Running { seq, fingerprint: blake3::hash(request.header_frame).into() };
         if let Some(now_running) = holder.running.filter(|running| running.seq == seq) {
             // [SEQ-12]
-            return if now_running == running { Step::Poll } else { refused(Refusal::new(Code::SeqReused)) };
+            return if now_running == running { SessionAction::Poll } else { refused(Refusal::new(Code::SeqReused)) };
         }
         let next = holder.replies.next();
         let again = match holder.replies.find(seq) {
             Some((fingerprint, remembered)) if *fingerprint == running.fingerprint => match remembered {
                 Remembered::Reply(header) => {
-                    return Step::Reply(Reply { header: header.to_vec(), payload: None });
+                    return SessionAction::Reply(Reply { header: header.to_vec(), payload: None });
                 }
                 Remembered::Recompute => true,
             },
@@ -299,7 +303,7 @@ impl Session {
         self.execute(request, running, again)
     }
 
-    fn execute(&mut self, request: &Request<'_>, running: Running, again: bool) -> Step {
+    fn execute(&mut self, request: &Request<'_>, running: Running, again: bool) -> SessionAction {
         let purpose = match request.header.op {
             _ if again => Purpose::Recompute,
             // [SEQ-8]
@@ -313,9 +317,9 @@ impl Session {
         let uploads = operation.as_ref().map_or(UploadEffect::None, UploadEffect::of);
         let pending = Pending { session: request.header.session, running, uploads, purpose };
         match operation {
-            Ok(operation) => Step::Perform(operation, pending),
+            Ok(operation) => SessionAction::Perform(operation, pending),
             // [SEQ-6] a refusal consumes the number as well.
-            Err(refusal) => Step::Reply(self.on_outcome(Duration::ZERO, pending, Err(refusal))),
+            Err(refusal) => SessionAction::Reply(self.on_outcome(Duration::ZERO, pending, Err(refusal))),
         }
     }
 
@@ -346,7 +350,7 @@ impl Session {
     }
 }
 
-fn admit(terms: &Terms, now: Duration, id: SessionId, hello: Hello) -> Holder {
+fn admit(terms: &ServerLimits, now: Duration, id: SessionId, hello: Hello) -> Holder {
     let longest = terms.welcome.lease_ms;
     // [SES-12]
     let lease_ms = hello.lease_ms.map_or(longest, |asked| asked.max(LEASE_MIN_MS).min(longest));
@@ -362,7 +366,7 @@ fn admit(terms: &Terms, now: Duration, id: SessionId, hello: Hello) -> Holder {
     }
 }
 
-fn welcome(terms: &Terms, holder: &Holder) -> Reply {
+fn welcome(terms: &ServerLimits, holder: &Holder) -> Reply {
     let welcome = Welcome { lease_ms: milliseconds(holder.lease), ..terms.welcome.clone() };
     answer(holder.id, 0, Ok(Success::of(Answer::Welcome(welcome))), u64::MAX)
 }

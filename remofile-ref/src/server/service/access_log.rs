@@ -5,13 +5,13 @@
 
 mod stretch;
 
-use crate::{Outcome, protocol::server::session::Holding};
+use crate::{Outcome, protocol::server::session::OwnerInfo};
 use remofile_proto::{Answer, Code, Detail, Operation, Refusal, RemotePath, SessionId, UploadId, envelope::Request};
 use std::{collections::BTreeMap, time::Duration};
 use stretch::{Stretch, Stretches};
 
 /// The target of every event of this file.
-pub(super) const JOURNAL: &str = "remofile::journal";
+pub(super) const JOURNAL: &str = "remofile::access_log";
 
 /// Lines about refusals in one second; the others are counted.
 const REFUSALS_PER_SECOND: u32 = 20;
@@ -67,7 +67,7 @@ impl Journal {
     }
 
     /// A hello was answered: `before` and `after` are who held the session.
-    pub(super) fn hello(&mut self, now: Duration, before: Option<&Holding>, after: &Holding) {
+    pub(super) fn hello(&mut self, now: Duration, before: Option<&OwnerInfo>, after: &OwnerInfo) {
         if before.is_some_and(|before| before.session == after.session) {
             return;
         }
@@ -82,7 +82,7 @@ impl Journal {
     }
 
     /// A bye was answered OK.
-    pub(super) fn bye(&mut self, now: Duration, holder: &Holding) {
+    pub(super) fn bye(&mut self, now: Duration, holder: &OwnerInfo) {
         if !holder.released {
             self.session_ended(now, holder, "bye");
         }
@@ -151,7 +151,7 @@ impl Journal {
         tracing::info!(target: JOURNAL, session, op, path = path.as_str(), to, bytes, took_us, "done");
     }
 
-    fn session_ended(&mut self, now: Duration, holder: &Holding, reason: &'static str) {
+    fn session_ended(&mut self, now: Duration, holder: &OwnerInfo, reason: &'static str) {
         self.tell_done(now);
         self.stretches.tell_all();
         for (_, Begun { path, end, .. }) in std::mem::take(&mut self.uploads) {

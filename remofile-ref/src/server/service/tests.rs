@@ -69,7 +69,7 @@ impl Bench {
             ro: false,
             caps: Vec::new(),
         };
-        let service = Service::new(Terms { welcome, uploads: 64 }, Slices::default(), (|_, _| true) as Anybody);
+        let service = Service::new(ServerLimits { welcome, uploads: 64 }, Slices::default(), (|_, _| true) as Anybody);
         let mut bench = Self { service, now: Duration::from_secs(5) };
         assert_eq!(code(&bench.say(1, 0, &hello(None)).unwrap()), Code::Ok);
         bench
@@ -78,13 +78,13 @@ impl Bench {
     /// The reply, if there is one at once; the routing frame is the session's byte and the number.
     fn say(&mut self, id: u8, seq: u8, operation: &Operation) -> Option<Frames> {
         match self.handle(&[vec![id, seq], vec![], encode_request(session(id), seq.into(), operation)]) {
-            Reaction::Reply(frames) => Some(frames),
-            Reaction::Later => None,
+            HandleOutcome::Reply(frames) => Some(frames),
+            HandleOutcome::Later => None,
             other => panic!("{other:?}"),
         }
     }
 
-    fn handle(&mut self, frames: &[Vec<u8>]) -> Reaction {
+    fn handle(&mut self, frames: &[Vec<u8>]) -> HandleOutcome {
         self.service.handle(self.now, frames)
     }
 
@@ -124,7 +124,7 @@ fn routing_frames_come_back_in_front_of_the_reply() {
     let mut bench = Bench::open();
     let request = encode_request(session(1), 0, &Operation::Ping);
     let routing = vec![b"client".to_vec(), b"proxy".to_vec(), vec![]];
-    let Reaction::Reply(frames) = bench.handle(&[routing.clone(), vec![request]].concat()) else { panic!() };
+    let HandleOutcome::Reply(frames) = bench.handle(&[routing.clone(), vec![request]].concat()) else { panic!() };
     assert_eq!(frames[..3], routing);
     assert_eq!(frames.len(), 4);
 }
@@ -139,13 +139,13 @@ fn read_is_answered_with_its_payload() {
 #[test]
 fn strange_message_is_not_ours() {
     let strange = [vec![vec![1], vec![], b"GET /".to_vec()], vec![vec![1], vec![]], vec![b"no delimiter".to_vec()]];
-    assert!(strange.iter().all(|frames| Bench::open().handle(frames) == Reaction::NotOurs));
+    assert!(strange.iter().all(|frames| Bench::open().handle(frames) == HandleOutcome::NotOurs));
 }
 
 #[test]
 fn reply_is_met_with_silence() {
     let reply = encode_reply(session(1), 1, &Ok(Answer::Empty));
-    assert_eq!(Bench::open().handle(&[vec![1], vec![], reply]), Reaction::Silent);
+    assert_eq!(Bench::open().handle(&[vec![1], vec![], reply]), HandleOutcome::Silent);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn bad_message_is_answered_and_consumes_no_number() {
     let mut bench = Bench::open();
     let mut header = encode_request(session(1), 1, &Operation::Flush);
     header.push(0);
-    let Reaction::Reply(frames) = bench.handle(&[vec![1], vec![], header]) else { panic!() };
+    let HandleOutcome::Reply(frames) = bench.handle(&[vec![1], vec![], header]) else { panic!() };
     assert_eq!(code(&frames), Code::BadMessage);
     assert_eq!(code(&bench.say(1, 1, &Operation::Flush).unwrap()), Code::Ok);
 }
@@ -215,7 +215,7 @@ fn second_poll_lets_the_first_go_with_pending() {
     let mut bench = Bench::open();
     let _ = bench.say(1, 1, &hash(99));
     let again = [b"other connection".to_vec(), vec![], encode_request(session(1), 1, &hash(99))];
-    let Reaction::Reply(frames) = bench.handle(&again) else { panic!() };
+    let HandleOutcome::Reply(frames) = bench.handle(&again) else { panic!() };
     assert_eq!((frames[0].clone(), code(&frames)), (vec![1, 1], Code::Pending));
     assert!(bench.service.owes_reply());
 }

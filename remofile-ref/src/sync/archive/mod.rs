@@ -65,7 +65,7 @@ impl Place {
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(source) => return Err(SyncError::Archive { path: self.directory.clone(), source }),
+            Err(source) => return Err(SyncError::State { path: self.directory.clone(), source }),
         };
         let (ours, mut is_there, mut is_other) = (self.name("archive"), false, false);
         for entry in entries {
@@ -86,22 +86,22 @@ impl Place {
     }
 
     fn failed(&self, source: io::Error) -> SyncError {
-        SyncError::Archive { path: self.path("archive"), source }
+        SyncError::State { path: self.path("archive"), source }
     }
 
     fn read(&self, suffix: &str) -> Result<Option<Vec<u8>>, SyncError> {
         match fs::read(self.path(suffix)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SyncError::Archive { path: self.path(suffix), source }),
+            Err(source) => Err(SyncError::State { path: self.path(suffix), source }),
         }
     }
 
     fn lock(&self) -> Result<File, SyncError> {
         fs::create_dir_all(&self.directory)
-            .map_err(|source| SyncError::Archive { path: self.directory.clone(), source })?;
+            .map_err(|source| SyncError::State { path: self.directory.clone(), source })?;
         let path = self.path("lock");
-        let failed = |source| SyncError::Archive { path: path.clone(), source };
+        let failed = |source| SyncError::State { path: path.clone(), source };
         let lock = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             // A file system without locks.
@@ -126,7 +126,7 @@ impl Archive {
     /// Opens it, for writing unless `is_dry`, and gives what is in it. One that is not there, or is damaged, is empty.
     ///
     /// # Errors
-    /// [`SyncError::Locked`] while another run has it; [`SyncError::Archive`].
+    /// [`SyncError::Locked`] while another run has it; [`SyncError::State`].
     pub(super) fn open(place: Place, is_dry: bool) -> Result<(Self, Entries), SyncError> {
         let lock = if is_dry { None } else { Some(place.lock()?) };
         let snapshot = place.read("archive")?;
@@ -194,7 +194,7 @@ impl Archive {
             let begun = if is_new { self.begin_generation(self.generation + 1, entries) } else { self.begin_journal() };
             begun.map_err(|source| self.place.failed(source))?;
         }
-        let failed = |source| SyncError::Archive { path: path.clone(), source };
+        let failed = |source| SyncError::State { path: path.clone(), source };
         let mut journal = File::options().write(true).open(&path).map_err(failed)?;
         let len = self.journal.len as u64;
         let opened = journal.set_len(len).and_then(|()| journal.seek(SeekFrom::Start(len)));

@@ -6,7 +6,7 @@ mod twins;
 mod two_way;
 
 use super::{
-    Action, Change, ConflictName, Expected, Plan, Problem, Side, Stamp, Why,
+    Action, Change, ConflictName, Expected, Plan, Problem, ProblemReason, Side, Timestamp,
     run::Mode,
     sides::{Archived, Row, Sides, is_below},
 };
@@ -18,9 +18,9 @@ pub(super) struct Rules {
     pub(super) mode: Mode,
     /// One-way: what the target alone has is removed.
     pub(super) delete: bool,
-    pub(super) allow_twins: bool,
+    pub(super) allow_name_collisions: bool,
     /// What conflict copies are called.
-    pub(super) stamp: Stamp,
+    pub(super) stamp: Timestamp,
     pub(super) host: String,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Leaves this path and all below it as it is.
-    fn hold(&mut self, path: &'a str, why: Why) {
+    fn hold(&mut self, path: &'a str, why: ProblemReason) {
         self.problems.push(Problem { path: path.to_owned(), why });
         self.held = Some(path);
         self.stay();
@@ -196,7 +196,7 @@ impl<'a> Planner<'a> {
         // The empty path is below nothing.
         self.leave_behind("");
         self.recognise_renames();
-        if !self.rules.allow_twins {
+        if !self.rules.allow_name_collisions {
             self.hold_twins();
         }
         let Stages {

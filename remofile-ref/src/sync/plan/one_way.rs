@@ -2,7 +2,7 @@
 
 use super::{Planner, action, expected};
 use crate::sync::{
-    Change, Side, Why,
+    Change, ProblemReason, Side,
     sides::{Node, Row},
 };
 
@@ -45,10 +45,10 @@ impl<'a> Planner<'a> {
                 self.stages.transfers.push(action(row.path, change, bytes, expected(row)));
             }
             (Has::Directory { .. }, Has::File) => {
-                self.hold(row.path, Why::FileAgainstDirectory { directory: source });
+                self.hold(row.path, ProblemReason::FileAgainstDirectory { directory: source });
             }
             (Has::File, Has::Directory { .. }) => {
-                self.hold(row.path, Why::FileAgainstDirectory { directory: target });
+                self.hold(row.path, ProblemReason::FileAgainstDirectory { directory: target });
             }
         }
     }

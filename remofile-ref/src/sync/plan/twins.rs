@@ -2,7 +2,7 @@
 
 use super::Planner;
 use crate::sync::{
-    Action, Change, Problem, Side, Why,
+    Action, Change, Problem, ProblemReason, Side,
     sides::{Item, split},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -24,7 +24,7 @@ impl Planner<'_> {
         for stage in [&mut stages.makes, &mut stages.moves, &mut stages.transfers] {
             stage.retain(|action| !is_held(&action.path));
         }
-        let problem = |(path, of)| Problem { path, why: Why::Twin { of } };
+        let problem = |(path, of)| Problem { path, why: ProblemReason::NameCollision { of } };
         self.problems.extend(twins.into_iter().map(problem));
     }
 

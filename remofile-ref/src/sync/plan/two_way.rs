@@ -2,7 +2,7 @@
 
 use super::{Planner, action, expected};
 use crate::sync::{
-    Change, ConflictName, Expected, Side, Why,
+    Change, ConflictName, Expected, ProblemReason, Side,
     compare::Since,
     sides::{Archived, Node, Row},
 };
@@ -17,10 +17,10 @@ impl<'a> Planner<'a> {
             (Some(Node::Directory { hides }), None) => self.directory_of_one(row, Side::Local, *hides),
             (None, Some(Node::Directory { hides })) => self.directory_of_one(row, Side::Remote, *hides),
             (Some(Node::Directory { .. }), Some(_)) => {
-                self.hold(row.path, Why::FileAgainstDirectory { directory: Side::Local });
+                self.hold(row.path, ProblemReason::FileAgainstDirectory { directory: Side::Local });
             }
             (Some(_), Some(Node::Directory { .. })) => {
-                self.hold(row.path, Why::FileAgainstDirectory { directory: Side::Remote });
+                self.hold(row.path, ProblemReason::FileAgainstDirectory { directory: Side::Remote });
             }
             (None, None) => self.forget(row),
             _ => self.file(row),

@@ -79,7 +79,7 @@ impl World {
     fn options(&self) -> SyncOptions {
         let second = 1_763_861_662 + self.runs.fetch_add(1, Ordering::Relaxed);
         SyncOptions::new()
-            .archive_directory(self.at("state"))
+            .state_directory(self.at("state"))
             .host_name("here")
             .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(second))
             .trash_kept_for(Duration::from_secs(1 << 40))

@@ -21,7 +21,7 @@ pub(super) struct Holder {
 
 /// Who holds the session, or held it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
+pub struct OwnerInfo {
     /// The id.
     pub session: SessionId,
     /// The name for people that hello gave: any text of at most 128 bytes.
@@ -63,8 +63,8 @@ impl Holder {
         }
     }
 
-    pub(super) fn holding(&self, now: Duration) -> Holding {
-        Holding {
+    pub(super) fn owner_info(&self, now: Duration) -> OwnerInfo {
+        OwnerInfo {
             session: self.id,
             client: self.client.clone(),
             lease: self.lease,

@@ -37,7 +37,7 @@ fn hello_of_somebody_else_is_busy_and_says_who_holds() {
 fn take_of_the_holder_opens() {
     let mut bench = Bench::open();
     assert_eq!(bench.hello(2, Some(1)).code, Code::Ok);
-    assert_eq!(bench.session.holder(), Some(session(2)));
+    assert_eq!(bench.session.owner(), Some(session(2)));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn idle_time_counts_from_the_end_of_the_servers_work() {
 fn bye_releases_the_session() {
     let mut bench = Bench::open();
     assert_eq!(bench.say(1, 0, &Operation::Bye).code, Code::Ok);
-    assert_eq!(bench.session.holder(), None);
+    assert_eq!(bench.session.owner(), None);
     assert_eq!(bench.hello(2, None).code, Code::Ok);
 }
 
@@ -208,7 +208,7 @@ fn ping_and_bye_of_a_stranger_are_no_session() {
     let mut bench = Bench::open();
     let codes = [Operation::Ping, Operation::Bye].map(|operation| bench.say(2, 0, &operation).code);
     assert_eq!(codes, [Code::NoSession; 2]);
-    assert_eq!(bench.session.holder(), Some(session(1)));
+    assert_eq!(bench.session.owner(), Some(session(1)));
 }
 
 #[test]
