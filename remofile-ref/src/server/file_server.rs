@@ -1,6 +1,6 @@
 //! The server of one directory: its options, and the ways to serve it.
 
-use super::handler::{Authentic, Handler, Room};
+use super::handler::{Authentic, Handler, QueueLimits};
 use super::socket_loop::{BoundServer, SocketServer};
 use super::stop::Stop;
 use super::stop::StopHandle;
@@ -273,7 +273,7 @@ impl FileServer {
     /// [`ServeError::Store`] where the directory is served already or cannot be.
     pub fn open(&self) -> Result<Handler, ServeError> {
         let store = Store::open(&self.directory, self.store.clone())?;
-        let terms = ServerLimits {
+        let limits = ServerLimits {
             welcome: Welcome {
                 window: u64::from(self.bounds.window),
                 chunk: u64::from(self.bounds.chunk),
@@ -291,6 +291,6 @@ impl FileServer {
         let hello = Keys::derive(&self.token).hello.clone();
         let authentic: Authentic = Box::new(move |session, auth| hello.verify(*session, auth));
         let header_limit = usize::try_from(self.bounds.header).unwrap_or(limits::HEADER);
-        Ok(Handler::new(Service::new(terms, store, authentic), header_limit, Room::of(&self.bounds)))
+        Ok(Handler::new(Service::new(limits, store, authentic), header_limit, QueueLimits::of(&self.bounds)))
     }
 }

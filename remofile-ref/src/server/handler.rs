@@ -58,19 +58,19 @@ pub struct Handler {
     /// Requests that came while a reply was owed.
     waiting: VecDeque<Frames>,
     waiting_bytes: usize,
-    room: Room,
+    room: QueueLimits,
 }
 
 /// What may wait: all that one client may have unanswered, and as many other messages.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(super) struct QueueLimits {
     messages: usize,
     bytes: usize,
     /// The largest request that is within the limits, in bytes.
     largest: usize,
 }
 
-impl Room {
+impl QueueLimits {
     pub(super) fn of(bounds: &Bounds) -> Self {
         let (window, largest) =
             (usize::from(bounds.window), bounds.chunk.saturating_add(bounds.header).saturating_add(2_048));
@@ -80,7 +80,7 @@ impl Room {
 }
 
 impl Handler {
-    pub(super) fn new(service: Service<Store, Authentic>, header_limit: usize, room: Room) -> Self {
+    pub(super) fn new(service: Service<Store, Authentic>, header_limit: usize, room: QueueLimits) -> Self {
         let (waiting, waiting_bytes) = (VecDeque::new(), 0);
         Self { service, started: Instant::now(), header_limit, waiting, waiting_bytes, room }
     }
@@ -172,7 +172,7 @@ impl Handler {
     /// nor while those that waited have their turn.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        let Room { messages, bytes, largest } = self.room;
+        let QueueLimits { messages, bytes, largest } = self.room;
         if self.service.owes_reply() {
             self.waiting.len() < messages && self.waiting_bytes.saturating_add(largest) <= bytes
         } else {
@@ -181,9 +181,9 @@ impl Handler {
     }
 
     fn handle_now<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
-        let reaction = self.service.handle(self.started.elapsed(), frames);
+        let outcome = self.service.handle(self.started.elapsed(), frames);
         self.service.work_ended(self.started.elapsed());
-        reaction
+        outcome
     }
 
     fn keep<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {

@@ -13,7 +13,7 @@ mod tests;
 
 use crate::protocol::server::session::{OwnerInfo, Pending, Reply, ServerLimits, Session, SessionAction};
 use crate::{Performed, Storage};
-use access_log::Journal;
+use access_log::AccessLog;
 use remofile_proto::envelope::{self, Message, Request};
 use remofile_proto::{Code, Operation, Refusal, SessionId};
 use std::collections::VecDeque;
@@ -50,16 +50,16 @@ pub struct Service<S, A> {
     storage: S,
     authentic: A,
     header_limit: usize,
-    work: Option<Work>,
+    work: Option<RunningOperation>,
     /// Answers to polls whose operation was abandoned, not sent yet: more than one only where a driver receives
     /// although a reply is owed.
     owed: VecDeque<Frames>,
-    journal: Journal,
+    access_log: AccessLog,
 }
 
 /// An operation that takes more than one slice.
 #[derive(Debug)]
-struct Work {
+struct RunningOperation {
     session: SessionId,
     operation: Operation,
     since: Duration,
@@ -72,10 +72,10 @@ struct Work {
 
 impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// A server that nobody has spoken to; `authentic` says whether hello's `auth` fits the token.
-    pub fn new(terms: ServerLimits, storage: S, authentic: A) -> Self {
-        let header_limit = usize::try_from(terms.welcome.header).unwrap_or(usize::MAX);
-        let (work, owed, journal) = (None, VecDeque::new(), Journal::default());
-        Self { session: Session::new(terms), storage, authentic, header_limit, work, owed, journal }
+    pub fn new(limits: ServerLimits, storage: S, authentic: A) -> Self {
+        let header_limit = usize::try_from(limits.welcome.header).unwrap_or(usize::MAX);
+        let (work, owed, access_log) = (None, VecDeque::new(), AccessLog::default());
+        Self { session: Session::new(limits), storage, authentic, header_limit, work, owed, access_log }
     }
 
     /// Takes a received message: all its frames, those before the empty delimiter and the delimiter too.
@@ -83,9 +83,9 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     /// After a call that took long, [`Service::work_ended`] keeps the server's own work from counting as the
     /// client's silence.
     pub fn handle<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> HandleOutcome {
-        let reaction = self.take(now, frames);
-        self.journal.address = None;
-        reaction
+        let outcome = self.take(now, frames);
+        self.access_log.address = None;
+        outcome
     }
 
     /// Does the next slice of the operation that runs; gives the reply that is now due, if any.
@@ -96,9 +96,9 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         let work = self.work.as_mut()?;
         match self.storage.proceed() {
             Performed::Done(outcome) => {
-                let Work { session, operation, since, pending, held, .. } = self.work.take()?;
-                if Journal::is_heard() {
-                    self.journal.outcome(now, since, session, &operation, 0, &outcome);
+                let RunningOperation { session, operation, since, pending, held, .. } = self.work.take()?;
+                if AccessLog::is_enabled() {
+                    self.access_log.outcome(now, since, session, &operation, 0, &outcome);
                 }
                 // [SEQ-14] remembered, whether or not somebody waits for it.
                 let reply = self.session.on_outcome(now, pending, outcome);
@@ -114,14 +114,14 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
 
     /// Tells where the next message comes from, for the log.
     pub fn set_peer_address(&mut self, address: Option<String>) {
-        self.journal.address = address;
+        self.access_log.address = address;
     }
 
     /// Tells that the last [`Service::handle`] or [`Service::run_slice`] lasted until now: where it was for the
     /// client that holds the session, its idle time counts from here [SES-14]. May be called after each.
     pub fn work_ended(&mut self, now: Duration) {
         self.session.work_ended(now);
-        self.journal.tell_done(now);
+        self.access_log.log_done(now);
     }
 
     /// Whether [`Service::run_slice`] has something to do.
@@ -164,9 +164,9 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
                 Some(header) => {
                     match refused {
                         Message::BadMessage { session, error, .. } => {
-                            self.journal.malformed(now, Some(*session), &Refusal::from(*error));
+                            self.access_log.malformed(now, Some(*session), &Refusal::from(*error));
                         }
-                        _ => self.journal.malformed(now, None, &Refusal::new(Code::Version)),
+                        _ => self.access_log.malformed(now, None, &Refusal::new(Code::Version)),
                     }
                     HandleOutcome::Reply(envelope::frames(received.prefix, header, None))
                 }
@@ -176,17 +176,17 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     }
 
     fn request<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F], request: &Request<'_>) -> HandleOutcome {
-        let is_heard = Journal::is_heard();
-        let before = if is_heard && request.header.seq == 0 { self.session.owner_info(now) } else { None };
+        let is_enabled = AccessLog::is_enabled();
+        let before = if is_enabled && request.header.seq == 0 { self.session.owner_info(now) } else { None };
         match self.session.on_request(now, request, &self.authentic) {
             SessionAction::Reply(reply) => {
-                if is_heard {
+                if is_enabled {
                     self.note_unexecuted(now, before.as_ref(), request, &reply);
                 }
                 HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
             }
             SessionAction::Abandon(reply) => {
-                if is_heard {
+                if is_enabled {
                     self.note_unexecuted(now, before.as_ref(), request, &reply);
                 }
                 self.abandon();
@@ -196,15 +196,16 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
                 let (session, payload) = (request.header.session, request.payload.unwrap_or_default());
                 match self.storage.perform(&operation, payload) {
                     Performed::Done(outcome) => {
-                        if is_heard {
-                            self.journal.outcome(now, now, session, &operation, payload.len(), &outcome);
+                        if is_enabled {
+                            self.access_log.outcome(now, now, session, &operation, payload.len(), &outcome);
                         }
                         let reply = self.session.on_outcome(now, pending, outcome);
                         HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
                     }
                     Performed::Working { done, total } => {
                         let held = Some((copied(prefix), now));
-                        self.work = Some(Work { session, operation, since: now, pending, held, done, total });
+                        self.work =
+                            Some(RunningOperation { session, operation, since: now, pending, held, done, total });
                         HandleOutcome::Later
                     }
                 }
@@ -224,17 +225,17 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     }
 
     fn note_unexecuted(&mut self, now: Duration, before: Option<&OwnerInfo>, request: &Request<'_>, reply: &Reply) {
-        self.journal.unexecuted(now, request, &reply.header);
+        self.access_log.unexecuted(now, request, &reply.header);
         let after = if request.header.seq == 0 { self.session.owner_info(now) } else { None };
         match (request.header.op, before, &after) {
-            ("hello", _, Some(after)) => self.journal.hello(now, before, after),
-            ("bye", Some(before), Some(after)) if after.released => self.journal.bye(now, before),
+            ("hello", _, Some(after)) => self.access_log.hello(now, before, after),
+            ("bye", Some(before), Some(after)) if after.closed => self.access_log.bye(now, before),
             _ => {}
         }
     }
 
     fn abandon(&mut self) {
-        if let Some(Work { pending, held, .. }) = self.work.take() {
+        if let Some(RunningOperation { pending, held, .. }) = self.work.take() {
             self.storage.cancel();
             self.owed.extend(held.map(|(prefix, _)| addressed(prefix, pending.abandoned())));
         }
@@ -244,13 +245,13 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
 impl<S: fmt::Debug, A> fmt::Debug for Service<S, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { session, storage, work, owed, .. } = self;
-        let mut told = f.debug_struct("Service");
-        told.field("session", session).field("storage", storage).field("work", work).field("owed", owed);
-        told.finish_non_exhaustive()
+        let mut debug = f.debug_struct("Service");
+        debug.field("session", session).field("storage", storage).field("work", work).field("owed", owed);
+        debug.finish_non_exhaustive()
     }
 }
 
-impl Work {
+impl RunningOperation {
     fn not_yet(&self) -> Reply {
         self.pending.not_yet(Some(self.done), (self.total > 0).then_some(self.total))
     }

@@ -81,12 +81,12 @@ pub struct SocketServer {
     since_slice: u32,
     /// A REP socket has handed a message to the program, which may have left it unanswered.
     handed_over: bool,
-    held: Held,
+    held: ReplyBatch,
 }
 
 /// Replies to small requests, which go out together: libzmq's thread is woken once for all of them, and so is the client.
 #[derive(Default)]
-struct Held {
+struct ReplyBatch {
     replies: Vec<Frames>,
     since: Option<Instant>,
 }
@@ -156,7 +156,7 @@ impl SocketServer {
     pub(super) fn new(mut socket: ServerSocket, handler: Handler, stop: Stop) -> Result<Self, ServeError> {
         let watch = |source| TransportError::System { what: "watch for the stop", source };
         socket.wake_by(stop.descriptor().map_err(watch)?);
-        Ok(Self { socket, handler, stop, since_slice: 0, handed_over: false, held: Held::default() })
+        Ok(Self { socket, handler, stop, since_slice: 0, handed_over: false, held: ReplyBatch::default() })
     }
 
     /// As [`Handler::confine_thread`], for the thread that is to call [`SocketServer::run`] or [`SocketServer::turn`].
@@ -291,7 +291,7 @@ impl SocketServer {
     }
 
     fn take(&mut self, mut message: Vec<Message>, foreign: Foreign) -> Result<Option<Vec<Message>>, ServeError> {
-        let reaction = if message.len() > MAX_FRAMES {
+        let outcome = if message.len() > MAX_FRAMES {
             HandleOutcome::NotOurs
         } else {
             if is_unnumbered(&message) {
@@ -303,7 +303,7 @@ impl SocketServer {
         };
         // The program may take its time until the next turn; a REP socket receives nothing before it has sent.
         let may_hold = foreign == Foreign::Dropped && !self.socket.must_answer() && size(&message) <= HELD_BYTES;
-        match reaction {
+        match outcome {
             HandleOutcome::Reply(reply) if may_hold && size(&reply) <= HELD_BYTES => self.hold(reply).map(|()| None),
             HandleOutcome::Reply(reply) => {
                 self.send_held()?;

@@ -77,25 +77,25 @@
 //!   server lets one client at a time in.
 
 mod action;
-mod archive;
 mod compare;
 mod conflict;
 mod error;
 mod execute;
 #[cfg(test)]
-mod fuse;
-mod guard;
-mod local;
+mod failpoint;
+mod input;
+mod local_root;
+mod local_scan;
 mod options;
 mod plan;
+mod remote_scan;
 mod report;
 mod run;
-mod scan;
-mod sides;
-mod stamp;
-mod survey;
+mod safety;
+mod state;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 pub mod trash;
 
 pub use action::{Action, Change, Expected, LocalVersion, Side};
@@ -103,4 +103,4 @@ pub use conflict::ConflictName;
 pub use error::{SafetyCheck, SyncError};
 pub use options::SyncOptions;
 pub use report::{Plan, Problem, ProblemReason, SyncItem, SyncOutcome, SyncReport};
-pub use stamp::Timestamp;
+pub use timestamp::Timestamp;

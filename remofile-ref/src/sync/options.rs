@@ -29,14 +29,14 @@ pub struct SyncOptions {
     pub(super) kept_for: Duration,
     pub(super) bytes_per_second: Option<NonZeroU64>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
-    exclude: Option<Arc<Exclude>>,
+    exclude: Option<Arc<ExcludeFn>>,
     /// A directory below the roots that is no user's business.
     own: Option<String>,
     #[cfg(test)]
-    pub(super) fuse: super::fuse::Fuse,
+    pub(super) failpoint: super::failpoint::Failpoint,
 }
 
-type Exclude = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
+type ExcludeFn = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
 
 impl SyncOptions {
     /// Everything is synchronised; the guards hold; the archive is in `$XDG_STATE_HOME/remofile/sync`.
@@ -55,7 +55,7 @@ impl SyncOptions {
             exclude: None,
             own: None,
             #[cfg(test)]
-            fuse: super::fuse::Fuse::default(),
+            failpoint: super::failpoint::Failpoint::default(),
         }
     }
 

@@ -29,34 +29,34 @@ const SPARE: u64 = 160;
 const RELIEF: u64 = 16;
 
 /// How often a closed door looks whether there is room again, and an open one whether the process itself needs so many.
-const LOOK_CLOSED: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-const LOOK_OPEN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const CHECK_WHILE_LIMITING: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+const CHECK_INTERVAL: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// `BPF_RET | BPF_K`: accepts the first 0 bytes of every packet.
 const DROP_ALL: SockFilter = SockFilter::new(6, 0, 0, 0);
 
 /// A thread that watches a listening socket. It ends when this is dropped.
-pub(super) struct Door {
+pub(super) struct AcceptLimiter {
     control: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Door {
+impl AcceptLimiter {
     /// Watches the TCP socket that listens under this number in this process.
     pub(super) fn watch(listener: u32) -> Result<Self, TransportError> {
         let system = |what| move |source: io::Error| TransportError::System { what, source };
         let shared = share(listener).map_err(system("share the listening socket"))?;
         let (control, thread_end) = UnixStream::pair().map_err(system("open a control channel"))?;
-        let keeper = Keeper::new(shared, &thread_end).map_err(system("watch the listening socket"))?;
+        let limiter = LimiterThread::new(shared, &thread_end).map_err(system("watch the listening socket"))?;
         let thread = thread::Builder::new()
             .name("door".to_owned())
-            .spawn(move || keeper.keep(&thread_end))
+            .spawn(move || limiter.keep(&thread_end))
             .map_err(system("start the door's thread"))?;
         Ok(Self { control: Some(control), thread: Some(thread) })
     }
 }
 
-impl Drop for Door {
+impl Drop for AcceptLimiter {
     fn drop(&mut self) {
         drop(self.control.take());
         if let Some(thread) = self.thread.take() {
@@ -76,17 +76,17 @@ fn share(listener: u32) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-struct Keeper {
+struct LimiterThread {
     listener: TcpListener,
     epoll: OwnedFd,
     /// For connections that have to be taken off the queue when there are no other descriptors.
     reserve: Vec<OwnedFd>,
     /// How many are kept in reserve: as many as the queue may be long.
     queue: usize,
-    is_closed: bool,
+    is_limiting: bool,
 }
 
-impl Keeper {
+impl LimiterThread {
     fn new(listener: TcpListener, control: &UnixStream) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         // Told of each connection once: taking it is libzmq's.
@@ -99,9 +99,9 @@ impl Keeper {
         if queue < longest {
             SockRef::from(&listener).listen(i32::try_from(queue - 1).unwrap_or(0))?;
         }
-        let mut keeper = Self { listener, epoll, reserve: Vec::with_capacity(queue), queue, is_closed: false };
-        keeper.fill_reserve();
-        Ok(keeper)
+        let mut limiter = Self { listener, epoll, reserve: Vec::with_capacity(queue), queue, is_limiting: false };
+        limiter.fill_reserve();
+        Ok(limiter)
     }
 
     fn fill_reserve(&mut self) {
@@ -116,7 +116,7 @@ impl Keeper {
     fn keep(mut self, _control: &UnixStream) {
         let mut events = Vec::with_capacity(2);
         loop {
-            let wait = if self.is_closed { LOOK_CLOSED } else { LOOK_OPEN };
+            let wait = if self.is_limiting { CHECK_WHILE_LIMITING } else { CHECK_INTERVAL };
             events.clear();
             match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&wait)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -134,9 +134,9 @@ impl Keeper {
     fn look(&mut self) -> io::Result<()> {
         self.fill_reserve();
         let free = free_descriptors(&self.listener);
-        let least = spare() + if self.is_closed { RELIEF } else { 0 };
+        let least = spare() + if self.is_limiting { RELIEF } else { 0 };
         let socket = SockRef::from(&self.listener);
-        match (free < least, self.is_closed) {
+        match (free < least, self.is_limiting) {
             (true, false) => {
                 socket.attach_filter(&[DROP_ALL])?;
                 tracing::warn!(free, "descriptors run short: nobody new is let in for now");
@@ -147,15 +147,15 @@ impl Keeper {
             }
             _ => {}
         }
-        self.is_closed = free < least;
+        self.is_limiting = free < least;
         if free == 0 {
-            self.hang_up();
+            self.drop_queued();
         }
         Ok(())
     }
 
     /// Takes off the queue whoever is on it still: nobody else could.
-    fn hang_up(&mut self) {
+    fn drop_queued(&mut self) {
         self.reserve.clear();
         loop {
             match self.listener.accept() {

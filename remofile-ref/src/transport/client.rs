@@ -1,6 +1,6 @@
 //! The client's socket: connected with CURVE, and given up when its link comes to nothing.
 
-use super::frames::{self, Received};
+use super::frames::{self, ReceiveOutcome};
 use super::link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
 use super::{Bounds, ClientSecurity, Context, Endpoint, Message, TransportError};
 use super::{cannot, is_ipv6, monitor, open, poll_ms, require_curve};
@@ -224,15 +224,15 @@ impl ClientSocket {
     pub fn recv(&mut self) -> Result<Option<Vec<Message>>, TransportError> {
         loop {
             match frames::receive(&self.socket) {
-                Ok(Received::Message(mut frames)) => {
+                Ok(ReceiveOutcome::Message(mut frames)) => {
                     if self.kind == SocketType::REQ {
                         frames.insert(0, Message::new());
                     }
                     return Ok(Some(frames));
                 }
-                Ok(Received::TooManyFrames) => {}
+                Ok(ReceiveOutcome::TooManyFrames) => {}
                 // REQ may not receive before it has sent.
-                Ok(Received::Nothing) | Err(zmq::Error::EFSM) => return Ok(None),
+                Ok(ReceiveOutcome::Nothing) | Err(zmq::Error::EFSM) => return Ok(None),
                 Err(error) => return Err(cannot("receive")(error)),
             }
         }
@@ -278,7 +278,9 @@ impl ClientSocket {
 
     fn next_event(&mut self) -> Result<Option<LinkEvent>, TransportError> {
         let Some(link) = &mut self.link else { return Ok(None) };
-        while let Received::Message(message) = frames::receive(&link.monitor).map_err(cannot("read the monitor"))? {
+        while let ReceiveOutcome::Message(message) =
+            frames::receive(&link.monitor).map_err(cannot("read the monitor"))?
+        {
             let Some(event) = monitor::event_of(&message).and_then(|(event, value)| link_event(event, value)) else {
                 continue;
             };
@@ -293,7 +295,7 @@ impl ClientSocket {
 impl Drop for ClientSocket {
     fn drop(&mut self) {
         if self.link.is_some() {
-            monitor::silence(&self.socket);
+            monitor::stop(&self.socket);
         }
     }
 }

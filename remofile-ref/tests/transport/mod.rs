@@ -3,8 +3,8 @@
 mod descriptors;
 mod memory;
 mod refused;
-mod strangers;
 mod talk;
+mod unauthenticated;
 
 use remofile::transport::{
     Bounds, ClientPattern, ClientSecurity, ClientSocket, ClientSocketOptions, Context, CurveKey, Endpoint, LinkEvent,

@@ -21,13 +21,13 @@ pub use owner::OwnerInfo;
 
 use crate::{Outcome, Success};
 use answer::{answer, refuse};
-use open_uploads::{Begun, UploadEffect};
-use owner::{Holder, Running, milliseconds};
+use open_uploads::{OpenUploads, UploadEffect};
+use owner::{RunningRequest, SessionOwner, milliseconds};
 use remofile_proto::envelope::Request;
 use remofile_proto::limits::{HEADER, LEASE_MIN_MS, Limits};
 use remofile_proto::{Answer, Code, Detail, Hello, Operation, Refusal, SessionId, UploadId, Welcome};
-use reply_cache::{Remembered, Replies};
-use retired_ids::Ended;
+use reply_cache::{CachedReply, ReplyCache};
+use retired_ids::RetiredIds;
 use std::time::Duration;
 
 /// The BLAKE3 hash of a header frame: two headers are the same exactly when these are.
@@ -74,7 +74,7 @@ pub enum SessionAction {
 #[must_use]
 pub struct Pending {
     session: SessionId,
-    running: Running,
+    running: RunningRequest,
     uploads: UploadEffect,
     purpose: Purpose,
 }
@@ -107,18 +107,18 @@ impl Pending {
 /// The server's session.
 #[derive(Debug)]
 pub struct Session {
-    terms: ServerLimits,
-    holder: Option<Holder>,
-    ended: Ended,
+    limits: ServerLimits,
+    owner: Option<SessionOwner>,
+    retired_ids: RetiredIds,
     /// The server's latest work was for the holder.
-    worked_for_holder: bool,
+    worked_for_owner: bool,
 }
 
 impl Session {
     /// Nobody holds the session, and no id has ended.
     #[must_use]
-    pub fn new(terms: ServerLimits) -> Self {
-        Self { terms, holder: None, ended: Ended::default(), worked_for_holder: false }
+    pub fn new(limits: ServerLimits) -> Self {
+        Self { limits, owner: None, retired_ids: RetiredIds::default(), worked_for_owner: false }
     }
 
     /// Takes a request at a monotonic time; `authentic` says whether hello's `auth` fits the token.
@@ -130,11 +130,11 @@ impl Session {
     ) -> SessionAction {
         let header = &request.header;
         let is_hello = header.seq == 0 && header.op == "hello";
-        let holder = self.holder.as_mut().filter(|holder| holder.id == header.session && !is_hello);
-        self.worked_for_holder = holder.is_some();
-        if let Some(holder) = holder {
+        let owner = self.owner.as_mut().filter(|owner| owner.id == header.session && !is_hello);
+        self.worked_for_owner = owner.is_some();
+        if let Some(owner) = owner {
             // [SES-13] whatever the answer, but hello has to be OK.
-            holder.heard_at(now);
+            owner.mark_heard(now);
         }
         if header.seq != 0 {
             return self.numbered(request);
@@ -149,25 +149,25 @@ impl Session {
 
     /// Takes the outcome of an operation, at the time at which it ended.
     pub fn on_outcome(&mut self, now: Duration, pending: Pending, outcome: Outcome) -> Reply {
-        let limit = self.terms.welcome.chunk.max(HEADER as u64);
-        let holder = self.holder.as_mut().filter(|holder| holder.id == pending.session);
-        let Some(holder) = holder.filter(|holder| holder.running == Some(pending.running)) else {
+        let limit = self.limits.welcome.chunk.max(HEADER as u64);
+        let owner = self.owner.as_mut().filter(|owner| owner.id == pending.session);
+        let Some(owner) = owner.filter(|owner| owner.running == Some(pending.running)) else {
             return pending.abandoned();
         };
-        holder.running = None;
-        holder.heard_at(now);
-        self.worked_for_holder = true;
-        let Running { seq, fingerprint } = pending.running;
+        owner.running = None;
+        owner.mark_heard(now);
+        self.worked_for_owner = true;
+        let RunningRequest { seq, fingerprint } = pending.running;
         if pending.purpose == Purpose::Execute {
-            holder.begun.note(pending.uploads, &outcome);
+            owner.open_uploads.note(pending.uploads, &outcome);
         }
         let reply = answer(pending.session, seq, outcome, limit);
         match pending.purpose {
             Purpose::Execute => {
                 let header = reply.header.clone().into_boxed_slice();
-                holder.replies.remember(fingerprint, Remembered::Reply(header));
+                owner.reply_cache.remember(fingerprint, CachedReply::Reply(header));
             }
-            Purpose::Compute => holder.replies.remember(fingerprint, Remembered::Recompute),
+            Purpose::Compute => owner.reply_cache.remember(fingerprint, CachedReply::Recompute),
             Purpose::Recompute => {}
         }
         reply
@@ -176,28 +176,28 @@ impl Session {
     /// Tells that the work on the last request or outcome lasted until now: where it was the holder's, idle time
     /// counts from here [SES-14].
     pub fn work_ended(&mut self, now: Duration) {
-        let worked = std::mem::take(&mut self.worked_for_holder);
-        if let Some(holder) = self.holder.as_mut().filter(|_| worked) {
-            holder.heard_at(now);
+        let worked = std::mem::take(&mut self.worked_for_owner);
+        if let Some(owner) = self.owner.as_mut().filter(|_| worked) {
+            owner.mark_heard(now);
         }
     }
 
     /// The id that holds the session; one that said bye does not.
     #[must_use]
     pub fn owner(&self) -> Option<SessionId> {
-        self.holder.as_ref().filter(|holder| !holder.released).map(|holder| holder.id)
+        self.owner.as_ref().filter(|owner| !owner.closed).map(|owner| owner.id)
     }
 
     /// Who holds the session at a time, or held it last; for logs.
     #[must_use]
     pub fn owner_info(&self, now: Duration) -> Option<OwnerInfo> {
-        self.holder.as_ref().map(|holder| holder.owner_info(now))
+        self.owner.as_ref().map(|owner| owner.owner_info(now))
     }
 
     /// How many bytes of replies are remembered: below 600 times the window.
     #[must_use]
     pub fn remembered_bytes(&self) -> usize {
-        self.holder.as_ref().map_or(0, |holder| holder.replies.bytes())
+        self.owner.as_ref().map_or(0, |owner| owner.reply_cache.bytes())
     }
 
     // [SES-3] in this order.
@@ -217,26 +217,26 @@ impl Session {
         if !authentic(&id, &hello.auth) {
             return refused(Refusal::new(Code::Auth));
         }
-        if let Some(holder) = self.holder.as_mut().filter(|holder| holder.id == id && !holder.released) {
+        if let Some(owner) = self.owner.as_mut().filter(|owner| owner.id == id && !owner.closed) {
             // [SES-4]
-            holder.heard_at(now);
-            return SessionAction::Reply(welcome(&self.terms, holder));
+            owner.mark_heard(now);
+            return SessionAction::Reply(welcome(&self.limits, owner));
         }
-        let replaced = match &self.holder {
-            Some(holder) if holder.id == id => return refused(Refusal::new(Code::NoSession)),
-            _ if self.ended.contains(id) => return refused(Refusal::new(Code::NoSession)),
-            Some(holder) if !holder.gives_way(now) && hello.take != Some(holder.id) => {
-                let detail = Detail::Busy(holder.introduce(now));
+        let replaced = match &self.owner {
+            Some(owner) if owner.id == id => return refused(Refusal::new(Code::NoSession)),
+            _ if self.retired_ids.contains(id) => return refused(Refusal::new(Code::NoSession)),
+            Some(owner) if !owner.is_expired(now) && hello.take != Some(owner.id) => {
+                let detail = Detail::Busy(owner.busy_detail(now));
                 return refused(Refusal { detail, ..Refusal::new(Code::Busy) });
             }
-            holder => holder.as_ref().map(|holder| (holder.id, holder.running.is_some())),
+            owner => owner.as_ref().map(|owner| (owner.id, owner.running.is_some())),
         };
-        let holder = self.holder.insert(admit(&self.terms, now, id, hello));
-        let reply = welcome(&self.terms, holder);
-        let Some((old, works)) = replaced else { return SessionAction::Reply(reply) };
-        self.ended.push(old);
+        let owner = self.owner.insert(admit(&self.limits, now, id, hello));
+        let reply = welcome(&self.limits, owner);
+        let Some((old, is_executing)) = replaced else { return SessionAction::Reply(reply) };
+        self.retired_ids.push(old);
         // [SES-9] what runs for the old id is abandoned before anything is executed for the new one.
-        if works { SessionAction::Abandon(reply) } else { SessionAction::Reply(reply) }
+        if is_executing { SessionAction::Abandon(reply) } else { SessionAction::Reply(reply) }
     }
 
     fn ping(&self, request: &Request<'_>) -> SessionAction {
@@ -246,16 +246,12 @@ impl Session {
 
     fn bye(&mut self, request: &Request<'_>) -> SessionAction {
         // [SES-18] bye of the released id is OK as well.
-        let known = self.holder.as_ref().is_some_and(|holder| holder.id == request.header.session);
-        match (self.unnumbered(request, known), &mut self.holder) {
-            (Ok(reply), Some(holder)) => {
-                holder.released = true;
+        let known = self.owner.as_ref().is_some_and(|owner| owner.id == request.header.session);
+        match (self.unnumbered(request, known), &mut self.owner) {
+            (Ok(reply), Some(owner)) => {
+                owner.closed = true;
                 // [SES-17] bye abandons what still runs.
-                if holder.running.take().is_some() {
-                    SessionAction::Abandon(reply)
-                } else {
-                    SessionAction::Reply(reply)
-                }
+                if owner.running.take().is_some() { SessionAction::Abandon(reply) } else { SessionAction::Reply(reply) }
             }
             (Ok(reply) | Err(reply), _) => SessionAction::Reply(reply),
         }
@@ -274,36 +270,36 @@ impl Session {
     fn numbered(&mut self, request: &Request<'_>) -> SessionAction {
         let (id, seq) = (request.header.session, request.header.seq);
         let refused = |refusal| SessionAction::Reply(refuse(id, seq, refusal));
-        let Some(holder) = self.holder.as_ref().filter(|holder| holder.id == id) else {
+        let Some(owner) = self.owner.as_ref().filter(|owner| owner.id == id) else {
             return refused(Refusal::new(Code::NoSession));
         };
-        let running = Running { seq, fingerprint: blake3::hash(request.header_frame).into() };
-        if let Some(now_running) = holder.running.filter(|running| running.seq == seq) {
+        let running = RunningRequest { seq, fingerprint: blake3::hash(request.header_frame).into() };
+        if let Some(now_running) = owner.running.filter(|running| running.seq == seq) {
             // [SEQ-12]
             return if now_running == running { SessionAction::Poll } else { refused(Refusal::new(Code::SeqReused)) };
         }
-        let next = holder.replies.next();
-        let again = match holder.replies.find(seq) {
+        let next = owner.reply_cache.next();
+        let again = match owner.reply_cache.find(seq) {
             Some((fingerprint, remembered)) if *fingerprint == running.fingerprint => match remembered {
-                Remembered::Reply(header) => {
+                CachedReply::Reply(header) => {
                     return SessionAction::Reply(Reply { header: header.to_vec(), payload: None });
                 }
-                Remembered::Recompute => true,
+                CachedReply::Recompute => true,
             },
             // [SES-18] of a released session nothing but remembered replies is left.
-            _ if holder.released => return refused(Refusal::new(Code::NoSession)),
+            _ if owner.closed => return refused(Refusal::new(Code::NoSession)),
             Some(_) => return refused(Refusal::new(Code::SeqReused)),
             None if seq != next => return refused(Refusal { detail: Detail::Next(next), ..Refusal::new(Code::Seq) }),
             None => false,
         };
-        if holder.running.is_some() {
+        if owner.running.is_some() {
             // A resend that has to be computed again: its turn comes when what runs is over.
             return refused(Refusal::new(Code::Pending));
         }
         self.execute(request, running, again)
     }
 
-    fn execute(&mut self, request: &Request<'_>, running: Running, again: bool) -> SessionAction {
+    fn execute(&mut self, request: &Request<'_>, running: RunningRequest, again: bool) -> SessionAction {
         let purpose = match request.header.op {
             _ if again => Purpose::Recompute,
             // [SEQ-8]
@@ -311,8 +307,8 @@ impl Session {
             _ => Purpose::Execute,
         };
         let operation = self.admitted(request);
-        if let Some(holder) = &mut self.holder {
-            holder.running = Some(running);
+        if let Some(owner) = &mut self.owner {
+            owner.running = Some(running);
         }
         let uploads = operation.as_ref().map_or(UploadEffect::None, UploadEffect::of);
         let pending = Pending { session: request.header.session, running, uploads, purpose };
@@ -340,33 +336,33 @@ impl Session {
     /// Whether `up` was begun in this session [APPEND-2].
     fn may_name(&self, up: UploadId) -> bool {
         // DENIED, which a read-only server's store answers, comes before NO_UPLOAD.
-        self.terms.welcome.ro || self.holder.as_ref().is_some_and(|holder| holder.begun.contains(up))
+        self.limits.welcome.ro || self.owner.as_ref().is_some_and(|owner| owner.open_uploads.contains(up))
     }
 
     fn parse(&self, request: &Request<'_>) -> Result<Operation, Refusal> {
-        let Welcome { chunk, header, .. } = self.terms.welcome;
+        let Welcome { chunk, header, .. } = self.limits.welcome;
         let limits = Limits { chunk, header: usize::try_from(header).unwrap_or(usize::MAX) };
         Operation::parse(&request.header, request.payload.map_or(0, <[u8]>::len), &limits)
     }
 }
 
-fn admit(terms: &ServerLimits, now: Duration, id: SessionId, hello: Hello) -> Holder {
-    let longest = terms.welcome.lease_ms;
+fn admit(limits: &ServerLimits, now: Duration, id: SessionId, hello: Hello) -> SessionOwner {
+    let longest = limits.welcome.lease_ms;
     // [SES-12]
     let lease_ms = hello.lease_ms.map_or(longest, |asked| asked.max(LEASE_MIN_MS).min(longest));
-    Holder {
+    SessionOwner {
         id,
         client: hello.client,
         lease: Duration::from_millis(lease_ms),
-        heard: now,
-        released: false,
-        replies: Replies::new(usize::try_from(terms.welcome.window).unwrap_or(usize::MAX)),
-        begun: Begun::new(terms.uploads),
+        last_heard: now,
+        closed: false,
+        reply_cache: ReplyCache::new(usize::try_from(limits.welcome.window).unwrap_or(usize::MAX)),
+        open_uploads: OpenUploads::new(limits.uploads),
         running: None,
     }
 }
 
-fn welcome(terms: &ServerLimits, holder: &Holder) -> Reply {
-    let welcome = Welcome { lease_ms: milliseconds(holder.lease), ..terms.welcome.clone() };
-    answer(holder.id, 0, Ok(Success::of(Answer::Welcome(welcome))), u64::MAX)
+fn welcome(limits: &ServerLimits, owner: &SessionOwner) -> Reply {
+    let welcome = Welcome { lease_ms: milliseconds(owner.lease), ..limits.welcome.clone() };
+    answer(owner.id, 0, Ok(Success::of(Answer::Welcome(welcome))), u64::MAX)
 }

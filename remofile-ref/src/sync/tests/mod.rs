@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod cases;
-mod guards;
 mod one_way;
 mod property;
-mod strange;
+mod safety;
+mod unsupported;
 
-use super::{Change, Plan, SyncError, SyncOptions, SyncReport, fuse::Fuse};
+use super::{Change, Plan, SyncError, SyncOptions, SyncReport, failpoint::Failpoint};
 use crate::{Cancel, ClientOptions, Endpoint, FileClient, FileServer, StopHandle, Token, generate_token};
 use remofile_proto::RemotePath;
 use std::{

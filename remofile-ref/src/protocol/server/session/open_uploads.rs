@@ -9,18 +9,18 @@ use crate::Outcome;
 /// Bounded by the number of uploads that the server stages at all: whatever is touched earlier than that many
 /// others has been discarded by the store too [BEGIN-6].
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(super) struct OpenUploads {
     limit: usize,
     uploads: Vec<(UploadId, RemotePath)>,
 }
 
-impl Begun {
+impl OpenUploads {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit: limit.max(1), uploads: Vec::new() }
     }
 
     pub(super) fn contains(&self, up: UploadId) -> bool {
-        self.uploads.iter().any(|(begun, _)| *begun == up)
+        self.uploads.iter().any(|(open_uploads, _)| *open_uploads == up)
     }
 
     /// Notes what an executed operation did to uploads.
@@ -29,7 +29,7 @@ impl Begun {
         match (effect, code) {
             (UploadEffect::Begin(up, path), Code::Ok) => {
                 // [BEGIN-3] other uploads of that path are discarded, and an id has one path.
-                self.uploads.retain(|(begun, target)| *begun != up && *target != path);
+                self.uploads.retain(|(open_uploads, target)| *open_uploads != up && *target != path);
                 if self.uploads.len() == self.limit {
                     self.uploads.remove(0);
                 }
@@ -37,14 +37,14 @@ impl Begun {
             }
             (UploadEffect::Append(up), Code::Ok) => self.touch(up),
             (UploadEffect::Commit(up), Code::Ok | Code::Digest) | (UploadEffect::Abort(up), Code::Ok) => {
-                self.uploads.retain(|(begun, _)| *begun != up);
+                self.uploads.retain(|(open_uploads, _)| *open_uploads != up);
             }
             _ => {}
         }
     }
 
     fn touch(&mut self, up: UploadId) {
-        if let Some(at) = self.uploads.iter().position(|(begun, _)| *begun == up) {
+        if let Some(at) = self.uploads.iter().position(|(open_uploads, _)| *open_uploads == up) {
             self.uploads[at..].rotate_left(1);
         }
     }

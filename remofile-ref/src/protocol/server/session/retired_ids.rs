@@ -8,9 +8,9 @@ const REMEMBERED: usize = 1024;
 
 /// The last ended ids, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Ended(VecDeque<SessionId>);
+pub(super) struct RetiredIds(VecDeque<SessionId>);
 
-impl Ended {
+impl RetiredIds {
     pub(super) fn contains(&self, id: SessionId) -> bool {
         self.0.contains(&id)
     }

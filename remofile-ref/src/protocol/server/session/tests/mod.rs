@@ -1,8 +1,8 @@
 //! One fact a test, through encoded bytes.
 #![allow(clippy::unwrap_used)]
 
+mod handshake;
 mod numbering;
-mod opening;
 mod uploads;
 
 use super::{Pending, Reply, ServerLimits, Session, SessionAction};
@@ -17,7 +17,7 @@ use std::time::Duration;
 const WINDOW: u64 = 4;
 
 /// A session, the time, and the `auth` that is right.
-struct Bench {
+struct SessionFixture {
     session: Session,
     now: Duration,
 }
@@ -32,7 +32,7 @@ struct Came {
     executed: bool,
 }
 
-impl Bench {
+impl SessionFixture {
     fn new() -> Self {
         Self::with(|_| {})
     }
@@ -56,9 +56,9 @@ impl Bench {
 
     /// With a session that is open for the id 1.
     fn open() -> Self {
-        let mut bench = Self::new();
-        assert_eq!(bench.hello(1, None).code, Code::Ok);
-        bench
+        let mut fixture = Self::new();
+        assert_eq!(fixture.hello(1, None).code, Code::Ok);
+        fixture
     }
 
     fn pass(&mut self, ms: u64) {

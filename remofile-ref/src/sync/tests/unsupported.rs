@@ -30,8 +30,8 @@ fn twins_are_reported_and_never_merged() {
     world.write("served/dir/y", "y");
     world.write("local/rest", "rest");
     let report = world.sync();
-    let twins: Vec<_> = report.plan.problems.iter().map(|problem| &*problem.path).collect();
-    assert_eq!(twins, ["Dir", "README", "dir", "e\u{301}", "readme", "\u{e9}"]);
+    let name_collisions: Vec<_> = report.plan.problems.iter().map(|problem| &*problem.path).collect();
+    assert_eq!(name_collisions, ["Dir", "README", "dir", "e\u{301}", "readme", "\u{e9}"]);
     assert!(report.is_incomplete());
     assert_eq!(world.read("served/rest"), "rest");
     assert!(!world.has("served/README") && !world.has("local/readme") && !world.has("local/dir"));
