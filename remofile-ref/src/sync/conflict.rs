@@ -2,6 +2,7 @@
 
 use super::Timestamp;
 use remofile_proto::limits;
+use std::collections::{HashMap, HashSet};
 
 const MARK: &str = ".conflict-";
 
@@ -75,6 +76,35 @@ impl ConflictName {
     }
 }
 
+/// Gives conflict copies names that no entry has: in one look-up each on average, however many copies a plan makes.
+#[derive(Debug, Default)]
+pub(super) struct ConflictNamer {
+    /// The names that were given.
+    given: HashSet<String>,
+    /// The number to try next, by the name with number 1.
+    next: HashMap<String, u32>,
+}
+
+impl ConflictNamer {
+    /// A name for a copy of `path` that was not given before and that no side has, as `exists` says.
+    pub(super) fn name(
+        &mut self,
+        path: &str,
+        stamp: Timestamp,
+        host: &str,
+        mut exists: impl FnMut(&str) -> bool,
+    ) -> String {
+        let next = self.next.entry(ConflictName::of(path, stamp, host, 1)).or_insert(1);
+        loop {
+            let name = ConflictName::of(path, stamp, host, *next);
+            *next += 1;
+            if !exists(&name) && self.given.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+}
+
 /// The directory with its slash, and the name.
 fn split(path: &str) -> (&str, &str) {
     path.split_at(path.rfind('/').map_or(0, |slash| slash + 1))
@@ -129,6 +159,37 @@ mod tests {
         for name in ["ä".repeat(127), format!("x.{}", "y".repeat(250)), "x".repeat(255)] {
             let copy = of(&name);
             assert!(copy.len() <= limits::NAME && ConflictName::parse(&copy).is_some(), "{copy}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_exists_or_was_given_is_skipped() {
+        let mut namer = ConflictNamer::default();
+        let taken = ConflictName::of("a/x.txt", stamp(), "laptop", 2);
+        let mut name = |path| namer.name(path, stamp(), "laptop", |name| name == taken);
+        assert_eq!(name("a/x.txt"), "a/x.conflict-20251123T013422Z-laptop.txt");
+        assert_eq!(name("a/x.txt"), "a/x.conflict-20251123T013422Z-laptop~3.txt");
+        assert_eq!(name("b/x.txt"), "b/x.conflict-20251123T013422Z-laptop.txt");
+    }
+
+    #[test]
+    fn twenty_thousand_names_take_a_linear_number_of_look_ups() {
+        const COPIES: usize = 20_000;
+        // Copies of one file, and files whose long names are cut to the same length, compete for the same names.
+        let copy_of_one =
+            |index: usize| ConflictName::of("notes.txt", stamp(), "desk", 1 + u32::try_from(index).unwrap());
+        let long_name = |index: usize| format!("{}{index:05}.txt", "x".repeat(240));
+        for path in [&copy_of_one as &dyn Fn(usize) -> String, &long_name, &|index| format!("{index}.txt")] {
+            let (mut namer, mut look_ups) = (ConflictNamer::default(), 0);
+            let names: HashSet<String> = (0..COPIES)
+                .map(|index| {
+                    namer.name(&path(index), stamp(), "laptop", |_| {
+                        look_ups += 1;
+                        false
+                    })
+                })
+                .collect();
+            assert_eq!((names.len(), look_ups), (COPIES, COPIES));
         }
     }
 

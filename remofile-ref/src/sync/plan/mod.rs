@@ -7,6 +7,7 @@ mod two_way;
 
 use super::{
     Action, Change, ConflictName, Expected, Plan, Problem, ProblemReason, Side, Timestamp,
+    conflict::ConflictNamer,
     input::{PathState, SavedEntry, SyncInput, is_below},
     run::Direction,
 };
@@ -58,6 +59,7 @@ struct Planner<'a> {
     phases: Phases,
     problems: Vec<Problem>,
     conflict_copies: Vec<String>,
+    conflict_names: ConflictNamer,
     /// Nothing is done below.
     skipped_below: Option<&'a str>,
     /// Everything below goes, before what takes its place comes.
@@ -80,6 +82,7 @@ impl<'a> Planner<'a> {
             phases: Phases::default(),
             problems,
             conflict_copies: Vec::new(),
+            conflict_names: ConflictNamer::default(),
             skipped_below: None,
             cleared: None,
             pending_removals: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::{Planner, action, expected};
 use crate::sync::{
-    Change, ConflictName, Expected, ProblemReason, Side,
+    Change, Expected, ProblemReason, Side,
     compare::FileChange,
     input::{Node, PathState, SavedEntry},
 };
@@ -65,7 +65,9 @@ impl<'a> Planner<'a> {
 
     /// Both copies are kept. The local one steps aside and is uploaded, before the server's takes its place.
     fn conflict(&mut self, state: &PathState<'a>) {
-        let copy = self.free_name(state.path);
+        let Self { input, options, conflict_names, .. } = self;
+        let exists = |name: &str| input.has(Side::Local, name) || input.has(Side::Remote, name);
+        let copy = conflict_names.name(state.path, options.stamp, &options.host, exists);
         let Some(bytes) = state.local_file().map(|file| file.version.size) else { return };
         let expected = expected(state);
         let aside = Expected { local: expected.local, remote: None };
@@ -76,18 +78,5 @@ impl<'a> Planner<'a> {
         let change = Change::Transfer { on: Side::Local, replaces: false };
         let there = Expected { local: None, remote: expected.remote };
         self.phases.transfers.push(action(state.path, change, bytes, there));
-    }
-
-    /// The name of a conflict copy that nothing has, neither on a side nor in this plan.
-    fn free_name(&self, path: &str) -> String {
-        let is_taken = |name: &str| {
-            self.phases.copies.iter().any(|action| action.path == name)
-                || self.input.has(Side::Local, name)
-                || self.input.has(Side::Remote, name)
-        };
-        (1..=u32::MAX)
-            .map(|number| ConflictName::of(path, self.options.stamp, &self.options.host, number))
-            .find(|name| !is_taken(name))
-            .expect("there are fewer entries than numbers")
     }
 }
