@@ -38,7 +38,7 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<()> {
     let payload = reply.last().ok_or("a reply without frames")?;
     writeln!(out, "{path}: {}", String::from_utf8_lossy(payload))?;
 
-    // What is not Remofile's is told apart and left to the program.
+    // Messages that are not Remofile's are left to the program.
     assert_eq!(handler.handle(&[&b""[..], b"GET /"]), HandleOutcome::NotOurs);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A server without a socket: messages in, replies out, and long operations in slices between them.
+//! A server without a socket: takes messages, returns replies, and runs long operations in slices in between.
 
 use crate::{
     Confinement,
@@ -6,10 +6,7 @@ use crate::{
     storage::Store,
     transport::Bounds,
 };
-use remofile_proto::{
-    SessionId,
-    envelope::{self, Message},
-};
+use remofile_proto::{SessionId, envelope::HEADER_START};
 use std::{collections::VecDeque, fmt, io, path::PathBuf, time::Instant};
 
 /// Whether hello's `auth` fits the token.
@@ -17,17 +14,17 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 
 /// A server without a socket: the embedding program receives and sends.
 ///
-/// Each message goes to [`Handler::handle`]; while [`Handler::is_working`], [`Handler::run_slice`] is called again
-/// and again, between the messages or in a thread's spare time, and what it gives is sent.
+/// Each message goes to [`Handler::handle`]; while [`Handler::is_working`], the program calls
+/// [`Handler::run_slice`] repeatedly, between messages or when idle, and sends the replies that it returns.
 ///
-/// **Long operations.** HASH, COPY, COMMIT, BEGIN, LIST and FLUSH may take many slices of about 10 ms. Whoever asked is
-/// owed one reply meanwhile: the result, or after half a second PENDING, upon which the client asks again. Requests that
-/// come while a reply is owed are kept and have their turn behind it: as many bytes as a client may have unanswered, and
-/// twice the window of messages. Beyond that they are dropped, which clients survive; a program that receives only while
-/// [`Handler::has_room`] drops none that is within the limits.
+/// **Long operations.** HASH, COPY, COMMIT, BEGIN, LIST and FLUSH may take many slices of about 10 ms. The client is owed
+/// one reply: the result, or PENDING after half a second, and then it asks again. Messages that arrive while a reply is
+/// owed are queued: at most as many bytes as a client may have unanswered, and twice the window of messages. Further
+/// messages are dropped, and clients send them again; a program that receives only while [`Handler::has_room`] drops no
+/// request that is within the limits.
 ///
-/// **Security.** Nothing is encrypted here, and `auth` in hello alone guards the session: what carries the messages is
-/// the embedding program's to secure.
+/// **Security.** The handler encrypts nothing, and only `auth` in hello protects the session: the embedding program
+/// has to secure the transport.
 ///
 /// ```
 /// use remofile::{FileServer, HandleOutcome, generate_token};
@@ -54,14 +51,13 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 pub struct Handler {
     service: Service<Store, Authentic>,
     started: Instant,
-    header_limit: usize,
-    /// Requests that came while a reply was owed.
+    /// Messages that arrived while a reply was owed, not decoded yet.
     waiting: VecDeque<Frames>,
     waiting_bytes: usize,
     room: QueueLimits,
 }
 
-/// What may wait: all that one client may have unanswered, and as many other messages.
+/// The limits of the queue: all that one client may have unanswered, and as many other messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueueLimits {
     messages: usize,
@@ -80,25 +76,24 @@ impl QueueLimits {
 }
 
 impl Handler {
-    pub(super) fn new(service: Service<Store, Authentic>, header_limit: usize, room: QueueLimits) -> Self {
-        let (waiting, waiting_bytes) = (VecDeque::new(), 0);
-        Self { service, started: Instant::now(), header_limit, waiting, waiting_bytes, room }
+    pub(super) fn new(service: Service<Store, Authentic>, room: QueueLimits) -> Self {
+        Self { service, started: Instant::now(), waiting: VecDeque::new(), waiting_bytes: 0, room }
     }
 
     /// Takes a received message, all its frames as a ROUTER or DEALER passes them raw: routing frames and the empty
-    /// delimiter too. [`HandleOutcome::Reply`] has the same ones in front. Messages of a REP socket, which has taken the
-    /// delimiter off, are given one, and replies relieved of it.
+    /// delimiter too. [`HandleOutcome::Reply`] begins with the same ones. A REP socket strips the delimiter: add one to
+    /// its messages, and remove it from the replies.
     pub fn handle<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
         let must_wait = self.service.owes_reply() || !self.waiting.is_empty();
-        if must_wait && matches!(envelope::receive(frames, self.header_limit).message, Message::Request(_)) {
-            // Its turn comes later; where another message comes from is no news of it.
+        if must_wait && is_of_this_version(frames) {
+            // The address belongs to this message, which is handled later.
             self.service.set_peer_address(None);
             return self.keep(frames);
         }
         self.handle_now(frames)
     }
 
-    /// Tells where the next message comes from, such as an IP address, for the log.
+    /// Sets the address of the peer that sends the next message, such as an IP address, for the log.
     pub fn set_peer_address(&mut self, address: Option<String>) {
         self.service.set_peer_address(address);
     }
@@ -125,8 +120,8 @@ impl Handler {
         }
     }
 
-    /// Does the next slice, about 10 ms, of the operation that runs, or handles a request that had to wait; gives the
-    /// reply that is now due, if any.
+    /// Runs the next slice of the operation, about 10 ms, or handles a queued request; returns the reply that is due, if
+    /// any.
     #[must_use = "a reply that is not sent is owed to a client"]
     pub fn run_slice(&mut self) -> Option<Frames> {
         if !self.service.owes_reply()
@@ -143,20 +138,20 @@ impl Handler {
         reply
     }
 
-    /// Has the kernel (Landlock) keep the calling thread, which is to be the one that calls [`Handler::handle`] and
-    /// [`Handler::run_slice`], and all that it starts from now on, in the served directory, for good. In the directories
-    /// of `removable` files may still be removed.
+    /// Restricts the calling thread and all threads and processes that it starts later to the served directory, by Landlock
+    /// and irrevocably. Call it in the thread that calls [`Handler::handle`] and [`Handler::run_slice`]. Files in the
+    /// directories of `removable` may still be removed.
     ///
-    /// A second wall around the jail that every request is in anyway; to be called once everything else is open that
-    /// the thread is to use, such as its log file.
+    /// This adds to the restriction of every request by `openat2`. Call it after opening everything else that the thread
+    /// uses, such as its log file.
     ///
     /// # Errors
-    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is as it was.
+    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is not confined.
     pub fn confine_thread(&self, removable: &[PathBuf]) -> io::Result<Confinement> {
         self.service.storage().confine_thread(removable)
     }
 
-    /// Whether [`Handler::run_slice`] has something to do: a poll for messages is not to wait then.
+    /// Whether [`Handler::run_slice`] has something to do: then a poll for messages must not wait.
     #[must_use]
     pub fn is_working(&self) -> bool {
         self.service.is_working() || !self.waiting.is_empty()
@@ -189,7 +184,7 @@ impl Handler {
     fn keep<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
         let bytes = frames.iter().map(|frame| frame.as_ref().len()).sum::<usize>();
         if self.waiting.len() >= self.room.messages || self.waiting_bytes.saturating_add(bytes) > self.room.bytes {
-            tracing::debug!(bytes, "a request is dropped: too many wait already");
+            tracing::debug!(bytes, "message dropped: the queue is full");
             return HandleOutcome::Silent;
         }
         self.waiting_bytes += bytes;
@@ -202,6 +197,13 @@ impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handler").field("working", &self.is_working()).finish_non_exhaustive()
     }
+}
+
+/// Whether a message looks like one of this version of the protocol, by its first bytes: only a message that is handled is
+/// decoded, and so each one is decoded once.
+fn is_of_this_version<F: AsRef<[u8]>>(frames: &[F]) -> bool {
+    let mut frames = frames.iter().map(AsRef::as_ref).skip_while(|frame| !frame.is_empty());
+    frames.nth(1).is_some_and(|header| header.starts_with(&HEADER_START))
 }
 
 fn bytes_of(frames: &Frames) -> usize {

@@ -1,11 +1,10 @@
-//! The server without its socket: envelope, session and store joined.
+//! The server without its socket: envelope, session and store together.
 //!
-//! **Invariant**: while an operation runs, whoever asked for it is owed at most one reply, and the store is not
-//! touched by anything else.
+//! **Invariant**: while an operation runs, its client is owed at most one reply, and nothing else uses the store.
 //!
-//! A driver receives a message, calls [`Service::handle`], and sends what it is told to. While
-//! [`Service::is_working`], it calls [`Service::run_slice`] again and again; in between it receives only while
-//! no reply is owed ([`Service::owes_reply`]), so that nothing has to be queued here: the socket queues.
+//! A driver receives a message, calls [`Service::handle`], and sends the reply. While [`Service::is_working`], it calls
+//! [`Service::run_slice`] repeatedly; in between it receives only while no reply is owed ([`Service::owes_reply`]), so
+//! that the socket queues and the service does not.
 
 mod access_log;
 #[cfg(test)]
@@ -26,7 +25,7 @@ pub const HOLD: Duration = Duration::from_millis(500);
 /// The frames of a message, routing frames and delimiter included.
 pub type Frames = Vec<Vec<u8>>;
 
-/// What a driver does with a message that it received.
+/// What a driver does with a received message.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub enum HandleOutcome {
@@ -64,14 +63,14 @@ struct RunningOperation {
     operation: Operation,
     since: Duration,
     pending: Pending,
-    /// Whoever waits for the reply: routing frames and since when.
+    /// The routing frames of the request that waits for the reply, and the time since when.
     held: Option<(Frames, Duration)>,
     done: u64,
     total: u64,
 }
 
 impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
-    /// A server that nobody has spoken to; `authentic` says whether hello's `auth` fits the token.
+    /// A server without a session; `authentic` says whether hello's `auth` fits the token.
     pub fn new(limits: ServerLimits, storage: S, authentic: A) -> Self {
         let header_limit = usize::try_from(limits.welcome.header).unwrap_or(usize::MAX);
         let (work, owed, access_log) = (None, VecDeque::new(), AccessLog::default());
@@ -88,7 +87,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         outcome
     }
 
-    /// Does the next slice of the operation that runs; gives the reply that is now due, if any.
+    /// Runs the next slice of the operation; returns the reply that is due, if any.
     pub fn run_slice(&mut self, now: Duration) -> Option<Frames> {
         if let Some(frames) = self.owed.pop_front() {
             return Some(frames);
@@ -100,7 +99,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
                 if AccessLog::is_enabled() {
                     self.access_log.outcome(now, since, session, &operation, 0, &outcome);
                 }
-                // [SEQ-14] remembered, whether or not somebody waits for it.
+                // [SEQ-14] The reply is remembered even if no request waits for it.
                 let reply = self.session.on_outcome(now, pending, outcome);
                 held.map(|(prefix, _)| addressed(prefix, reply))
             }
@@ -112,13 +111,13 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         }
     }
 
-    /// Tells where the next message comes from, for the log.
+    /// Sets the address of the peer that sends the next message, for the log.
     pub fn set_peer_address(&mut self, address: Option<String>) {
         self.access_log.address = address;
     }
 
-    /// Tells that the last [`Service::handle`] or [`Service::run_slice`] lasted until now: where it was for the
-    /// client that holds the session, its idle time counts from here [SES-14]. May be called after each.
+    /// Notes that the last [`Service::handle`] or [`Service::run_slice`] took until `now`: if it was for the owner of the
+    /// session, the owner's idle time starts here [SES-14]. May be called after each.
     pub fn work_ended(&mut self, now: Duration) {
         self.session.work_ended(now);
         self.access_log.log_done(now);
@@ -134,7 +133,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         !self.owed.is_empty() || self.work.as_ref().is_some_and(|work| work.held.is_some())
     }
 
-    /// The id that holds the session.
+    /// The id of the session's owner.
     pub fn owner(&self) -> Option<SessionId> {
         self.session.owner()
     }
@@ -149,7 +148,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         &self.storage
     }
 
-    /// The store, for what goes on beside requests, such as expiring uploads; not while an operation runs.
+    /// The store, for work besides requests, such as expiring uploads; `None` while an operation runs.
     pub fn storage_mut(&mut self) -> Option<&mut S> {
         if self.work.is_some() { None } else { Some(&mut self.storage) }
     }
@@ -218,7 +217,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         // The session says Poll only while an operation runs, and then there is work.
         let Some(work) = &mut self.work else { return HandleOutcome::NotOurs };
         match work.held.replace((copied(prefix), now)) {
-            // A second poll, perhaps over a new connection: the one before is not held any longer.
+            // A second poll, perhaps over a new connection, answers the first.
             Some((earlier, _)) => HandleOutcome::Reply(addressed(earlier, work.not_yet())),
             None => HandleOutcome::Later,
         }

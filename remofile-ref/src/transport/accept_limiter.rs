@@ -1,11 +1,11 @@
-//! The door: while descriptors run short nobody new is let in, so that the holder is served and nothing spins.
+//! The accept limiter: while few file descriptors are left, no new connection is accepted.
 //!
-//! libzmq's I/O thread is told again and again of a connection that waits, and cannot take it off the queue without a
-//! descriptor: it spins, on a core of its own, for as long as strangers hold them all. So the listening socket is given
-//! a filter that drops every packet once few descriptors are left. Whoever knocks knocks again, by TCP itself, and is
-//! let in when there is room: strangers are out after the time of a handshake. Connections that exist do not notice.
-//! Who was on the queue by then is hung up on, should there be no descriptor to let him in with: as many are kept for
-//! it as the queue may be long, since libzmq takes of what is freed for it as well.
+//! Without a free descriptor libzmq's I/O thread cannot accept the next connection in the queue, polls it again at once,
+//! and uses a whole core for as long as unauthenticated peers hold the descriptors. So the limiter attaches a filter to
+//! the listening socket that drops every packet while few descriptors are left. TCP clients retry, and connect when
+//! descriptors are free again, at the latest when the handshakes of silent peers have timed out. Established connections
+//! are not affected. A connection that is in the queue already, with no descriptor left for it, is accepted and closed:
+//! for that the limiter reserves as many descriptors as the queue is long, since libzmq takes freed ones as well.
 
 use super::TransportError;
 use super::server::BACKLOG;
@@ -21,14 +21,14 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
-/// Descriptors that strangers are not let have: for those who are waiting to be accepted when the door closes, and for
-/// the store and the threads of this process.
+/// Descriptors that stay free: for connections in the accept queue when the limiter starts to drop packets, and for the
+/// store and the threads of this process.
 const SPARE: u64 = 160;
 
-/// The door opens again when so many more are free.
+/// The limiter accepts again when this many more are free.
 const RELIEF: u64 = 16;
 
-/// How often a closed door looks whether there is room again, and an open one whether the process itself needs so many.
+/// How often the limiter counts descriptors while it drops packets, and while it does not.
 const CHECK_WHILE_LIMITING: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 const CHECK_INTERVAL: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
@@ -49,9 +49,9 @@ impl AcceptLimiter {
         let (control, thread_end) = UnixStream::pair().map_err(system("open a control channel"))?;
         let limiter = LimiterThread::new(shared, &thread_end).map_err(system("watch the listening socket"))?;
         let thread = thread::Builder::new()
-            .name("door".to_owned())
+            .name("accept-limiter".to_owned())
             .spawn(move || limiter.keep(&thread_end))
-            .map_err(system("start the door's thread"))?;
+            .map_err(system("start the accept limiter's thread"))?;
         Ok(Self { control: Some(control), thread: Some(thread) })
     }
 }
@@ -60,13 +60,13 @@ impl Drop for AcceptLimiter {
     fn drop(&mut self) {
         drop(self.control.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there leaves the door as it was.
+            // A panic there does not change the filter.
             let _ = thread.join();
         }
     }
 }
 
-/// A descriptor of our own for one that libzmq has told the number of.
+/// A descriptor of our own for the one that libzmq reported.
 fn share(listener: u32) -> io::Result<TcpListener> {
     let number = ForeignRawFd::try_from(listener).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let this = pidfd_open(getpid(), PidfdFlags::empty())?;
@@ -79,7 +79,7 @@ fn share(listener: u32) -> io::Result<TcpListener> {
 struct LimiterThread {
     listener: TcpListener,
     epoll: OwnedFd,
-    /// For connections that have to be taken off the queue when there are no other descriptors.
+    /// Freed to accept and close queued connections when no other descriptor is left.
     reserve: Vec<OwnedFd>,
     /// How many are kept in reserve: as many as the queue may be long.
     queue: usize,
@@ -89,7 +89,7 @@ struct LimiterThread {
 impl LimiterThread {
     fn new(listener: TcpListener, control: &UnixStream) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        // Told of each connection once: taking it is libzmq's.
+        // Edge-triggered: libzmq accepts the connection.
         let once = epoll::EventFlags::IN | epoll::EventFlags::ET;
         epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), once)?;
         epoll::add(&epoll, control, epoll::EventData::new_u64(CONTROL), epoll::EventFlags::IN)?;
@@ -120,13 +120,13 @@ impl LimiterThread {
             events.clear();
             match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&wait)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return tracing::error!(%error, "nobody watches the descriptors any more"),
+                Err(error) => return tracing::error!(%error, "the accept limiter has stopped"),
             }
             if events.iter().any(|event: &epoll::Event| event.data.u64() == CONTROL) {
                 return;
             }
             if let Err(error) = self.look() {
-                return tracing::error!(%error, "nobody watches the descriptors any more");
+                return tracing::error!(%error, "the accept limiter has stopped");
             }
         }
     }
@@ -139,11 +139,11 @@ impl LimiterThread {
         match (free < least, self.is_limiting) {
             (true, false) => {
                 socket.attach_filter(&[DROP_ALL])?;
-                tracing::warn!(free, "descriptors run short: nobody new is let in for now");
+                tracing::warn!(free, "few file descriptors left: new connections are not accepted");
             }
             (false, true) => {
                 socket.detach_filter()?;
-                tracing::info!(free, "there are descriptors again: everybody is let in");
+                tracing::info!(free, "file descriptors are free again: new connections are accepted");
             }
             _ => {}
         }
@@ -154,7 +154,7 @@ impl LimiterThread {
         Ok(())
     }
 
-    /// Takes off the queue whoever is on it still: nobody else could.
+    /// Accepts and closes the connections in the queue, which libzmq cannot accept.
     fn drop_queued(&mut self) {
         self.reserve.clear();
         loop {

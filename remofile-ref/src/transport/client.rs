@@ -1,4 +1,4 @@
-//! The client's socket: connected with CURVE, and given up when its link comes to nothing.
+//! The client's socket: connected with CURVE, and given up when no link can be established.
 
 use super::frames::{self, ReceiveOutcome};
 use super::link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
@@ -74,12 +74,12 @@ pub enum Wake {
     Timeout,
 }
 
-/// What became of a message.
+/// Whether a message was sent.
 #[derive(Debug)]
 pub enum SendOutcome {
     /// libzmq has it.
     Queued,
-    /// The queue is full: here it is again.
+    /// The queue is full: the message is returned.
     Full(Vec<Message>),
 }
 
@@ -89,7 +89,7 @@ pub enum SendOutcome {
 /// delimiter by itself; here it stands first all the same.
 ///
 /// Nothing may be sent before [`LinkEvent::HandshakeSucceeded`]: what libzmq holds for a connection that is not up yet
-/// would go to whoever comes first.
+/// would go to the first peer that connects.
 pub struct ClientSocket {
     socket: Socket,
     kind: SocketType,
@@ -98,14 +98,14 @@ pub struct ClientSocket {
     full: bool,
 }
 
-/// The monitor and the judge of a connection that this module made.
+/// The monitor of a connection that this module made, and the watch on it.
 struct Link {
     monitor: Socket,
     watch: LinkWatch,
 }
 
 impl ClientSocket {
-    /// Begins to connect; [`poll`](Self::poll) tells how it goes. Waits for the lookup of a host name, and where that
+    /// Begins to connect; [`poll`](Self::poll) reports the progress. Waits for the lookup of a host name, and where that
     /// gives several addresses, until one of them accepts a connection.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl ClientSocket {
         Ok(Self { socket, kind, link: None, full: false })
     }
 
-    /// Has the end of the socket wait no longer than `linger` for what is still queued, up to 2 s.
+    /// Limits the time that closing the socket waits for queued messages to `linger`, at most 2 s.
     pub fn linger_at_most(&self, linger: Duration) {
         let linger_ms = i32::try_from(linger.as_millis().min(2_000)).unwrap_or(2_000);
         // A socket that takes no options any more has nothing queued either.

@@ -5,7 +5,7 @@ use zmq::{DONTWAIT, Message, SNDMORE, Socket};
 /// The most frames of a message that is kept: routing frames of many proxies, delimiter, header and payload.
 pub const MAX_FRAMES: usize = 32;
 
-/// What one look at a socket gave.
+/// The outcome of one receive.
 pub(super) enum ReceiveOutcome {
     /// A whole message.
     Message(Vec<Message>),
@@ -20,7 +20,7 @@ pub(super) fn receive(socket: &Socket) -> Result<ReceiveOutcome, zmq::Error> {
     receive_at_most(socket, MAX_FRAMES)
 }
 
-/// Like [`receive`], for a socket whose messages may be somebody else's: they are whole, whatever they are.
+/// Like [`receive`], without a limit: for a socket that is shared with the embedding program.
 pub(super) fn receive_whole(socket: &Socket) -> Result<ReceiveOutcome, zmq::Error> {
     receive_at_most(socket, usize::MAX)
 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_somebody_else_is_whole() {
+    fn a_message_on_a_shared_socket_is_whole() {
         let (left, right) = pair();
         send(&left, message(MAX_FRAMES + 1)).unwrap();
         assert!(

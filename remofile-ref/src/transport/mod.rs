@@ -34,10 +34,10 @@ use std::time::Duration;
 /// The oldest libzmq that is accepted.
 const LIBZMQ_MIN: (i32, i32, i32) = (4, 3, 5);
 
-/// How long a handshake may take: frees what a peer that says nothing holds.
+/// How long a handshake may take: frees the connections of silent peers.
 const HANDSHAKE_MS: i32 = 5_000;
 
-/// How often a silent peer is asked whether it is there.
+/// How often a silent peer gets a heartbeat.
 const HEARTBEAT_INTERVAL_MS: i32 = 5_000;
 
 /// How long the answer to a heartbeat may take.
@@ -139,14 +139,14 @@ pub enum TransportError {
     /// The link will not come up, or was refused.
     #[error(transparent)]
     Link(#[from] LinkVerdict),
-    /// The ZAP handler has ended, so nobody is authenticated any more: the server stops ([CURVE-3]).
+    /// The ZAP handler has ended, so that clients are not authenticated any more: the server stops ([CURVE-3]).
     #[error("the ZAP handler has ended")]
     ZapHandlerEnded,
-    /// A socket of a type that the protocol is not spoken on was handed over.
-    #[error("Remofile is not spoken on a socket of type {0}")]
+    /// A socket of an unsupported type was passed.
+    #[error("sockets of type {0} are not supported")]
     SocketType(String),
-    /// A socket was handed over whose send queue would drop replies: [LIMIT-5].
-    #[error("the socket's send queue (ZMQ_SNDHWM) holds {holds} messages, fewer than the window of {window}")]
+    /// A socket was passed whose send queue would drop replies: [LIMIT-5].
+    #[error("the socket's send queue (ZMQ_SNDHWM) holds {holds} messages, which is less than the window of {window}")]
     SendQueue {
         /// What the socket has, in messages.
         holds: i32,

@@ -1,4 +1,4 @@
-//! The server's socket: bound with CURVE behind its ZAP handler, read with a deadline, written without waiting.
+//! The server's socket: bound with CURVE and a ZAP handler, read with a deadline, written without waiting.
 
 use super::accept_limiter::AcceptLimiter;
 use super::frames::{self, ReceiveOutcome};
@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 use zmq::{POLLIN, PollEvents, PollItem, Socket, SocketEvent, SocketType};
 
-/// Connections that wait to be accepted.
+/// The length of the accept queue.
 pub(super) const BACKLOG: i32 = 64;
 
 /// The monitor is also read when this many messages have come without a pause.
@@ -33,7 +33,7 @@ pub enum ServerPattern {
 pub struct ServerSocket {
     origin: Origin,
     kind: SocketType,
-    /// Absent without CURVE. Dropped after the socket: the door closes before the guard leaves.
+    /// Absent without CURVE. Dropped after the socket, which accepts no connection without it.
     zap_handler: Option<ZapHandler>,
     /// Ends every wait while it is readable.
     wake: Option<OwnedFd>,
@@ -41,9 +41,9 @@ pub struct ServerSocket {
     until_monitor_read: u32,
 }
 
-/// Whose the socket is.
+/// Who made the socket.
 enum Origin {
-    /// It was bound here.
+    /// This module bound it.
     Bound(MonitoredSocket),
     /// The embedding program made it: then its messages may be that program's too.
     Adopted(Socket),
@@ -53,7 +53,7 @@ enum Origin {
 struct MonitoredSocket {
     socket: Socket,
     monitor: Socket,
-    /// Absent where it is not TCP that it listens on.
+    /// Absent unless the socket listens on TCP.
     accept_limiter: Option<AcceptLimiter>,
 }
 
@@ -115,8 +115,8 @@ impl ServerSocket {
         self.zap_handler.as_ref().is_none_or(ZapHandler::is_alive)
     }
 
-    /// Whether every message must be answered before the next can be received, with one empty frame behind the delimiter
-    /// if with nothing else: [ENV-19].
+    /// Whether every message must be answered before the next can be received, with one empty frame after the delimiter
+    /// if there is no reply: [ENV-19].
     #[must_use]
     pub fn must_answer(&self) -> bool {
         self.kind == SocketType::REP
@@ -208,8 +208,8 @@ impl ServerSocket {
     /// [`TransportError::Zmq`] if libzmq fails, or on REP where there is nothing to answer.
     pub fn send(&mut self, mut frames: Vec<Message>) -> Result<(), TransportError> {
         if self.must_answer() {
-            let behind = frames.iter().position(|frame| frame.is_empty()).map_or(0, |delimiter| delimiter + 1);
-            frames.drain(..behind);
+            let start = frames.iter().position(|frame| frame.is_empty()).map_or(0, |delimiter| delimiter + 1);
+            frames.drain(..start);
         }
         match frames::send(self.socket(), frames) {
             // An embedded ROUTER may be mandatory, an embedded DEALER or PAIR full.
@@ -238,7 +238,7 @@ impl ServerSocket {
             .and_then(|()| socket.set_backlog(BACKLOG))
             .and_then(|()| secure(&socket, security))
             .map_err(cannot("set a socket option"))?;
-        // What a stranger's handshake breaks is seen here; what the ZAP handler refuses is seen there.
+        // Handshakes that fail are logged here; the ZAP handler logs the keys that it rejects.
         let monitored =
             [SocketEvent::HANDSHAKE_FAILED_NO_DETAIL, SocketEvent::HANDSHAKE_FAILED_PROTOCOL, SocketEvent::LISTENING];
         let monitor = monitor::watch(context, &socket, &monitored)?;
@@ -263,14 +263,14 @@ impl ServerSocket {
         }
     }
 
-    /// Where the system does not let the listening socket be watched, only the log says so.
+    /// Where the system does not allow it, a warning is logged.
     fn start_accept_limiter(&mut self) -> Result<(), TransportError> {
         let Origin::Bound(MonitoredSocket { monitor, accept_limiter, .. }) = &mut self.origin else { return Ok(()) };
         let listener = monitor::listener_of(monitor)?;
         *accept_limiter = match listener.map(AcceptLimiter::watch).transpose() {
             Ok(accept_limiter) => accept_limiter,
             Err(error) => {
-                tracing::warn!(%error, "strangers who use up all descriptors will keep a core busy");
+                tracing::warn!(%error, "cannot install the accept filter; unauthenticated clients could exhaust file descriptors");
                 None
             }
         };
@@ -310,7 +310,7 @@ impl ServerSocket {
             }
         }
         if let Some(count) = self.failed_handshakes.report(Instant::now()) {
-            tracing::warn!(count, "handshakes failed: wrong token or key, or no Remofile clients");
+            tracing::warn!(count, "handshakes failed: wrong token or key, or not a Remofile client");
         }
         Ok(())
     }
@@ -347,7 +347,7 @@ mod tests {
     fn dying_server(context: &Context) -> ServerSocket {
         let security = ServerSecurity::Curve { secret: CurveKey::new([1; 32]), admitted: CurveKey::new([2; 32]) };
         let endpoint = "127.0.0.1:0".parse().unwrap();
-        let authenticate: Authenticate = Box::new(|_| panic!("the judge was told to die"));
+        let authenticate: Authenticate = Box::new(|_| panic!("the handler is to end"));
         ServerSocket::bind_with(
             context,
             &endpoint,

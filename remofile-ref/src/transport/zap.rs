@@ -1,8 +1,8 @@
 //! The ZAP handler (ZeroMQ RFC 27): a thread that admits one CURVE key and refuses everything else ([CURVE-2]).
 //!
-//! libzmq asks whoever is bound at `inproc://zeromq.zap.01` in the server's context, and admits every key while nobody is.
-//! Crate zmq has no setter for `ZMQ_ZAP_ENFORCE_DOMAIN`, which would turn that round. So the handler is bound before the
-//! server's socket and unbound after it, and says so before it is gone if it ends on its own ([CURVE-3]).
+//! libzmq asks the socket bound at `inproc://zeromq.zap.01` in the server's context, and accepts every key while none is
+//! bound. Crate zmq has no setter for `ZMQ_ZAP_ENFORCE_DOMAIN`, which would change that. So the handler is bound before
+//! the server's socket and unbound after it, and reports its end before it unbinds ([CURVE-3]).
 
 use super::frames::{self, ReceiveOutcome};
 use super::rate::LogRate;
@@ -23,7 +23,7 @@ pub(super) const ZAP_ENDPOINT: &str = "inproc://zeromq.zap.01";
 /// The domain of the server's socket.
 pub(super) const ZAP_DOMAIN: &str = "remofile";
 
-/// Decides on a ZAP request.
+/// Decides about a ZAP request.
 pub(super) type Authenticate = Box<dyn Fn(&[Message]) -> AuthDecision + Send>;
 
 /// The answer to a ZAP request.
@@ -31,14 +31,14 @@ pub(super) type Authenticate = Box<dyn Fn(&[Message]) -> AuthDecision + Send>;
 pub(super) enum AuthDecision {
     /// Status 200.
     Admit,
-    /// Status 400, with the reason for the log; the peer is not told.
+    /// Status 400, with the reason, which is logged and not sent to the peer.
     Refuse(&'static str),
 }
 
 /// The running handler. It ends when this is dropped; the server's socket must be closed by then.
 pub(super) struct ZapHandler {
     alive: Arc<AtomicBool>,
-    /// The handler's thread holds the other end: whichever ends first, the other notices.
+    /// The handler's thread holds the other end: when one end closes, the other becomes readable.
     control: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
 }
@@ -77,7 +77,7 @@ impl Drop for ZapHandler {
     fn drop(&mut self) {
         drop(self.control.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the handler was already told by `is_alive`.
+            // `is_alive` has reported a panic of the handler already.
             let _ = thread.join();
         }
     }
@@ -88,7 +88,7 @@ pub(super) fn accept_only(admitted: CurveKey) -> Authenticate {
     Box::new(move |request| authenticate(request, &admitted))
 }
 
-/// Tells that the handler ends, however it ends.
+/// Reports the end of the handler when dropped.
 struct AliveFlag(Arc<AtomicBool>);
 
 impl Drop for AliveFlag {
@@ -98,8 +98,8 @@ impl Drop for AliveFlag {
 }
 
 fn serve(socket: Socket, control: UnixStream, authenticate: &Authenticate, ended: AliveFlag) {
-    // Locals are dropped in reverse order: `alive` falls before the socket is closed, so that no message of a peer that
-    // nobody judged can be taken for an authenticated one.
+    // Locals are dropped in reverse order: `alive` falls before the socket is closed, so that no message of an
+    // unauthenticated peer can be taken for an authenticated one.
     let (control, socket, ended) = (control, socket, ended);
     answer_requests(&socket, &control, authenticate);
     drop(ended);

@@ -116,6 +116,27 @@ fn what_is_not_remofiles_does_not_wait() {
 }
 
 #[test]
+fn a_malformed_message_waits_its_turn_without_being_decoded() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
+    let mut malformed = bench.frames(2, &Operation::Flush, None);
+    malformed[2].push(0);
+    assert_eq!(bench.handler.handle(&malformed), HandleOutcome::Later);
+    assert_eq!(bench.next_reply(), (1, Code::Pending));
+    assert_eq!(bench.next_reply(), (2, Code::BadMessage));
+}
+
+#[test]
+fn a_message_of_another_version_is_answered_at_once() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
+    let mut other = bench.frames(2, &Operation::Flush, None);
+    other[2][5] = b'2';
+    assert!(matches!(bench.handler.handle(&other), HandleOutcome::Reply(_)));
+    assert!(bench.handler.owes_reply());
+}
+
+#[test]
 fn a_client_that_keeps_to_its_window_always_finds_room() {
     let mut bench = Bench::open();
     assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);

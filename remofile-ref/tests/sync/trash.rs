@@ -211,7 +211,7 @@ fn what_is_in_a_trash_here_is_listed_by_age_and_path() {
     let mut trash = root.trash();
     trash.put("b.txt", "b.txt").unwrap();
     trash.put("a/c.txt", "a/c.txt").unwrap();
-    // Somebody else's.
+    // Not of this run.
     root.write(".remofile-trash/mine/e.txt", "e");
     let listed = trash.list().unwrap();
     let paths: Vec<_> = listed.iter().map(|trashed| (trashed.path.as_str(), trashed.bytes)).collect();

@@ -1,4 +1,4 @@
-//! The transport over real sockets: who gets in, who is told what, and what strangers can do.
+//! The transport over real sockets: who is accepted, what is reported, and what unauthenticated peers can do.
 
 mod descriptors;
 mod memory;
@@ -96,7 +96,7 @@ fn send(client: &mut ClientSocket, body: &[&[u8]]) {
     assert!(matches!(client.send(frames).unwrap(), SendOutcome::Queued));
 }
 
-/// What stands behind the first empty frame.
+/// The frames after the first empty one.
 fn body(message: &[Message]) -> Vec<Vec<u8>> {
     let delimiter = message.iter().position(|frame| frame.is_empty()).unwrap();
     message[delimiter + 1..].iter().map(|frame| frame.to_vec()).collect()

@@ -1,12 +1,12 @@
 //! The server's session as a pure state machine: **at any moment at most one request is being executed, every
-//! number is executed at most once and in order, and each request that comes in is answered once.**
+//! number is executed at most once and in order, and each request is answered once.**
 //!
-//! What is absent: sockets, files, clocks and randomness. Time is an argument, monotonic and counted from any
-//! moment; ids come from clients. Operations leave as data ([`SessionAction::Perform`]) and come back as outcomes
+//! What is absent: sockets, files, clocks and randomness. Time is an argument, monotonic, from any
+//! starting point; ids come from clients. Operations leave as data ([`SessionAction::Perform`]) and come back as outcomes
 //! ([`Session::on_outcome`]); the [`Pending`] between the two can be neither copied nor used twice.
 //!
 //! Memory is bounded: `window` remembered replies without payloads (`reply_cache`), as many uploads as the store
-//! stages (`open_uploads`), 1,024 ended ids (`retired_ids`), and one header of whoever holds the session.
+//! stages (`open_uploads`), 1,024 retired ids (`retired_ids`), and one header of the owner.
 
 mod answer;
 mod open_uploads;
@@ -33,10 +33,10 @@ use std::time::Duration;
 /// The BLAKE3 hash of a header frame: two headers are the same exactly when these are.
 type Fingerprint = [u8; 32];
 
-/// The longest sentence for people in a refusal, in bytes; the rest is cut off.
+/// The longest message in a refusal, in bytes; the rest is cut off.
 const MAX_MESSAGE: usize = 256;
 
-/// What a server offers to whoever opens the session.
+/// What a server offers to the client that opens the session.
 #[derive(Clone, Debug)]
 pub struct ServerLimits {
     /// The result of every hello; its `lease_ms` is the longest lease, granted where no shorter one is asked for.
@@ -49,18 +49,18 @@ pub struct ServerLimits {
 #[derive(Debug)]
 #[must_use]
 pub enum SessionAction {
-    /// This is the answer.
+    /// Send this answer.
     Reply(Reply),
-    /// This is the answer, and the operation that is being executed is to be cancelled first: its `Pending` is void.
+    /// Send this answer after cancelling the running operation, whose `Pending` is void.
     Abandon(Reply),
-    /// The operation is to be executed, and its outcome told to [`Session::on_outcome`].
+    /// The operation is to be executed, and its outcome passed to [`Session::on_outcome`].
     Perform(Operation, Pending),
     /// The client asks for the operation that is being executed: the answer is its outcome, or
     /// [`Pending::not_yet`] after about 500 ms.
     Poll,
 }
 
-/// A request that is being executed, and owes an answer: one, since it is used up by it.
+/// A request that is being executed and owes one answer: answering consumes it.
 ///
 /// ```compile_fail,E0382
 /// # use remofile::{Outcome, session::{Pending, Session}};
@@ -110,12 +110,12 @@ pub struct Session {
     limits: ServerLimits,
     owner: Option<SessionOwner>,
     retired_ids: RetiredIds,
-    /// The server's latest work was for the holder.
+    /// The server's latest work was for the owner.
     worked_for_owner: bool,
 }
 
 impl Session {
-    /// Nobody holds the session, and no id has ended.
+    /// A session without an owner and without retired ids.
     #[must_use]
     pub fn new(limits: ServerLimits) -> Self {
         Self { limits, owner: None, retired_ids: RetiredIds::default(), worked_for_owner: false }
@@ -173,8 +173,8 @@ impl Session {
         reply
     }
 
-    /// Tells that the work on the last request or outcome lasted until now: where it was the holder's, idle time
-    /// counts from here [SES-14].
+    /// Notes that the work on the last request or outcome took until `now`: if it was for the owner, the owner's idle time
+    /// starts here [SES-14].
     pub fn work_ended(&mut self, now: Duration) {
         let worked = std::mem::take(&mut self.worked_for_owner);
         if let Some(owner) = self.owner.as_mut().filter(|_| worked) {
@@ -182,13 +182,13 @@ impl Session {
         }
     }
 
-    /// The id that holds the session; one that said bye does not.
+    /// The id of the owner; `None` after its bye.
     #[must_use]
     pub fn owner(&self) -> Option<SessionId> {
         self.owner.as_ref().filter(|owner| !owner.closed).map(|owner| owner.id)
     }
 
-    /// Who holds the session at a time, or held it last; for logs.
+    /// The current or last owner at a time, for logs.
     #[must_use]
     pub fn owner_info(&self, now: Duration) -> Option<OwnerInfo> {
         self.owner.as_ref().map(|owner| owner.owner_info(now))
@@ -235,7 +235,7 @@ impl Session {
         let reply = welcome(&self.limits, owner);
         let Some((old, is_executing)) = replaced else { return SessionAction::Reply(reply) };
         self.retired_ids.push(old);
-        // [SES-9] what runs for the old id is abandoned before anything is executed for the new one.
+        // [SES-9] The operation of the old id is abandoned before anything is executed for the new one.
         if is_executing { SessionAction::Abandon(reply) } else { SessionAction::Reply(reply) }
     }
 
@@ -250,7 +250,7 @@ impl Session {
         match (self.unnumbered(request, known), &mut self.owner) {
             (Ok(reply), Some(owner)) => {
                 owner.closed = true;
-                // [SES-17] bye abandons what still runs.
+                // [SES-17] bye abandons the running operation.
                 if owner.running.take().is_some() { SessionAction::Abandon(reply) } else { SessionAction::Reply(reply) }
             }
             (Ok(reply) | Err(reply), _) => SessionAction::Reply(reply),
@@ -293,7 +293,7 @@ impl Session {
             None => false,
         };
         if owner.running.is_some() {
-            // A resend that has to be computed again: its turn comes when what runs is over.
+            // A resend that has to be computed again, after the running operation.
             return refused(Refusal::new(Code::Pending));
         }
         self.execute(request, running, again)

@@ -1,7 +1,7 @@
-//! What a server tells of its work, as `tracing` events: who came, what was done, what was refused, who went.
+//! The access log, as `tracing` events: sessions opened and ended, operations done and refused.
 //!
 //! **Invariant**: a file takes a bounded number of lines at `INFO`, however many requests it takes, and refusals take a
-//! bounded number of lines a second. No token, no content; texts of a peer are fields, which subscribers escape.
+//! bounded number of lines a second. No token and no content is logged; text from a peer is a field, which subscribers escape.
 
 mod coalesced;
 
@@ -13,21 +13,21 @@ use std::{collections::BTreeMap, time::Duration};
 /// The target of every event of this file.
 pub(super) const TARGET: &str = "remofile::access_log";
 
-/// Lines about refusals in one second; the others are counted.
+/// Refusals logged in one second; the others are counted.
 const REFUSALS_PER_SECOND: u32 = 20;
 
-/// Uploads whose path is kept in mind: as many as a server stages by default.
+/// Uploads whose path is remembered: as many as a server stages by default.
 const UPLOADS: usize = 64;
 
-/// The longest name of an unknown operation that is told, in bytes.
+/// The longest name of an unknown operation that is logged, in bytes.
 const OP_MAX: usize = 32;
 
-/// Keeps what has to be told together.
+/// Writes the access log, one line for what belongs together.
 #[derive(Default)]
 pub(super) struct AccessLog {
-    /// Where the message that is handled came from, if the driver knows.
+    /// The address of the peer whose message is being handled, if known.
     pub(super) address: Option<String>,
-    /// What was done, until it is known how long it took.
+    /// The operation just done, until its duration is known.
     done: Option<DoneOperation>,
     transfers: CoalescedTransfers,
     uploads: BTreeMap<UploadId, LoggedUpload>,
@@ -52,7 +52,7 @@ struct LoggedUpload {
     end: u64,
 }
 
-/// What a second has had of lines about refusals.
+/// Limits the log lines about refusals in one second.
 #[derive(Default)]
 struct LogLimiter {
     second: u64,
@@ -61,12 +61,12 @@ struct LogLimiter {
 }
 
 impl AccessLog {
-    /// Whether anybody listens.
+    /// Whether a subscriber takes these events.
     pub(super) fn is_enabled() -> bool {
         tracing::enabled!(target: TARGET, tracing::Level::INFO)
     }
 
-    /// A hello was answered: `before` and `after` are who held the session.
+    /// Logs an answered hello: `before` and `after` are the owners of the session.
     pub(super) fn hello(&mut self, now: Duration, before: Option<&OwnerInfo>, after: &OwnerInfo) {
         if before.is_some_and(|before| before.session == after.session) {
             return;
@@ -82,14 +82,14 @@ impl AccessLog {
         tracing::info!(target: TARGET, session = short(after.session), client = after.client, address, lease_ms, "session opened");
     }
 
-    /// A bye was answered OK.
-    pub(super) fn bye(&mut self, now: Duration, holder: &OwnerInfo) {
-        if !holder.closed {
-            self.session_ended(now, holder, "bye");
+    /// Logs a bye that was answered OK.
+    pub(super) fn bye(&mut self, now: Duration, owner: &OwnerInfo) {
+        if !owner.closed {
+            self.session_ended(now, owner, "bye");
         }
     }
 
-    /// An operation was executed, or refused by the store; it began at `since`.
+    /// Logs an operation that began at `since` and was executed, or refused by the store.
     pub(super) fn outcome(
         &mut self,
         now: Duration,
@@ -118,7 +118,7 @@ impl AccessLog {
         }
     }
 
-    /// A request was answered without reaching the store: told where that is a refusal.
+    /// Logs a request that was answered without reaching the store, if the answer is a refusal.
     pub(super) fn unexecuted(&mut self, now: Duration, request: &Request<'_>, reply: &[u8]) {
         self.log_done(now);
         let frames = [reply];
@@ -128,7 +128,7 @@ impl AccessLog {
         let address = self.address.as_deref();
         let refused = LoggedRefusal { session: request.header.session, op, path: None, address, refusal: &refusal };
         match refusal.code {
-            // The numbering at work: nothing was refused to anybody.
+            // Normal operation of the numbering, not a refusal.
             Code::Pending | Code::Seq | Code::SeqReused | Code::NoSession => {
                 tracing::debug!(target: TARGET, session = short(refused.session), op, code = refusal.code.name(), "not executed");
             }
@@ -136,7 +136,7 @@ impl AccessLog {
         }
     }
 
-    /// A message was answered that is no request.
+    /// Logs a message that is not a request and was answered.
     pub(super) fn malformed(&mut self, now: Duration, session: Option<SessionId>, refusal: &Refusal) {
         self.log_done(now);
         let session = session.unwrap_or(SessionId::new([0; SessionId::LEN]));
@@ -144,7 +144,7 @@ impl AccessLog {
         log_refusal(&mut self.refusals, now, &LoggedRefusal { session, op: "", path: None, address, refusal });
     }
 
-    /// Tells what was done, which lasted until now.
+    /// Logs the operation just done, which lasted until `now`.
     pub(super) fn log_done(&mut self, now: Duration) {
         let Some(DoneOperation { session, op, path, to, bytes, since }) = self.done.take() else { return };
         let (session, to) = (short(session), to.as_ref().map(RemotePath::as_str));
@@ -152,15 +152,15 @@ impl AccessLog {
         tracing::info!(target: TARGET, session, op, path = path.as_str(), to, bytes, took_us, "done");
     }
 
-    fn session_ended(&mut self, now: Duration, holder: &OwnerInfo, reason: &'static str) {
+    fn session_ended(&mut self, now: Duration, owner: &OwnerInfo, reason: &'static str) {
         self.log_done(now);
         self.transfers.log_all();
         for (_, LoggedUpload { path, end, .. }) in std::mem::take(&mut self.uploads) {
-            tracing::info!(target: TARGET, session = short(holder.session), op = "append", path = path.as_str(), bytes = end,
+            tracing::info!(target: TARGET, session = short(owner.session), op = "append", path = path.as_str(), bytes = end,
                 "left unfinished");
         }
         let lasted_ms = milliseconds(now.saturating_sub(self.opened));
-        tracing::info!(target: TARGET, session = short(holder.session), client = holder.client, reason,
+        tracing::info!(target: TARGET, session = short(owner.session), client = owner.client, reason,
             requests = self.executed, lasted_ms, "session ended");
     }
 
@@ -199,7 +199,7 @@ impl AccessLog {
                 debug(session, operation, payload);
             }
             (Operation::Commit { up, size, .. }, _) => {
-                // Forgotten only where a server stages more uploads than are kept in mind here.
+                // Missing only where a server stages more uploads than are remembered here.
                 let begun = self.uploads.remove(up);
                 let path = begun.as_ref().map(|begun| begun.path.as_str());
                 let resumed_at = begun.as_ref().map(|begun| begun.resumed_at).filter(|off| *off > 0);
@@ -270,7 +270,7 @@ impl LogLimiter {
             let suppressed = std::mem::take(&mut self.suppressed);
             (self.second, self.logged) = (now.as_secs(), 0);
             if suppressed > 0 {
-                tracing::info!(target: TARGET, count = suppressed, "more was refused");
+                tracing::info!(target: TARGET, count = suppressed, "more requests refused");
             }
         }
         let has_room = self.logged < REFUSALS_PER_SECOND;
@@ -290,7 +290,7 @@ fn debug(session: SessionId, operation: &Operation, payload: u64) {
     }
 }
 
-/// The path that an operation is about, the source of two.
+/// The path of an operation; of two, the source.
 fn path_of(operation: &Operation) -> Option<&RemotePath> {
     match operation {
         Operation::Stat { path }
@@ -309,7 +309,7 @@ fn path_of(operation: &Operation) -> Option<&RemotePath> {
     }
 }
 
-/// The first eight digits of a session id: enough to tell sessions apart, too little to be one.
+/// The first eight digits of a session id: enough to tell sessions apart, and not the secret itself.
 fn short(session: SessionId) -> String {
     let mut text = session.to_string();
     text.truncate(8);

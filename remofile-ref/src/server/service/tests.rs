@@ -8,7 +8,7 @@ use remofile_proto::{
     encode_reply, encode_request,
 };
 
-/// A store whose `hash` takes as many slices as it is told to.
+/// A store whose `hash` takes a given number of slices.
 #[derive(Default)]
 struct Slices {
     left: u64,
@@ -48,10 +48,10 @@ impl Storage for Slices {
     }
 }
 
-type Anybody = fn(&SessionId, &[u8; 32]) -> bool;
+type AcceptAll = fn(&SessionId, &[u8; 32]) -> bool;
 
 struct ServiceFixture {
-    service: Service<Slices, Anybody>,
+    service: Service<Slices, AcceptAll>,
     now: Duration,
 }
 
@@ -69,7 +69,8 @@ impl ServiceFixture {
             ro: false,
             caps: Vec::new(),
         };
-        let service = Service::new(ServerLimits { welcome, uploads: 64 }, Slices::default(), (|_, _| true) as Anybody);
+        let service =
+            Service::new(ServerLimits { welcome, uploads: 64 }, Slices::default(), (|_, _| true) as AcceptAll);
         let mut fixture = Self { service, now: Duration::from_secs(5) };
         assert_eq!(code(&fixture.say(1, 0, &hello(None)).unwrap()), Code::Ok);
         fixture
@@ -137,9 +138,9 @@ fn read_is_answered_with_its_payload() {
 }
 
 #[test]
-fn strange_message_is_not_ours() {
-    let strange = [vec![vec![1], vec![], b"GET /".to_vec()], vec![vec![1], vec![]], vec![b"no delimiter".to_vec()]];
-    assert!(strange.iter().all(|frames| ServiceFixture::open().handle(frames) == HandleOutcome::NotOurs));
+fn foreign_message_is_not_ours() {
+    let foreign = [vec![vec![1], vec![], b"GET /".to_vec()], vec![vec![1], vec![]], vec![b"no delimiter".to_vec()]];
+    assert!(foreign.iter().all(|frames| ServiceFixture::open().handle(frames) == HandleOutcome::NotOurs));
 }
 
 #[test]
@@ -211,7 +212,7 @@ fn operation_that_ends_between_polls_is_remembered() {
 }
 
 #[test]
-fn second_poll_lets_the_first_go_with_pending() {
+fn second_poll_answers_the_first_with_pending() {
     let mut fixture = ServiceFixture::open();
     let _ = fixture.say(1, 1, &hash(99));
     let again = [b"other connection".to_vec(), vec![], encode_request(session(1), 1, &hash(99))];
@@ -221,7 +222,7 @@ fn second_poll_lets_the_first_go_with_pending() {
 }
 
 #[test]
-fn strangers_hello_is_busy_while_an_operation_runs() {
+fn hello_of_another_client_is_busy_while_an_operation_runs() {
     let mut fixture = ServiceFixture::open();
     let _ = fixture.say(1, 1, &hash(99));
     while fixture.slice().is_none() {}
@@ -229,7 +230,7 @@ fn strangers_hello_is_busy_while_an_operation_runs() {
 }
 
 #[test]
-fn takeover_cancels_and_whoever_waited_is_told() {
+fn takeover_cancels_and_answers_the_waiting_request() {
     let mut fixture = ServiceFixture::open();
     let _ = fixture.say(1, 1, &hash(99));
     assert_eq!(code(&fixture.say(2, 0, &hello(Some(1))).unwrap()), Code::Ok);
@@ -250,7 +251,7 @@ fn bye_cancels() {
 }
 
 #[test]
-fn store_is_out_of_reach_while_it_works() {
+fn store_is_not_accessible_while_it_works() {
     let mut fixture = ServiceFixture::open();
     let _ = fixture.say(1, 1, &hash(99));
     assert!(fixture.service.storage_mut().is_none());
@@ -266,13 +267,13 @@ fn servers_own_work_is_not_the_clients_silence() {
 }
 
 #[test]
-fn work_for_strangers_does_not_renew_the_lease() {
+fn work_for_other_clients_does_not_renew_the_lease() {
     let mut fixture = ServiceFixture::open();
     fixture.service.work_ended(fixture.now);
     for _ in 0..3 {
         fixture.now += Duration::from_secs(9);
         assert_eq!(code(&fixture.say(2, 0, &hello(None)).unwrap()), Code::Busy);
-        let _ = fixture.handle(&[b"strange".to_vec(), vec![]]);
+        let _ = fixture.handle(&[b"foreign".to_vec(), vec![]]);
         fixture.service.work_ended(fixture.now);
     }
     fixture.now += Duration::from_secs(3);

@@ -4,10 +4,10 @@ use remofile_proto::{Code, Operation, RemotePath, UploadId};
 
 use crate::Outcome;
 
-/// Uploads begun in one session, the longest untouched first.
+/// Uploads begun in one session, least recently used first.
 ///
-/// Bounded by the number of uploads that the server stages at all: whatever is touched earlier than that many
-/// others has been discarded by the store too [BEGIN-6].
+/// Bounded by the number of uploads that the server stages: the store has discarded less recently used ones too
+/// [BEGIN-6].
 #[derive(Debug)]
 pub(super) struct OpenUploads {
     limit: usize,

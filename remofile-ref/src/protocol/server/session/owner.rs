@@ -1,10 +1,10 @@
-//! Whoever holds the session, or held it last.
+//! The owner of the session.
 
 use super::{Fingerprint, open_uploads::OpenUploads, reply_cache::ReplyCache};
 use remofile_proto::{Busy, SessionId};
 use std::time::Duration;
 
-/// The one session that is open, lapsed or released. One that is replaced leaves nothing but its id.
+/// The one session that is open, lapsed or released. Of a replaced session only the id is kept.
 #[derive(Debug)]
 pub(super) struct SessionOwner {
     pub(super) id: SessionId,
@@ -12,27 +12,27 @@ pub(super) struct SessionOwner {
     pub(super) lease: Duration,
     /// When its last request came, or the server's own work for it ended [SES-14].
     pub(super) last_heard: Duration,
-    /// It said bye: only remembered replies are left [SES-18].
+    /// It sent bye: only remembered replies are left [SES-18].
     pub(super) closed: bool,
     pub(super) reply_cache: ReplyCache,
     pub(super) open_uploads: OpenUploads,
     pub(super) running: Option<RunningRequest>,
 }
 
-/// Who holds the session, or held it last.
+/// The current or last owner of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnerInfo {
     /// The id.
     pub session: SessionId,
-    /// The name for people that hello gave: any text of at most 128 bytes.
+    /// The client's name from hello: any text of at most 128 bytes.
     pub client: String,
     /// The lease that was granted.
     pub lease: Duration,
-    /// How long nothing was heard of it.
+    /// How long it has sent nothing.
     pub idle: Duration,
-    /// Whether it said bye.
+    /// Whether it sent bye.
     pub closed: bool,
-    /// Whether something is being executed for it.
+    /// Whether an operation is being executed for it.
     pub is_executing: bool,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct RunningRequest {
 }
 
 impl SessionOwner {
-    /// Whether a new id may replace this one without naming it [SES-6].
+    /// Whether a new id may replace this one without `take` [SES-6].
     pub(super) fn is_expired(&self, now: Duration) -> bool {
         self.closed || (self.running.is_none() && self.idle(now) >= self.lease)
     }

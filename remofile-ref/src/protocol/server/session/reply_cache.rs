@@ -1,4 +1,4 @@
-//! The window memory: what the last numbers were answered, so that a resend gets the same again.
+//! The replies to the last numbers, so that a resend gets the same reply.
 
 use super::Fingerprint;
 use std::collections::VecDeque;

@@ -1,10 +1,10 @@
-//! Reads and writes of a file, told as one.
+//! Consecutive reads or writes of one file, logged as one line.
 
 use super::{TARGET, microseconds, short};
 use remofile_proto::{RemotePath, SessionId};
 use std::{collections::VecDeque, time::Duration};
 
-/// Files that may be read and written by turns without a line for each turn.
+/// How many files may be read and written alternately without a line for each change of file.
 const FILES: usize = 16;
 
 /// One request, or several of the same kind on the same file.
@@ -18,12 +18,12 @@ pub(super) struct CoalescedTransfer<P> {
     pub(super) until: Duration,
 }
 
-/// What is read and written at present, the earliest first.
+/// The files that are being read or written, oldest first.
 #[derive(Default)]
 pub(super) struct CoalescedTransfers(VecDeque<CoalescedTransfer<RemotePath>>);
 
 impl CoalescedTransfers {
-    /// Adds a request; the last one of a file is told with what came before it.
+    /// Adds a request; logs the file when `is_last`.
     pub(super) fn add(&mut self, request: &CoalescedTransfer<&RemotePath>, is_last: bool) {
         // Most often the same file as the last time.
         let known = self.0.iter().rposition(|known| known.op == request.op && known.path == *request.path);
@@ -47,7 +47,7 @@ impl CoalescedTransfers {
         self.0.drain(..).for_each(|transfer| transfer.log());
     }
 
-    /// Tells what was written: somebody relies on it now.
+    /// Logs the writes so far, which a flush has made durable.
     pub(super) fn log_writes(&mut self) {
         self.0.iter().filter(|transfer| transfer.op == "write").for_each(CoalescedTransfer::log);
         self.0.retain(|transfer| transfer.op != "write");

@@ -15,7 +15,7 @@ fn hello_without_the_right_auth_is_refused() {
 }
 
 #[test]
-fn hello_of_the_holder_gets_the_same_welcome_and_keeps_the_numbering() {
+fn hello_of_the_owner_gets_the_same_welcome_and_keeps_the_numbering() {
     let mut fixture = SessionFixture::new();
     let first = fixture.say(1, 0, &hello(None, Some(5_000)));
     fixture.say(1, 1, &mkdir("/a"));
@@ -25,7 +25,7 @@ fn hello_of_the_holder_gets_the_same_welcome_and_keeps_the_numbering() {
 }
 
 #[test]
-fn hello_of_somebody_else_is_busy_and_says_who_holds() {
+fn hello_of_another_client_is_busy_and_names_the_owner() {
     let mut fixture = SessionFixture::open();
     fixture.pass(2_000);
     let owner = busy(fixture.hello(2, None).detail);
@@ -34,7 +34,7 @@ fn hello_of_somebody_else_is_busy_and_says_who_holds() {
 }
 
 #[test]
-fn take_of_the_holder_opens() {
+fn take_of_the_owner_opens() {
     let mut fixture = SessionFixture::open();
     assert_eq!(fixture.hello(2, Some(1)).code, Code::Ok);
     assert_eq!(fixture.session.owner(), Some(session(2)));
@@ -103,7 +103,7 @@ fn lapsed_lease_ends_nothing_by_itself() {
 }
 
 #[test]
-fn any_request_of_the_holder_renews_the_lease() {
+fn any_request_of_the_owner_renews_the_lease() {
     let mut fixture = SessionFixture::open();
     fixture.pass(29_999);
     // Not even a number in its turn.
@@ -113,7 +113,7 @@ fn any_request_of_the_holder_renews_the_lease() {
 }
 
 #[test]
-fn hello_of_the_holder_renews_the_lease_only_with_the_right_auth() {
+fn hello_of_the_owner_renews_the_lease_only_with_the_right_auth() {
     let wrong = Operation::Hello(Hello { auth: [8; 32], client: String::new(), take: None, lease_ms: None });
     for (again, still_held) in [(hello(None, None), true), (wrong, false)] {
         let mut fixture = SessionFixture::open();
@@ -207,7 +207,7 @@ fn released_id_gets_remembered_replies_and_nothing_new() {
 }
 
 #[test]
-fn ping_and_bye_of_a_stranger_are_no_session() {
+fn ping_and_bye_of_another_client_are_no_session() {
     let mut fixture = SessionFixture::open();
     let codes = [Operation::Ping, Operation::Bye].map(|operation| fixture.say(2, 0, &operation).code);
     assert_eq!(codes, [Code::NoSession; 2]);
@@ -215,7 +215,7 @@ fn ping_and_bye_of_a_stranger_are_no_session() {
 }
 
 #[test]
-fn other_operations_without_a_number_are_bad_op_whoever_asks() {
+fn other_operations_without_a_number_are_bad_op_for_every_client() {
     let mut fixture = SessionFixture::open();
     assert_eq!([1, 2].map(|id| fixture.say(id, 0, &mkdir("/a")).code), [Code::BadOp; 2]);
 }

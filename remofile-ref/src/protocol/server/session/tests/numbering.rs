@@ -135,7 +135,7 @@ fn pending_carries_progress_and_consumes_nothing() {
 }
 
 #[test]
-fn reply_that_nobody_waited_for_is_remembered() {
+fn reply_without_a_waiting_request_is_remembered() {
     let mut fixture = SessionFixture::open();
     let pending = fixture.start(1, 1, &mkdir("/a"));
     let over = fixture.end(pending, &mkdir("/a"));
