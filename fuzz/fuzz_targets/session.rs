@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use remofile::server::service::{Frames, Reaction, Service};
-use remofile::protocol::server::session::Terms;
+use remofile::server::service::{Frames, HandleOutcome, Service};
+use remofile::protocol::server::session::ServerLimits;
 use remofile::{Outcome, Performed, Storage, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{
@@ -68,7 +68,7 @@ impl Bench {
             caps: Capabilities::default(),
         };
         let authentic: fn(&SessionId, &[u8; 32]) -> bool = |_, auth| auth[0] != 0;
-        let service = Service::new(Terms { welcome, uploads: 3 }, Store::default(), authentic);
+        let service = Service::new(ServerLimits { welcome, uploads: 3 }, Store::default(), authentic);
         let now = Duration::from_secs(1);
         Self { service, now, asked: 0, answered: 0, executed: HashMap::new(), later: Vec::new() }
     }
@@ -79,8 +79,8 @@ impl Bench {
         let reaction = self.service.handle(self.now, frames);
         let performed = self.service.storage().performed - before;
         match (&received.message, &reaction) {
-            (Message::NotOurs, Reaction::NotOurs) | (Message::Reply, Reaction::Silent) => return,
-            (Message::WrongVersion | Message::BadMessage { .. }, Reaction::Reply(frames)) => {
+            (Message::NotOurs, HandleOutcome::NotOurs) | (Message::Reply, HandleOutcome::Silent) => return,
+            (Message::WrongVersion | Message::BadMessage { .. }, HandleOutcome::Reply(frames)) => {
                 self.asked += 1;
                 self.check(frames, received.prefix.len(), None);
             }
@@ -94,13 +94,13 @@ impl Bench {
                 assert!(performed <= 1 && (performed == 0 || header.seq > 0));
                 let prefix = received.prefix.to_vec();
                 match reaction {
-                    Reaction::Later => self.later.push((prefix, header.session, header.seq)),
+                    HandleOutcome::Later => self.later.push((prefix, header.session, header.seq)),
                     // A second poll is held in place of the first.
-                    Reaction::Reply(frames) if self.is_to_earlier(frames, header.session, header.seq) => {
+                    HandleOutcome::Reply(frames) if self.is_to_earlier(frames, header.session, header.seq) => {
                         self.check_later(frames);
                         self.later.push((prefix, header.session, header.seq));
                     }
-                    Reaction::Reply(frames) => {
+                    HandleOutcome::Reply(frames) => {
                         assert_eq!(frames[..prefix.len()], prefix);
                         let operation =
                             Operation::parse(header, Payload::NONE, &Limits { chunk: 65_536, header: HEADER_LIMIT });

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a bench stops at its first surprise")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use remofile::{FileServer, Frames, Handler, Precondition, Reaction, RemotePath, generate_token};
+use remofile::{FileServer, Frames, HandleOutcome, Handler, Precondition, RemotePath, generate_token};
 use remofile_proto::{Hello, Keys, Operation, Reply, SessionId, encode_request};
 use std::{env, fs, hint::black_box, path::Path as LocalPath};
 use tempfile::TempDir;
@@ -39,8 +39,8 @@ impl Bench {
         let frames = if payload.is_empty() { &frames[..3] } else { &frames[..] };
         self.next += 1;
         let reply = match self.handler.handle(frames) {
-            Reaction::Reply(reply) => reply,
-            Reaction::Later => loop {
+            HandleOutcome::Reply(reply) => reply,
+            HandleOutcome::Later => loop {
                 if let Some(reply) = self.handler.run_slice() {
                     break reply;
                 }

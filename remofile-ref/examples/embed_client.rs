@@ -25,7 +25,7 @@ pub(crate) fn run(server: &str, token: &str, out: &mut dyn Write) -> Result<(), 
     let entry = client.put(&path, numbers.clone().into_bytes(), Precondition::Absent, None)?;
     writeln!(out, "{path} has {} bytes", entry.size.unwrap_or_default())?;
 
-    // Reading with the etag: if somebody changed the file meanwhile, this would be an error instead of other bytes.
+    // Reading with the etag: if the file changed meanwhile, this would be an error instead of other bytes.
     let (bytes, _) = client.read(&path, 20, 2, entry.etag)?;
     writeln!(out, "bytes 20 to 22 are {:?}", String::from_utf8_lossy(&bytes))?;
     if bytes != numbers.as_bytes()[20..22] {

@@ -1,4 +1,4 @@
-//! A server inside a program: it listens on a free port in a thread of its own, and stops when it is told to.
+//! A server inside a program: it listens on a free port in a thread of its own, and stops on request.
 //!
 //! ```console
 //! $ cargo run --example embed_server

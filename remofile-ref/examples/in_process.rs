@@ -5,7 +5,7 @@
 //! /greeting.txt: hello
 //! ```
 
-use remofile::{FileServer, Frames, Handler, Precondition, Reaction, RemotePath, generate_token};
+use remofile::{FileServer, Frames, HandleOutcome, Handler, Precondition, RemotePath, generate_token};
 use remofile_proto::{Hello, Keys, Operation, Reply, SessionId, encode_request, envelope};
 use std::error::Error;
 use std::io::Write;
@@ -38,8 +38,8 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<()> {
     let payload = reply.last().ok_or("a reply without frames")?;
     writeln!(out, "{path}: {}", String::from_utf8_lossy(payload))?;
 
-    // What is not Remofile's is told apart and left to the program.
-    assert_eq!(handler.handle(&[&b""[..], b"GET /"]), Reaction::NotOurs);
+    // Messages that are not Remofile's are left to the program.
+    assert_eq!(handler.handle(&[&b""[..], b"GET /"]), HandleOutcome::NotOurs);
     Ok(())
 }
 
@@ -47,14 +47,14 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<()> {
 fn exchange(handler: &mut Handler, header: Vec<u8>, payload: Option<Vec<u8>>) -> Attempt<Frames> {
     let frames = envelope::frames(&[b""], header, payload);
     let reply = match handler.handle(&frames) {
-        Reaction::Reply(reply) => reply,
+        HandleOutcome::Reply(reply) => reply,
         // A long operation: its reply, or PENDING, comes within about half a second of slices.
-        Reaction::Later => loop {
+        HandleOutcome::Later => loop {
             if let Some(reply) = handler.run_slice() {
                 break reply;
             }
         },
-        Reaction::NotOurs | Reaction::Silent => return Err("not taken for a request".into()),
+        HandleOutcome::NotOurs | HandleOutcome::Silent => return Err("not taken for a request".into()),
     };
     let code = Reply::decode(&reply)?.code;
     if code != 0 {

@@ -10,8 +10,8 @@
 //! options of Remofile's client, the receiver has those of its server; nothing else is done to the bytes.
 
 use remofile::transport::{
-    Bounds, ClientOptions, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message, Sent,
-    ServerPattern, ServerSecurity, ServerSocket, Wake,
+    Bounds, ClientSecurity, ClientSocket, ClientSocketOptions, Context, CurveKey, Endpoint, LinkEvent, Message,
+    SendOutcome, ServerPattern, ServerSecurity, ServerSocket, Wake,
 };
 use std::env;
 use std::error::Error;
@@ -73,7 +73,7 @@ fn next(socket: &mut ServerSocket) -> Outcome<Vec<Message>> {
 
 fn send(endpoint: &Endpoint, chunk: u32, count: u64, security: &str) -> Outcome<()> {
     let (_, client) = keys(security);
-    let options = ClientOptions { bounds: bounds(chunk), ..ClientOptions::default() };
+    let options = ClientSocketOptions { bounds: bounds(chunk), ..ClientSocketOptions::default() };
     let mut socket = ClientSocket::connect(&Context::new(), endpoint, &client, &options)?;
     while socket.poll(PATIENCE)? != Wake::Event(LinkEvent::HandshakeSucceeded) {}
     queue(&mut socket, vec![Message::new(), Message::from("begin")])?;
@@ -95,7 +95,7 @@ fn send(endpoint: &Endpoint, chunk: u32, count: u64, security: &str) -> Outcome<
 fn queue(socket: &mut ClientSocket, frames: Vec<Message>) -> Outcome<()> {
     let deadline = Instant::now() + PATIENCE;
     let mut frames = frames;
-    while let Sent::Full(back) = socket.send(frames)? {
+    while let SendOutcome::Full(back) = socket.send(frames)? {
         if Instant::now() > deadline {
             return Err("the receiver fell silent".into());
         }

@@ -20,7 +20,7 @@ fn main() -> Attempt<()> {
     run(&mut std::io::stdout()).map(drop)
 }
 
-/// Serves an archive, reads one member of it through a client, and tells how many bytes were transferred, of how many.
+/// Serves an archive, reads one member of it through a client, and prints how many of its bytes were transferred.
 pub(crate) fn run(out: &mut dyn Write) -> Attempt<(u64, u64)> {
     let directory = tempfile::tempdir()?;
     write_archive(File::create(directory.path().join("archive.zip"))?)?;

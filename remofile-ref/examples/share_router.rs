@@ -65,7 +65,7 @@ fn answer(question: &[Message], socket: &Socket) {
     if let [peer, number] = question
         && let Some(number) = number.as_str().and_then(|number| number.parse::<u32>().ok())
     {
-        // A ROUTER does not wait: an answer to somebody who is gone is dropped.
+        // A ROUTER does not wait: an answer to a peer that is gone is dropped.
         let _ = socket.send_multipart([&peer[..], (2 * number).to_string().as_bytes()], 0);
     }
 }

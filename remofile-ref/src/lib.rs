@@ -31,7 +31,7 @@ pub use client::{
 pub use keys::{generate_keys, generate_token};
 pub use remofile_proto::{PathError, Precondition, RemotePath, Token, TokenError};
 pub use server::landlock::Confinement;
-pub use server::service::{Frames, Reaction};
+pub use server::service::{Frames, HandleOutcome};
 #[cfg(feature = "transport")]
 pub use server::{BoundServer, FileServer, Handler, ServeError, SocketServer, StopHandle};
 pub use storage::{Outcome, Performed, Storage, Store, StoreError, StoreOptions, Success};

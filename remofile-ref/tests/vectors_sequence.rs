@@ -1,7 +1,7 @@
 //! The server, without its socket, answers every sequence of `spec/vectors` as its file says.
 
-use remofile::protocol::server::session::Terms;
-use remofile::server::service::{Reaction, Service};
+use remofile::protocol::server::session::ServerLimits;
+use remofile::server::service::{HandleOutcome, Service};
 use remofile::{Store, StoreOptions};
 use remofile_proto::cbor::{Map, Value as Cbor};
 use remofile_proto::{BootId, Capabilities, HelloReply, Keys, Names, Reply, SessionId, Token};
@@ -22,7 +22,7 @@ struct Sequence {
     requirements: Vec<String>,
     comment: String,
     server: Parameters,
-    steps: Vec<Step>,
+    steps: Vec<SessionAction>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ struct Parameters {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Step {
+struct SessionAction {
     at_ms: u64,
     diagnostic: String,
     frames: Vec<Frame>,
@@ -105,9 +105,9 @@ fn run(sequence: &Sequence) -> Result<(), String> {
         let mut frames = vec![Vec::new()];
         frames.extend(step.frames.iter().map(Frame::bytes));
         let reply = match service.handle(now, &frames) {
-            Reaction::Reply(reply) => Some(reply),
-            Reaction::NotOurs | Reaction::Silent => None,
-            Reaction::Later => loop {
+            HandleOutcome::Reply(reply) => Some(reply),
+            HandleOutcome::NotOurs | HandleOutcome::Silent => None,
+            HandleOutcome::Later => loop {
                 if let Some(reply) = service.run_slice(now) {
                     break Some(reply);
                 }
@@ -120,7 +120,7 @@ fn run(sequence: &Sequence) -> Result<(), String> {
     Ok(())
 }
 
-fn terms(server: &Parameters) -> Terms {
+fn terms(server: &Parameters) -> ServerLimits {
     let welcome = HelloReply {
         window: server.window,
         chunk: server.chunk,
@@ -133,10 +133,10 @@ fn terms(server: &Parameters) -> Terms {
         ro: server.read_only,
         caps: Capabilities::default(),
     };
-    Terms { welcome, uploads: 64 }
+    ServerLimits { welcome, uploads: 64 }
 }
 
-fn judge(step: &Step, reply: Option<&[Vec<u8>]>, earlier: &[Option<Vec<Vec<u8>>>]) -> Result<(), String> {
+fn judge(step: &SessionAction, reply: Option<&[Vec<u8>]>, earlier: &[Option<Vec<Vec<u8>>>]) -> Result<(), String> {
     let (expected, frames) = match (&step.reply, reply) {
         (Some(expected), Some(frames)) => (expected, frames),
         (None, None) => return Ok(()),

@@ -24,7 +24,7 @@ fn logging(place: &Place) -> Server {
 
 /// The events of the journal with this message.
 fn told<'a>(events: &'a [Value], message: &str) -> Vec<&'a Value> {
-    events.iter().filter(|event| event["target"] == "remofile::journal" && event["message"] == message).collect()
+    events.iter().filter(|event| event["target"] == "remofile::access_log" && event["message"] == message).collect()
 }
 
 fn done<'a>(events: &'a [Value], op: &str) -> Vec<&'a Value> {

@@ -5,7 +5,7 @@ use crate::{
     wire::{CHUNK, Header, WINDOW, bounds, keys, op},
 };
 use blake3::{Hash, Hasher};
-use remofile::transport::{ClientOptions, ClientSocket, Context, LinkEvent, Message, Sent, Wake};
+use remofile::transport::{ClientSocket, ClientSocketOptions, Context, LinkEvent, Message, SendOutcome, Wake};
 use std::{
     collections::VecDeque,
     fs::{self, File},
@@ -29,7 +29,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn connect(endpoint: &str, bytes_in_flight: u64) -> Outcome<Self> {
         let (_, security) = keys();
-        let options = ClientOptions { bounds: bounds(), ..ClientOptions::default() };
+        let options = ClientSocketOptions { bounds: bounds(), ..ClientSocketOptions::default() };
         let mut socket = ClientSocket::connect(&Context::new(), &endpoint.parse()?, &security, &options)?;
         while socket.poll(PATIENCE)? != Wake::Event(LinkEvent::HandshakeSucceeded) {}
         Ok(Self { socket, bytes_in_flight, in_flight: 0, awaited: VecDeque::new(), answers: VecDeque::new() })
@@ -150,7 +150,7 @@ impl Client {
             self.receive()?;
         }
         let mut frames = vec![Message::new(), header.message(), Message::from(content)];
-        while let Sent::Full(back) = self.socket.send(frames)? {
+        while let SendOutcome::Full(back) = self.socket.send(frames)? {
             frames = back;
             self.socket.wait_for_room(PATIENCE)?;
         }

@@ -8,7 +8,7 @@
 //!     cargo run --release --example bare -- hello ENDPOINT
 //!
 //! Files go in chunks of 256 KiB, those of a tree in one message each, of which 64 are under way at most. Nothing is
-//! checked but the digests, nothing is resumed, nothing survives a lost message, and whoever connects may name any path:
+//! checked but the digests, nothing is resumed, nothing survives a lost message, and every client may name any path:
 //! a measure, and nothing to use.
 
 mod client;

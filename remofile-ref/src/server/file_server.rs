@@ -1,12 +1,12 @@
 //! The server of one directory: its options, and the ways to serve it.
 
-use super::handler::{Authentic, Handler, Room};
+use super::handler::{Authentic, Handler, QueueLimits};
 use super::socket_loop::{BoundServer, SocketServer};
 use super::stop::Stop;
 use super::stop::StopHandle;
 use crate::{
     keys::random,
-    protocol::server::session::Terms,
+    protocol::server::{capabilities::announced_capabilities, session::ServerLimits},
     server::service::Service,
     storage::{Store, StoreError, StoreOptions},
     transport::{
@@ -171,7 +171,7 @@ impl FileServer {
         self.window(bounds.window).chunk(bounds.chunk).header(bounds.header)
     }
 
-    /// The longest lease, 1 s at least; 30 s by default. So long a client that died keeps others out.
+    /// The longest lease, 1 s at least; 30 s by default. A client that dies blocks others for this long.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_millis(limits::LEASE_MIN_MS));
@@ -186,22 +186,23 @@ impl FileServer {
     }
 
     /// A key pair of the server's own in place of the derived one, as [`generate_keys`](crate::generate_keys) makes it:
-    /// clients pin its public key by [`ClientOptions::server_key`](crate::ClientOptions::server_key), and then nobody
-    /// who merely knows the token can pose as the server.
+    /// clients pin its public key with [`ClientOptions::server_key`](crate::ClientOptions::server_key), so that
+    /// knowledge of the token alone does not suffice to impersonate the server.
     #[must_use]
     pub fn key_pair(mut self, keys: KeyPair) -> Self {
         self.keys = Some(keys);
         self
     }
 
-    /// No encryption, no ZAP: whoever reaches the socket is heard, and `auth` alone guards the session [CURVE-1].
+    /// Disables encryption and ZAP: every peer that can reach the socket can send requests, and only `auth` protects
+    /// the session [CURVE-1].
     #[must_use]
     pub fn insecure(mut self, insecure: bool) -> Self {
         self.insecure = insecure;
         self
     }
 
-    /// What stops every server that is made of this one, also one that [`FileServer::run`] runs.
+    /// Stops every server made from this one, including one that [`FileServer::run`] runs.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.handle()
@@ -255,8 +256,8 @@ impl FileServer {
     /// effect; on a socket without CURVE `auth` alone guards the session, and everything travels in clear.
     ///
     /// What the program has to set before it binds, the sizes being those of this server: `ZMQ_MAXMSGSIZE` to
-    /// [`Bounds::frame_max`] or more, or strangers can send frames of any size; `ZMQ_SNDHWM` to the window or more, which
-    /// is checked, and `ZMQ_RCVHWM` likewise; `ZMQ_LINGER` to 0, if closing is not to wait for who does not read.
+    /// [`Bounds::frame_max`] or more, or unauthenticated peers can send frames of any size; `ZMQ_SNDHWM` to the window or more, which
+    /// is checked, and `ZMQ_RCVHWM` likewise; `ZMQ_LINGER` to 0, unless closing may wait for peers that do not read.
     ///
     /// # Errors
     /// [`ServeError::Store`] where the directory is served already or cannot be; [`TransportError::SocketType`] for a
@@ -273,7 +274,7 @@ impl FileServer {
     /// [`ServeError::Store`] where the directory is served already or cannot be.
     pub fn open(&self) -> Result<Handler, ServeError> {
         let store = Store::open(&self.directory, self.store.clone())?;
-        let terms = Terms {
+        let limits = ServerLimits {
             welcome: HelloReply {
                 window: u64::from(self.bounds.window),
                 chunk: u64::from(self.bounds.chunk),
@@ -284,13 +285,12 @@ impl FileServer {
                 names: Names::Posix,
                 folds: store.folds(),
                 ro: self.store.read_only,
-                caps: Capabilities::default(),
+                caps: announced_capabilities(),
             },
             uploads: self.store.max_uploads,
         };
         let hello = Keys::derive(&self.token).hello.clone();
         let authentic: Authentic = Box::new(move |session, auth| hello.verify(*session, auth));
-        let header_limit = usize::try_from(self.bounds.header).unwrap_or(limits::HEADER);
-        Ok(Handler::new(Service::new(terms, store, authentic), header_limit, Room::of(&self.bounds)))
+        Ok(Handler::new(Service::new(limits, store, authentic), QueueLimits::of(&self.bounds)))
     }
 }

@@ -1,15 +1,12 @@
-//! A server without a socket: messages in, replies out, and long operations in slices between them.
+//! A server without a socket: takes messages, returns replies, and runs long operations in slices in between.
 
 use crate::{
     Confinement,
-    server::service::{Frames, Reaction, Service},
+    server::service::{Frames, HandleOutcome, Service},
     storage::Store,
     transport::Bounds,
 };
-use remofile_proto::{
-    SessionId,
-    envelope::{self, Message},
-};
+use remofile_proto::{SessionId, envelope::HEADER_START};
 use std::{collections::VecDeque, fmt, io, path::PathBuf, time::Instant};
 
 /// Whether hello's `auth` fits the token.
@@ -17,20 +14,20 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 
 /// A server without a socket: the embedding program receives and sends.
 ///
-/// Each message goes to [`Handler::handle`]; while [`Handler::is_working`], [`Handler::run_slice`] is called again
-/// and again, between the messages or in a thread's spare time, and what it gives is sent.
+/// Each message goes to [`Handler::handle`]; while [`Handler::is_working`], the program calls
+/// [`Handler::run_slice`] repeatedly, between messages or when idle, and sends the replies that it returns.
 ///
-/// **Long operations.** HASH, COPY, COMMIT, BEGIN, LIST and FLUSH may take many slices of about 10 ms. Whoever asked is
-/// owed one reply meanwhile: the result, or after half a second PENDING, upon which the client asks again. Requests that
-/// come while a reply is owed are kept and have their turn behind it: as many bytes as a client may have unanswered, and
-/// twice the window of messages. Beyond that they are dropped, which clients survive; a program that receives only while
-/// [`Handler::has_room`] drops none that is within the limits.
+/// **Long operations.** HASH, COPY, COMMIT, BEGIN, LIST and FLUSH may take many slices of about 10 ms. The client is owed
+/// one reply: the result, or PENDING after half a second, and then it asks again. Messages that arrive while a reply is
+/// owed are queued: at most as many bytes as a client may have unanswered, and twice the window of messages. Further
+/// messages are dropped, and clients send them again; a program that receives only while [`Handler::has_room`] drops no
+/// request that is within the limits.
 ///
-/// **Security.** Nothing is encrypted here, and `auth` in hello alone guards the session: what carries the messages is
-/// the embedding program's to secure.
+/// **Security.** The handler encrypts nothing, and only `auth` in hello protects the session: the embedding program
+/// has to secure the transport.
 ///
 /// ```
-/// use remofile::{FileServer, Reaction, generate_token};
+/// use remofile::{FileServer, HandleOutcome, generate_token};
 /// use remofile_proto::{Hello, Keys, Operation, Reply, SessionId, encode_request};
 ///
 /// # let directory = tempfile::tempdir()?;
@@ -43,34 +40,33 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 /// let hello = Operation::Hello(Hello { auth, client: "doc".to_owned(), take: None, lease_ms: None });
 /// let request = vec![b"who sent it".to_vec(), vec![], encode_request(session, 0, &hello)];
 ///
-/// let Reaction::Reply(reply) = handler.handle(&request) else { panic!("hello is answered at once") };
+/// let HandleOutcome::Reply(reply) = handler.handle(&request) else { panic!("hello is answered at once") };
 /// assert_eq!(reply[0], b"who sent it");
 /// assert_eq!(Reply::decode(&reply[1..])?.code, 0);
 ///
 /// // What is not Remofile's is left to the program.
-/// assert_eq!(handler.handle(&[&b"who sent it"[..], b"", b"GET /"]), Reaction::NotOurs);
+/// assert_eq!(handler.handle(&[&b"who sent it"[..], b"", b"GET /"]), HandleOutcome::NotOurs);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Handler {
     service: Service<Store, Authentic>,
     started: Instant,
-    header_limit: usize,
-    /// Requests that came while a reply was owed.
+    /// Messages that arrived while a reply was owed, not decoded yet.
     waiting: VecDeque<Frames>,
     waiting_bytes: usize,
-    room: Room,
+    room: QueueLimits,
 }
 
-/// What may wait: all that one client may have unanswered, and as many other messages.
+/// The limits of the queue: all that one client may have unanswered, and as many other messages.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(super) struct QueueLimits {
     messages: usize,
     bytes: usize,
     /// The largest request that is within the limits, in bytes.
     largest: usize,
 }
 
-impl Room {
+impl QueueLimits {
     pub(super) fn of(bounds: &Bounds) -> Self {
         let (window, largest) =
             (usize::from(bounds.window), bounds.chunk.saturating_add(bounds.header).saturating_add(2_048));
@@ -80,41 +76,40 @@ impl Room {
 }
 
 impl Handler {
-    pub(super) fn new(service: Service<Store, Authentic>, header_limit: usize, room: Room) -> Self {
-        let (waiting, waiting_bytes) = (VecDeque::new(), 0);
-        Self { service, started: Instant::now(), header_limit, waiting, waiting_bytes, room }
+    pub(super) fn new(service: Service<Store, Authentic>, room: QueueLimits) -> Self {
+        Self { service, started: Instant::now(), waiting: VecDeque::new(), waiting_bytes: 0, room }
     }
 
     /// Takes a received message, all its frames as a ROUTER or DEALER passes them raw: routing frames and the empty
-    /// delimiter too. [`Reaction::Reply`] has the same ones in front. Messages of a REP socket, which has taken the
-    /// delimiter off, are given one, and replies relieved of it.
-    pub fn handle<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
+    /// delimiter too. [`HandleOutcome::Reply`] begins with the same ones. A REP socket strips the delimiter: add one to
+    /// its messages, and remove it from the replies.
+    pub fn handle<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
         let must_wait = self.service.owes_reply() || !self.waiting.is_empty();
-        if must_wait && matches!(envelope::receive(frames, self.header_limit).message, Message::Request(_)) {
-            // Its turn comes later; where another message comes from is no news of it.
-            self.service.comes_from(None);
+        if must_wait && is_of_this_version(frames) {
+            // The address belongs to this message, which is handled later.
+            self.service.set_peer_address(None);
             return self.keep(frames);
         }
         self.handle_now(frames)
     }
 
-    /// Tells where the next message comes from, such as an IP address, for the log.
-    pub fn comes_from(&mut self, address: Option<String>) {
-        self.service.comes_from(address);
+    /// Sets the address of the peer that sends the next message, such as an IP address, for the log.
+    pub fn set_peer_address(&mut self, address: Option<String>) {
+        self.service.set_peer_address(address);
     }
 
     /// Takes a received message and works until there is a reply: at once, or within about half a second, which is when
     /// a long operation is answered PENDING. It goes on while the next message is answered; clients ask every 100 ms.
-    /// `None` for what is not answered: see [`Reaction::NotOurs`] and [`Reaction::Silent`].
+    /// `None` for what is not answered: see [`HandleOutcome::NotOurs`] and [`HandleOutcome::Silent`].
     ///
     /// For lockstep carriers that have one request at a time, such as a POST of HTTP; not to be mixed with
     /// [`Handler::handle`], whose replies it might give.
     #[must_use = "a reply that is not sent is owed to a client"]
     pub fn answer<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Option<Frames> {
         match self.handle(frames) {
-            Reaction::Reply(reply) => Some(reply),
-            Reaction::NotOurs | Reaction::Silent => None,
-            Reaction::Later => {
+            HandleOutcome::Reply(reply) => Some(reply),
+            HandleOutcome::NotOurs | HandleOutcome::Silent => None,
+            HandleOutcome::Later => {
                 while self.is_working() {
                     if let Some(reply) = self.run_slice() {
                         return Some(reply);
@@ -125,8 +120,8 @@ impl Handler {
         }
     }
 
-    /// Does the next slice, about 10 ms, of the operation that runs, or handles a request that had to wait; gives the
-    /// reply that is now due, if any.
+    /// Runs the next slice of the operation, about 10 ms, or handles a queued request; returns the reply that is due, if
+    /// any.
     #[must_use = "a reply that is not sent is owed to a client"]
     pub fn run_slice(&mut self) -> Option<Frames> {
         if !self.service.owes_reply()
@@ -134,8 +129,8 @@ impl Handler {
         {
             self.waiting_bytes -= bytes_of(&frames);
             return match self.handle_now(&frames) {
-                Reaction::Reply(reply) => Some(reply),
-                Reaction::Later | Reaction::NotOurs | Reaction::Silent => None,
+                HandleOutcome::Reply(reply) => Some(reply),
+                HandleOutcome::Later | HandleOutcome::NotOurs | HandleOutcome::Silent => None,
             };
         }
         let reply = self.service.run_slice(self.started.elapsed());
@@ -143,20 +138,20 @@ impl Handler {
         reply
     }
 
-    /// Has the kernel (Landlock) keep the calling thread, which is to be the one that calls [`Handler::handle`] and
-    /// [`Handler::run_slice`], and all that it starts from now on, in the served directory, for good. In the directories
-    /// of `removable` files may still be removed.
+    /// Restricts the calling thread and all threads and processes that it starts later to the served directory, by Landlock
+    /// and irrevocably. Call it in the thread that calls [`Handler::handle`] and [`Handler::run_slice`]. Files in the
+    /// directories of `removable` may still be removed.
     ///
-    /// A second wall around the jail that every request is in anyway; to be called once everything else is open that
-    /// the thread is to use, such as its log file.
+    /// This adds to the restriction of every request by `openat2`. Call it after opening everything else that the thread
+    /// uses, such as its log file.
     ///
     /// # Errors
-    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is as it was.
+    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is not confined.
     pub fn confine_thread(&self, removable: &[PathBuf]) -> io::Result<Confinement> {
         self.service.storage().confine_thread(removable)
     }
 
-    /// Whether [`Handler::run_slice`] has something to do: a poll for messages is not to wait then.
+    /// Whether [`Handler::run_slice`] has something to do: then a poll for messages must not wait.
     #[must_use]
     pub fn is_working(&self) -> bool {
         self.service.is_working() || !self.waiting.is_empty()
@@ -172,7 +167,7 @@ impl Handler {
     /// nor while those that waited have their turn.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        let Room { messages, bytes, largest } = self.room;
+        let QueueLimits { messages, bytes, largest } = self.room;
         if self.service.owes_reply() {
             self.waiting.len() < messages && self.waiting_bytes.saturating_add(largest) <= bytes
         } else {
@@ -180,21 +175,21 @@ impl Handler {
         }
     }
 
-    fn handle_now<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
-        let reaction = self.service.handle(self.started.elapsed(), frames);
+    fn handle_now<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
+        let outcome = self.service.handle(self.started.elapsed(), frames);
         self.service.work_ended(self.started.elapsed());
-        reaction
+        outcome
     }
 
-    fn keep<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Reaction {
+    fn keep<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> HandleOutcome {
         let bytes = frames.iter().map(|frame| frame.as_ref().len()).sum::<usize>();
         if self.waiting.len() >= self.room.messages || self.waiting_bytes.saturating_add(bytes) > self.room.bytes {
-            tracing::debug!(bytes, "a request is dropped: too many wait already");
-            return Reaction::Silent;
+            tracing::debug!(bytes, "message dropped: the queue is full");
+            return HandleOutcome::Silent;
         }
         self.waiting_bytes += bytes;
         self.waiting.push_back(frames.iter().map(|frame| frame.as_ref().to_vec()).collect());
-        Reaction::Later
+        HandleOutcome::Later
     }
 }
 
@@ -202,6 +197,13 @@ impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handler").field("working", &self.is_working()).finish_non_exhaustive()
     }
+}
+
+/// Whether a message looks like one of this version of the protocol, by its first bytes: only a message that is handled is
+/// decoded, and so each one is decoded once.
+fn is_of_this_version<F: AsRef<[u8]>>(frames: &[F]) -> bool {
+    let mut frames = frames.iter().map(AsRef::as_ref).skip_while(|frame| !frame.is_empty());
+    frames.nth(1).is_some_and(|header| header.starts_with(&HEADER_START))
 }
 
 fn bytes_of(frames: &Frames) -> usize {

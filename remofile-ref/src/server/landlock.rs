@@ -1,4 +1,4 @@
-//! Landlock: the kernel keeps a thread inside the served directory, whatever the code of this program does.
+//! Landlock: the kernel restricts a thread to the served directory.
 
 use landlock::{
     ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
@@ -8,19 +8,19 @@ use rustix::fd::BorrowedFd;
 use std::io;
 use std::path::PathBuf;
 
-/// How far the kernel confines a thread.
+/// How far Landlock restricts a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Confinement {
-    /// In all that this program knows of.
+    /// All access rights that this program knows are restricted.
     Full,
-    /// In what this kernel knows of; Linux 6.10 and later know all.
+    /// The access rights that this kernel knows are restricted; Linux 6.10 and later know all.
     Partial,
-    /// Not at all: it has no Landlock (Linux before 5.19), or it is switched off. The jail of `openat2` is the only one.
+    /// Nothing is restricted: the kernel has no Landlock (Linux before 5.19), or it is disabled. Only `openat2` restricts.
     None,
 }
 
-/// What is asked of the kernel; older ones are asked for what they know.
+/// The version whose access rights are restricted; an older kernel restricts those it knows.
 const KNOWN: ABI = ABI::V5;
 
 /// What the store does in a served directory. It makes no links and no special files, but gives those that are there
@@ -42,8 +42,8 @@ fn of_store(read_only: bool) -> BitFlags<AccessFs> {
     if read_only { reading } else { reading | changing }
 }
 
-/// Confines the calling thread, and all that it starts from now on, to what is below `root`, and to removing files
-/// from the directories of `removable`.
+/// Restricts the calling thread, and all that it starts later, to `root` and to removing files from the directories of
+/// `removable`.
 pub(crate) fn confine_thread(root: BorrowedFd<'_>, read_only: bool, removable: &[PathBuf]) -> io::Result<Confinement> {
     let removable = removable.iter().map(PathFd::new).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
     restrict(root, read_only, removable).map_err(io::Error::other)

@@ -1,19 +1,18 @@
-//! The server without its socket: envelope, session and store joined.
+//! The server without its socket: envelope, session and store together.
 //!
-//! **Invariant**: while an operation runs, whoever asked for it is owed at most one reply, and the store is not
-//! touched by anything else.
+//! **Invariant**: while an operation runs, its client is owed at most one reply, and nothing else uses the store.
 //!
-//! A driver receives a message, calls [`Service::handle`], and sends what it is told to. While
-//! [`Service::is_working`], it calls [`Service::run_slice`] again and again; in between it receives only while
-//! no reply is owed ([`Service::owes_reply`]), so that nothing has to be queued here: the socket queues.
+//! A driver receives a message, calls [`Service::handle`], and sends the reply. While [`Service::is_working`], it calls
+//! [`Service::run_slice`] repeatedly; in between it receives only while no reply is owed ([`Service::owes_reply`]), so
+//! that the socket queues and the service does not.
 
 mod access_log;
 #[cfg(test)]
 mod tests;
 
-use crate::protocol::server::session::{Holding, Pending, Reply, Session, Step, Terms};
+use crate::protocol::server::session::{OwnerInfo, Pending, Reply, ServerLimits, Session, SessionAction};
 use crate::{Performed, Storage};
-use access_log::Journal;
+use access_log::AccessLog;
 use remofile_proto::envelope::{self, Message, Request};
 use remofile_proto::{Code, Operation, Refusal, SessionId};
 use std::collections::VecDeque;
@@ -26,10 +25,10 @@ pub const HOLD: Duration = Duration::from_millis(500);
 /// The frames of a message, routing frames and delimiter included.
 pub type Frames = Vec<Vec<u8>>;
 
-/// What a driver does with a message that it received.
+/// What a driver does with a received message.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Reaction {
+pub enum HandleOutcome {
     /// It sends these frames.
     Reply(Frames),
     /// The message is not of this protocol: dropped or handed to the embedding program; a REP socket sends one
@@ -50,45 +49,45 @@ pub struct Service<S, A> {
     storage: S,
     authentic: A,
     header_limit: usize,
-    work: Option<Work>,
+    work: Option<RunningOperation>,
     /// Answers to polls whose operation was abandoned, not sent yet: more than one only where a driver receives
     /// although a reply is owed.
     owed: VecDeque<Frames>,
-    journal: Journal,
+    access_log: AccessLog,
 }
 
 /// An operation that takes more than one slice.
 #[derive(Debug)]
-struct Work {
+struct RunningOperation {
     session: SessionId,
     operation: Operation,
     since: Duration,
     pending: Pending,
-    /// Whoever waits for the reply: routing frames and since when.
+    /// The routing frames of the request that waits for the reply, and the time since when.
     held: Option<(Frames, Duration)>,
     done: u64,
     total: u64,
 }
 
 impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
-    /// A server that nobody has spoken to; `authentic` says whether hello's `auth` fits the token.
-    pub fn new(terms: Terms, storage: S, authentic: A) -> Self {
-        let header_limit = usize::try_from(terms.welcome.header).unwrap_or(usize::MAX);
-        let (work, owed, journal) = (None, VecDeque::new(), Journal::default());
-        Self { session: Session::new(terms), storage, authentic, header_limit, work, owed, journal }
+    /// A server without a session; `authentic` says whether hello's `auth` fits the token.
+    pub fn new(limits: ServerLimits, storage: S, authentic: A) -> Self {
+        let header_limit = usize::try_from(limits.welcome.header).unwrap_or(usize::MAX);
+        let (work, owed, access_log) = (None, VecDeque::new(), AccessLog::default());
+        Self { session: Session::new(limits), storage, authentic, header_limit, work, owed, access_log }
     }
 
     /// Takes a received message: all its frames, those before the empty delimiter and the delimiter too.
     ///
     /// After a call that took long, [`Service::work_ended`] keeps the server's own work from counting as the
     /// client's silence.
-    pub fn handle<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> Reaction {
-        let reaction = self.take(now, frames);
-        self.journal.address = None;
-        reaction
+    pub fn handle<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> HandleOutcome {
+        let outcome = self.take(now, frames);
+        self.access_log.address = None;
+        outcome
     }
 
-    /// Does the next slice of the operation that runs; gives the reply that is now due, if any.
+    /// Runs the next slice of the operation; returns the reply that is due, if any.
     pub fn run_slice(&mut self, now: Duration) -> Option<Frames> {
         if let Some(frames) = self.owed.pop_front() {
             return Some(frames);
@@ -96,11 +95,11 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         let work = self.work.as_mut()?;
         match self.storage.proceed() {
             Performed::Done(outcome) => {
-                let Work { session, operation, since, pending, held, .. } = self.work.take()?;
-                if Journal::is_heard() {
-                    self.journal.outcome(now, since, session, &operation, 0, &outcome);
+                let RunningOperation { session, operation, since, pending, held, .. } = self.work.take()?;
+                if AccessLog::is_enabled() {
+                    self.access_log.outcome(now, since, session, &operation, 0, &outcome);
                 }
-                // [SEQ-14] remembered, whether or not somebody waits for it.
+                // [SEQ-14] The reply is remembered even if no request waits for it.
                 let reply = self.session.on_outcome(now, pending, outcome);
                 held.map(|(prefix, _)| addressed(prefix, reply))
             }
@@ -112,16 +111,16 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         }
     }
 
-    /// Tells where the next message comes from, for the log.
-    pub fn comes_from(&mut self, address: Option<String>) {
-        self.journal.address = address;
+    /// Sets the address of the peer that sends the next message, for the log.
+    pub fn set_peer_address(&mut self, address: Option<String>) {
+        self.access_log.address = address;
     }
 
-    /// Tells that the last [`Service::handle`] or [`Service::run_slice`] lasted until now: where it was for the
-    /// client that holds the session, its idle time counts from here [SES-14]. May be called after each.
+    /// Notes that the last [`Service::handle`] or [`Service::run_slice`] took until `now`: if it was for the owner of the
+    /// session, the owner's idle time starts here [SES-14]. May be called after each.
     pub fn work_ended(&mut self, now: Duration) {
         self.session.work_ended(now);
-        self.journal.tell_done(now);
+        self.access_log.log_done(now);
     }
 
     /// Whether [`Service::run_slice`] has something to do.
@@ -134,9 +133,9 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         !self.owed.is_empty() || self.work.as_ref().is_some_and(|work| work.held.is_some())
     }
 
-    /// The id that holds the session.
-    pub fn holder(&self) -> Option<SessionId> {
-        self.session.holder()
+    /// The id of the session's owner.
+    pub fn owner(&self) -> Option<SessionId> {
+        self.session.owner()
     }
 
     /// How many bytes of replies are remembered: below 600 times the window.
@@ -149,92 +148,93 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         &self.storage
     }
 
-    /// The store, for what goes on beside requests, such as expiring uploads; not while an operation runs.
+    /// The store, for work besides requests, such as expiring uploads; `None` while an operation runs.
     pub fn storage_mut(&mut self) -> Option<&mut S> {
         if self.work.is_some() { None } else { Some(&mut self.storage) }
     }
 
-    fn take<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> Reaction {
+    fn take<F: AsRef<[u8]>>(&mut self, now: Duration, frames: &[F]) -> HandleOutcome {
         let received = envelope::receive(frames, self.header_limit);
         match &received.message {
-            Message::NotOurs => Reaction::NotOurs,
-            Message::Reply => Reaction::Silent,
+            Message::NotOurs => HandleOutcome::NotOurs,
+            Message::Reply => HandleOutcome::Silent,
             Message::Request(request) => self.request(now, received.prefix, request),
             refused => match refused.refusal() {
                 Some(header) => {
                     match refused {
                         Message::BadMessage { session, error, .. } => {
-                            self.journal.malformed(now, Some(*session), &Refusal::from(*error));
+                            self.access_log.malformed(now, Some(*session), &Refusal::from(*error));
                         }
-                        _ => self.journal.malformed(now, None, &Refusal::new(Code::Version)),
+                        _ => self.access_log.malformed(now, None, &Refusal::new(Code::Version)),
                     }
-                    Reaction::Reply(envelope::frames(received.prefix, header, None))
+                    HandleOutcome::Reply(envelope::frames(received.prefix, header, None))
                 }
-                None => Reaction::NotOurs,
+                None => HandleOutcome::NotOurs,
             },
         }
     }
 
-    fn request<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F], request: &Request<'_>) -> Reaction {
-        let is_heard = Journal::is_heard();
-        let before = if is_heard && request.header.seq == 0 { self.session.holding(now) } else { None };
+    fn request<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F], request: &Request<'_>) -> HandleOutcome {
+        let is_enabled = AccessLog::is_enabled();
+        let before = if is_enabled && request.header.seq == 0 { self.session.owner_info(now) } else { None };
         match self.session.on_request(now, request, &self.authentic) {
-            Step::Reply(reply) => {
-                if is_heard {
+            SessionAction::Reply(reply) => {
+                if is_enabled {
                     self.note_unexecuted(now, before.as_ref(), request, &reply);
                 }
-                Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+                HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
             }
-            Step::Abandon(reply) => {
-                if is_heard {
+            SessionAction::Abandon(reply) => {
+                if is_enabled {
                     self.note_unexecuted(now, before.as_ref(), request, &reply);
                 }
                 self.abandon();
-                Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+                HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
             }
-            Step::Perform(operation, pending) => {
+            SessionAction::Perform(operation, pending) => {
                 let (session, payload) = (request.header.session, request.payload.unwrap_or_default());
                 match self.storage.perform(&operation, payload) {
                     Performed::Done(outcome) => {
-                        if is_heard {
-                            self.journal.outcome(now, now, session, &operation, payload.len(), &outcome);
+                        if is_enabled {
+                            self.access_log.outcome(now, now, session, &operation, payload.len(), &outcome);
                         }
                         let reply = self.session.on_outcome(now, pending, outcome);
-                        Reaction::Reply(envelope::frames(prefix, reply.header, reply.payload))
+                        HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
                     }
                     Performed::Working { done, total } => {
                         let held = Some((copied(prefix), now));
-                        self.work = Some(Work { session, operation, since: now, pending, held, done, total });
-                        Reaction::Later
+                        self.work =
+                            Some(RunningOperation { session, operation, since: now, pending, held, done, total });
+                        HandleOutcome::Later
                     }
                 }
             }
-            Step::Poll => self.poll(now, prefix),
+            SessionAction::Poll => self.poll(now, prefix),
         }
     }
 
-    fn poll<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F]) -> Reaction {
+    fn poll<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F]) -> HandleOutcome {
         // The session says Poll only while an operation runs, and then there is work.
-        let Some(work) = &mut self.work else { return Reaction::NotOurs };
+        let Some(work) = &mut self.work else { return HandleOutcome::NotOurs };
         match work.held.replace((copied(prefix), now)) {
-            // A second poll, perhaps over a new connection: the one before is not held any longer.
-            Some((earlier, _)) => Reaction::Reply(addressed(earlier, work.not_yet())),
-            None => Reaction::Later,
+            // A second poll, perhaps over a new connection, answers the first.
+            Some((earlier, _)) => HandleOutcome::Reply(addressed(earlier, work.not_yet())),
+            None => HandleOutcome::Later,
         }
     }
 
-    fn note_unexecuted(&mut self, now: Duration, before: Option<&Holding>, request: &Request<'_>, reply: &Reply) {
-        self.journal.unexecuted(now, request, &reply.header);
-        let after = if request.header.seq == 0 { self.session.holding(now) } else { None };
+    fn note_unexecuted(&mut self, now: Duration, before: Option<&OwnerInfo>, request: &Request<'_>, reply: &Reply) {
+        self.access_log.unexecuted(now, request, &reply.header);
+        let after = if request.header.seq == 0 { self.session.owner_info(now) } else { None };
         match (request.header.op, before, &after) {
-            ("hello", _, Some(after)) => self.journal.hello(now, before, after),
-            ("bye", Some(before), Some(after)) if after.released => self.journal.bye(now, before),
+            ("hello", _, Some(after)) => self.access_log.hello(now, before, after),
+            ("bye", Some(before), Some(after)) if after.closed => self.access_log.bye(now, before),
             _ => {}
         }
     }
 
     fn abandon(&mut self) {
-        if let Some(Work { pending, held, .. }) = self.work.take() {
+        if let Some(RunningOperation { pending, held, .. }) = self.work.take() {
             self.storage.cancel();
             self.owed.extend(held.map(|(prefix, _)| addressed(prefix, pending.abandoned())));
         }
@@ -244,13 +244,13 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
 impl<S: fmt::Debug, A> fmt::Debug for Service<S, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { session, storage, work, owed, .. } = self;
-        let mut told = f.debug_struct("Service");
-        told.field("session", session).field("storage", storage).field("work", work).field("owed", owed);
-        told.finish_non_exhaustive()
+        let mut debug = f.debug_struct("Service");
+        debug.field("session", session).field("storage", storage).field("work", work).field("owed", owed);
+        debug.finish_non_exhaustive()
     }
 }
 
-impl Work {
+impl RunningOperation {
     fn not_yet(&self) -> Reply {
         self.pending.not_yet(Some(self.done), (self.total > 0).then_some(self.total))
     }

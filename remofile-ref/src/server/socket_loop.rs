@@ -1,9 +1,9 @@
-//! A server at work: the loop that joins socket and handler, on a socket of its own or of the embedding program.
+//! The server loop, which connects socket and handler: on a socket of its own or of the embedding program.
 
 use super::{Handler, ServeError, StopHandle, stop::Stop};
 use crate::{
     Confinement,
-    server::service::{Frames, Reaction},
+    server::service::{Frames, HandleOutcome},
     transport::{Endpoint, MAX_FRAMES, Message, ServerSocket, Socket, TransportError},
 };
 use std::{
@@ -13,21 +13,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the loop waits for a message where nothing else is to be done; a stop ends the wait.
+/// How long an idle loop waits for a message; a stop ends the wait.
 const IDLE: Duration = Duration::from_secs(3_600);
 
-/// A long operation gets a slice at least after so many messages, and a signal handler's stop is looked for.
+/// After this many messages a long operation gets a slice, and the loop checks for a stop by a signal handler.
 const MESSAGES_PER_SLICE: u32 = 32;
 
-/// Replies that wait for each other at most, and for how long; a slow operation is answered at once, and so are those
-/// before it.
+/// The most replies in a batch, and the longest time a reply waits in one; a slow operation sends the batch at once.
 const HELD_REPLIES: usize = 16;
 const HELD_FOR: Duration = Duration::from_millis(1);
 
-/// Neither the reply nor the request of one that waits is larger, in bytes: more is worth waking a thread for.
+/// The largest request and reply that are batched, in bytes; larger ones are worth waking a thread for.
 const HELD_BYTES: usize = 16_384;
 
-/// Where the number stands in a header: behind `85 64`, the magic, `50` and the session.
+/// Offset of the number in a header: after `85 64`, the magic, `50` and the session.
 const SEQ_AT: usize = 2 + 4 + 1 + 16;
 
 /// A server that listens on a socket of its own.
@@ -79,19 +78,19 @@ pub struct SocketServer {
     stop: Stop,
     /// Messages since the last slice of a long operation.
     since_slice: u32,
-    /// A REP socket has handed a message to the program, which may have left it unanswered.
+    /// A REP socket has handed a message to the program, which may not have answered it.
     handed_over: bool,
-    held: Held,
+    held: ReplyBatch,
 }
 
-/// Replies to small requests, which go out together: libzmq's thread is woken once for all of them, and so is the client.
+/// Replies to small requests, sent together so that libzmq's thread and the client wake up once for all of them.
 #[derive(Default)]
-struct Held {
+struct ReplyBatch {
     replies: Vec<Frames>,
     since: Option<Instant>,
 }
 
-/// What becomes of messages that are not Remofile's.
+/// How messages that are not Remofile's are handled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Foreign {
     Dropped,
@@ -118,7 +117,7 @@ impl BoundServer {
         }
     }
 
-    /// What stops it, from any thread.
+    /// Stops it, from any thread.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.server.stop_handle()
@@ -128,13 +127,13 @@ impl BoundServer {
     /// run already, and are not confined; they open no files.
     ///
     /// # Errors
-    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is as it was.
+    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is not confined.
     pub fn confine_thread(&self, removable: &[PathBuf]) -> io::Result<Confinement> {
         self.server.confine_thread(removable)
     }
 
-    /// Serves as [`BoundServer::run`] does, and calls `beat` again and again, `every` so often and now and then more often:
-    /// for a watchdog, which is to notice that the loop stands still.
+    /// Serves as [`BoundServer::run`] does, and calls `beat` at least once in `every`:
+    /// for a watchdog that detects a blocked loop.
     ///
     /// # Errors
     /// Those of [`BoundServer::run`].
@@ -156,18 +155,18 @@ impl SocketServer {
     pub(super) fn new(mut socket: ServerSocket, handler: Handler, stop: Stop) -> Result<Self, ServeError> {
         let watch = |source| TransportError::System { what: "watch for the stop", source };
         socket.wake_by(stop.descriptor().map_err(watch)?);
-        Ok(Self { socket, handler, stop, since_slice: 0, handed_over: false, held: Held::default() })
+        Ok(Self { socket, handler, stop, since_slice: 0, handed_over: false, held: ReplyBatch::default() })
     }
 
     /// As [`Handler::confine_thread`], for the thread that is to call [`SocketServer::run`] or [`SocketServer::turn`].
     ///
     /// # Errors
-    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is as it was.
+    /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is not confined.
     pub fn confine_thread(&self, removable: &[PathBuf]) -> io::Result<Confinement> {
         self.handler.confine_thread(removable)
     }
 
-    /// What stops it, from any thread.
+    /// Stops it, from any thread.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.handle()
@@ -223,7 +222,7 @@ impl SocketServer {
     /// runs, and does at most one slice of that, about 10 ms. Gives a message that is not Remofile's, whole and as the
     /// socket received it. The stop wakes it, and is to be looked for by [`StopHandle::is_stopped`].
     ///
-    /// `None` may be told although messages are there still. On a REP socket the program answers what it was given
+    /// May return `None` although messages are waiting. On a REP socket the program answers what it was given
     /// before the next turn, which sends an empty frame otherwise.
     ///
     /// # Errors
@@ -281,8 +280,8 @@ impl SocketServer {
         Ok(handed_over)
     }
 
-    /// While a reply is owed, libzmq queues what comes, for half a second at most [SEQ-10]; but what may be the
-    /// program's does not wait, and Remofile's requests among it are queued by the handler.
+    /// While a reply is owed, libzmq queues messages, for at most half a second [SEQ-10]. On a socket that is shared with
+    /// the program the loop receives on, and the handler queues Remofile's requests.
     fn may_receive(&self, foreign: Foreign) -> bool {
         match foreign {
             Foreign::HandedOver if !self.socket.must_answer() => self.handler.has_room(),
@@ -291,26 +290,26 @@ impl SocketServer {
     }
 
     fn take(&mut self, mut message: Vec<Message>, foreign: Foreign) -> Result<Option<Vec<Message>>, ServeError> {
-        let reaction = if message.len() > MAX_FRAMES {
-            Reaction::NotOurs
+        let outcome = if message.len() > MAX_FRAMES {
+            HandleOutcome::NotOurs
         } else {
             if is_unnumbered(&message) {
-                // Who opens a session is told in the log.
-                self.handler.comes_from(peer_address(&mut message));
+                // The access log names the peer that opens a session.
+                self.handler.set_peer_address(peer_address(&mut message));
             }
             let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
             self.handler.handle(&frames)
         };
-        // The program may take its time until the next turn; a REP socket receives nothing before it has sent.
+        // The program may take long until the next turn; a REP socket receives nothing before it has sent.
         let may_hold = foreign == Foreign::Dropped && !self.socket.must_answer() && size(&message) <= HELD_BYTES;
-        match reaction {
-            Reaction::Reply(reply) if may_hold && size(&reply) <= HELD_BYTES => self.hold(reply).map(|()| None),
-            Reaction::Reply(reply) => {
+        match outcome {
+            HandleOutcome::Reply(reply) if may_hold && size(&reply) <= HELD_BYTES => self.hold(reply).map(|()| None),
+            HandleOutcome::Reply(reply) => {
                 self.send_held()?;
                 self.send(reply).map(|()| None)
             }
-            Reaction::Later => self.send_held().map(|()| None),
-            Reaction::NotOurs if foreign == Foreign::HandedOver => {
+            HandleOutcome::Later => self.send_held().map(|()| None),
+            HandleOutcome::NotOurs if foreign == Foreign::HandedOver => {
                 self.handed_over = self.socket.must_answer();
                 if self.handed_over {
                     // The delimiter, which REP itself does not show.
@@ -318,11 +317,11 @@ impl SocketServer {
                 }
                 Ok(Some(message))
             }
-            Reaction::NotOurs | Reaction::Silent => self.answer_nothing().map(|()| None),
+            HandleOutcome::NotOurs | HandleOutcome::Silent => self.answer_nothing().map(|()| None),
         }
     }
 
-    /// Has a reply wait for those to the requests that are there already.
+    /// Adds a reply to the batch.
     fn hold(&mut self, reply: Frames) -> Result<(), ServeError> {
         let since = *self.held.since.get_or_insert_with(Instant::now);
         self.held.replies.push(reply);
@@ -362,13 +361,13 @@ fn size<F: Deref<Target = [u8]>>(frames: &[F]) -> usize {
     frames.iter().map(|frame| frame.len()).sum()
 }
 
-/// Whether a message looks like hello, ping or bye: the number 0 stands behind magic and session [ENV-13].
+/// Whether a message looks like hello, ping or bye: the number after magic and session is 0 [ENV-13].
 fn is_unnumbered(message: &[Message]) -> bool {
     let header = message.iter().position(|frame| frame.is_empty()).and_then(|delimiter| message.get(delimiter + 1));
     header.and_then(|header| header.get(SEQ_AT)) == Some(&0)
 }
 
-/// The IP address that a message came from, where libzmq knows one.
+/// The IP address of the peer that sent a message, where libzmq knows it.
 fn peer_address(message: &mut [Message]) -> Option<String> {
     message.last_mut()?.gets("Peer-Address").map(ToOwned::to_owned)
 }

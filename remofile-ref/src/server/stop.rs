@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_has_stopped_a_new_server() {
+    fn a_new_server_is_not_stopped() {
         assert!(!Stop::new().unwrap().is_due());
     }
 

@@ -1,11 +1,11 @@
 //! Which contents have to be read before a plan can be made, and reading them: where stamps and etags do not tell.
 
 use super::{
-    LocalVersion, Side, SyncError, Why,
-    local::LocalRoot,
-    scan::is_fresh,
-    sides::{Node, Row, Sides},
-    survey::says_changed,
+    LocalVersion, ProblemReason, Side, SyncError,
+    input::{Node, PathState, SyncInput},
+    local_root::LocalRoot,
+    local_scan::is_recently_modified,
+    remote_scan::says_changed,
 };
 use crate::client::{
     ClientError, FileClient,
@@ -18,44 +18,45 @@ use std::{collections::HashSet, time::SystemTime};
 
 /// What has to be read, by path.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Questions {
+pub(super) struct HashRequests {
     pub(super) local: Vec<String>,
     pub(super) remote: Vec<String>,
 }
 
 /// Which files have to be read. Files of different sizes have different contents; all else is known or asked.
-pub(super) fn questions(sides: &Sides) -> Questions {
-    let (removed_locally, removed_remotely) = removed_sizes(sides);
-    let mut questions = Questions::default();
-    for row in sides.rows().filter(|row| row.blocked().is_none()) {
-        let (local, remote) = (row.local_file().map(|file| file.version.size), row.remote_file().map(|file| file.size));
-        let archived = row.archived_file().map(|file| file.version.size);
-        let is_alone = row.local.is_none() != row.remote.is_none() && row.archived.is_none();
+pub(super) fn hash_requests(input: &SyncInput) -> HashRequests {
+    let (removed_locally, removed_remotely) = removed_sizes(input);
+    let mut hash_requests = HashRequests::default();
+    for state in input.path_states().filter(|state| state.blocked().is_none()) {
+        let (local, remote) =
+            (state.local_file().map(|file| file.version.size), state.remote_file().map(|file| file.size));
+        let saved = state.saved_file().map(|file| file.version.size);
+        let is_alone = state.local.is_none() != state.remote.is_none() && state.saved.is_none();
         if let Some(size) = local
-            && row.local_hash().is_none()
-            && (archived == Some(size) || remote == Some(size) || (is_alone && removed_locally.contains(&size)))
+            && state.local_hash().is_none()
+            && (saved == Some(size) || remote == Some(size) || (is_alone && removed_locally.contains(&size)))
         {
-            questions.local.push(row.path.to_owned());
+            hash_requests.local.push(state.path.to_owned());
         }
         if let Some(size) = remote
-            && row.remote_hash().is_none()
-            && (archived == Some(size) || local == Some(size) || (is_alone && removed_remotely.contains(&size)))
+            && state.remote_hash().is_none()
+            && (saved == Some(size) || local == Some(size) || (is_alone && removed_remotely.contains(&size)))
         {
-            questions.remote.push(row.path.to_owned());
+            hash_requests.remote.push(state.path.to_owned());
         }
     }
-    questions
+    hash_requests
 }
 
 /// The sizes of files that one side has no more: what is new there in such a size may be one of them, renamed.
-fn removed_sizes(sides: &Sides) -> (HashSet<u64>, HashSet<u64>) {
+fn removed_sizes(input: &SyncInput) -> (HashSet<u64>, HashSet<u64>) {
     let (mut locally, mut remotely) = (HashSet::new(), HashSet::new());
     let is_empty = |size: &u64| *size == 0;
-    for row in sides.rows() {
-        let Some(size) = row.archived_file().map(|file| file.version.size).filter(|size| !is_empty(size)) else {
+    for state in input.path_states() {
+        let Some(size) = state.saved_file().map(|file| file.version.size).filter(|size| !is_empty(size)) else {
             continue;
         };
-        match (row.local, row.remote) {
+        match (state.local, state.remote) {
             (None, Some(_)) => locally.insert(size),
             (Some(_), None) => remotely.insert(size),
             _ => false,
@@ -69,34 +70,34 @@ pub(super) fn answer(
     client: &mut FileClient,
     local: Option<&LocalRoot>,
     remote: &RemotePath,
-    sides: &mut Sides,
-    questions: &Questions,
+    input: &mut SyncInput,
+    hash_requests: &HashRequests,
 ) -> Result<(), SyncError> {
-    for path in &questions.local {
-        let (Some(local), Some(Node::File(file))) = (local, sides.local_mut(path)) else { continue };
+    for path in &hash_requests.local {
+        let (Some(local), Some(Node::File(file))) = (local, input.local_mut(path)) else { continue };
         let expected = file.version;
         let read_at = SystemTime::now();
         let read = read_local(client, local, remote, path, &expected);
         let node = match read {
             Ok(hash) => {
-                (file.hash, file.is_fresh) = (Some(hash), is_fresh(&expected, read_at));
+                (file.hash, file.is_recently_modified) = (Some(hash), is_recently_modified(&expected, read_at));
                 continue;
             }
-            Err(ClientError::SourceChanged { .. }) => Node::Blocked(Why::Changing(Side::Local)),
+            Err(ClientError::SourceChanged { .. }) => Node::Blocked(ProblemReason::Changing(Side::Local)),
             Err(ClientError::Local { source, .. }) => {
-                Node::Blocked(Why::Unreadable { on: Side::Local, reason: source.to_string() })
+                Node::Blocked(ProblemReason::Unreadable { on: Side::Local, reason: source.to_string() })
             }
             Err(error) => return Err(error.into()),
         };
-        if let Some(place) = sides.local_mut(path) {
+        if let Some(place) = input.local_mut(path) {
             *place = node;
         }
     }
-    let mut asking = Asking { client, remote, sides, flight: Flight::new() };
-    for path in &questions.remote {
-        asking.submit(path.clone())?;
+    let mut requester = HashRequester { client, remote, input, flight: Flight::new() };
+    for path in &hash_requests.remote {
+        requester.submit(path.clone())?;
     }
-    Ok(asking.drain()?)
+    Ok(requester.drain()?)
 }
 
 fn read_local(
@@ -119,28 +120,33 @@ pub(super) fn check(source: &Source, expected: &LocalVersion) -> Result<(), Clie
 }
 
 /// Hashes that the server is asked for, many at a time.
-struct Asking<'a> {
+struct HashRequester<'a> {
     client: &'a mut FileClient,
     remote: &'a RemotePath,
-    sides: &'a mut Sides,
+    input: &'a mut SyncInput,
     flight: Flight<String>,
 }
 
-impl Asking<'_> {
+impl HashRequester<'_> {
     fn settled(&mut self, path: &str, answer: Result<(Digest, Etag), Refusal>) {
-        let Some(node) = self.sides.remote_mut(path) else { return };
+        let Some(node) = self.input.remote_mut(path) else { return };
         match (answer, &mut *node) {
             (Ok((hash, etag)), Node::File(file)) if file.etag == etag => file.hash = Some(hash),
-            (Ok(_), _) => *node = Node::Blocked(Why::Changing(Side::Remote)),
-            (Err(refusal), _) if says_changed(refusal.code) => *node = Node::Blocked(Why::Changing(Side::Remote)),
+            (Ok(_), _) => *node = Node::Blocked(ProblemReason::Changing(Side::Remote)),
+            (Err(refusal), _) if says_changed(refusal.code) => {
+                *node = Node::Blocked(ProblemReason::Changing(Side::Remote))
+            }
             (Err(refusal), _) => {
-                *node = Node::Blocked(Why::Unreadable { on: Side::Remote, reason: refusal.code.text().to_owned() });
+                *node = Node::Blocked(ProblemReason::Unreadable {
+                    on: Side::Remote,
+                    reason: refusal.code.text().to_owned(),
+                });
             }
         }
     }
 }
 
-impl Walk for Asking<'_> {
+impl Walk for HashRequester<'_> {
     type Job = String;
 
     fn parts(&mut self) -> (&mut FileClient, &mut Flight<String>) {
@@ -173,7 +179,7 @@ impl Walk for Asking<'_> {
 
 /// What became of one side of a file since it was archived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
+pub(super) enum FileChange {
     /// The content that was archived.
     Same,
     /// Another content, or a file where none was archived.
@@ -182,17 +188,17 @@ pub(super) enum Since {
     Gone,
 }
 
-impl Row<'_> {
+impl PathState<'_> {
     /// What became of the local file, once the questions are answered.
-    pub(super) fn local_since(&self) -> Since {
+    pub(super) fn local_change(&self) -> FileChange {
         let hash = self.local_file().map(|_| self.local_hash());
-        since(hash, self.archived_file().map(|archived| archived.hash))
+        change_of(hash, self.saved_file().map(|saved| saved.hash))
     }
 
     /// The same of the server's.
-    pub(super) fn remote_since(&self) -> Since {
+    pub(super) fn remote_change(&self) -> FileChange {
         let hash = self.remote_file().map(|_| self.remote_hash());
-        since(hash, self.archived_file().map(|archived| archived.hash))
+        change_of(hash, self.saved_file().map(|saved| saved.hash))
     }
 
     /// Whether both sides have the same content.
@@ -202,10 +208,10 @@ impl Row<'_> {
 }
 
 /// A content that nobody had to read differs in size from the one that was archived.
-fn since(hash: Option<Option<Digest>>, archived: Option<Digest>) -> Since {
+fn change_of(hash: Option<Option<Digest>>, saved: Option<Digest>) -> FileChange {
     match hash {
-        None => Since::Gone,
-        Some(hash) if hash.is_some() && hash == archived => Since::Same,
-        Some(_) => Since::Changed,
+        None => FileChange::Gone,
+        Some(hash) if hash.is_some() && hash == saved => FileChange::Same,
+        Some(_) => FileChange::Changed,
     }
 }

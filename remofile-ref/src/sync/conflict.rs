@@ -1,7 +1,8 @@
 //! The names of conflict copies: `NAME.conflict-UTC-HOST.EXT`, never nested.
 
-use super::Stamp;
+use super::Timestamp;
 use remofile_proto::limits;
+use std::collections::{HashMap, HashSet};
 
 const MARK: &str = ".conflict-";
 
@@ -21,7 +22,7 @@ pub struct ConflictName {
     /// The path that the conflict was about.
     pub original: String,
     /// When the copy was made, by the clock of the client that did.
-    pub stamp: Stamp,
+    pub stamp: Timestamp,
     /// Whose version it is.
     pub host: String,
     /// Which one of several of the same second, from 1.
@@ -34,8 +35,8 @@ impl ConflictName {
     pub fn parse(path: &str) -> Option<Self> {
         let (directory, name) = split(path);
         let (stem, rest) = name.rsplit_once(MARK)?;
-        let (stamp, rest) = rest.split_at_checked(Stamp::LEN)?;
-        let stamp = Stamp::parse(stamp)?;
+        let (stamp, rest) = rest.split_at_checked(Timestamp::LEN)?;
+        let stamp = Timestamp::parse(stamp)?;
         let rest = rest.strip_prefix('-')?;
         let (host, extension) = rest.split_once('.').map_or((rest, None), |(host, extension)| (host, Some(extension)));
         let (host, number) = match host.rsplit_once('~') {
@@ -53,7 +54,7 @@ impl ConflictName {
 
     /// The path for a copy of `path`; that of a conflict copy again is one of its original, so that names do not nest.
     /// `number` tells several of one second apart, from 1. A name that would be too long loses the end of its stem.
-    pub(super) fn of(path: &str, stamp: Stamp, host: &str, number: u32) -> String {
+    pub(super) fn of(path: &str, stamp: Timestamp, host: &str, number: u32) -> String {
         let original = Self::parse(path).map(|name| name.original);
         let (directory, name) = split(original.as_deref().unwrap_or(path));
         let (mut stem, extension) = match name.rfind('.') {
@@ -75,6 +76,35 @@ impl ConflictName {
     }
 }
 
+/// Gives conflict copies names that no entry has: in one look-up each on average, however many copies a plan makes.
+#[derive(Debug, Default)]
+pub(super) struct ConflictNamer {
+    /// The names that were given.
+    given: HashSet<String>,
+    /// The number to try next, by the name with number 1.
+    next: HashMap<String, u32>,
+}
+
+impl ConflictNamer {
+    /// A name for a copy of `path` that was not given before and that no side has, as `exists` says.
+    pub(super) fn name(
+        &mut self,
+        path: &str,
+        stamp: Timestamp,
+        host: &str,
+        mut exists: impl FnMut(&str) -> bool,
+    ) -> String {
+        let next = self.next.entry(ConflictName::of(path, stamp, host, 1)).or_insert(1);
+        loop {
+            let name = ConflictName::of(path, stamp, host, *next);
+            *next += 1;
+            if !exists(&name) && self.given.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+}
+
 /// The directory with its slash, and the name.
 fn split(path: &str) -> (&str, &str) {
     path.split_at(path.rfind('/').map_or(0, |slash| slash + 1))
@@ -86,8 +116,8 @@ mod tests {
     use super::*;
     use std::time::{Duration, SystemTime};
 
-    fn stamp() -> Stamp {
-        Stamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_861_662))
+    fn stamp() -> Timestamp {
+        Timestamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_861_662))
     }
 
     fn of(path: &str) -> String {
@@ -129,6 +159,37 @@ mod tests {
         for name in ["ä".repeat(127), format!("x.{}", "y".repeat(250)), "x".repeat(255)] {
             let copy = of(&name);
             assert!(copy.len() <= limits::NAME && ConflictName::parse(&copy).is_some(), "{copy}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_exists_or_was_given_is_skipped() {
+        let mut namer = ConflictNamer::default();
+        let taken = ConflictName::of("a/x.txt", stamp(), "laptop", 2);
+        let mut name = |path| namer.name(path, stamp(), "laptop", |name| name == taken);
+        assert_eq!(name("a/x.txt"), "a/x.conflict-20251123T013422Z-laptop.txt");
+        assert_eq!(name("a/x.txt"), "a/x.conflict-20251123T013422Z-laptop~3.txt");
+        assert_eq!(name("b/x.txt"), "b/x.conflict-20251123T013422Z-laptop.txt");
+    }
+
+    #[test]
+    fn twenty_thousand_names_take_a_linear_number_of_look_ups() {
+        const COPIES: usize = 20_000;
+        // Copies of one file, and files whose long names are cut to the same length, compete for the same names.
+        let copy_of_one =
+            |index: usize| ConflictName::of("notes.txt", stamp(), "desk", 1 + u32::try_from(index).unwrap());
+        let long_name = |index: usize| format!("{}{index:05}.txt", "x".repeat(240));
+        for path in [&copy_of_one as &dyn Fn(usize) -> String, &long_name, &|index| format!("{index}.txt")] {
+            let (mut namer, mut look_ups) = (ConflictNamer::default(), 0);
+            let names: HashSet<String> = (0..COPIES)
+                .map(|index| {
+                    namer.name(&path(index), stamp(), "laptop", |_| {
+                        look_ups += 1;
+                        false
+                    })
+                })
+                .collect();
+            assert_eq!((names.len(), look_ups), (COPIES, COPIES));
         }
     }
 

@@ -10,14 +10,14 @@ use std::{io, path::PathBuf};
 pub enum SyncError {
     /// A guard stopped it; nothing was done. [`SyncOptions::allow_delete`](super::SyncOptions::allow_delete) lets it go on.
     #[error("stopped before anything was done: {0}")]
-    Guard(Guard),
+    SafetyCheck(SafetyCheck),
     /// The server or the session is gone, the call was cancelled, or a root cannot be read. What was done so far is
     /// done whole, and the next run goes on from there.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The archive cannot be read or written.
     #[error("the archive '{}'", .path.display())]
-    Archive {
+    State {
         /// Its file or directory.
         path: PathBuf,
         /// What the system said.
@@ -31,13 +31,13 @@ pub enum SyncError {
     },
     /// Neither the environment nor the options tell where archives are kept.
     #[error("there is no directory for archives: neither XDG_STATE_HOME nor HOME is set")]
-    NoArchiveDirectory,
+    NoStateDirectory,
 }
 
 /// Why a run was stopped before anything was done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Guard {
+pub enum SafetyCheck {
     /// A root is gone that was there when it was last synchronised.
     #[error("the {side} directory is gone")]
     Vanished {

@@ -19,7 +19,7 @@
 //! # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
 //! std::fs::write(notes.join("today.txt"), "feed the cat")?;
 //! let mut client = FileClient::new(endpoint, token)?;
-//! let options = SyncOptions::new().archive_directory(around.path().join("archives"));
+//! let options = SyncOptions::new().state_directory(around.path().join("archives"));
 //! let report = client.synchronize(&notes, &RemotePath::root(), &options, &mut |item| {
 //!     println!("{} {}", item.action.change.name(), item.action.path); // upload today.txt
 //! })?;
@@ -52,9 +52,9 @@
 //! - **What is replaced or removed is moved, not deleted**: to the [`trash`] of the side that loses it.
 //! - **A run may be killed anywhere, on either side.** The archive knows of a change only after it is durable on both
 //!   sides; the next run finds out by content what had been done. Files are seen whole or not at all.
-//! - **Nothing is deleted because a side is not what it seems**: [`Guard`]s stop the run before anything is done, where
+//! - **Nothing is deleted because a side is not what it seems**: [`SafetyCheck`]s stop the run before anything is done, where
 //!   a side is gone, was emptied or is another directory, or where more than half and more than ten of its files would go.
-//! - **What cannot be synchronised is left alone on both sides and reported** ([`Why`]): a file against a directory, names
+//! - **What cannot be synchronised is left alone on both sides and reported** ([`ProblemReason`]): a file against a directory, names
 //!   that differ in case or normalisation alone, links and special files, names that the other side does not allow, what
 //!   cannot be read. The rest goes on.
 //! - **The clocks of the two machines are never compared.** A state that may have changed without its stamps showing it
@@ -77,30 +77,30 @@
 //!   server lets one client at a time in.
 
 mod action;
-mod archive;
 mod compare;
 mod conflict;
 mod error;
 mod execute;
 #[cfg(test)]
-mod fuse;
-mod guard;
-mod local;
+mod failpoint;
+mod input;
+mod local_root;
+mod local_scan;
 mod options;
 mod plan;
+mod remote_scan;
 mod report;
 mod run;
-mod scan;
-mod sides;
-mod stamp;
-mod survey;
+mod safety;
+mod state;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 pub mod trash;
 
 pub use action::{Action, Change, Expected, LocalVersion, Side};
 pub use conflict::ConflictName;
-pub use error::{Guard, SyncError};
+pub use error::{SafetyCheck, SyncError};
 pub use options::SyncOptions;
-pub use report::{Plan, Problem, SyncItem, SyncOutcome, SyncReport, Why};
-pub use stamp::Stamp;
+pub use report::{Plan, Problem, ProblemReason, SyncItem, SyncOutcome, SyncReport};
+pub use timestamp::Timestamp;

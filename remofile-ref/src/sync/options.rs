@@ -1,6 +1,6 @@
 //! How directories are synchronised: what is left out, what may be removed, where the archive is.
 
-use super::{Stamp, trash::KEPT_FOR};
+use super::{Timestamp, trash::KEPT_FOR};
 use std::{
     env, fmt,
     num::NonZeroU64,
@@ -22,21 +22,21 @@ use std::{
 pub struct SyncOptions {
     pub(super) delete: bool,
     pub(super) allow_delete: bool,
-    pub(super) allow_twins: bool,
+    pub(super) allow_name_collisions: bool,
     pub(super) dry_run: bool,
-    pub(super) archive_directory: Option<PathBuf>,
+    pub(super) state_directory: Option<PathBuf>,
     pub(super) host: String,
     pub(super) kept_for: Duration,
     pub(super) bytes_per_second: Option<NonZeroU64>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
-    exclude: Option<Arc<Exclude>>,
+    exclude: Option<Arc<ExcludeFn>>,
     /// A directory below the roots that is no user's business.
     own: Option<String>,
     #[cfg(test)]
-    pub(super) fuse: super::fuse::Fuse,
+    pub(super) failpoint: super::failpoint::Failpoint,
 }
 
-type Exclude = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
+type ExcludeFn = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
 
 impl SyncOptions {
     /// Everything is synchronised; the guards hold; the archive is in `$XDG_STATE_HOME/remofile/sync`.
@@ -45,9 +45,9 @@ impl SyncOptions {
         Self {
             delete: false,
             allow_delete: false,
-            allow_twins: false,
+            allow_name_collisions: false,
             dry_run: false,
-            archive_directory: None,
+            state_directory: None,
             host: host_name(),
             kept_for: KEPT_FOR,
             bytes_per_second: None,
@@ -55,7 +55,7 @@ impl SyncOptions {
             exclude: None,
             own: None,
             #[cfg(test)]
-            fuse: super::fuse::Fuse::default(),
+            failpoint: super::failpoint::Failpoint::default(),
         }
     }
 
@@ -66,7 +66,7 @@ impl SyncOptions {
         self
     }
 
-    /// Goes on where a guard would stop the run, see [`Guard`](super::Guard).
+    /// Goes on where a guard would stop the run, see [`SafetyCheck`](super::SafetyCheck).
     #[must_use]
     pub fn allow_delete(mut self, allow_delete: bool) -> Self {
         self.allow_delete = allow_delete;
@@ -74,10 +74,10 @@ impl SyncOptions {
     }
 
     /// Transfers names that differ in case or normalisation alone, where the server keeps them apart; else they are
-    /// reported ([`Why::Twin`](super::Why::Twin)), since one side or a later one might merge them.
+    /// reported ([`ProblemReason::NameCollision`](super::ProblemReason::NameCollision)), since one side or a later one might merge them.
     #[must_use]
-    pub fn allow_twins(mut self, allow_twins: bool) -> Self {
-        self.allow_twins = allow_twins;
+    pub fn allow_name_collisions(mut self, allow_name_collisions: bool) -> Self {
+        self.allow_name_collisions = allow_name_collisions;
         self
     }
 
@@ -99,8 +99,8 @@ impl SyncOptions {
 
     /// Where archives are kept, one file for each pair of roots.
     #[must_use]
-    pub fn archive_directory(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.archive_directory = Some(directory.into());
+    pub fn state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state_directory = Some(directory.into());
         self
     }
 
@@ -133,8 +133,8 @@ impl SyncOptions {
         self
     }
 
-    pub(super) fn now(&self) -> Stamp {
-        Stamp::at((self.clock)())
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::at((self.clock)())
     }
 
     /// The same, and leaves this path below the roots out too.
@@ -150,8 +150,8 @@ impl SyncOptions {
 
     /// Where the archives are; nothing where neither the environment nor the caller tells.
     #[must_use]
-    pub fn archives(&self) -> Option<PathBuf> {
-        if let Some(directory) = &self.archive_directory {
+    pub fn state_path(&self) -> Option<PathBuf> {
+        if let Some(directory) = &self.state_directory {
             return Some(directory.clone());
         }
         let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -171,9 +171,9 @@ impl fmt::Debug for SyncOptions {
         f.debug_struct("SyncOptions")
             .field("delete", &self.delete)
             .field("allow_delete", &self.allow_delete)
-            .field("allow_twins", &self.allow_twins)
+            .field("allow_name_collisions", &self.allow_name_collisions)
             .field("dry_run", &self.dry_run)
-            .field("archive_directory", &self.archive_directory)
+            .field("state_directory", &self.state_directory)
             .field("host", &self.host)
             .field("kept_for", &self.kept_for)
             .field("bytes_per_second", &self.bytes_per_second)

@@ -27,13 +27,13 @@ pub struct Problem {
     /// The path below both roots; where it is no text, with U+FFFD for what is none. It may hold control characters.
     pub path: String,
     /// Why.
-    pub why: Why,
+    pub why: ProblemReason,
 }
 
 /// Why a path is left as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Why {
+pub enum ProblemReason {
     /// One side has a file there and the other one a directory.
     FileAgainstDirectory {
         /// The side that has the directory.
@@ -51,7 +51,7 @@ pub enum Why {
         reason: String,
     },
     /// Another name in the same directory differs in case or normalisation alone.
-    Twin {
+    NameCollision {
         /// The other one's path.
         of: String,
     },
@@ -142,7 +142,7 @@ impl SyncReport {
     /// directory.
     #[must_use]
     pub fn has_conflicts(&self) -> bool {
-        let is_conflict = |problem: &Problem| matches!(problem.why, Why::FileAgainstDirectory { .. });
+        let is_conflict = |problem: &Problem| matches!(problem.why, ProblemReason::FileAgainstDirectory { .. });
         self.conflicts > 0 || !self.plan.conflict_copies.is_empty() || self.plan.problems.iter().any(is_conflict)
     }
 
@@ -160,19 +160,25 @@ impl SyncReport {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for ProblemReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::FileAgainstDirectory { directory } => {
+            ProblemReason::FileAgainstDirectory { directory } => {
                 write!(f, "a directory on the {directory} side, and a file on the {} side", directory.other())
             }
-            Why::Link(side) => write!(f, "a symbolic link on the {side} side"),
-            Why::Special(side) => write!(f, "a FIFO, socket or device on the {side} side"),
-            Why::Name { on, reason } => write!(f, "a name on the {on} side that the other does not allow: {reason}"),
-            Why::Twin { of } => write!(f, "differs from '{}' in case or normalisation alone", of.escape_default()),
-            Why::Unreadable { on, reason } => write!(f, "cannot be read on the {on} side: {reason}"),
-            Why::Changing(side) => write!(f, "changed on the {side} side while it was looked at"),
-            Why::Unlisted { names } => write!(f, "{names} names on the server are no text, or cannot be looked at"),
+            ProblemReason::Link(side) => write!(f, "a symbolic link on the {side} side"),
+            ProblemReason::Special(side) => write!(f, "a FIFO, socket or device on the {side} side"),
+            ProblemReason::Name { on, reason } => {
+                write!(f, "a name on the {on} side that the other does not allow: {reason}")
+            }
+            ProblemReason::NameCollision { of } => {
+                write!(f, "differs from '{}' in case or normalisation alone", of.escape_default())
+            }
+            ProblemReason::Unreadable { on, reason } => write!(f, "cannot be read on the {on} side: {reason}"),
+            ProblemReason::Changing(side) => write!(f, "changed on the {side} side while it was looked at"),
+            ProblemReason::Unlisted { names } => {
+                write!(f, "{names} names on the server are no text, or cannot be looked at")
+            }
         }
     }
 }

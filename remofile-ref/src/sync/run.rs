@@ -1,14 +1,14 @@
 //! A run from its beginning to its end: look at both sides, plan, guard, execute.
 
 use super::{
-    Change, Guard, Plan, Side, SyncError, SyncItem, SyncOptions, SyncOutcome, SyncReport,
-    archive::{Archive, Place},
-    compare, execute, guard,
-    local::LocalRoot,
+    Change, Plan, SafetyCheck, Side, SyncError, SyncItem, SyncOptions, SyncOutcome, SyncReport, compare, execute,
+    input::SyncInput,
+    local_root::LocalRoot,
+    local_scan::{self, LocalScan},
     plan,
-    scan::{self, Scan},
-    sides::Sides,
-    survey::Survey,
+    remote_scan::RemoteScan,
+    safety,
+    state::{SavedState, StateFiles},
     trash::{Cleaned, LocalTrash, RemoteTrash},
 };
 use crate::client::{ClientError, FileClient, Phase};
@@ -25,9 +25,9 @@ use std::{
 };
 
 /// What is told of each item.
-pub(super) type OnItem<'a> = dyn FnMut(&SyncItem<'_>) + 'a;
+pub(super) type OnSyncItem<'a> = dyn FnMut(&SyncItem<'_>) + 'a;
 
-/// How often the session is kept while this machine's disk is looked at.
+/// How often the session is kept while this machine's disk is scanned at.
 const KEPT_EVERY: Duration = Duration::from_millis(100);
 
 /// How many links a root may be behind, as for the kernel.
@@ -35,7 +35,7 @@ const LINKS_MAX: u32 = 40;
 
 /// Which way content goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum Direction {
     Both,
     Upload,
     Download,
@@ -57,7 +57,7 @@ impl FileClient {
         options: &SyncOptions,
         on_item: &mut dyn FnMut(&SyncItem<'_>),
     ) -> Result<SyncReport, SyncError> {
-        run(self, local, remote, Mode::Both, options, on_item)
+        run(self, local, remote, Direction::Both, options, on_item)
     }
 
     /// Makes `remote` what `local` is (a push): content, and modification times of files. What `local` has not is
@@ -72,7 +72,7 @@ impl FileClient {
         options: &SyncOptions,
         on_item: &mut dyn FnMut(&SyncItem<'_>),
     ) -> Result<SyncReport, SyncError> {
-        run(self, local, remote, Mode::Upload, options, on_item)
+        run(self, local, remote, Direction::Upload, options, on_item)
     }
 
     /// Makes `local` what `remote` is (a pull): the mirror image of [`FileClient::synchronize_upload`].
@@ -86,7 +86,7 @@ impl FileClient {
         options: &SyncOptions,
         on_item: &mut dyn FnMut(&SyncItem<'_>),
     ) -> Result<SyncReport, SyncError> {
-        run(self, local, remote, Mode::Download, options, on_item)
+        run(self, local, remote, Direction::Download, options, on_item)
     }
 }
 
@@ -94,74 +94,75 @@ fn run<'a>(
     client: &mut FileClient,
     local: &LocalPath,
     remote: &RemotePath,
-    mode: Mode,
+    direction: Direction,
     options: &SyncOptions,
-    on_item: &'a mut OnItem<'a>,
+    on_item: &'a mut OnSyncItem<'a>,
 ) -> Result<SyncReport, SyncError> {
-    let options = &options.clone().without(archives_below(local, options));
-    let run = Run { local, remote, mode, options };
+    let options = &options.clone().without(state_below(local, options));
+    let run = Run { local, remote, direction, options };
     client.observed(|client| client.paced(options.bytes_per_second, |client| run.all(client, on_item)))
 }
 
 struct Run<'a> {
     local: &'a LocalPath,
     remote: &'a RemotePath,
-    mode: Mode,
+    direction: Direction,
     options: &'a SyncOptions,
 }
 
 /// Both sides, as far as they are there.
-struct Looked {
+struct ScannedSides {
     local: Option<LocalRoot>,
-    scan: Option<Scan>,
-    survey: Option<Survey>,
+    local_scan: Option<LocalScan>,
+    remote_scan: Option<RemoteScan>,
 }
 
 impl Run<'_> {
-    fn all<'b>(&self, client: &mut FileClient, on_item: &'b mut OnItem<'b>) -> Result<SyncReport, SyncError> {
+    fn all<'b>(&self, client: &mut FileClient, on_item: &'b mut OnSyncItem<'b>) -> Result<SyncReport, SyncError> {
         let options = self.options;
-        let place = self.place(client)?;
-        if !options.allow_delete && place.is_of_another_root()? {
-            return Err(SyncError::Guard(Guard::OtherRoot));
+        let files = self.state_files(client)?;
+        if !options.allow_delete && files.is_of_another_root()? {
+            return Err(SyncError::SafetyCheck(SafetyCheck::OtherRoot));
         }
-        let (mut archive, entries) = Archive::open(place, options.dry_run)?;
-        let looked = self.look(client)?;
-        let looked = self.with_both_roots(client, looked, entries.is_empty())?;
-        let (scan, survey) = (looked.scan.unwrap_or_default(), looked.survey.unwrap_or_default());
-        let mut problems = scan.problems;
-        problems.extend(survey.problems);
-        let mut sides = Sides { local: scan.items, remote: survey.items, archive: entries };
-        let questions = compare::questions(&sides);
-        compare::answer(client, looked.local.as_ref(), self.remote, &mut sides, &questions)?;
+        let (mut saved_state, entries) = SavedState::open(files, options.dry_run)?;
+        let scanned = self.look(client)?;
+        let scanned = self.with_both_roots(client, scanned, entries.is_empty())?;
+        let (local_scan, remote_scan) =
+            (scanned.local_scan.unwrap_or_default(), scanned.remote_scan.unwrap_or_default());
+        let mut problems = local_scan.problems;
+        problems.extend(remote_scan.problems);
+        let mut input = SyncInput { local: local_scan.items, remote: remote_scan.items, saved: entries };
+        let hash_requests = compare::hash_requests(&input);
+        compare::answer(client, scanned.local.as_ref(), self.remote, &mut input, &hash_requests)?;
         let stamp = options.now();
-        let rules = plan::Rules {
-            mode: self.mode,
+        let plan_options = plan::PlanOptions {
+            direction: self.direction,
             delete: options.delete,
-            allow_twins: options.allow_twins,
+            allow_name_collisions: options.allow_name_collisions,
             stamp,
             host: options.host.clone(),
         };
-        let plan = plan::plan(&sides, problems, &rules);
+        let plan = plan::plan(&input, problems, &plan_options);
         if !options.allow_delete {
-            guard::check(&plan, &sides).map_err(SyncError::Guard)?;
+            safety::check(&plan, &input).map_err(SyncError::SafetyCheck)?;
         }
-        let mut report = SyncReport { unchanged: unchanged(&plan, &sides), ..SyncReport::default() };
-        match looked.local {
+        let mut report = SyncReport { unchanged: unchanged(&plan, &input), ..SyncReport::default() };
+        match scanned.local {
             Some(root) if !options.dry_run => {
-                let tools = execute::Tools {
+                let context = execute::ExecutionContext {
                     client: &mut *client,
                     local: &root,
                     remote: self.remote,
-                    sides: &sides,
-                    archive: &mut archive,
+                    input: &input,
+                    saved_state: &mut saved_state,
                     local_trash: LocalTrash::open(self.local, stamp)?,
                     remote_trash: RemoteTrash::new(stamp),
                     #[cfg(test)]
-                    fuse: options.fuse.clone(),
+                    failpoint: options.failpoint.clone(),
                 };
-                let trashes = execute::execute(tools, &plan, &scan.left_behind, &mut report, on_item)?;
+                let trashes = execute::execute(context, &plan, &local_scan.leftovers, &mut report, on_item)?;
                 self.clean(client, trashes, &mut report)?;
-                archive.close()?;
+                saved_state.close()?;
             }
             _ => {
                 for action in plan.changes() {
@@ -173,14 +174,14 @@ impl Run<'_> {
         Ok(report)
     }
 
-    fn place(&self, client: &FileClient) -> Result<Place, SyncError> {
-        let directory = self.options.archives().ok_or(SyncError::NoArchiveDirectory)?;
+    fn state_files(&self, client: &FileClient) -> Result<StateFiles, SyncError> {
+        let directory = self.options.state_path().ok_or(SyncError::NoStateDirectory)?;
         let local = absolute(self.local).map_err(|error| ClientError::local(self.local, error))?;
-        Ok(Place::new(directory, &local, self.remote, client.welcome().root))
+        Ok(StateFiles::new(directory, &local, self.remote, client.welcome().root))
     }
 
     /// Looks at both sides at once: one thread waits for the disk, the other one for the server.
-    fn look(&self, client: &mut FileClient) -> Result<Looked, SyncError> {
+    fn look(&self, client: &mut FileClient) -> Result<ScannedSides, SyncError> {
         client.observer().enter(Phase::Counting, None, None);
         let local = match LocalRoot::open(self.local) {
             Ok(root) => Some(root),
@@ -189,72 +190,72 @@ impl Run<'_> {
         };
         let path = self.remote.as_str().trim_end_matches('/');
         let prefix = (path.len(), self.remote.names().count());
-        let rules = scan::Rules { names: client.welcome().names, prefix };
+        let rules = local_scan::NameRules { names: client.welcome().names, prefix };
         let stop = AtomicBool::new(false);
         let root = local.as_ref().map(|root| (root.fd(), root.shown()));
-        let (scan, survey) = thread::scope(|scope| {
+        let (local_scan, remote_scan) = thread::scope(|scope| {
             let (sender, receiver) = channel();
             let (options, stop) = (self.options, &stop);
             scope.spawn(move || {
-                let scan = root.map(|(fd, shown)| scan::scan(fd, shown, options, rules, stop)).transpose();
+                let local_scan = root.map(|(fd, shown)| local_scan::scan(fd, shown, options, rules, stop)).transpose();
                 // Nobody waits for it where the other side failed in a way that it cannot.
-                let _ = sender.send(scan);
+                let _ = sender.send(local_scan);
             });
-            let mut survey = client.survey(self.remote, self.options);
-            let scan = loop {
-                if survey.is_err() {
+            let mut remote_scan = client.scan_remote(self.remote, self.options);
+            let local_scan = loop {
+                if remote_scan.is_err() {
                     stop.store(true, Ordering::Relaxed);
                 }
                 match receiver.recv_timeout(KEPT_EVERY) {
-                    Ok(scan) => break scan,
+                    Ok(local_scan) => break local_scan,
                     Err(RecvTimeoutError::Timeout) => {
                         if let Err(error) = client.stay()
-                            && survey.is_ok()
+                            && remote_scan.is_ok()
                         {
-                            survey = Err(error);
+                            remote_scan = Err(error);
                         }
                     }
                     Err(RecvTimeoutError::Disconnected) => break Err(ClientError::Cancelled),
                 }
             };
-            (scan, survey)
+            (local_scan, remote_scan)
         });
-        Ok(Looked { local, survey: survey?, scan: scan? })
+        Ok(ScannedSides { local, remote_scan: remote_scan?, local_scan: local_scan? })
     }
 
     /// A root that is gone stops the run; one that never was there is made, unless it is all that there is to look at.
     fn with_both_roots(
         &self,
         client: &mut FileClient,
-        mut looked: Looked,
+        mut scanned: ScannedSides,
         is_first: bool,
-    ) -> Result<Looked, SyncError> {
+    ) -> Result<ScannedSides, SyncError> {
         let may_make = is_first || self.options.allow_delete;
-        if looked.local.is_none() {
+        if scanned.local.is_none() {
             if !may_make {
-                return Err(SyncError::Guard(Guard::Vanished { side: Side::Local }));
+                return Err(SyncError::SafetyCheck(SafetyCheck::Vanished { side: Side::Local }));
             }
-            if self.mode == Mode::Upload || looked.survey.is_none() {
+            if self.direction == Direction::Upload || scanned.remote_scan.is_none() {
                 let missing = io::Error::from(io::ErrorKind::NotFound);
                 return Err(ClientError::local(self.local, missing).into());
             }
             if !self.options.dry_run {
                 fs::create_dir(self.local).map_err(|error| ClientError::local(self.local, error))?;
-                looked.local = Some(LocalRoot::open(self.local)?);
+                scanned.local = Some(LocalRoot::open(self.local)?);
             }
         }
-        if looked.survey.is_none() {
+        if scanned.remote_scan.is_none() {
             if !may_make {
-                return Err(SyncError::Guard(Guard::Vanished { side: Side::Remote }));
+                return Err(SyncError::SafetyCheck(SafetyCheck::Vanished { side: Side::Remote }));
             }
-            if self.mode == Mode::Download {
+            if self.direction == Direction::Download {
                 return Err(crate::client::refused("list", self.remote, remofile_proto::Code::NotFound).into());
             }
             if !self.options.dry_run {
                 client.mkdir(self.remote)?;
             }
         }
-        Ok(looked)
+        Ok(scanned)
     }
 
     /// What has been in the trash of either side for long enough goes.
@@ -279,9 +280,11 @@ impl Run<'_> {
 }
 
 /// How many entries both sides have that are left alone.
-fn unchanged(plan: &Plan, sides: &Sides) -> u64 {
-    let both = sides.rows().filter(|row| row.local.is_some() && row.remote.is_some() && row.blocked().is_none());
-    let is_on_both = |path: &str| sides.has(Side::Local, path) && sides.has(Side::Remote, path);
+fn unchanged(plan: &Plan, input: &SyncInput) -> u64 {
+    let both = input
+        .path_states()
+        .filter(|state| state.local.is_some() && state.remote.is_some() && state.blocked().is_none());
+    let is_on_both = |path: &str| input.has(Side::Local, path) && input.has(Side::Remote, path);
     let changed =
         plan.changes().filter(|action| !matches!(action.change, Change::KeepBoth { .. }) && is_on_both(&action.path));
     (both.count() as u64).saturating_sub(changed.count() as u64)
@@ -289,9 +292,9 @@ fn unchanged(plan: &Plan, sides: &Sides) -> u64 {
 
 /// The directory of archives, where it lies below the local root. It tells of this machine alone, changes in every run,
 /// and would take the place of another machine's of the same name there.
-fn archives_below(root: &LocalPath, options: &SyncOptions) -> Option<String> {
-    let (root, archives) = (absolute(root).ok()?, absolute(&options.archives()?).ok()?);
-    let below = archives.strip_prefix(root).ok()?.to_str()?;
+fn state_below(root: &LocalPath, options: &SyncOptions) -> Option<String> {
+    let (root, state) = (absolute(root).ok()?, absolute(&options.state_path()?).ok()?);
+    let below = state.strip_prefix(root).ok()?.to_str()?;
     (!below.is_empty()).then(|| below.to_owned())
 }
 

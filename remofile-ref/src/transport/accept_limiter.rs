@@ -1,11 +1,11 @@
-//! The door: while descriptors run short nobody new is let in, so that the holder is served and nothing spins.
+//! The accept limiter: while few file descriptors are left, no new connection is accepted.
 //!
-//! libzmq's I/O thread is told again and again of a connection that waits, and cannot take it off the queue without a
-//! descriptor: it spins, on a core of its own, for as long as strangers hold them all. So the listening socket is given
-//! a filter that drops every packet once few descriptors are left. Whoever knocks knocks again, by TCP itself, and is
-//! let in when there is room: strangers are out after the time of a handshake. Connections that exist do not notice.
-//! Who was on the queue by then is hung up on, should there be no descriptor to let him in with: as many are kept for
-//! it as the queue may be long, since libzmq takes of what is freed for it as well.
+//! Without a free descriptor libzmq's I/O thread cannot accept the next connection in the queue, polls it again at once,
+//! and uses a whole core for as long as unauthenticated peers hold the descriptors. So the limiter attaches a filter to
+//! the listening socket that drops every packet while few descriptors are left. TCP clients retry, and connect when
+//! descriptors are free again, at the latest when the handshakes of silent peers have timed out. Established connections
+//! are not affected. A connection that is in the queue already, with no descriptor left for it, is accepted and closed:
+//! for that the limiter reserves as many descriptors as the queue is long, since libzmq takes freed ones as well.
 
 use super::TransportError;
 use super::server::BACKLOG;
@@ -21,52 +21,52 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
-/// Descriptors that strangers are not let have: for those who are waiting to be accepted when the door closes, and for
-/// the store and the threads of this process.
+/// Descriptors that stay free: for connections in the accept queue when the limiter starts to drop packets, and for the
+/// store and the threads of this process.
 const SPARE: u64 = 160;
 
-/// The door opens again when so many more are free.
+/// The limiter accepts again when this many more are free.
 const RELIEF: u64 = 16;
 
-/// How often a closed door looks whether there is room again, and an open one whether the process itself needs so many.
-const LOOK_CLOSED: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-const LOOK_OPEN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// How often the limiter counts descriptors while it drops packets, and while it does not.
+const CHECK_WHILE_LIMITING: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+const CHECK_INTERVAL: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// `BPF_RET | BPF_K`: accepts the first 0 bytes of every packet.
 const DROP_ALL: SockFilter = SockFilter::new(6, 0, 0, 0);
 
 /// A thread that watches a listening socket. It ends when this is dropped.
-pub(super) struct Door {
+pub(super) struct AcceptLimiter {
     control: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Door {
+impl AcceptLimiter {
     /// Watches the TCP socket that listens under this number in this process.
     pub(super) fn watch(listener: u32) -> Result<Self, TransportError> {
         let system = |what| move |source: io::Error| TransportError::System { what, source };
         let shared = share(listener).map_err(system("share the listening socket"))?;
         let (control, thread_end) = UnixStream::pair().map_err(system("open a control channel"))?;
-        let keeper = Keeper::new(shared, &thread_end).map_err(system("watch the listening socket"))?;
+        let limiter = LimiterThread::new(shared, &thread_end).map_err(system("watch the listening socket"))?;
         let thread = thread::Builder::new()
-            .name("door".to_owned())
-            .spawn(move || keeper.keep(&thread_end))
-            .map_err(system("start the door's thread"))?;
+            .name("accept-limiter".to_owned())
+            .spawn(move || limiter.keep(&thread_end))
+            .map_err(system("start the accept limiter's thread"))?;
         Ok(Self { control: Some(control), thread: Some(thread) })
     }
 }
 
-impl Drop for Door {
+impl Drop for AcceptLimiter {
     fn drop(&mut self) {
         drop(self.control.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there leaves the door as it was.
+            // A panic there does not change the filter.
             let _ = thread.join();
         }
     }
 }
 
-/// A descriptor of our own for one that libzmq has told the number of.
+/// A descriptor of our own for the one that libzmq reported.
 fn share(listener: u32) -> io::Result<TcpListener> {
     let number = ForeignRawFd::try_from(listener).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let this = pidfd_open(getpid(), PidfdFlags::empty())?;
@@ -76,20 +76,20 @@ fn share(listener: u32) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-struct Keeper {
+struct LimiterThread {
     listener: TcpListener,
     epoll: OwnedFd,
-    /// For connections that have to be taken off the queue when there are no other descriptors.
+    /// Freed to accept and close queued connections when no other descriptor is left.
     reserve: Vec<OwnedFd>,
     /// How many are kept in reserve: as many as the queue may be long.
     queue: usize,
-    is_closed: bool,
+    is_limiting: bool,
 }
 
-impl Keeper {
+impl LimiterThread {
     fn new(listener: TcpListener, control: &UnixStream) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        // Told of each connection once: taking it is libzmq's.
+        // Edge-triggered: libzmq accepts the connection.
         let once = epoll::EventFlags::IN | epoll::EventFlags::ET;
         epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), once)?;
         epoll::add(&epoll, control, epoll::EventData::new_u64(CONTROL), epoll::EventFlags::IN)?;
@@ -99,9 +99,9 @@ impl Keeper {
         if queue < longest {
             SockRef::from(&listener).listen(i32::try_from(queue - 1).unwrap_or(0))?;
         }
-        let mut keeper = Self { listener, epoll, reserve: Vec::with_capacity(queue), queue, is_closed: false };
-        keeper.fill_reserve();
-        Ok(keeper)
+        let mut limiter = Self { listener, epoll, reserve: Vec::with_capacity(queue), queue, is_limiting: false };
+        limiter.fill_reserve();
+        Ok(limiter)
     }
 
     fn fill_reserve(&mut self) {
@@ -116,17 +116,17 @@ impl Keeper {
     fn keep(mut self, _control: &UnixStream) {
         let mut events = Vec::with_capacity(2);
         loop {
-            let wait = if self.is_closed { LOOK_CLOSED } else { LOOK_OPEN };
+            let wait = if self.is_limiting { CHECK_WHILE_LIMITING } else { CHECK_INTERVAL };
             events.clear();
             match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&wait)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return tracing::error!(%error, "nobody watches the descriptors any more"),
+                Err(error) => return tracing::error!(%error, "the accept limiter has stopped"),
             }
             if events.iter().any(|event: &epoll::Event| event.data.u64() == CONTROL) {
                 return;
             }
             if let Err(error) = self.look() {
-                return tracing::error!(%error, "nobody watches the descriptors any more");
+                return tracing::error!(%error, "the accept limiter has stopped");
             }
         }
     }
@@ -134,28 +134,28 @@ impl Keeper {
     fn look(&mut self) -> io::Result<()> {
         self.fill_reserve();
         let free = free_descriptors(&self.listener);
-        let least = spare() + if self.is_closed { RELIEF } else { 0 };
+        let least = spare() + if self.is_limiting { RELIEF } else { 0 };
         let socket = SockRef::from(&self.listener);
-        match (free < least, self.is_closed) {
+        match (free < least, self.is_limiting) {
             (true, false) => {
                 socket.attach_filter(&[DROP_ALL])?;
-                tracing::warn!(free, "descriptors run short: nobody new is let in for now");
+                tracing::warn!(free, "few file descriptors left: new connections are not accepted");
             }
             (false, true) => {
                 socket.detach_filter()?;
-                tracing::info!(free, "there are descriptors again: everybody is let in");
+                tracing::info!(free, "file descriptors are free again: new connections are accepted");
             }
             _ => {}
         }
-        self.is_closed = free < least;
+        self.is_limiting = free < least;
         if free == 0 {
-            self.hang_up();
+            self.drop_queued();
         }
         Ok(())
     }
 
-    /// Takes off the queue whoever is on it still: nobody else could.
-    fn hang_up(&mut self) {
+    /// Accepts and closes the connections in the queue, which libzmq cannot accept.
+    fn drop_queued(&mut self) {
         self.reserve.clear();
         loop {
             match self.listener.accept() {

@@ -1,6 +1,6 @@
-//! The client's socket: connected with CURVE, and given up when its link comes to nothing.
+//! The client's socket: connected with CURVE, and given up when no link can be established.
 
-use super::frames::{self, Received};
+use super::frames::{self, ReceiveOutcome};
 use super::link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
 use super::{Bounds, ClientSecurity, Context, Endpoint, Message, TransportError};
 use super::{cannot, is_ipv6, monitor, open, poll_ms, require_curve};
@@ -39,7 +39,7 @@ pub enum ClientPattern {
 
 /// How a client connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientOptions {
+pub struct ClientSocketOptions {
     /// The kind of socket.
     pub pattern: ClientPattern,
     /// What may be queued and taken; the chunk is the largest that a server may announce.
@@ -50,7 +50,7 @@ pub struct ClientOptions {
     pub linger: Duration,
 }
 
-impl Default for ClientOptions {
+impl Default for ClientSocketOptions {
     fn default() -> Self {
         Self {
             pattern: ClientPattern::Dealer,
@@ -68,18 +68,18 @@ pub enum Wake {
     Readable,
     /// Something happened to the connection.
     Event(LinkEvent),
-    /// What [`ClientSocket::send`] gave back as [`Sent::Full`] can be sent now.
+    /// What [`ClientSocket::send`] gave back as [`SendOutcome::Full`] can be sent now.
     Room,
     /// The time is over, or a signal came.
     Timeout,
 }
 
-/// What became of a message.
+/// Whether a message was sent.
 #[derive(Debug)]
-pub enum Sent {
+pub enum SendOutcome {
     /// libzmq has it.
     Queued,
-    /// The queue is full: here it is again.
+    /// The queue is full: the message is returned.
     Full(Vec<Message>),
 }
 
@@ -89,7 +89,7 @@ pub enum Sent {
 /// delimiter by itself; here it stands first all the same.
 ///
 /// Nothing may be sent before [`LinkEvent::HandshakeSucceeded`]: what libzmq holds for a connection that is not up yet
-/// would go to whoever comes first.
+/// would go to the first peer that connects.
 pub struct ClientSocket {
     socket: Socket,
     kind: SocketType,
@@ -98,14 +98,14 @@ pub struct ClientSocket {
     full: bool,
 }
 
-/// The monitor and the judge of a connection that this module made.
+/// The monitor of a connection that this module made, and the watch on it.
 struct Link {
     monitor: Socket,
     watch: LinkWatch,
 }
 
 impl ClientSocket {
-    /// Begins to connect; [`poll`](Self::poll) tells how it goes. Waits for the lookup of a host name, and where that
+    /// Begins to connect; [`poll`](Self::poll) reports the progress. Waits for the lookup of a host name, and where that
     /// gives several addresses, until one of them accepts a connection.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl ClientSocket {
         context: &Context,
         endpoint: &Endpoint,
         security: &ClientSecurity,
-        options: &ClientOptions,
+        options: &ClientSocketOptions,
     ) -> Result<Self, TransportError> {
         require_curve()?;
         let watch = LinkWatch::new(Instant::now(), options.connect_timeout);
@@ -158,7 +158,7 @@ impl ClientSocket {
         Ok(Self { socket, kind, link: None, full: false })
     }
 
-    /// Has the end of the socket wait no longer than `linger` for what is still queued, up to 2 s.
+    /// Limits the time that closing the socket waits for queued messages to `linger`, at most 2 s.
     pub fn linger_at_most(&self, linger: Duration) {
         let linger_ms = i32::try_from(linger.as_millis().min(2_000)).unwrap_or(2_000);
         // A socket that takes no options any more has nothing queued either.
@@ -224,15 +224,15 @@ impl ClientSocket {
     pub fn recv(&mut self) -> Result<Option<Vec<Message>>, TransportError> {
         loop {
             match frames::receive(&self.socket) {
-                Ok(Received::Message(mut frames)) => {
+                Ok(ReceiveOutcome::Message(mut frames)) => {
                     if self.kind == SocketType::REQ {
                         frames.insert(0, Message::new());
                     }
                     return Ok(Some(frames));
                 }
-                Ok(Received::TooManyFrames) => {}
+                Ok(ReceiveOutcome::TooManyFrames) => {}
                 // REQ may not receive before it has sent.
-                Ok(Received::Nothing) | Err(zmq::Error::EFSM) => return Ok(None),
+                Ok(ReceiveOutcome::Nothing) | Err(zmq::Error::EFSM) => return Ok(None),
                 Err(error) => return Err(cannot("receive")(error)),
             }
         }
@@ -242,16 +242,16 @@ impl ClientSocket {
     ///
     /// # Errors
     /// [`TransportError::Zmq`] if libzmq fails.
-    pub fn send(&mut self, mut frames: Vec<Message>) -> Result<Sent, TransportError> {
+    pub fn send(&mut self, mut frames: Vec<Message>) -> Result<SendOutcome, TransportError> {
         // Asked first: a frame that libzmq refuses is lost to its sender.
         self.full = !self.socket.get_events().map_err(cannot("ask for room"))?.contains(PollEvents::POLLOUT);
         if self.full {
-            return Ok(Sent::Full(frames));
+            return Ok(SendOutcome::Full(frames));
         }
         if self.kind == SocketType::REQ && frames.first().is_some_and(|delimiter| delimiter.is_empty()) {
             frames.remove(0);
         }
-        frames::send(&self.socket, frames).map(|()| Sent::Queued).map_err(cannot("send"))
+        frames::send(&self.socket, frames).map(|()| SendOutcome::Queued).map_err(cannot("send"))
     }
 
     /// Waits until [`send`](Self::send) has room, or a signal comes, for at most `timeout`.
@@ -278,7 +278,9 @@ impl ClientSocket {
 
     fn next_event(&mut self) -> Result<Option<LinkEvent>, TransportError> {
         let Some(link) = &mut self.link else { return Ok(None) };
-        while let Received::Message(message) = frames::receive(&link.monitor).map_err(cannot("read the monitor"))? {
+        while let ReceiveOutcome::Message(message) =
+            frames::receive(&link.monitor).map_err(cannot("read the monitor"))?
+        {
             let Some(event) = monitor::event_of(&message).and_then(|(event, value)| link_event(event, value)) else {
                 continue;
             };
@@ -293,7 +295,7 @@ impl ClientSocket {
 impl Drop for ClientSocket {
     fn drop(&mut self) {
         if self.link.is_some() {
-            monitor::silence(&self.socket);
+            monitor::stop(&self.socket);
         }
     }
 }

@@ -5,8 +5,8 @@ use zmq::{DONTWAIT, Message, SNDMORE, Socket};
 /// The most frames of a message that is kept: routing frames of many proxies, delimiter, header and payload.
 pub const MAX_FRAMES: usize = 32;
 
-/// What one look at a socket gave.
-pub(super) enum Received {
+/// The outcome of one receive.
+pub(super) enum ReceiveOutcome {
     /// A whole message.
     Message(Vec<Message>),
     /// A message of more than [`MAX_FRAMES`] frames, read off and dropped.
@@ -16,12 +16,12 @@ pub(super) enum Received {
 }
 
 /// Takes one message without waiting. libzmq shows a message only when all of its frames have come.
-pub(super) fn receive(socket: &Socket) -> Result<Received, zmq::Error> {
+pub(super) fn receive(socket: &Socket) -> Result<ReceiveOutcome, zmq::Error> {
     receive_at_most(socket, MAX_FRAMES)
 }
 
-/// Like [`receive`], for a socket whose messages may be somebody else's: they are whole, whatever they are.
-pub(super) fn receive_whole(socket: &Socket) -> Result<Received, zmq::Error> {
+/// Like [`receive`], without a limit: for a socket that is shared with the embedding program.
+pub(super) fn receive_whole(socket: &Socket) -> Result<ReceiveOutcome, zmq::Error> {
     receive_at_most(socket, usize::MAX)
 }
 
@@ -37,10 +37,10 @@ pub(super) fn send(socket: &Socket, frames: impl IntoIterator<Item = Message>) -
     Ok(())
 }
 
-fn receive_at_most(socket: &Socket, most: usize) -> Result<Received, zmq::Error> {
+fn receive_at_most(socket: &Socket, most: usize) -> Result<ReceiveOutcome, zmq::Error> {
     let mut frame = Message::new();
     match take(socket, &mut frame) {
-        Err(zmq::Error::EAGAIN) => return Ok(Received::Nothing),
+        Err(zmq::Error::EAGAIN) => return Ok(ReceiveOutcome::Nothing),
         other => other?,
     }
     let mut frames = Vec::with_capacity(4);
@@ -53,7 +53,7 @@ fn receive_at_most(socket: &Socket, most: usize) -> Result<Received, zmq::Error>
         frames.push(std::mem::replace(&mut frame, next));
     }
     frames.push(frame);
-    Ok(Received::Message(frames))
+    Ok(ReceiveOutcome::Message(frames))
 }
 
 fn take(socket: &Socket, frame: &mut Message) -> Result<(), zmq::Error> {
@@ -65,11 +65,11 @@ fn take(socket: &Socket, frame: &mut Message) -> Result<(), zmq::Error> {
     }
 }
 
-fn drop_rest(socket: &Socket, mut frame: Message) -> Result<Received, zmq::Error> {
+fn drop_rest(socket: &Socket, mut frame: Message) -> Result<ReceiveOutcome, zmq::Error> {
     while frame.get_more() {
         take(socket, &mut frame)?;
     }
-    Ok(Received::TooManyFrames)
+    Ok(ReceiveOutcome::TooManyFrames)
 }
 
 #[cfg(test)]
@@ -93,27 +93,29 @@ mod tests {
     fn frames_arrive_in_order() {
         let (left, right) = pair();
         send(&left, message(3)).unwrap();
-        let Received::Message(frames) = receive(&right).unwrap() else { panic!("no message") };
+        let ReceiveOutcome::Message(frames) = receive(&right).unwrap() else { panic!("no message") };
         assert_eq!(frames.iter().map(|frame| frame.len()).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     #[test]
     fn an_empty_queue_is_no_error() {
-        assert!(matches!(receive(&pair().1).unwrap(), Received::Nothing));
+        assert!(matches!(receive(&pair().1).unwrap(), ReceiveOutcome::Nothing));
     }
 
     #[test]
     fn the_most_frames_are_kept() {
         let (left, right) = pair();
         send(&left, message(MAX_FRAMES)).unwrap();
-        assert!(matches!(receive(&right).unwrap(), Received::Message(frames) if frames.len() == MAX_FRAMES));
+        assert!(matches!(receive(&right).unwrap(), ReceiveOutcome::Message(frames) if frames.len() == MAX_FRAMES));
     }
 
     #[test]
-    fn a_message_of_somebody_else_is_whole() {
+    fn a_message_on_a_shared_socket_is_whole() {
         let (left, right) = pair();
         send(&left, message(MAX_FRAMES + 1)).unwrap();
-        assert!(matches!(receive_whole(&right).unwrap(), Received::Message(frames) if frames.len() == MAX_FRAMES + 1));
+        assert!(
+            matches!(receive_whole(&right).unwrap(), ReceiveOutcome::Message(frames) if frames.len() == MAX_FRAMES + 1)
+        );
     }
 
     #[test]
@@ -121,7 +123,7 @@ mod tests {
         let (left, right) = pair();
         send(&left, message(MAX_FRAMES + 1)).unwrap();
         send(&left, message(2)).unwrap();
-        assert!(matches!(receive(&right).unwrap(), Received::TooManyFrames));
-        assert!(matches!(receive(&right).unwrap(), Received::Message(frames) if frames.len() == 2));
+        assert!(matches!(receive(&right).unwrap(), ReceiveOutcome::TooManyFrames));
+        assert!(matches!(receive(&right).unwrap(), ReceiveOutcome::Message(frames) if frames.len() == 2));
     }
 }

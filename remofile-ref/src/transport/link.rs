@@ -1,6 +1,6 @@
-//! What the events of a client's monitor come to: a verdict instead of endless retries ([CURVE-7]).
+//! Derives a verdict from the events of a client's monitor, in place of endless retries ([CURVE-7]).
 //!
-//! libzmq tells a client little of why a connection fails, and retries for ever:
+//! libzmq reports little about why a connection fails, and retries forever:
 //!
 //! | situation | events |
 //! |---|---|

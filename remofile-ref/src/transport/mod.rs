@@ -19,7 +19,7 @@ mod security;
 mod server;
 mod zap;
 
-pub use client::{ClientOptions, ClientPattern, ClientSocket, Sent, Wake};
+pub use client::{ClientPattern, ClientSocket, ClientSocketOptions, SendOutcome, Wake};
 pub use endpoint::{Endpoint, EndpointError};
 pub use frames::MAX_FRAMES;
 pub use link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
@@ -27,24 +27,25 @@ pub use security::{ClientSecurity, CurveKey, ServerSecurity};
 pub use server::{ServerPattern, ServerSocket};
 pub use zmq::{self, Context, Message, Socket};
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::time::Duration;
 
 /// The oldest libzmq that is accepted.
 const LIBZMQ_MIN: (i32, i32, i32) = (4, 3, 5);
 
-/// How long a handshake may take: frees what a peer that says nothing holds.
+/// How long a handshake may take: frees the connections of silent peers.
 const HANDSHAKE_MS: i32 = 5_000;
 
-/// How often a silent peer is asked whether it is there.
+/// How often a silent peer gets a heartbeat.
 const HEARTBEAT_INTERVAL_MS: i32 = 5_000;
 
 /// How long the answer to a heartbeat may take.
 const HEARTBEAT_TIMEOUT_MS: i32 = 15_000;
 
-/// How many descriptors a process that serves may have.
-const DESCRIPTORS: u64 = 4_096;
+/// The descriptor limit of a process that only serves: more than one client needs, and few enough that unauthenticated
+/// peers who use them all take little memory.
+pub const SERVER_DESCRIPTORS: u64 = 4_096;
 
 /// Checks that the linked libzmq has CURVE and is 4.3.5 or later.
 ///
@@ -87,32 +88,20 @@ impl Bounds {
     }
 }
 
-/// Raises the limit of open descriptors as far as the system lets this process, and gives the new one.
+/// Sets the soft limit of open file descriptors to `wanted`, or to the hard limit where that is lower, and returns it.
 ///
-/// A server that has many connections besides calls it at its start: every connection takes a descriptor.
-///
-/// # Errors
-/// What the system says; the limit is as it was.
-pub fn raise_descriptor_limit() -> io::Result<u64> {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit)?;
-    Ok(limit.current.unwrap_or(u64::MAX))
-}
-
-/// Lets this process have 4,096 descriptors, or as many as the system lets it have: more than one client needs, few
-/// enough that strangers who take them all take little memory.
-///
-/// A process that does nothing but serve calls it at its start.
+/// Every connection takes a descriptor. A process that only serves calls it at its start with [`SERVER_DESCRIPTORS`]; one
+/// that has many connections of its own passes `u64::MAX`.
 ///
 /// # Errors
-/// What the system says; the limit is as it was.
-pub fn settle_descriptor_limit() -> io::Result<u64> {
-    let mut limit = getrlimit(Resource::Nofile);
-    let settled = limit.maximum.map_or(DESCRIPTORS, |maximum| maximum.min(DESCRIPTORS));
-    limit.current = Some(settled);
-    setrlimit(Resource::Nofile, limit)?;
-    Ok(settled)
+/// The error of the system; the limit does not change.
+pub fn set_descriptor_limit(wanted: u64) -> io::Result<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    if limit.current != Some(current) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..limit })?;
+    }
+    Ok(current)
 }
 
 /// Why a socket could not be opened, or is of no use any more.
@@ -150,14 +139,14 @@ pub enum TransportError {
     /// The link will not come up, or was refused.
     #[error(transparent)]
     Link(#[from] LinkVerdict),
-    /// The ZAP handler has ended, so nobody is authenticated any more: the server stops ([CURVE-3]).
+    /// The ZAP handler has ended, so that clients are not authenticated any more: the server stops ([CURVE-3]).
     #[error("the ZAP handler has ended")]
-    GateLost,
-    /// A socket of a type that the protocol is not spoken on was handed over.
-    #[error("Remofile is not spoken on a socket of type {0}")]
+    ZapHandlerEnded,
+    /// A socket of an unsupported type was passed.
+    #[error("sockets of type {0} are not supported")]
     SocketType(String),
-    /// A socket was handed over whose send queue would drop replies: [LIMIT-5].
-    #[error("the socket's send queue (ZMQ_SNDHWM) holds {holds} messages, fewer than the window of {window}")]
+    /// A socket was passed whose send queue would drop replies: [LIMIT-5].
+    #[error("the socket's send queue (ZMQ_SNDHWM) holds {holds} messages, which is less than the window of {window}")]
     SendQueue {
         /// What the socket has, in messages.
         holds: i32,
@@ -244,6 +233,14 @@ mod tests {
     fn a_payload_a_little_too_large_fits_the_frame_limit() {
         let bounds = Bounds { window: 1, chunk: 65_536, header: 65_536 };
         assert!(bounds.frame_max() >= 65_536 + 1_024 + 33);
+    }
+
+    #[test]
+    fn a_descriptor_limit_is_at_most_the_hard_limit() {
+        let before = getrlimit(Resource::Nofile);
+        let raised = set_descriptor_limit(u64::MAX).expect("the soft limit may be raised to the hard limit");
+        assert_eq!(Some(raised), before.maximum.or(Some(u64::MAX)));
+        assert_eq!(getrlimit(Resource::Nofile).maximum, before.maximum);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Socket monitors: what libzmq tells of the connections behind a socket.
+//! Socket monitors: the events of a socket's connections.
 
-use super::frames::{self, Received};
+use super::frames::{self, ReceiveOutcome};
 use super::{Context, Message, TransportError, cannot};
 use std::sync::atomic::{AtomicU64, Ordering};
 use zmq::{PAIR, Socket, SocketEvent};
@@ -10,7 +10,7 @@ static NAMES: AtomicU64 = AtomicU64::new(0);
 
 /// Opens a socket that receives these events of `socket`. To be called before `socket` is bound or connected.
 ///
-/// It must outlive `socket` or be [`silence`]d before it is closed: libzmq's I/O thread waits for whoever reads events.
+/// It must outlive `socket` or be [`stop`]d before it is closed: libzmq's I/O thread waits until its events are read.
 pub(super) fn watch(context: &Context, socket: &Socket, events: &[SocketEvent]) -> Result<Socket, TransportError> {
     let mask = events.iter().fold(0, |mask, event| mask | i32::from(event.to_raw()));
     let endpoint = unique_endpoint();
@@ -28,16 +28,18 @@ pub(super) fn watch(context: &Context, socket: &Socket, events: &[SocketEvent]) 
 /// Ends the events of `socket`, so that the reader may be closed.
 ///
 /// Crate zmq cannot pass the null that would end a monitor; one that reports nothing takes its place.
-pub(super) fn silence(socket: &Socket) {
+pub(super) fn stop(socket: &Socket) {
     if let Err(error) = socket.monitor(&unique_endpoint(), 0) {
-        tracing::debug!(%error, "a monitor could not be ended");
+        tracing::debug!(%error, "cannot stop a socket monitor");
     }
 }
 
-/// The descriptor of the socket that listens since just now, if libzmq tells it within a second.
+/// The descriptor of the listening socket, if libzmq reports it within a second.
 pub(super) fn listener_of(reader: &Socket) -> Result<Option<u32>, TransportError> {
     while reader.poll(zmq::POLLIN, 1_000).map_err(cannot("wait for the monitor"))? > 0 {
-        let Received::Message(event) = frames::receive(reader).map_err(cannot("read the monitor"))? else { break };
+        let ReceiveOutcome::Message(event) = frames::receive(reader).map_err(cannot("read the monitor"))? else {
+            break;
+        };
         if is_listening(&event) {
             return Ok(event_of(&event).map(|(_, listener)| listener));
         }
@@ -45,7 +47,7 @@ pub(super) fn listener_of(reader: &Socket) -> Result<Option<u32>, TransportError
     Ok(None)
 }
 
-/// Whether an event tells that a socket listens.
+/// Whether an event reports that a socket listens.
 pub(super) fn is_listening(event: &[Message]) -> bool {
     event_of(event).is_some_and(|(number, _)| number == SocketEvent::LISTENING.to_raw())
 }

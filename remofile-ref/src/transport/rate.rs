@@ -1,4 +1,4 @@
-//! A bound on log lines about strangers: one a second, with a count.
+//! A limit on log lines about unauthenticated peers: one a second, with a count.
 
 use std::time::{Duration, Instant};
 

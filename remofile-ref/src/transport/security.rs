@@ -37,7 +37,7 @@ pub enum ServerSecurity {
         /// The client's public key, derived from the token.
         admitted: CurveKey,
     },
-    /// None at all: whoever reaches the socket is heard, and everything travels in clear.
+    /// No security: every peer that can reach the socket can send messages, and nothing is encrypted.
     Null,
 }
 
@@ -53,7 +53,7 @@ pub enum ClientSecurity {
         /// The client's secret key, derived from the token.
         secret: CurveKey,
     },
-    /// None at all: whoever answers is believed, and everything travels in clear.
+    /// No security: the server is not authenticated, and nothing is encrypted.
     Null,
 }
 

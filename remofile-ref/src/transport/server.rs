@@ -1,20 +1,20 @@
-//! The server's socket: bound with CURVE behind its ZAP handler, read with a deadline, written without waiting.
+//! The server's socket: bound with CURVE and a ZAP handler, read with a deadline, written without waiting.
 
-use super::accept_limiter::Door;
-use super::frames::{self, Received};
+use super::accept_limiter::AcceptLimiter;
+use super::frames::{self, ReceiveOutcome};
 use super::rate::LogRate;
-use super::zap::{self, Gate, Judge};
+use super::zap::{self, Authenticate, ZapHandler};
 use super::{Bounds, Context, Endpoint, Message, ServerSecurity, TransportError};
 use super::{cannot, is_ipv6, monitor, open, poll_ms, require_curve};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 use zmq::{POLLIN, PollEvents, PollItem, Socket, SocketEvent, SocketType};
 
-/// Connections that wait to be accepted.
+/// The length of the accept queue.
 pub(super) const BACKLOG: i32 = 64;
 
 /// The monitor is also read when this many messages have come without a pause.
-const MESSAGES_PER_LOOK: u32 = 256;
+const MESSAGES_PER_MONITOR_READ: u32 = 256;
 
 /// The kind of socket that a server binds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,28 +33,28 @@ pub enum ServerPattern {
 pub struct ServerSocket {
     origin: Origin,
     kind: SocketType,
-    /// Absent without CURVE. Dropped after the socket: the door closes before the guard leaves.
-    gate: Option<Gate>,
+    /// Absent without CURVE. Dropped after the socket, which accepts no connection without it.
+    zap_handler: Option<ZapHandler>,
     /// Ends every wait while it is readable.
     wake: Option<OwnedFd>,
-    strangers: LogRate,
-    until_look: u32,
+    failed_handshakes: LogRate,
+    until_monitor_read: u32,
 }
 
-/// Whose the socket is.
+/// Who made the socket.
 enum Origin {
-    /// It was bound here.
-    Bound(Watched),
+    /// This module bound it.
+    Bound(MonitoredSocket),
     /// The embedding program made it: then its messages may be that program's too.
     Adopted(Socket),
 }
 
 /// A socket and the events of its connections.
-struct Watched {
+struct MonitoredSocket {
     socket: Socket,
     monitor: Socket,
-    /// Absent where it is not TCP that it listens on.
-    door: Option<Door>,
+    /// Absent unless the socket listens on TCP.
+    accept_limiter: Option<AcceptLimiter>,
 }
 
 impl ServerSocket {
@@ -71,11 +71,11 @@ impl ServerSocket {
         security: &ServerSecurity,
         bounds: &Bounds,
     ) -> Result<Self, TransportError> {
-        let judge = match security {
-            ServerSecurity::Curve { admitted, .. } => Some(zap::admit_only(admitted.clone())),
+        let authenticate = match security {
+            ServerSecurity::Curve { admitted, .. } => Some(zap::accept_only(admitted.clone())),
             ServerSecurity::Null => None,
         };
-        Self::bind_judged(context, endpoint, pattern, security, bounds, judge)
+        Self::bind_with(context, endpoint, pattern, security, bounds, authenticate)
     }
 
     /// Serves on a socket that the embedding program made, secured, and bound or connected: ROUTER, REP, DEALER or PAIR.
@@ -112,11 +112,11 @@ impl ServerSocket {
     /// Whether the ZAP handler, if there is one, is at work; the server stops if not.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.gate.as_ref().is_none_or(Gate::is_alive)
+        self.zap_handler.as_ref().is_none_or(ZapHandler::is_alive)
     }
 
-    /// Whether every message must be answered before the next can be received, with one empty frame behind the delimiter
-    /// if with nothing else: [ENV-19].
+    /// Whether every message must be answered before the next can be received, with one empty frame after the delimiter
+    /// if there is no reply: [ENV-19].
     #[must_use]
     pub fn must_answer(&self) -> bool {
         self.kind == SocketType::REP
@@ -126,7 +126,7 @@ impl ServerSocket {
     #[must_use]
     pub fn socket(&self) -> &Socket {
         match &self.origin {
-            Origin::Bound(watched) => &watched.socket,
+            Origin::Bound(monitored) => &monitored.socket,
             Origin::Adopted(socket) => socket,
         }
     }
@@ -161,35 +161,35 @@ impl ServerSocket {
     /// program, whose they may be.
     ///
     /// # Errors
-    /// [`TransportError::GateLost`] once the ZAP handler has ended; [`TransportError::Zmq`] if libzmq fails.
+    /// [`TransportError::ZapHandlerEnded`] once the ZAP handler has ended; [`TransportError::Zmq`] if libzmq fails.
     pub fn recv(&mut self, timeout: Duration) -> Result<Option<Vec<Message>>, TransportError> {
         let mut deadline = None;
         loop {
             let received = match &self.origin {
-                Origin::Bound(watched) => frames::receive(&watched.socket),
+                Origin::Bound(monitored) => frames::receive(&monitored.socket),
                 Origin::Adopted(socket) => frames::receive_whole(socket),
             };
             let received = received.map_err(cannot("receive"))?;
             // Asked after receiving: what came in while the handler was at work was authenticated.
             if !self.is_alive() {
-                return Err(TransportError::GateLost);
+                return Err(TransportError::ZapHandlerEnded);
             }
-            self.until_look = self.until_look.saturating_sub(1);
-            if self.until_look == 0 {
-                self.look_at_strangers()?;
+            self.until_monitor_read = self.until_monitor_read.saturating_sub(1);
+            if self.until_monitor_read == 0 {
+                self.log_failed_handshakes()?;
             }
             match received {
-                Received::Message(mut frames) => {
+                ReceiveOutcome::Message(mut frames) => {
                     if self.must_answer() {
                         frames.insert(0, Message::new());
                     }
                     return Ok(Some(frames));
                 }
-                Received::TooManyFrames if self.must_answer() => {
+                ReceiveOutcome::TooManyFrames if self.must_answer() => {
                     self.send(vec![Message::new(), Message::new()])?;
                 }
-                Received::TooManyFrames => {}
-                Received::Nothing => {
+                ReceiveOutcome::TooManyFrames => {}
+                ReceiveOutcome::Nothing => {
                     let now = Instant::now();
                     let left = deadline.get_or_insert(now + timeout).saturating_duration_since(now);
                     if left.is_zero() || !self.wait(left)? {
@@ -208,8 +208,8 @@ impl ServerSocket {
     /// [`TransportError::Zmq`] if libzmq fails, or on REP where there is nothing to answer.
     pub fn send(&mut self, mut frames: Vec<Message>) -> Result<(), TransportError> {
         if self.must_answer() {
-            let behind = frames.iter().position(|frame| frame.is_empty()).map_or(0, |delimiter| delimiter + 1);
-            frames.drain(..behind);
+            let start = frames.iter().position(|frame| frame.is_empty()).map_or(0, |delimiter| delimiter + 1);
+            frames.drain(..start);
         }
         match frames::send(self.socket(), frames) {
             // An embedded ROUTER may be mandatory, an embedded DEALER or PAIR full.
@@ -218,51 +218,59 @@ impl ServerSocket {
         }
     }
 
-    fn bind_judged(
+    fn bind_with(
         context: &Context,
         endpoint: &Endpoint,
         pattern: ServerPattern,
         security: &ServerSecurity,
         bounds: &Bounds,
-        judge: Option<Judge>,
+        authenticate: Option<Authenticate>,
     ) -> Result<Self, TransportError> {
         require_curve()?;
         let kind = match pattern {
             ServerPattern::Router => SocketType::ROUTER,
             ServerPattern::Rep => SocketType::REP,
         };
-        let gate = judge.map(|judge| Gate::start(context, judge)).transpose()?;
+        let zap_handler = authenticate.map(|authenticate| ZapHandler::start(context, authenticate)).transpose()?;
         let socket = open(context, kind, bounds)?;
         socket
             .set_linger(0)
             .and_then(|()| socket.set_backlog(BACKLOG))
             .and_then(|()| secure(&socket, security))
             .map_err(cannot("set a socket option"))?;
-        // What a stranger's handshake breaks is seen here; what the ZAP handler refuses is seen there.
-        let watched =
+        // Handshakes that fail are logged here; the ZAP handler logs the keys that it rejects.
+        let monitored =
             [SocketEvent::HANDSHAKE_FAILED_NO_DETAIL, SocketEvent::HANDSHAKE_FAILED_PROTOCOL, SocketEvent::LISTENING];
-        let monitor = monitor::watch(context, &socket, &watched)?;
-        let mut server = Self::over(Origin::Bound(Watched { socket, monitor, door: None }), kind, gate);
+        let monitor = monitor::watch(context, &socket, &monitored)?;
+        let mut server =
+            Self::over(Origin::Bound(MonitoredSocket { socket, monitor, accept_limiter: None }), kind, zap_handler);
         let socket = server.socket();
         endpoint.bind_with(|address| socket.set_ipv6(is_ipv6(address)).and_then(|()| socket.bind(address)))?;
         if let Endpoint::Tcp { .. } = endpoint {
-            server.keep_door()?;
+            server.start_accept_limiter()?;
         }
         Ok(server)
     }
 
-    fn over(origin: Origin, kind: SocketType, gate: Option<Gate>) -> Self {
-        Self { origin, kind, gate, wake: None, strangers: LogRate::default(), until_look: MESSAGES_PER_LOOK }
+    fn over(origin: Origin, kind: SocketType, zap_handler: Option<ZapHandler>) -> Self {
+        Self {
+            origin,
+            kind,
+            zap_handler,
+            wake: None,
+            failed_handshakes: LogRate::default(),
+            until_monitor_read: MESSAGES_PER_MONITOR_READ,
+        }
     }
 
-    /// Where the system does not let the listening socket be watched, only the log says so.
-    fn keep_door(&mut self) -> Result<(), TransportError> {
-        let Origin::Bound(Watched { monitor, door, .. }) = &mut self.origin else { return Ok(()) };
+    /// Where the system does not allow it, a warning is logged.
+    fn start_accept_limiter(&mut self) -> Result<(), TransportError> {
+        let Origin::Bound(MonitoredSocket { monitor, accept_limiter, .. }) = &mut self.origin else { return Ok(()) };
         let listener = monitor::listener_of(monitor)?;
-        *door = match listener.map(Door::watch).transpose() {
-            Ok(door) => door,
+        *accept_limiter = match listener.map(AcceptLimiter::watch).transpose() {
+            Ok(accept_limiter) => accept_limiter,
             Err(error) => {
-                tracing::warn!(%error, "strangers who use up all descriptors will keep a core busy");
+                tracing::warn!(%error, "cannot install the accept filter; unauthenticated clients could exhaust file descriptors");
                 None
             }
         };
@@ -271,20 +279,20 @@ impl ServerSocket {
 
     fn monitor(&self) -> Option<&Socket> {
         match &self.origin {
-            Origin::Bound(watched) => Some(&watched.monitor),
+            Origin::Bound(monitored) => Some(&monitored.monitor),
             Origin::Adopted(_) => None,
         }
     }
 
     /// Waits until a message, the monitor or the handler's end wants attention; false after `left`, a signal or a wake.
     fn wait(&mut self, left: Duration) -> Result<bool, TransportError> {
-        self.look_at_strangers()?;
-        let left = self.strangers.wait(Instant::now()).map_or(left, |line| left.min(line));
+        self.log_failed_handshakes()?;
+        let left = self.failed_handshakes.wait(Instant::now()).map_or(left, |line| left.min(line));
         let mut items = Vec::with_capacity(4);
         items.push(self.socket().as_poll_item(POLLIN));
         items.extend(self.wake.as_ref().map(|wake| PollItem::from_fd(wake.as_raw_fd(), POLLIN)));
         items.extend(self.monitor().map(|monitor| monitor.as_poll_item(POLLIN)));
-        items.extend(self.gate.as_ref().and_then(Gate::end_fd).map(|fd| PollItem::from_fd(fd, POLLIN)));
+        items.extend(self.zap_handler.as_ref().and_then(ZapHandler::end_fd).map(|fd| PollItem::from_fd(fd, POLLIN)));
         match zmq::poll(&mut items, poll_ms(left)) {
             Ok(_) => Ok(self.wake.is_none() || items[1].get_revents().is_empty()),
             Err(zmq::Error::EINTR) => Ok(false),
@@ -293,26 +301,26 @@ impl ServerSocket {
     }
 
     /// Logs failed handshakes, at a bounded rate.
-    fn look_at_strangers(&mut self) -> Result<(), TransportError> {
-        self.until_look = MESSAGES_PER_LOOK;
-        let Origin::Bound(Watched { monitor, .. }) = &self.origin else { return Ok(()) };
-        while let Received::Message(event) = frames::receive(monitor).map_err(cannot("read the monitor"))? {
+    fn log_failed_handshakes(&mut self) -> Result<(), TransportError> {
+        self.until_monitor_read = MESSAGES_PER_MONITOR_READ;
+        let Origin::Bound(MonitoredSocket { monitor, .. }) = &self.origin else { return Ok(()) };
+        while let ReceiveOutcome::Message(event) = frames::receive(monitor).map_err(cannot("read the monitor"))? {
             if !monitor::is_listening(&event) {
-                self.strangers.count();
+                self.failed_handshakes.count();
             }
         }
-        if let Some(count) = self.strangers.report(Instant::now()) {
-            tracing::warn!(count, "handshakes failed: wrong token or key, or no Remofile clients");
+        if let Some(count) = self.failed_handshakes.report(Instant::now()) {
+            tracing::warn!(count, "handshakes failed: wrong token or key, or not a Remofile client");
         }
         Ok(())
     }
 }
 
-impl Drop for Watched {
+impl Drop for MonitoredSocket {
     fn drop(&mut self) {
         // Its descriptor is of libzmq's listening socket, which is to be free when this is closed.
-        drop(self.door.take());
-        monitor::silence(&self.socket);
+        drop(self.accept_limiter.take());
+        monitor::stop(&self.socket);
     }
 }
 
@@ -339,9 +347,16 @@ mod tests {
     fn dying_server(context: &Context) -> ServerSocket {
         let security = ServerSecurity::Curve { secret: CurveKey::new([1; 32]), admitted: CurveKey::new([2; 32]) };
         let endpoint = "127.0.0.1:0".parse().unwrap();
-        let judge: Judge = Box::new(|_| panic!("the judge was told to die"));
-        ServerSocket::bind_judged(context, &endpoint, ServerPattern::Router, &security, &Bounds::default(), Some(judge))
-            .unwrap()
+        let authenticate: Authenticate = Box::new(|_| panic!("the handler is to end"));
+        ServerSocket::bind_with(
+            context,
+            &endpoint,
+            ServerPattern::Router,
+            &security,
+            &Bounds::default(),
+            Some(authenticate),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -354,7 +369,7 @@ mod tests {
         asker.set_linger(0).unwrap();
         asker.connect(ZAP_ENDPOINT).unwrap();
         asker.send("die", 0).unwrap();
-        assert!(matches!(server.recv(LONG), Err(TransportError::GateLost)));
+        assert!(matches!(server.recv(LONG), Err(TransportError::ZapHandlerEnded)));
         assert!(start.elapsed() < LONG / 2);
         assert!(!server.is_alive());
     }

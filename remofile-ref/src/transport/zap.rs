@@ -1,10 +1,10 @@
 //! The ZAP handler (ZeroMQ RFC 27): a thread that admits one CURVE key and refuses everything else ([CURVE-2]).
 //!
-//! libzmq asks whoever is bound at `inproc://zeromq.zap.01` in the server's context, and admits every key while nobody is.
-//! Crate zmq has no setter for `ZMQ_ZAP_ENFORCE_DOMAIN`, which would turn that round. So the handler is bound before the
-//! server's socket and unbound after it, and says so before it is gone if it ends on its own ([CURVE-3]).
+//! libzmq asks the socket bound at `inproc://zeromq.zap.01` in the server's context, and accepts every key while none is
+//! bound. Crate zmq has no setter for `ZMQ_ZAP_ENFORCE_DOMAIN`, which would change that. So the handler is bound before
+//! the server's socket and unbound after it, and reports its end before it unbinds ([CURVE-3]).
 
-use super::frames::{self, Received};
+use super::frames::{self, ReceiveOutcome};
 use super::rate::LogRate;
 use super::{Context, CurveKey, Message, TransportError, cannot, poll_ms};
 use std::io;
@@ -23,29 +23,29 @@ pub(super) const ZAP_ENDPOINT: &str = "inproc://zeromq.zap.01";
 /// The domain of the server's socket.
 pub(super) const ZAP_DOMAIN: &str = "remofile";
 
-/// Decides on a ZAP request.
-pub(super) type Judge = Box<dyn Fn(&[Message]) -> Judgement + Send>;
+/// Decides about a ZAP request.
+pub(super) type Authenticate = Box<dyn Fn(&[Message]) -> AuthDecision + Send>;
 
 /// The answer to a ZAP request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Judgement {
+pub(super) enum AuthDecision {
     /// Status 200.
     Admit,
-    /// Status 400, with the reason for the log; the peer is not told.
+    /// Status 400, with the reason, which is logged and not sent to the peer.
     Refuse(&'static str),
 }
 
 /// The running handler. It ends when this is dropped; the server's socket must be closed by then.
-pub(super) struct Gate {
+pub(super) struct ZapHandler {
     alive: Arc<AtomicBool>,
-    /// The handler's thread holds the other end: whichever ends first, the other notices.
+    /// The handler's thread holds the other end: when one end closes, the other becomes readable.
     control: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Gate {
+impl ZapHandler {
     /// Binds the handler in `context` and starts its thread.
-    pub(super) fn start(context: &Context, judge: Judge) -> Result<Self, TransportError> {
+    pub(super) fn start(context: &Context, authenticate: Authenticate) -> Result<Self, TransportError> {
         let system = |what| move |source: io::Error| TransportError::System { what, source };
         let socket = context.socket(REP).map_err(cannot("open the ZAP handler's socket"))?;
         socket
@@ -54,10 +54,10 @@ impl Gate {
             .map_err(cannot("bind the ZAP handler: one context holds one server with CURVE"))?;
         let (control, thread_end) = UnixStream::pair().map_err(system("open a control channel"))?;
         let alive = Arc::new(AtomicBool::new(true));
-        let ended = Ended(Arc::clone(&alive));
+        let ended = AliveFlag(Arc::clone(&alive));
         let thread = thread::Builder::new()
             .name("zap".to_owned())
-            .spawn(move || serve(socket, thread_end, &judge, ended))
+            .spawn(move || serve(socket, thread_end, &authenticate, ended))
             .map_err(system("start the ZAP handler's thread"))?;
         Ok(Self { alive, control: Some(control), thread: Some(thread) })
     }
@@ -73,41 +73,41 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for ZapHandler {
     fn drop(&mut self) {
         drop(self.control.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the handler was already told by `is_alive`.
+            // `is_alive` has reported a panic of the handler already.
             let _ = thread.join();
         }
     }
 }
 
 /// Admits CURVE clients with this public key.
-pub(super) fn admit_only(admitted: CurveKey) -> Judge {
-    Box::new(move |request| judge(request, &admitted))
+pub(super) fn accept_only(admitted: CurveKey) -> Authenticate {
+    Box::new(move |request| authenticate(request, &admitted))
 }
 
-/// Tells that the handler ends, however it ends.
-struct Ended(Arc<AtomicBool>);
+/// Reports the end of the handler when dropped.
+struct AliveFlag(Arc<AtomicBool>);
 
-impl Drop for Ended {
+impl Drop for AliveFlag {
     fn drop(&mut self) {
         self.0.store(false, Ordering::SeqCst);
     }
 }
 
-fn serve(socket: Socket, control: UnixStream, judge: &Judge, ended: Ended) {
-    // Locals are dropped in reverse order: `alive` falls before the socket is closed, so that no message of a peer that
-    // nobody judged can be taken for an authenticated one.
+fn serve(socket: Socket, control: UnixStream, authenticate: &Authenticate, ended: AliveFlag) {
+    // Locals are dropped in reverse order: `alive` falls before the socket is closed, so that no message of an
+    // unauthenticated peer can be taken for an authenticated one.
     let (control, socket, ended) = (control, socket, ended);
-    judge_until_told(&socket, &control, judge);
+    answer_requests(&socket, &control, authenticate);
     drop(ended);
     // Closing alone frees the endpoint at some later time, and another server may want this context at once.
     let _ = socket.unbind(ZAP_ENDPOINT);
 }
 
-fn judge_until_told(socket: &Socket, control: &UnixStream, judge: &Judge) {
+fn answer_requests(socket: &Socket, control: &UnixStream, authenticate: &Authenticate) {
     let mut refusals = LogRate::default();
     let mut latest = ("", String::new());
     loop {
@@ -120,7 +120,7 @@ fn judge_until_told(socket: &Socket, control: &UnixStream, judge: &Judge) {
         if items[1].get_revents() != zmq::PollEvents::empty() {
             return;
         }
-        match answer_next(socket, judge) {
+        match answer_next(socket, authenticate) {
             Ok(Some((reason, address))) => {
                 refusals.count();
                 latest = (reason, address);
@@ -135,42 +135,42 @@ fn judge_until_told(socket: &Socket, control: &UnixStream, judge: &Judge) {
 }
 
 /// Answers one request if there is one; gives the reason and the peer's address if it was refused.
-fn answer_next(socket: &Socket, judge: &Judge) -> Result<Option<(&'static str, String)>, zmq::Error> {
-    let (judgement, request) = match frames::receive(socket)? {
-        Received::Nothing => return Ok(None),
-        Received::TooManyFrames => (Judgement::Refuse("too many frames"), Vec::new()),
-        Received::Message(request) => (judge(&request), request),
+fn answer_next(socket: &Socket, authenticate: &Authenticate) -> Result<Option<(&'static str, String)>, zmq::Error> {
+    let (decision, request) = match frames::receive(socket)? {
+        ReceiveOutcome::Nothing => return Ok(None),
+        ReceiveOutcome::TooManyFrames => (AuthDecision::Refuse("too many frames"), Vec::new()),
+        ReceiveOutcome::Message(request) => (authenticate(&request), request),
     };
-    frames::send(socket, reply(judgement, request.get(1).map_or(&[], |id| id)))?;
-    Ok(match judgement {
-        Judgement::Admit => None,
-        Judgement::Refuse(reason) => Some((reason, address_of(&request))),
+    frames::send(socket, reply(decision, request.get(1).map_or(&[], |id| id)))?;
+    Ok(match decision {
+        AuthDecision::Admit => None,
+        AuthDecision::Refuse(reason) => Some((reason, address_of(&request))),
     })
 }
 
 /// A request has version, request id, domain, address, routing id, mechanism, and here one credential: the public key.
-fn judge(request: &[Message], admitted: &CurveKey) -> Judgement {
+fn authenticate(request: &[Message], admitted: &CurveKey) -> AuthDecision {
     let [version, _id, _domain, _address, _routing_id, mechanism, credentials @ ..] = request else {
-        return Judgement::Refuse("malformed request");
+        return AuthDecision::Refuse("malformed request");
     };
     if &version[..] != b"1.0" {
-        return Judgement::Refuse("unknown ZAP version");
+        return AuthDecision::Refuse("unknown ZAP version");
     }
     if &mechanism[..] != b"CURVE" {
-        return Judgement::Refuse("not CURVE");
+        return AuthDecision::Refuse("not CURVE");
     }
     match credentials {
-        [key] if bool::from(key[..].ct_eq(admitted.as_bytes())) => Judgement::Admit,
-        [key] if key.len() == admitted.as_bytes().len() => Judgement::Refuse("wrong key"),
-        _ => Judgement::Refuse("malformed credentials"),
+        [key] if bool::from(key[..].ct_eq(admitted.as_bytes())) => AuthDecision::Admit,
+        [key] if key.len() == admitted.as_bytes().len() => AuthDecision::Refuse("wrong key"),
+        _ => AuthDecision::Refuse("malformed credentials"),
     }
 }
 
 /// Version, request id, status code, status text, user id, metadata.
-fn reply(judgement: Judgement, request_id: &[u8]) -> [Message; 6] {
-    let (status, text) = match judgement {
-        Judgement::Admit => ("200", "OK"),
-        Judgement::Refuse(_) => ("400", "refused"),
+fn reply(decision: AuthDecision, request_id: &[u8]) -> [Message; 6] {
+    let (status, text) = match decision {
+        AuthDecision::Admit => ("200", "OK"),
+        AuthDecision::Refuse(_) => ("400", "refused"),
     };
     ["1.0".into(), request_id.into(), status.into(), text.into(), Message::new(), Message::new()]
 }
@@ -194,18 +194,18 @@ mod tests {
         request
     }
 
-    fn judged(request: &[Message]) -> Judgement {
-        judge(request, &CurveKey::new(KEY))
+    fn judged(request: &[Message]) -> AuthDecision {
+        authenticate(request, &CurveKey::new(KEY))
     }
 
-    fn started() -> (Context, Gate, Socket) {
+    fn started() -> (Context, ZapHandler, Socket) {
         let context = Context::new();
-        let gate = Gate::start(&context, admit_only(CurveKey::new(KEY))).unwrap();
+        let zap_handler = ZapHandler::start(&context, accept_only(CurveKey::new(KEY))).unwrap();
         let asker = context.socket(zmq::REQ).unwrap();
         asker.set_rcvtimeo(5_000).unwrap();
         asker.set_linger(0).unwrap();
         asker.connect(ZAP_ENDPOINT).unwrap();
-        (context, gate, asker)
+        (context, zap_handler, asker)
     }
 
     fn status(asker: &Socket, request: Vec<Message>) -> (Vec<u8>, Vec<u8>) {
@@ -217,32 +217,32 @@ mod tests {
 
     #[test]
     fn the_key_is_admitted() {
-        assert_eq!(judged(&request("1.0", "CURVE", &[&KEY])), Judgement::Admit);
+        assert_eq!(judged(&request("1.0", "CURVE", &[&KEY])), AuthDecision::Admit);
     }
 
     #[test]
     fn another_key_is_refused() {
         let mut other = KEY;
         other[31] ^= 1;
-        assert_eq!(judged(&request("1.0", "CURVE", &[&other])), Judgement::Refuse("wrong key"));
+        assert_eq!(judged(&request("1.0", "CURVE", &[&other])), AuthDecision::Refuse("wrong key"));
     }
 
     #[test]
     fn another_mechanism_is_refused() {
-        assert_eq!(judged(&request("1.0", "NULL", &[])), Judgement::Refuse("not CURVE"));
-        assert_eq!(judged(&request("1.0", "PLAIN", &[b"user", b"password"])), Judgement::Refuse("not CURVE"));
+        assert_eq!(judged(&request("1.0", "NULL", &[])), AuthDecision::Refuse("not CURVE"));
+        assert_eq!(judged(&request("1.0", "PLAIN", &[b"user", b"password"])), AuthDecision::Refuse("not CURVE"));
     }
 
     #[test]
     fn another_version_is_refused() {
-        assert_eq!(judged(&request("2.0", "CURVE", &[&KEY])), Judgement::Refuse("unknown ZAP version"));
+        assert_eq!(judged(&request("2.0", "CURVE", &[&KEY])), AuthDecision::Refuse("unknown ZAP version"));
     }
 
     #[test]
     fn malformed_credentials_are_refused() {
         for credentials in [&[][..], &[&KEY[..31]], &[&KEY[..], &KEY[..]]] {
-            let judgement = judged(&request("1.0", "CURVE", credentials));
-            assert_eq!(judgement, Judgement::Refuse("malformed credentials"));
+            let decision = judged(&request("1.0", "CURVE", credentials));
+            assert_eq!(decision, AuthDecision::Refuse("malformed credentials"));
         }
     }
 
@@ -250,7 +250,7 @@ mod tests {
     fn a_short_request_is_refused() {
         let whole = request("1.0", "CURVE", &[]);
         for frames in 0..whole.len() {
-            assert_eq!(judged(&whole[..frames]), Judgement::Refuse("malformed request"));
+            assert_eq!(judged(&whole[..frames]), AuthDecision::Refuse("malformed request"));
         }
     }
 
@@ -262,24 +262,24 @@ mod tests {
 
     #[test]
     fn the_thread_outlives_malformed_requests() {
-        let (_context, gate, asker) = started();
+        let (_context, zap_handler, asker) = started();
         assert_eq!(status(&asker, vec![Message::new()]).1, b"400");
         assert_eq!(status(&asker, (0..40).map(|_| Message::from("x")).collect()).1, b"400");
         assert_eq!(status(&asker, request("1.0", "CURVE", &[&KEY])).1, b"200");
-        assert!(gate.is_alive());
+        assert!(zap_handler.is_alive());
     }
 
     #[test]
     fn a_second_handler_in_a_context_is_an_error() {
         let (context, _gate, _asker) = started();
-        assert!(Gate::start(&context, admit_only(CurveKey::new(KEY))).is_err());
+        assert!(ZapHandler::start(&context, accept_only(CurveKey::new(KEY))).is_err());
     }
 
     #[test]
     fn dropping_the_gate_frees_the_endpoint() {
-        let (context, gate, asker) = started();
-        drop(gate);
+        let (context, zap_handler, asker) = started();
+        drop(zap_handler);
         drop(asker);
-        assert!(Gate::start(&context, admit_only(CurveKey::new(KEY))).is_ok());
+        assert!(ZapHandler::start(&context, accept_only(CurveKey::new(KEY))).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::process::{DEADLINE, TOKEN};
 use remofile::transport::{
-    ClientOptions, ClientSecurity, ClientSocket, Context, CurveKey, LinkEvent, Message, Sent, Wake,
+    ClientSecurity, ClientSocket, ClientSocketOptions, Context, CurveKey, LinkEvent, Message, SendOutcome, Wake,
 };
 use remofile_proto::cbor::{Item, Value};
 use remofile_proto::{Answer, Code, Hello, Keys, Operation, RemotePath, Reply, SessionId, Token, encode_request};
@@ -40,7 +40,8 @@ impl Peer {
             public: CurveKey::new(*keys.client.public()),
             secret: CurveKey::new(*keys.client.secret()),
         };
-        let options = ClientOptions { linger: Duration::ZERO, connect_timeout: DEADLINE, ..ClientOptions::default() };
+        let options =
+            ClientSocketOptions { linger: Duration::ZERO, connect_timeout: DEADLINE, ..ClientSocketOptions::default() };
         let socket = ClientSocket::connect(&Context::new(), &endpoint.parse().unwrap(), &security, &options).unwrap();
         Self { socket, keys, session: random_session(), next: 1 }
     }
@@ -118,7 +119,7 @@ impl Peer {
     pub fn send_raw(&mut self, frames: &[&[u8]]) {
         let deadline = Instant::now() + DEADLINE;
         let mut frames: Vec<Message> = frames.iter().copied().map(Message::from).collect();
-        while let Sent::Full(given_back) = self.socket.send(frames).unwrap() {
+        while let SendOutcome::Full(given_back) = self.socket.send(frames).unwrap() {
             assert!(Instant::now() < deadline, "nothing can be sent");
             self.socket.wait_for_room(Duration::from_millis(100)).unwrap();
             frames = given_back;
@@ -130,7 +131,7 @@ impl Peer {
         let mut frames: Vec<Message> = [&b""[..]].iter().chain(body).copied().map(Message::from).collect();
         for _ in 0..20 {
             match self.socket.send(frames).unwrap() {
-                Sent::Full(given_back) => frames = given_back,
+                SendOutcome::Full(given_back) => frames = given_back,
                 _ => return true,
             }
             self.socket.wait_for_room(Duration::from_millis(100)).unwrap();

@@ -1,7 +1,7 @@
 //! The real server in a thread, which does to one request what a test asks for: loses it, its reply, or its session.
 
 use remofile::transport::{Bounds, Context, CurveKey, Message, ServerPattern, ServerSecurity, ServerSocket};
-use remofile::{ClientOptions, Endpoint, FileClient, FileServer, Frames, Handler, Reaction, Token};
+use remofile::{ClientOptions, Endpoint, FileClient, FileServer, Frames, HandleOutcome, Handler, Token};
 use remofile_proto::{Hello, Keys, Operation, Reply, SessionId, encode_request, envelope};
 use std::path::{Path as LocalPath, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -247,13 +247,13 @@ impl Serving {
     fn execute(&mut self, frames: &[&[u8]], name: &str) -> Option<Frames> {
         let handler = self.handler.as_mut().unwrap();
         let reply = match handler.handle(frames) {
-            Reaction::Reply(reply) => Some(reply),
-            Reaction::Later => loop {
+            HandleOutcome::Reply(reply) => Some(reply),
+            HandleOutcome::Later => loop {
                 if let Some(reply) = handler.run_slice() {
                     break Some(reply);
                 }
             },
-            Reaction::NotOurs | Reaction::Silent => None,
+            HandleOutcome::NotOurs | HandleOutcome::Silent => None,
         };
         // Behind the routing frames and the delimiter.
         let header = |reply: &Frames| reply.iter().position(Vec::is_empty).unwrap() + 1;

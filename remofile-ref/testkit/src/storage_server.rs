@@ -2,8 +2,8 @@
 
 use crate::process::{DEADLINE, TOKEN};
 use remofile::Storage;
-use remofile::protocol::server::session::Terms;
-use remofile::server::service::{Reaction, Service};
+use remofile::protocol::server::session::ServerLimits;
+use remofile::server::service::{HandleOutcome, Service};
 use remofile::transport::{Bounds, Context, CurveKey, Endpoint, Message, ServerPattern, ServerSecurity, ServerSocket};
 use remofile_proto::{BootId, Capabilities, HelloReply, Keys, Names, SessionId, Token, limits};
 use std::sync::Arc;
@@ -82,7 +82,7 @@ fn serve<S: Storage>(
     let mut socket = ServerSocket::bind(&Context::new(), &endpoint, pattern, &security, bounds).unwrap();
     let Endpoint::Tcp { port, .. } = socket.local_endpoint().unwrap() else { panic!("not TCP") };
     ready.send(port).unwrap();
-    let terms = Terms { welcome, uploads: limits::UPLOADS };
+    let terms = ServerLimits { welcome, uploads: limits::UPLOADS };
     let hello = keys.hello.clone();
     let mut service =
         Service::new(terms, storage, move |session: &SessionId, auth: &[u8; 32]| hello.verify(*session, auth));
@@ -98,9 +98,9 @@ fn serve<S: Storage>(
         let Some(message) = socket.recv(wait).unwrap() else { continue };
         let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
         match service.handle(started.elapsed(), &frames) {
-            Reaction::Reply(reply) => send(&mut socket, reply),
-            Reaction::Later => {}
-            Reaction::NotOurs | Reaction::Silent => panic!("the client sent what is no request"),
+            HandleOutcome::Reply(reply) => send(&mut socket, reply),
+            HandleOutcome::Later => {}
+            HandleOutcome::NotOurs | HandleOutcome::Silent => panic!("the client sent what is no request"),
         }
     }
     service

@@ -3,7 +3,7 @@
 use super::random::Random;
 use std::collections::VecDeque;
 
-/// A message behind the routing frame.
+/// A message after the routing frame.
 pub type Frames = Vec<Vec<u8>>;
 
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl Link {
         queues[at].pop_front().map(|packet| (at, packet))
     }
 
-    /// Loses what the network had taken; what is behind it is sent over the new connection or arrives late.
+    /// Loses what the network had taken; later messages are sent over the new connection or arrives late.
     pub fn cut(&mut self, random: &mut Random) {
         for queues in [&mut self.up, &mut self.down] {
             let last = queues.last_mut().unwrap();
@@ -57,7 +57,7 @@ impl Link {
             let moved = if random.one_in(2) { last.split_off(start) } else { VecDeque::new() };
             queues.push(moved);
         }
-        // What the server had to say over the old connection reaches nobody.
+        // What the server had to say over the old connection is lost.
         let current = self.current();
         if random.one_in(2) {
             self.down[current].clear();

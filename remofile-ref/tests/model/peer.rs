@@ -25,7 +25,7 @@ pub enum Fault {
 pub enum Phase {
     Opening(Opening),
     Open(Stream<Option<Vec<u8>>>),
-    /// Somebody else holds the session.
+    /// Another client owns the session.
     Waiting(Duration),
     /// Everything is done: bye is sent until it is answered.
     Leaving(Duration),
@@ -52,7 +52,7 @@ pub struct Peer {
     pub losses: Vec<remofile::protocol::client::request_window::Loss>,
     /// More than one hello was said before a session was open.
     pub late_hellos: bool,
-    /// Takes the session from whoever holds it.
+    /// Takes the session from its owner.
     pub takes: bool,
 }
 

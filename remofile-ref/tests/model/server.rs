@@ -2,8 +2,8 @@
 
 use super::disk::{Disk, Log};
 use super::network::Frames;
-use remofile::protocol::server::session::Terms;
-use remofile::server::service::{Reaction, Service};
+use remofile::protocol::server::session::ServerLimits;
+use remofile::server::service::{HandleOutcome, Service};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{BootId, Capabilities, HelloReply, Limits, Names, Operation, Payload, SessionId};
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ pub fn auth(id: SessionId) -> [u8; 32] {
     auth
 }
 
-pub fn terms(window: u64) -> Terms {
+pub fn terms(window: u64) -> ServerLimits {
     let welcome = HelloReply {
         window,
         chunk: 65_536,
@@ -40,7 +40,7 @@ pub fn terms(window: u64) -> Terms {
         ro: false,
         caps: Capabilities::default(),
     };
-    Terms { welcome, uploads: 64 }
+    ServerLimits { welcome, uploads: 64 }
 }
 
 impl Server {
@@ -57,13 +57,13 @@ impl Server {
     pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>]) -> Option<Frames> {
         let reaction = self.service.handle(now, frames);
         self.service.work_ended(now);
-        if let Reaction::Reply(_) = reaction {
+        if let HandleOutcome::Reply(_) = reaction {
             self.execute_again(frames);
         }
         match reaction {
-            Reaction::Reply(frames) => Some(frames),
-            Reaction::Later => None,
-            Reaction::NotOurs | Reaction::Silent => panic!("the client sent no request: {frames:?}"),
+            HandleOutcome::Reply(frames) => Some(frames),
+            HandleOutcome::Later => None,
+            HandleOutcome::NotOurs | HandleOutcome::Silent => panic!("the client sent no request: {frames:?}"),
         }
     }
 

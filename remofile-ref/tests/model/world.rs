@@ -114,7 +114,7 @@ impl World {
         Ok(())
     }
 
-    /// Everybody does what he can; where nobody can do anything, time goes by. Gives the number of steps.
+    /// Lets every participant act; when none can, time passes. Returns the number of steps.
     pub fn round(&mut self) -> Result<u64, String> {
         let mut steps = 0;
         for at in 0..self.peers.len() {
@@ -249,7 +249,7 @@ impl World {
                 self.tally.faults += 1;
                 let (peer, link) = &mut self.peers[at];
                 link.cut(&mut self.random);
-                // Behind a proxy nobody sees it.
+                // With a proxy in between the peer does not notice it.
                 if !self.random.one_in(3) {
                     peer.on_reconnected(self.now);
                 }

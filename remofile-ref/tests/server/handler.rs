@@ -1,6 +1,6 @@
 //! The server without a socket: who waits while a long operation runs, and what is dropped.
 
-use remofile::{FileServer, Frames, Handler, Precondition, Reaction, RemotePath, Token, generate_token};
+use remofile::{FileServer, Frames, HandleOutcome, Handler, Precondition, RemotePath, Token, generate_token};
 use remofile_proto::{Answer, Code, Hello, Keys, Operation, Reply, ReplyError, SessionId, encode_request};
 use std::fs::File;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ impl Bench {
         let handler = FileServer::new(&directory, &token).unwrap().window(WINDOW).chunk(65_536).open().unwrap();
         let mut bench = Self { handler, directory, session: SessionId::new([0xa1; 16]) };
         let hello = hello(&token, bench.session);
-        assert!(matches!(bench.say(0, &hello, None), Reaction::Reply(_)));
+        assert!(matches!(bench.say(0, &hello, None), HandleOutcome::Reply(_)));
         bench
     }
 
@@ -32,7 +32,7 @@ impl Bench {
         [peer, vec![], header].into_iter().chain(payload.map(<[u8]>::to_vec)).collect()
     }
 
-    fn say(&mut self, seq: u64, operation: &Operation, payload: Option<&[u8]>) -> Reaction {
+    fn say(&mut self, seq: u64, operation: &Operation, payload: Option<&[u8]>) -> HandleOutcome {
         let frames = self.frames(seq, operation, payload);
         self.handler.handle(&frames)
     }
@@ -82,9 +82,9 @@ fn requests_behind_one_that_takes_long_have_their_turn() {
     let mut bench = Bench::open();
     // 64 MiB are several slices, and less than half a second of them.
     File::create(bench.directory.path().join("large")).unwrap().set_len(64 << 20).unwrap();
-    assert_eq!(bench.say(1, &hash_of("/large"), None), Reaction::Later);
-    assert_eq!(bench.say(2, &put("/second"), Some(b"2")), Reaction::Later);
-    assert_eq!(bench.say(3, &put("/third"), Some(b"3")), Reaction::Later);
+    assert_eq!(bench.say(1, &hash_of("/large"), None), HandleOutcome::Later);
+    assert_eq!(bench.say(2, &put("/second"), Some(b"2")), HandleOutcome::Later);
+    assert_eq!(bench.say(3, &put("/third"), Some(b"3")), HandleOutcome::Later);
     let first = bench.next_reply();
     if first == (1, Code::Ok) {
         assert_eq!((bench.next_reply(), bench.next_reply()), ((2, Code::Ok), (3, Code::Ok)));
@@ -99,8 +99,8 @@ fn requests_behind_one_that_takes_long_have_their_turn() {
 #[test]
 fn after_pending_what_waited_is_refused() {
     let mut bench = Bench::open();
-    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
-    assert_eq!(bench.say(2, &put("/second"), Some(b"2")), Reaction::Later);
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
+    assert_eq!(bench.say(2, &put("/second"), Some(b"2")), HandleOutcome::Later);
     assert_eq!(bench.next_reply(), (1, Code::Pending));
     assert_eq!(bench.next_reply(), (2, Code::Seq));
     assert!(!bench.directory.path().join("second").exists());
@@ -109,19 +109,40 @@ fn after_pending_what_waited_is_refused() {
 #[test]
 fn what_is_not_remofiles_does_not_wait() {
     let mut bench = Bench::open();
-    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
     assert!(bench.handler.owes_reply());
-    assert_eq!(bench.handler.handle(&[&b"peer"[..], b"", b"GET /"]), Reaction::NotOurs);
-    assert_eq!(bench.handler.handle(&[&b"peer"[..], b"no delimiter"]), Reaction::NotOurs);
+    assert_eq!(bench.handler.handle(&[&b"peer"[..], b"", b"GET /"]), HandleOutcome::NotOurs);
+    assert_eq!(bench.handler.handle(&[&b"peer"[..], b"no delimiter"]), HandleOutcome::NotOurs);
+}
+
+#[test]
+fn a_malformed_message_waits_its_turn_without_being_decoded() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
+    let mut malformed = bench.frames(2, &Operation::Flush, None);
+    malformed[2].push(0);
+    assert_eq!(bench.handler.handle(&malformed), HandleOutcome::Later);
+    assert_eq!(bench.next_reply(), (1, Code::Pending));
+    assert_eq!(bench.next_reply(), (2, Code::BadMessage));
+}
+
+#[test]
+fn a_message_of_another_version_is_answered_at_once() {
+    let mut bench = Bench::open();
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
+    let mut other = bench.frames(2, &Operation::Flush, None);
+    other[2][5] = b'2';
+    assert!(matches!(bench.handler.handle(&other), HandleOutcome::Reply(_)));
+    assert!(bench.handler.owes_reply());
 }
 
 #[test]
 fn a_client_that_keeps_to_its_window_always_finds_room() {
     let mut bench = Bench::open();
-    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
     for seq in 2..=u64::from(WINDOW) {
         assert!(bench.handler.has_room());
-        assert_eq!(bench.say(seq, &put("/file"), Some(&[7; 65_536])), Reaction::Later);
+        assert_eq!(bench.say(seq, &put("/file"), Some(&[7; 65_536])), HandleOutcome::Later);
     }
     assert!(bench.handler.has_room());
 }
@@ -129,21 +150,21 @@ fn a_client_that_keeps_to_its_window_always_finds_room() {
 #[test]
 fn beyond_twice_the_window_requests_are_dropped() {
     let mut bench = Bench::open();
-    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
     for seq in 2..2 + 2 * u64::from(WINDOW) {
         assert!(bench.handler.has_room());
-        assert_eq!(bench.say(seq, &Operation::Flush, None), Reaction::Later);
+        assert_eq!(bench.say(seq, &Operation::Flush, None), HandleOutcome::Later);
     }
     assert!(!bench.handler.has_room());
-    assert_eq!(bench.say(99, &Operation::Flush, None), Reaction::Silent);
+    assert_eq!(bench.say(99, &Operation::Flush, None), HandleOutcome::Silent);
 }
 
 #[test]
 fn what_waits_is_bounded_in_bytes() {
     let mut bench = Bench::open();
-    assert_eq!(bench.say(1, &hash_of("/huge"), None), Reaction::Later);
+    assert_eq!(bench.say(1, &hash_of("/huge"), None), HandleOutcome::Later);
     let largest = vec![7; 16 << 20];
-    assert_eq!(bench.say(2, &put("/file"), Some(&largest)), Reaction::Silent);
+    assert_eq!(bench.say(2, &put("/file"), Some(&largest)), HandleOutcome::Silent);
     assert!(bench.handler.has_room());
 }
 
@@ -188,7 +209,7 @@ fn a_handler_that_is_dropped_leaves_no_half_of_a_copy() {
     let mut bench = Bench::open();
     let copy = Operation::Copy { from: path("/huge"), to: path("/copy"), pre: Precondition::Absent, etag: None };
     let before = files_below(&bench.directory.path().join(".remofile"));
-    assert_eq!(bench.say(1, &copy, None), Reaction::Later);
+    assert_eq!(bench.say(1, &copy, None), HandleOutcome::Later);
     assert!(files_below(&bench.directory.path().join(".remofile")).len() > before.len());
     drop(bench.handler);
     assert_eq!(files_below(&bench.directory.path().join(".remofile")), before);

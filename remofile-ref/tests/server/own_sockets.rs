@@ -182,7 +182,7 @@ fn a_send_queue_below_the_window_is_refused() {
     }
 }
 
-/// A server that hands foreign messages to `foreign` and to nobody else.
+/// A server that hands foreign messages to `foreign` only.
 fn serve_with(mut server: SocketServer, mut foreign: impl FnMut(Vec<Message>, &Socket) + Send + 'static) -> Serving {
     Serving::start(server.stop_handle(), move || (server.run_with(&mut foreign), ()))
 }
@@ -201,7 +201,7 @@ fn foreign_messages_are_handed_over_whole() {
     let messages = [
         vec![b"one frame".to_vec()],
         vec![vec![]],
-        vec![vec![], b"behind a delimiter".to_vec()],
+        vec![vec![], b"after a delimiter".to_vec()],
         vec![vec![]; 40],
         many,
     ];
@@ -322,7 +322,7 @@ fn a_full_queue_costs_replies_and_nothing_else() {
         theirs.connect("inproc://files").unwrap();
         let serving = serve_on_socket(bench.server_on(ours));
         let ping = |seq: u64| [vec![], encode_request(SessionId::new([1; 16]), seq, &Operation::Flush)];
-        // The queue back holds 128 replies: those behind are dropped, and the server goes on to take requests.
+        // The queue back holds 128 replies: further ones are dropped, and the server continues to take requests.
         for seq in 1..1_000 {
             theirs.send_multipart(ping(seq), 0).unwrap();
         }
@@ -389,9 +389,9 @@ fn a_socket_passes_from_server_to_server() {
 #[test]
 fn silence_is_a_time_out() {
     let bench = Bench::new();
-    let nobody = connected(&bench.context, DEALER, &bench.ipc());
+    let unanswered = connected(&bench.context, DEALER, &bench.ipc());
     let options = ClientOptions::new().timeout(Duration::from_secs(1));
-    let error = options.over_socket(nobody, &bench.token).unwrap_err();
+    let error = options.over_socket(unanswered, &bench.token).unwrap_err();
     assert!(matches!(error, ClientError::TimedOut { operation: "hello", .. }), "{error:?}");
 }
 
@@ -404,7 +404,7 @@ fn a_server_that_goes_for_good_is_a_time_out() {
     let mut client = options.over_socket(dialling, &bench.token).unwrap();
     drop(serving.stop());
     let error = match client.mkdir(&path("/made")).unwrap_err() {
-        // libzmq took the request before it noticed: whether it was executed nobody can tell [LOST-1].
+        // libzmq took the request before it noticed: whether it was executed is unknown [LOST-1].
         ClientError::InDoubt { operation: "mkdir", source: Some(source), .. } => *source,
         other => other,
     };

@@ -201,7 +201,7 @@ fn hello_announces_what_was_set() {
 }
 
 #[test]
-fn limits_outside_their_ranges_are_brought_into_them() {
+fn limitsoutside_their_ranges_are_brought_into_them() {
     let directory = tempfile::tempdir().unwrap();
     let token = generate_token();
     let server = FileServer::new(&directory, &token).unwrap();

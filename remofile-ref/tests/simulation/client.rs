@@ -311,13 +311,13 @@ impl Client {
             return Ok(());
         }
         if let (Operation::Append { .. }, Ok(_)) = (operation, &result) {
-            // Perhaps behind the answer to the commit, where its own was lost at first.
+            // Perhaps after the answer to the commit, where its own was lost at first.
             return Ok(());
         }
         if let Operation::Abort { .. } = operation {
             match self.stage {
                 Stage::Finishing => self.job_is_done(),
-                // Of something else than this source: now it begins anew.
+                // Of something else than this source: now it starts over.
                 _ => self.stage = Stage::Start,
             }
             return Ok(());

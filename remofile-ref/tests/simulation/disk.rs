@@ -141,7 +141,7 @@ impl Platter {
                 }
                 Ok(Success::of(Answer::Empty))
             }
-            other => panic!("nobody asked for {other:?}"),
+            other => panic!("unexpected operation {other:?}"),
         }
     }
 }

@@ -11,7 +11,7 @@ pub struct Explored {
     pub deepest: usize,
 }
 
-/// Explores all of it; a way that leads to something wrong is told step by step.
+/// Explores all of it; a sequence that leads to an error is reported step by step.
 pub fn explore(scene: &Scene, faults: usize) -> Result<Explored, String> {
     let mut explored = Explored::default();
     // With how many faults left a state was reached: with as many or fewer it has nothing new to show.
@@ -32,14 +32,14 @@ pub fn explore(scene: &Scene, faults: usize) -> Result<Explored, String> {
             explored.deepest = explored.deepest.max(way.len());
             if world.is_over() {
                 explored.ends += 1;
-                world.check_end().map_err(|problem| told(&problem, &way))?;
+                world.check_end().map_err(|problem| described(&problem, &way))?;
                 break;
             }
             if acts.is_empty() {
-                return Err(told("nobody can do anything", &way));
+                return Err(described("no participant can act", &way));
             }
             if way.len() > 400 {
-                return Err(told("no end", &way));
+                return Err(described("no end", &way));
             }
             let mut next = acts;
             if left > 0 {
@@ -54,7 +54,7 @@ pub fn explore(scene: &Scene, faults: usize) -> Result<Explored, String> {
             left -= usize::from(next[0].is_fault());
             way.push(next[0]);
             explored.steps += 1;
-            world.act(next[0], |_| 0).map_err(|problem| told(&problem, &way))?;
+            world.act(next[0], |_| 0).map_err(|problem| described(&problem, &way))?;
         }
     }
     Ok(explored)
@@ -64,11 +64,11 @@ fn replay(scene: &Scene, way: &[Act]) -> Result<World, String> {
     let mut world = World::new(scene);
     for act in way {
         world.acts();
-        world.act(*act, |_| 0).map_err(|problem| told(&problem, way))?;
+        world.act(*act, |_| 0).map_err(|problem| described(&problem, way))?;
     }
     Ok(world)
 }
 
-fn told(problem: &str, way: &[Act]) -> String {
+fn described(problem: &str, way: &[Act]) -> String {
     format!("{problem}; after {} steps: {way:?}", way.len())
 }

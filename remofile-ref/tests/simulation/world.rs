@@ -1,9 +1,9 @@
-//! Everything in one place: what can happen next is a list, and whoever drives it picks.
+//! The whole system: the possible next events are a list, from which the driver chooses.
 
 use super::client::{CHUNK, Client, Fault, Frames, Job};
 use super::disk::{Content, Disk, Platter};
-use remofile::protocol::server::session::Terms;
-use remofile::server::service::{Reaction, Service};
+use remofile::protocol::server::session::ServerLimits;
+use remofile::server::service::{HandleOutcome, Service};
 use remofile_proto::{BootId, Capabilities, HelloReply, Names, SessionId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -20,10 +20,10 @@ pub enum Act {
     Hear(usize, usize),
     /// The server does a slice of what it works on.
     Work,
-    /// Nothing can happen until somebody's time is up.
+    /// Nothing can happen until a timer expires.
     Wait,
     // From here on: faults.
-    /// Somebody's time is up although messages are on their way.
+    /// A timer expires although messages are on their way.
     Hurry,
     LoseUp(usize, usize),
     LoseDown(usize, usize),
@@ -34,7 +34,7 @@ pub enum Act {
     KillClient(usize),
     /// The power of the server's machine: of what was not synced everything is lost, or each as it pleases; where all is kept the server was merely killed.
     Power(Fate),
-    /// The client takes the session from whoever holds it.
+    /// The client takes the session from its owner.
     Take(usize),
 }
 
@@ -265,9 +265,9 @@ impl World {
         let reaction = self.service.handle(self.now, &frames);
         self.service.work_ended(self.now);
         match reaction {
-            Reaction::Reply(frames) => self.deliver(Some(frames)),
-            Reaction::Later => {}
-            Reaction::NotOurs | Reaction::Silent => panic!("the client sent no request: {frames:?}"),
+            HandleOutcome::Reply(frames) => self.deliver(Some(frames)),
+            HandleOutcome::Later => {}
+            HandleOutcome::NotOurs | HandleOutcome::Silent => panic!("the client sent no request: {frames:?}"),
         }
     }
 
@@ -325,7 +325,7 @@ impl World {
     /// What must hold when everybody is done.
     pub fn check_end(&self) -> Result<(), String> {
         if self.lost_power {
-            // What nobody flushed may be lost; what was flushed is looked at all the time.
+            // What was not flushed may be lost; what was flushed is checked all the time.
             return Ok(());
         }
         let platter = self.platter.borrow();
@@ -342,7 +342,7 @@ impl World {
         }
         match platter.now.staged.is_empty() {
             true => Ok(()),
-            false => Err(format!("left behind: {:?}", platter.now.staged)),
+            false => Err(format!("left over: {:?}", platter.now.staged)),
         }
     }
 
@@ -374,7 +374,7 @@ fn serve(window: u64, start: u8, platter: &Rc<RefCell<Platter>>) -> Service<Disk
         caps: Capabilities::default(),
     };
     let authentic: Authentic = |id, given| *given == auth(*id);
-    Service::new(Terms { welcome, uploads: 64 }, Disk::new(Rc::clone(platter)), authentic)
+    Service::new(ServerLimits { welcome, uploads: 64 }, Disk::new(Rc::clone(platter)), authentic)
 }
 
 /// So many chunks that differ by the seed.

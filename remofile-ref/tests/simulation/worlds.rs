@@ -26,7 +26,7 @@ fn scene(random: &mut Random) -> Scene {
     let jobs = (0..clients).map(|client| {
         let mut jobs: Vec<Job> = (0..1 + random.below(6))
             .map(|_| {
-                // Each client has paths of its own: who of two comes last is nobody's promise.
+                // Each client has paths of its own: the order of two clients is not guaranteed.
                 let path = format!("/{client}/{}", random.below(2));
                 let seed = random.next().to_le_bytes()[0];
                 match random.below(5) {
@@ -59,7 +59,7 @@ fn run(seed: u64, disk_lies: bool, fault: Fault, is_told: bool) -> Result<Tally,
             faults -= 1;
             wrong[random.below(wrong.len())]
         } else if acts.is_empty() {
-            return Err("nobody can do anything".to_owned());
+            return Err("no participant can act".to_owned());
         } else {
             acts[random.below(acts.len())]
         };

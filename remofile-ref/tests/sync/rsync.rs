@@ -146,7 +146,7 @@ fn mirrors_alike(
         Way::Push => (at("local"), at("served")),
         Way::Pull => (at("served"), at("local")),
     };
-    let options = SyncOptions::new().delete(true).allow_delete(true).archive_directory(at("state"));
+    let options = SyncOptions::new().delete(true).allow_delete(true).state_directory(at("state"));
     with_client(&at("served"), |client| {
         for round in [source, later] {
             clear(&from);

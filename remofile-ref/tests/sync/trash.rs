@@ -1,6 +1,6 @@
 //! The trash of a synchronisation, on both sides: what goes in, comes back, and goes for good.
 
-use remofile::sync::Stamp;
+use remofile::sync::Timestamp;
 use remofile::sync::trash::{LocalTrash, RemoteTrash, TRASH};
 use remofile::{ClientError, FileClient, FileServer, Precondition, RemotePath, StopHandle, generate_token};
 use remofile_proto::Code;
@@ -43,8 +43,8 @@ impl Root {
     }
 }
 
-fn stamp() -> Stamp {
-    Stamp::parse("20251123T013422Z").unwrap()
+fn stamp() -> Timestamp {
+    Timestamp::parse("20251123T013422Z").unwrap()
 }
 
 fn kind(error: &ClientError) -> ErrorKind {
@@ -206,12 +206,12 @@ fn no_path_leads_out_of_the_root() {
 #[test]
 fn what_is_in_a_trash_here_is_listed_by_age_and_path() {
     let root = Root::with(&["b.txt", "a/c.txt", "d.txt"]);
-    let mut old = LocalTrash::open(root.0.path(), Stamp::parse("20251101T000000Z").unwrap()).unwrap();
+    let mut old = LocalTrash::open(root.0.path(), Timestamp::parse("20251101T000000Z").unwrap()).unwrap();
     old.put("d.txt", "d.txt").unwrap();
     let mut trash = root.trash();
     trash.put("b.txt", "b.txt").unwrap();
     trash.put("a/c.txt", "a/c.txt").unwrap();
-    // Somebody else's.
+    // Not of this run.
     root.write(".remofile-trash/mine/e.txt", "e");
     let listed = trash.list().unwrap();
     let paths: Vec<_> = listed.iter().map(|trashed| (trashed.path.as_str(), trashed.bytes)).collect();
@@ -246,7 +246,7 @@ fn what_stands_there_is_not_replaced_by_what_comes_back_here() {
 fn only_what_is_old_enough_goes_from_a_trash_here() {
     let root = Root::with(&["new.txt", "d/old.txt"]);
     let day = Duration::from_secs(86_400);
-    LocalTrash::open(root.0.path(), Stamp::at(stamp().time() - day * 30))
+    LocalTrash::open(root.0.path(), Timestamp::at(stamp().time() - day * 30))
         .unwrap()
         .put("d/old.txt", "d/old.txt")
         .unwrap();
@@ -364,7 +364,7 @@ fn only_what_is_old_enough_goes_from_a_trash_on_the_server() {
         let day = Duration::from_secs(86_400);
         make(client, "/old.txt");
         make(client, "/new.txt");
-        RemoteTrash::new(Stamp::at(stamp().time() - day * 30)).put(client, &path("/old.txt"), None).unwrap();
+        RemoteTrash::new(Timestamp::at(stamp().time() - day * 30)).put(client, &path("/old.txt"), None).unwrap();
         let mut trash = RemoteTrash::new(stamp());
         trash.put(client, &path("/new.txt"), None).unwrap();
         fs::create_dir(served.join(".remofile-trash/mine")).unwrap();

@@ -1,7 +1,7 @@
 //! A server whose descriptors are used up by strangers. A program of its own: it lowers the limit of its whole process.
 
 use remofile::transport::{
-    Bounds, ClientOptions, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message,
+    Bounds, ClientSecurity, ClientSocket, ClientSocketOptions, Context, CurveKey, Endpoint, LinkEvent, Message,
     ServerPattern, ServerSecurity, ServerSocket, Wake,
 };
 use remofile_testkit::strangers::Strangers;
@@ -55,7 +55,8 @@ fn a_client_is_served_while_strangers_use_up_the_descriptors_and_others_are_when
     let bounds = Bounds::default();
     let mut server = ServerSocket::bind(&Context::new(), &endpoint, ServerPattern::Router, &security, &bounds).unwrap();
     let endpoint = server.local_endpoint().unwrap();
-    let connect = || ClientSocket::connect(&Context::new(), &endpoint, &of_client, &ClientOptions::default()).unwrap();
+    let connect =
+        || ClientSocket::connect(&Context::new(), &endpoint, &of_client, &ClientSocketOptions::default()).unwrap();
     let mut client = connect();
     await_handshake(&mut client);
 

@@ -1,14 +1,14 @@
-//! The transport over real sockets: who gets in, who is told what, and what strangers can do.
+//! The transport over real sockets: who is accepted, what is reported, and what unauthenticated peers can do.
 
 mod descriptors;
 mod memory;
 mod refused;
-mod strangers;
 mod talk;
+mod unauthenticated;
 
 use remofile::transport::{
-    Bounds, ClientOptions, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent,
-    LinkVerdict, Message, Sent, ServerPattern, ServerSecurity, ServerSocket, TransportError, Wake,
+    Bounds, ClientPattern, ClientSecurity, ClientSocket, ClientSocketOptions, Context, CurveKey, Endpoint, LinkEvent,
+    LinkVerdict, Message, SendOutcome, ServerPattern, ServerSecurity, ServerSocket, TransportError, Wake,
 };
 use remofile_testkit::skip::skip;
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ fn bind(pattern: ServerPattern, security: &ServerSecurity) -> ServerSocket {
 }
 
 fn connect(endpoint: &Endpoint, pattern: ClientPattern, security: &ClientSecurity) -> ClientSocket {
-    let options = ClientOptions { pattern, linger: Duration::ZERO, ..ClientOptions::default() };
+    let options = ClientSocketOptions { pattern, linger: Duration::ZERO, ..ClientSocketOptions::default() };
     ClientSocket::connect(&Context::new(), endpoint, security, &options).unwrap()
 }
 
@@ -93,10 +93,10 @@ fn await_message(client: &mut ClientSocket) -> Vec<Message> {
 
 fn send(client: &mut ClientSocket, body: &[&[u8]]) {
     let frames = std::iter::once(Message::new()).chain(body.iter().map(|frame| Message::from(*frame))).collect();
-    assert!(matches!(client.send(frames).unwrap(), Sent::Queued));
+    assert!(matches!(client.send(frames).unwrap(), SendOutcome::Queued));
 }
 
-/// What stands behind the first empty frame.
+/// The frames after the first empty one.
 fn body(message: &[Message]) -> Vec<Vec<u8>> {
     let delimiter = message.iter().position(|frame| frame.is_empty()).unwrap();
     message[delimiter + 1..].iter().map(|frame| frame.to_vec()).collect()

@@ -33,15 +33,15 @@ fn listener(serve: impl Fn(std::net::TcpStream) + Send + 'static) -> Endpoint {
 #[test]
 fn a_wrong_client_key_is_refused_by_authentication() {
     let keys = Keys::new();
-    let stranger = Keys { server: zmq::CurveKeyPair { ..keys.server }, client: zmq::CurveKeyPair::new().unwrap() };
-    assert_eq!(refused(&keys.of_server(), &stranger.of_client()), LinkVerdict::AuthRefused);
+    let other = Keys { server: zmq::CurveKeyPair { ..keys.server }, client: zmq::CurveKeyPair::new().unwrap() };
+    assert_eq!(refused(&keys.of_server(), &other.of_client()), LinkVerdict::AuthRefused);
 }
 
 #[test]
 fn a_wrong_server_key_is_refused() {
     let keys = Keys::new();
-    let stranger = Keys { server: zmq::CurveKeyPair::new().unwrap(), client: zmq::CurveKeyPair { ..keys.client } };
-    assert_eq!(refused(&keys.of_server(), &stranger.of_client()), LinkVerdict::KeyRefused);
+    let other = Keys { server: zmq::CurveKeyPair::new().unwrap(), client: zmq::CurveKeyPair { ..keys.client } };
+    assert_eq!(refused(&keys.of_server(), &other.of_client()), LinkVerdict::KeyRefused);
 }
 
 #[test]
@@ -90,10 +90,10 @@ fn a_closed_port_is_unreachable() {
 
 #[test]
 fn a_silent_listener_is_no_remofile_server_after_the_connect_timeout() {
-    // Held open: the system accepts connections that nobody takes.
+    // Held open: the system accepts connections that no program takes.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = silent.local_addr().unwrap().to_string().parse().unwrap();
-    let options = ClientOptions { connect_timeout: Duration::from_secs(1), ..ClientOptions::default() };
+    let options = ClientSocketOptions { connect_timeout: Duration::from_secs(1), ..ClientSocketOptions::default() };
     let security = Keys::new().of_client();
     let mut client = ClientSocket::connect(&Context::new(), &endpoint, &security, &options).unwrap();
     let (verdict, after) = await_verdict(&mut client);

@@ -156,9 +156,9 @@ fn nothing_received_is_no_error() {
 }
 
 #[test]
-fn a_reply_to_nobody_is_dropped() {
+fn a_reply_to_an_unknown_peer_is_dropped() {
     let mut server = bind(ServerPattern::Router, &Keys::new().of_server());
-    server.send(vec!["nobody".into(), Message::new(), "reply".into()]).unwrap();
+    server.send(vec!["unknown".into(), Message::new(), "reply".into()]).unwrap();
 }
 
 #[test]
@@ -167,11 +167,11 @@ fn a_full_queue_gives_the_message_back() {
     let mut server = bind(ServerPattern::Router, &keys.of_server());
     let mut client = connect(&server.local_endpoint().unwrap(), ClientPattern::Dealer, &keys.of_client());
     await_event(&mut client, LinkEvent::HandshakeSucceeded);
-    // Nobody receives: 128 messages fit each queue, and what the kernel holds.
+    // The peer does not receive: 128 messages fit each queue, and what the kernel holds.
     let chunk = vec![7; 262_144];
     let mut given_back = None;
     for _ in 0..10_000 {
-        if let Sent::Full(frames) = client.send(vec![Message::new(), Message::from(chunk.clone())]).unwrap() {
+        if let SendOutcome::Full(frames) = client.send(vec![Message::new(), Message::from(chunk.clone())]).unwrap() {
             given_back = Some(frames);
             break;
         }

@@ -26,7 +26,7 @@ use refused::named;
 use remofile::{
     Confinement, generate_token,
     server::{BoundServer, FileServer},
-    transport::{Endpoint, ServerPattern, settle_descriptor_limit},
+    transport::{Endpoint, SERVER_DESCRIPTORS, ServerPattern, set_descriptor_limit},
 };
 use remofile_proto::{KeyPair, Token, z85};
 use std::{
@@ -150,7 +150,7 @@ impl<'a> Prepared<'a> {
         }
         signals::stop_by_signal(&server.stop_handle(), log)
             .map_err(|error| Failure::Serve { what: "cannot handle signals".to_owned(), source: Box::new(error) })?;
-        if let Err(error) = settle_descriptor_limit() {
+        if let Err(error) = set_descriptor_limit(SERVER_DESCRIPTORS) {
             tracing::warn!(%error, "the limit of open descriptors stays as it is");
         }
         let endpoint = Endpoint::Tcp { host: self.bind.to_string(), port: args.port };

@@ -14,7 +14,7 @@ use crate::{
     transfer::Transfer,
 };
 use clap::Args;
-use remofile::sync::{Change, ConflictName, Stamp, SyncReport, trash::LocalTrash};
+use remofile::sync::{Change, ConflictName, SyncReport, Timestamp, trash::LocalTrash};
 use std::{collections::BTreeMap, fs, io, io::Write as _, time::SystemTime};
 
 #[derive(Debug, Args)]
@@ -104,7 +104,7 @@ fn settle(
             exit: exit::NOT_FOUND,
         });
     }
-    let mut trash = LocalTrash::open(&pair.local, Stamp::now())?;
+    let mut trash = LocalTrash::open(&pair.local, Timestamp::now())?;
     for conflict in &conflicts {
         for step in conflict.steps(pair, args.take)? {
             if !args.dry_run {
@@ -133,7 +133,7 @@ fn selected(done: &SyncReport, selection: &Selection) -> Vec<Conflict> {
         Change::KeepBoth { copy } => Some(copy),
         _ => None,
     });
-    let mut copies: BTreeMap<String, BTreeMap<(Stamp, u32, &str), String>> = BTreeMap::new();
+    let mut copies: BTreeMap<String, BTreeMap<(Timestamp, u32, &str), String>> = BTreeMap::new();
     for copy in made.chain(&done.plan.conflict_copies) {
         let Some(name) = ConflictName::parse(copy) else { continue };
         if selection.selects(&name.original) || selection.selects(copy) {

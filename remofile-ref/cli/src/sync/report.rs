@@ -7,7 +7,9 @@ use crate::{
     output::{ERROR, HINT, JSON_SCHEMA, escaped, human_size, shown, size, tell},
     transfer::progress::Screen,
 };
-use remofile::sync::{Action, Change, ConflictName, Plan, Problem, Side, SyncItem, SyncOutcome, SyncReport, Why};
+use remofile::sync::{
+    Action, Change, ConflictName, Plan, Problem, ProblemReason, Side, SyncItem, SyncOutcome, SyncReport,
+};
 use serde_json::{Value, json};
 
 /// What is said of a run, or of a plan.
@@ -196,7 +198,8 @@ impl Report {
             return Err(Failure::Some { failed: done.failed, total });
         }
         let problems = done.plan.problems.iter();
-        let against = problems.filter(|problem| matches!(problem.why, Why::FileAgainstDirectory { .. })).count() as u64;
+        let against =
+            problems.filter(|problem| matches!(problem.why, ProblemReason::FileAgainstDirectory { .. })).count() as u64;
         let conflicts = Counts::of(&done.plan).conflicts + done.plan.conflict_copies.len() as u64 + against;
         if conflicts > 0 {
             let hint = if conflicts == against {
@@ -353,14 +356,14 @@ fn told(action: &Action) -> String {
 /// One word for why a path is left as it is.
 fn reason(problem: &Problem) -> &'static str {
     match &problem.why {
-        Why::FileAgainstDirectory { .. } => "file-against-directory",
-        Why::Link(_) => "link",
-        Why::Special(_) => "special",
-        Why::Name { .. } => "name",
-        Why::Twin { .. } => "twin",
-        Why::Unreadable { .. } => "unreadable",
-        Why::Changing(_) => "changing",
-        Why::Unlisted { .. } => "unlisted",
+        ProblemReason::FileAgainstDirectory { .. } => "file-against-directory",
+        ProblemReason::Link(_) => "link",
+        ProblemReason::Special(_) => "special",
+        ProblemReason::Name { .. } => "name",
+        ProblemReason::NameCollision { .. } => "twin",
+        ProblemReason::Unreadable { .. } => "unreadable",
+        ProblemReason::Changing(_) => "changing",
+        ProblemReason::Unlisted { .. } => "unlisted",
         _ => "other",
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use remofile::{
     client::{ClientError, FileClient},
-    sync::{Guard, SyncError, SyncOptions, SyncReport},
+    sync::{SafetyCheck, SyncError, SyncOptions, SyncReport},
 };
 use remofile_proto::Kind;
 use std::sync::Arc;
@@ -110,19 +110,19 @@ pub(super) fn failure(error: SyncError, pair: &Pair) -> Failure {
     let what = format!("cannot synchronise '{}' with '{}'", pair.local.display(), pair.remote);
     match error {
         SyncError::Client(error) => error.into(),
-        SyncError::Guard(guard) => {
+        SyncError::SafetyCheck(guard) => {
             let hint = match &guard {
-                Guard::Vanished { .. } | Guard::Emptied { .. } => {
+                SafetyCheck::Vanished { .. } | SafetyCheck::Emptied { .. } => {
                     "is it mounted, and this the right path? --allow-delete goes on, and takes what is gone for removed"
                 }
-                Guard::OtherRoot => {
+                SafetyCheck::OtherRoot => {
                     "is this the right server? --allow-delete goes on, and compares both as if for the first time"
                 }
                 _ => "-n --allow-delete shows the plan; --allow-delete executes it",
             };
             Failure::Said { what: format!("{what}: {guard}"), hint: Some(hint.to_owned()), exit: exit::GUARDED }
         }
-        SyncError::Archive { path, source } => {
+        SyncError::State { path, source } => {
             Failure::Local { what: "use the record of earlier runs in", object: path.display().to_string(), source }
         }
         SyncError::Locked { .. } => Failure::Said {

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use remofile::{
     client::{ClientError, FileClient},
     sync::{
-        Side, Stamp,
+        Side, Timestamp,
         trash::{KEPT_FOR, LocalTrash, RemoteTrash, Trashed},
     },
 };
@@ -71,7 +71,7 @@ Examples:
         globs: Vec<String>,
         /// Only what was lost in this second, as `list` shows it
         #[arg(long, value_name = "UTC", value_parser = parse_stamp)]
-        of: Option<Stamp>,
+        of: Option<Timestamp>,
         /// On one side alone
         #[arg(long, value_enum, value_name = "SIDE")]
         on: Option<OnSide>,
@@ -180,7 +180,7 @@ impl Trashes {
             Some(pair) if !pair.remote.is_root() => format!("{}/", &pair.remote.as_str()[1..]),
             _ => String::new(),
         };
-        let stamp = Stamp::now();
+        let stamp = Timestamp::now();
         let local = local.filter(|_| on != Some(OnSide::Remote));
         let local = local.map(|local| LocalTrash::open(local, stamp)).transpose()?;
         let remote = if wants_remote && on != Some(OnSide::Local) {
@@ -220,7 +220,7 @@ impl Trashes {
         &mut self,
         cli: &Cli,
         selection: &Selection,
-        of: Option<Stamp>,
+        of: Option<Timestamp>,
         dry_run: bool,
         pattern: &str,
     ) -> Result<(), Failure> {
@@ -332,8 +332,8 @@ impl Found {
     }
 }
 
-fn parse_stamp(text: &str) -> Result<Stamp, String> {
-    Stamp::parse(text).ok_or_else(|| "write it as `list` shows it: 20261123T013422Z".to_owned())
+fn parse_stamp(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "write it as `list` shows it: 20261123T013422Z".to_owned())
 }
 
 const _: () = assert!(KEPT_FOR.as_secs() == 30 * 86_400, "as the help says");

@@ -3,7 +3,7 @@
 use remofile::protocol::client::handshake::{Greeting, Opening};
 use remofile::protocol::client::request_window::{Event, Patience, Stream};
 use remofile::transport::{
-    self, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message, Sent,
+    self, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message, SendOutcome,
     ServerPattern, Wake,
 };
 use remofile::{ClientOptions, FileClient, FileServer};
@@ -227,7 +227,7 @@ impl Pipeline {
             public: CurveKey::new(*keys.client.public()),
             secret: CurveKey::new(*keys.client.secret()),
         };
-        let options = transport::ClientOptions { pattern, ..transport::ClientOptions::default() };
+        let options = transport::ClientSocketOptions { pattern, ..transport::ClientSocketOptions::default() };
         let socket = ClientSocket::connect(&Context::new(), endpoint, &security, &options).unwrap();
         let session = SessionId::new([0; 16]);
         let stream = Stream::new(Duration::ZERO, session, 1, Patience::default());
@@ -307,8 +307,8 @@ impl Pipeline {
                 frames.push(Message::from(&due.payload[..]));
             }
             match self.socket.send(frames).unwrap() {
-                Sent::Queued => self.stream.sent(now),
-                Sent::Full(_) => break,
+                SendOutcome::Queued => self.stream.sent(now),
+                SendOutcome::Full(_) => break,
             }
         }
     }

@@ -81,11 +81,11 @@ fn connect(endpoint: &Endpoint, keys: &Keys, options: &ClientOptions) -> Result<
             secret: CurveKey::new(*keys.client.secret()),
         }
     };
-    let socket_options = transport::ClientOptions {
+    let socket_options = transport::ClientSocketOptions {
         pattern: if options.lockstep { ClientPattern::Req } else { ClientPattern::Dealer },
         bounds: Bounds { chunk: 1_048_576, ..Bounds::default() },
         connect_timeout: options.connect_timeout,
-        ..transport::ClientOptions::default()
+        ..transport::ClientSocketOptions::default()
     };
     ClientSocket::connect(&Context::new(), endpoint, &security, &socket_options)
 }

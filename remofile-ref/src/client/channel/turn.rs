@@ -7,7 +7,7 @@ use crate::{
         payload::{Content, Payload},
     },
     protocol::client::request_window::Event,
-    transport::{LinkEvent, Message, Sent, Wake},
+    transport::{LinkEvent, Message, SendOutcome, Wake},
 };
 use remofile_proto::{Answer, Code, Operation, Refusal, Reply, ReplyError, SessionId, cbor::Value, envelope};
 use std::time::{Duration, Instant};
@@ -92,14 +92,14 @@ impl Channel {
             frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
             let seq = due.seq;
             match self.socket.send(frames).map_err(|error| self.failed(error))? {
-                Sent::Queued => {
+                SendOutcome::Queued => {
                     self.full = None;
                     self.stream.sent(now);
                     if let Some(awaited) = self.awaited.get_mut(&seq) {
                         awaited.note_sent(&mut self.flow, now);
                     }
                 }
-                Sent::Full(_) => {
+                SendOutcome::Full(_) => {
                     self.full.get_or_insert_with(Instant::now);
                     break;
                 }

@@ -1,3 +1,4 @@
 //! The server's side of a session.
 
+pub mod capabilities;
 pub mod session;

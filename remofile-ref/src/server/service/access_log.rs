@@ -1,44 +1,44 @@
-//! What a server tells of its work, as `tracing` events: who came, what was done, what was refused, who went.
+//! The access log, as `tracing` events: sessions opened and ended, operations done and refused.
 //!
 //! **Invariant**: a file takes a bounded number of lines at `INFO`, however many requests it takes, and refusals take a
-//! bounded number of lines a second. No token, no content; texts of a peer are fields, which subscribers escape.
+//! bounded number of lines a second. No token and no content is logged; text from a peer is a field, which subscribers escape.
 
-mod stretch;
+mod coalesced;
 
-use crate::{Outcome, protocol::server::session::Holding};
+use crate::{Outcome, protocol::server::session::OwnerInfo};
+use coalesced::{CoalescedTransfer, CoalescedTransfers};
 use remofile_proto::{
     Answer, Code, Detail, Operation, OperationKind, Refusal, RemotePath, SessionId, UploadId, envelope::Request,
 };
 use std::{collections::BTreeMap, time::Duration};
-use stretch::{Stretch, Stretches};
 
 /// The target of every event of this file.
-pub(super) const JOURNAL: &str = "remofile::journal";
+pub(super) const TARGET: &str = "remofile::access_log";
 
-/// Lines about refusals in one second; the others are counted.
+/// Refusals logged in one second; the others are counted.
 const REFUSALS_PER_SECOND: u32 = 20;
 
-/// Uploads whose path is kept in mind: as many as a server stages by default.
+/// Uploads whose path is remembered: as many as a server stages by default.
 const UPLOADS: usize = 64;
 
-/// The longest name of an unknown operation that is told, in bytes.
+/// The longest name of an unknown operation that is logged, in bytes.
 const OP_MAX: usize = 32;
 
-/// Keeps what has to be told together.
+/// Writes the access log, one line for what belongs together.
 #[derive(Default)]
-pub(super) struct Journal {
-    /// Where the message that is handled came from, if the driver knows.
+pub(super) struct AccessLog {
+    /// The address of the peer whose message is being handled, if known.
     pub(super) address: Option<String>,
-    /// What was done, until it is known how long it took.
-    done: Option<Done>,
-    stretches: Stretches,
-    uploads: BTreeMap<UploadId, Begun>,
-    refusals: Budget,
+    /// The operation just done, until its duration is known.
+    done: Option<DoneOperation>,
+    transfers: CoalescedTransfers,
+    uploads: BTreeMap<UploadId, LoggedUpload>,
+    refusals: LogLimiter,
     executed: u64,
     opened: Duration,
 }
 
-struct Done {
+struct DoneOperation {
     session: SessionId,
     op: &'static str,
     path: RemotePath,
@@ -47,50 +47,51 @@ struct Done {
     since: Duration,
 }
 
-struct Begun {
+struct LoggedUpload {
     path: RemotePath,
     since: Duration,
     resumed_at: u64,
     end: u64,
 }
 
-/// What a second has had of lines about refusals.
+/// Limits the log lines about refusals in one second.
 #[derive(Default)]
-struct Budget {
+struct LogLimiter {
     second: u64,
-    told: u32,
-    untold: u64,
+    logged: u32,
+    suppressed: u64,
 }
 
-impl Journal {
-    /// Whether anybody listens.
-    pub(super) fn is_heard() -> bool {
-        tracing::enabled!(target: JOURNAL, tracing::Level::INFO)
+impl AccessLog {
+    /// Whether a subscriber takes these events.
+    pub(super) fn is_enabled() -> bool {
+        tracing::enabled!(target: TARGET, tracing::Level::INFO)
     }
 
-    /// A hello was answered: `before` and `after` are who held the session.
-    pub(super) fn hello(&mut self, now: Duration, before: Option<&Holding>, after: &Holding) {
+    /// Logs an answered hello: `before` and `after` are the owners of the session.
+    pub(super) fn hello(&mut self, now: Duration, before: Option<&OwnerInfo>, after: &OwnerInfo) {
         if before.is_some_and(|before| before.session == after.session) {
             return;
         }
-        if let Some(before) = before.filter(|before| !before.released) {
-            let reason = if before.idle >= before.lease && !before.works { "lease expired" } else { "taken over" };
+        if let Some(before) = before.filter(|before| !before.closed) {
+            let reason =
+                if before.idle >= before.lease && !before.is_executing { "lease expired" } else { "taken over" };
             self.session_ended(now, before, reason);
         }
         (self.executed, self.opened) = (0, now);
         let address = self.address.as_deref();
         let lease_ms = milliseconds(after.lease);
-        tracing::info!(target: JOURNAL, session = short(after.session), client = after.client, address, lease_ms, "session opened");
+        tracing::info!(target: TARGET, session = short(after.session), client = after.client, address, lease_ms, "session opened");
     }
 
-    /// A bye was answered OK.
-    pub(super) fn bye(&mut self, now: Duration, holder: &Holding) {
-        if !holder.released {
-            self.session_ended(now, holder, "bye");
+    /// Logs a bye that was answered OK.
+    pub(super) fn bye(&mut self, now: Duration, owner: &OwnerInfo) {
+        if !owner.closed {
+            self.session_ended(now, owner, "bye");
         }
     }
 
-    /// An operation was executed, or refused by the store; it began at `since`.
+    /// Logs an operation that began at `since` and was executed, or refused by the store.
     pub(super) fn outcome(
         &mut self,
         now: Duration,
@@ -100,7 +101,7 @@ impl Journal {
         payload: usize,
         outcome: &Outcome,
     ) {
-        self.tell_done(now);
+        self.log_done(now);
         match outcome {
             Ok(success) => {
                 self.executed += 1;
@@ -111,54 +112,54 @@ impl Journal {
                 let begun = operation.up().and_then(|up| self.uploads.get(&up));
                 let path = operation.path().or(begun.map(|begun| &begun.path)).map(RemotePath::as_str);
                 let op = operation.name();
-                tell_refusal(&mut self.refusals, now, &Refused { session, op, path, address: None, refusal });
+                log_refusal(&mut self.refusals, now, &LoggedRefusal { session, op, path, address: None, refusal });
             }
         }
     }
 
-    /// A request was answered without reaching the store: told where that is a refusal.
+    /// Logs a request that was answered without reaching the store, if the answer is a refusal.
     pub(super) fn unexecuted(&mut self, now: Duration, request: &Request<'_>, reply: &[u8]) {
-        self.tell_done(now);
+        self.log_done(now);
         let frames = [reply];
         let Ok(reply) = remofile_proto::Reply::decode(&frames) else { return };
         let Err(remofile_proto::ReplyError::Refused(refusal)) = reply.into_answer(&Operation::Flush) else { return };
         let op = &request.header.op[..request.header.op.floor_char_boundary(OP_MAX)];
         let address = self.address.as_deref();
-        let refused = Refused { session: request.header.session, op, path: None, address, refusal: &refusal };
+        let refused = LoggedRefusal { session: request.header.session, op, path: None, address, refusal: &refusal };
         match refusal.code {
-            // The numbering at work: nothing was refused to anybody.
+            // Normal operation of the numbering, not a refusal.
             Code::Pending | Code::Seq | Code::SeqReused | Code::NoSession => {
-                tracing::debug!(target: JOURNAL, session = short(refused.session), op, code = refusal.code.name(), "not executed");
+                tracing::debug!(target: TARGET, session = short(refused.session), op, code = refusal.code.name(), "not executed");
             }
-            _ => tell_refusal(&mut self.refusals, now, &refused),
+            _ => log_refusal(&mut self.refusals, now, &refused),
         }
     }
 
-    /// A message was answered that is no request.
+    /// Logs a message that is not a request and was answered.
     pub(super) fn malformed(&mut self, now: Duration, session: Option<SessionId>, refusal: &Refusal) {
-        self.tell_done(now);
+        self.log_done(now);
         let session = session.unwrap_or(SessionId::new([0; SessionId::LEN]));
         let address = self.address.as_deref();
-        tell_refusal(&mut self.refusals, now, &Refused { session, op: "", path: None, address, refusal });
+        log_refusal(&mut self.refusals, now, &LoggedRefusal { session, op: "", path: None, address, refusal });
     }
 
-    /// Tells what was done, which lasted until now.
-    pub(super) fn tell_done(&mut self, now: Duration) {
-        let Some(Done { session, op, path, to, bytes, since }) = self.done.take() else { return };
+    /// Logs the operation just done, which lasted until `now`.
+    pub(super) fn log_done(&mut self, now: Duration) {
+        let Some(DoneOperation { session, op, path, to, bytes, since }) = self.done.take() else { return };
         let (session, to) = (short(session), to.as_ref().map(RemotePath::as_str));
         let took_us = microseconds(now.saturating_sub(since));
-        tracing::info!(target: JOURNAL, session, op, path = path.as_str(), to, bytes, took_us, "done");
+        tracing::info!(target: TARGET, session, op, path = path.as_str(), to, bytes, took_us, "done");
     }
 
-    fn session_ended(&mut self, now: Duration, holder: &Holding, reason: &'static str) {
-        self.tell_done(now);
-        self.stretches.tell_all();
-        for (_, Begun { path, end, .. }) in std::mem::take(&mut self.uploads) {
-            tracing::info!(target: JOURNAL, session = short(holder.session), op = "append", path = path.as_str(), bytes = end,
+    fn session_ended(&mut self, now: Duration, owner: &OwnerInfo, reason: &'static str) {
+        self.log_done(now);
+        self.transfers.log_all();
+        for (_, LoggedUpload { path, end, .. }) in std::mem::take(&mut self.uploads) {
+            tracing::info!(target: TARGET, session = short(owner.session), op = "append", path = path.as_str(), bytes = end,
                 "left unfinished");
         }
         let lasted_ms = milliseconds(now.saturating_sub(self.opened));
-        tracing::info!(target: JOURNAL, session = short(holder.session), client = holder.client, reason,
+        tracing::info!(target: TARGET, session = short(owner.session), client = owner.client, reason,
             requests = self.executed, lasted_ms, "session ended");
     }
 
@@ -173,20 +174,20 @@ impl Journal {
     ) {
         match (operation, answer) {
             (Operation::Read { path, off, .. }, Answer::Read(read)) => {
-                let stretch = Stretch { session, op: "read", path, bytes: payload, since, until: now };
+                let transfer = CoalescedTransfer { session, op: "read", path, bytes: payload, since, until: now };
                 let is_last = payload > 0 && off.saturating_add(payload) >= read.size;
-                self.stretches.add(&stretch, is_last);
+                self.transfers.add(&transfer, is_last);
             }
             (Operation::Write { path, .. }, _) => {
-                let stretch = Stretch { session, op: "write", path, bytes: payload, since, until: now };
-                self.stretches.add(&stretch, false);
+                let transfer = CoalescedTransfer { session, op: "write", path, bytes: payload, since, until: now };
+                self.transfers.add(&transfer, false);
             }
             (Operation::Begin { up, path, .. }, Answer::Staged(staged)) => {
                 if self.uploads.len() >= UPLOADS {
                     let oldest = self.uploads.iter().min_by_key(|(_, begun)| begun.since).map(|(up, _)| *up);
                     oldest.map(|up| self.uploads.remove(&up));
                 }
-                let begun = Begun { path: path.clone(), since, resumed_at: staged.off, end: staged.off };
+                let begun = LoggedUpload { path: path.clone(), since, resumed_at: staged.off, end: staged.off };
                 self.uploads.insert(*up, begun);
                 debug(session, operation, payload);
             }
@@ -197,21 +198,21 @@ impl Journal {
                 debug(session, operation, payload);
             }
             (Operation::Commit { up, size, .. }, _) => {
-                // Forgotten only where a server stages more uploads than are kept in mind here.
+                // Missing only where a server stages more uploads than are remembered here.
                 let begun = self.uploads.remove(up);
                 let path = begun.as_ref().map(|begun| begun.path.as_str());
                 let resumed_at = begun.as_ref().map(|begun| begun.resumed_at).filter(|off| *off > 0);
                 let took_us = microseconds(now.saturating_sub(begun.as_ref().map_or(since, |begun| begun.since)));
-                tracing::info!(target: JOURNAL, session = short(session), op = "commit", path, bytes = size, resumed_at,
+                tracing::info!(target: TARGET, session = short(session), op = "commit", path, bytes = size, resumed_at,
                     took_us, "done");
             }
             (Operation::Abort { up }, _) => {
-                if let Some(Begun { path, end, .. }) = self.uploads.remove(up) {
-                    tracing::info!(target: JOURNAL, session = short(session), op = "abort", path = path.as_str(), bytes = end, "done");
+                if let Some(LoggedUpload { path, end, .. }) = self.uploads.remove(up) {
+                    tracing::info!(target: TARGET, session = short(session), op = "abort", path = path.as_str(), bytes = end, "done");
                 }
             }
             (Operation::Flush, _) => {
-                self.stretches.tell_writes();
+                self.transfers.log_writes();
                 debug(session, operation, payload);
             }
             (Operation::Stat { .. } | Operation::List { .. } | Operation::Uploads { .. }, _) => {
@@ -236,7 +237,7 @@ impl Journal {
                     Answer::Entry(entry) if has_size => entry.size.unwrap_or(0),
                     _ => payload,
                 };
-                self.done = Some(Done { session, op: operation.name(), path, to, bytes, since });
+                self.done = Some(DoneOperation { session, op: operation.name(), path, to, bytes, since });
             }
             // No storage gives the answer of another operation, and a session executes no hello, ping or bye.
             (Operation::Read { .. } | Operation::Begin { .. } | Operation::Append { .. }, _)
@@ -245,7 +246,7 @@ impl Journal {
     }
 }
 
-struct Refused<'a> {
+struct LoggedRefusal<'a> {
     session: SessionId,
     op: &'a str,
     path: Option<&'a str>,
@@ -253,47 +254,47 @@ struct Refused<'a> {
     refusal: &'a Refusal,
 }
 
-fn tell_refusal(budget: &mut Budget, now: Duration, refused: &Refused<'_>) {
-    if !budget.has_room(now) {
+fn log_refusal(limiter: &mut LogLimiter, now: Duration, refused: &LoggedRefusal<'_>) {
+    if !limiter.has_room(now) {
         return;
     }
-    let Refused { session, op, path, address, refusal } = refused;
+    let LoggedRefusal { session, op, path, address, refusal } = refused;
     let (session, code) = (short(*session), refusal.code.name());
     let why = refusal.msg.as_deref().unwrap_or_else(|| refusal.code.text());
     match refusal {
         Refusal { code: Code::Auth, .. } => {
-            tracing::warn!(target: JOURNAL, session, op, address, code, why, "refused");
+            tracing::warn!(target: TARGET, session, op, address, code, why, "refused");
         }
         Refusal { detail: Detail::Busy(busy), .. } => {
-            tracing::info!(target: JOURNAL, session, op, address, code, why, holder = busy.client, "refused");
+            tracing::info!(target: TARGET, session, op, address, code, why, holder = busy.client, "refused");
         }
-        _ => tracing::info!(target: JOURNAL, session, op, path, address, code, why, "refused"),
+        _ => tracing::info!(target: TARGET, session, op, path, address, code, why, "refused"),
     }
 }
 
-impl Budget {
+impl LogLimiter {
     fn has_room(&mut self, now: Duration) -> bool {
         if now.as_secs() != self.second {
-            let untold = std::mem::take(&mut self.untold);
-            (self.second, self.told) = (now.as_secs(), 0);
-            if untold > 0 {
-                tracing::info!(target: JOURNAL, count = untold, "more was refused");
+            let suppressed = std::mem::take(&mut self.suppressed);
+            (self.second, self.logged) = (now.as_secs(), 0);
+            if suppressed > 0 {
+                tracing::info!(target: TARGET, count = suppressed, "more requests refused");
             }
         }
-        let has_room = self.told < REFUSALS_PER_SECOND;
+        let has_room = self.logged < REFUSALS_PER_SECOND;
         if has_room {
-            self.told += 1;
+            self.logged += 1;
         } else {
-            self.untold += 1;
+            self.suppressed += 1;
         }
         has_room
     }
 }
 
 fn debug(session: SessionId, operation: &Operation, payload: u64) {
-    if tracing::enabled!(target: JOURNAL, tracing::Level::DEBUG) {
+    if tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
         let path = operation.path().map(RemotePath::as_str);
-        tracing::debug!(target: JOURNAL, session = short(session), op = operation.name(), path, bytes = payload, "done");
+        tracing::debug!(target: TARGET, session = short(session), op = operation.name(), path, bytes = payload, "done");
     }
 }
 

@@ -8,7 +8,7 @@ use remofile_proto::{
     RemotePath, ReplyError, encode_reply, encode_request,
 };
 
-/// A store whose `hash` takes as many slices as it is told to.
+/// A store whose `hash` takes a given number of slices.
 #[derive(Default)]
 struct Slices {
     left: u64,
@@ -48,14 +48,14 @@ impl Storage for Slices {
     }
 }
 
-type Anybody = fn(&SessionId, &[u8; 32]) -> bool;
+type AcceptAll = fn(&SessionId, &[u8; 32]) -> bool;
 
-struct Bench {
-    service: Service<Slices, Anybody>,
+struct ServiceFixture {
+    service: Service<Slices, AcceptAll>,
     now: Duration,
 }
 
-impl Bench {
+impl ServiceFixture {
     fn open() -> Self {
         let welcome = HelloReply {
             window: 8,
@@ -69,22 +69,23 @@ impl Bench {
             ro: false,
             caps: Capabilities::default(),
         };
-        let service = Service::new(Terms { welcome, uploads: 64 }, Slices::default(), (|_, _| true) as Anybody);
-        let mut bench = Self { service, now: Duration::from_secs(5) };
-        assert_eq!(code(&bench.say(1, 0, &hello(None)).unwrap()), Code::Ok);
-        bench
+        let service =
+            Service::new(ServerLimits { welcome, uploads: 64 }, Slices::default(), (|_, _| true) as AcceptAll);
+        let mut fixture = Self { service, now: Duration::from_secs(5) };
+        assert_eq!(code(&fixture.say(1, 0, &hello(None)).unwrap()), Code::Ok);
+        fixture
     }
 
     /// The reply, if there is one at once; the routing frame is the session's byte and the number.
     fn say(&mut self, id: u8, seq: u8, operation: &Operation) -> Option<Frames> {
         match self.handle(&[vec![id, seq], vec![], encode_request(session(id), seq.into(), operation)]) {
-            Reaction::Reply(frames) => Some(frames),
-            Reaction::Later => None,
+            HandleOutcome::Reply(frames) => Some(frames),
+            HandleOutcome::Later => None,
             other => panic!("{other:?}"),
         }
     }
 
-    fn handle(&mut self, frames: &[Vec<u8>]) -> Reaction {
+    fn handle(&mut self, frames: &[Vec<u8>]) -> HandleOutcome {
         self.service.handle(self.now, frames)
     }
 
@@ -121,10 +122,10 @@ fn code(frames: &[Vec<u8>]) -> Code {
 
 #[test]
 fn routing_frames_come_back_in_front_of_the_reply() {
-    let mut bench = Bench::open();
+    let mut fixture = ServiceFixture::open();
     let request = encode_request(session(1), 0, &Operation::Ping);
     let routing = vec![b"client".to_vec(), b"proxy".to_vec(), vec![]];
-    let Reaction::Reply(frames) = bench.handle(&[routing.clone(), vec![request]].concat()) else { panic!() };
+    let HandleOutcome::Reply(frames) = fixture.handle(&[routing.clone(), vec![request]].concat()) else { panic!() };
     assert_eq!(frames[..3], routing);
     assert_eq!(frames.len(), 4);
 }
@@ -132,159 +133,159 @@ fn routing_frames_come_back_in_front_of_the_reply() {
 #[test]
 fn read_is_answered_with_its_payload() {
     let read = Operation::Read { path: RemotePath::root(), off: 0, len: 5, etag: None };
-    let frames = Bench::open().say(1, 1, &read).unwrap();
+    let frames = ServiceFixture::open().say(1, 1, &read).unwrap();
     assert_eq!(frames[3..], [b"bytes".to_vec()]);
 }
 
 #[test]
-fn strange_message_is_not_ours() {
-    let strange = [vec![vec![1], vec![], b"GET /".to_vec()], vec![vec![1], vec![]], vec![b"no delimiter".to_vec()]];
-    assert!(strange.iter().all(|frames| Bench::open().handle(frames) == Reaction::NotOurs));
+fn foreign_message_is_not_ours() {
+    let foreign = [vec![vec![1], vec![], b"GET /".to_vec()], vec![vec![1], vec![]], vec![b"no delimiter".to_vec()]];
+    assert!(foreign.iter().all(|frames| ServiceFixture::open().handle(frames) == HandleOutcome::NotOurs));
 }
 
 #[test]
 fn reply_is_met_with_silence() {
     let reply = encode_reply(session(1), 1, &Ok(Answer::Empty));
-    assert_eq!(Bench::open().handle(&[vec![1], vec![], reply]), Reaction::Silent);
+    assert_eq!(ServiceFixture::open().handle(&[vec![1], vec![], reply]), HandleOutcome::Silent);
 }
 
 #[test]
 fn bad_message_is_answered_and_consumes_no_number() {
-    let mut bench = Bench::open();
+    let mut fixture = ServiceFixture::open();
     let mut header = encode_request(session(1), 1, &Operation::Flush);
     header.push(0);
-    let Reaction::Reply(frames) = bench.handle(&[vec![1], vec![], header]) else { panic!() };
+    let HandleOutcome::Reply(frames) = fixture.handle(&[vec![1], vec![], header]) else { panic!() };
     assert_eq!(code(&frames), Code::BadMessage);
-    assert_eq!(code(&bench.say(1, 1, &Operation::Flush).unwrap()), Code::Ok);
+    assert_eq!(code(&fixture.say(1, 1, &Operation::Flush).unwrap()), Code::Ok);
 }
 
 #[test]
 fn operation_that_ends_in_time_is_answered_without_pending() {
-    let mut bench = Bench::open();
-    assert_eq!(bench.say(1, 1, &hash(3)), None);
-    assert!(bench.service.is_working() && bench.service.owes_reply());
-    assert_eq!([bench.slice(), bench.slice()], [None, None]);
-    assert_eq!(bench.slice().map(|frames| frames[0].clone()), Some(vec![1, 1]));
-    assert!(!bench.service.is_working());
+    let mut fixture = ServiceFixture::open();
+    assert_eq!(fixture.say(1, 1, &hash(3)), None);
+    assert!(fixture.service.is_working() && fixture.service.owes_reply());
+    assert_eq!([fixture.slice(), fixture.slice()], [None, None]);
+    assert_eq!(fixture.slice().map(|frames| frames[0].clone()), Some(vec![1, 1]));
+    assert!(!fixture.service.is_working());
 }
 
 #[test]
 fn held_request_is_answered_pending_after_half_a_second() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(9));
-    assert!((0..4).all(|_| bench.slice().is_none()));
-    let refusal = refusal(&bench.slice().unwrap()).unwrap();
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(9));
+    assert!((0..4).all(|_| fixture.slice().is_none()));
+    let refusal = refusal(&fixture.slice().unwrap()).unwrap();
     assert_eq!((refusal.code, refusal.detail), (Code::Pending, Detail::Progress { done: Some(5), total: Some(9) }));
-    assert!(bench.service.is_working() && !bench.service.owes_reply());
+    assert!(fixture.service.is_working() && !fixture.service.owes_reply());
 }
 
 #[test]
 fn poll_is_held_until_the_operation_ends() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(7));
-    while bench.slice().is_none() {}
-    assert_eq!(bench.say(1, 1, &hash(7)), None);
-    assert!(bench.service.owes_reply());
-    assert_eq!(bench.slice(), None);
-    assert_eq!(code(&bench.slice().unwrap()), Code::Ok);
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(7));
+    while fixture.slice().is_none() {}
+    assert_eq!(fixture.say(1, 1, &hash(7)), None);
+    assert!(fixture.service.owes_reply());
+    assert_eq!(fixture.slice(), None);
+    assert_eq!(code(&fixture.slice().unwrap()), Code::Ok);
 }
 
 #[test]
 fn poll_is_held_for_half_a_second_at_most() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(99));
-    while bench.slice().is_none() {}
-    let _ = bench.say(1, 1, &hash(99));
-    assert!((0..4).all(|_| bench.slice().is_none()));
-    assert_eq!(code(&bench.slice().unwrap()), Code::Pending);
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(99));
+    while fixture.slice().is_none() {}
+    let _ = fixture.say(1, 1, &hash(99));
+    assert!((0..4).all(|_| fixture.slice().is_none()));
+    assert_eq!(code(&fixture.slice().unwrap()), Code::Pending);
 }
 
 #[test]
 fn operation_that_ends_between_polls_is_remembered() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(6));
-    while bench.slice().is_none() {}
-    assert_eq!(bench.slice(), None);
-    assert!(!bench.service.is_working());
-    assert_eq!(code(&bench.say(1, 1, &hash(6)).unwrap()), Code::Ok);
-    assert_eq!(bench.service.storage().performed, 1);
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(6));
+    while fixture.slice().is_none() {}
+    assert_eq!(fixture.slice(), None);
+    assert!(!fixture.service.is_working());
+    assert_eq!(code(&fixture.say(1, 1, &hash(6)).unwrap()), Code::Ok);
+    assert_eq!(fixture.service.storage().performed, 1);
 }
 
 #[test]
-fn second_poll_lets_the_first_go_with_pending() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(99));
+fn second_poll_answers_the_first_with_pending() {
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(99));
     let again = [b"other connection".to_vec(), vec![], encode_request(session(1), 1, &hash(99))];
-    let Reaction::Reply(frames) = bench.handle(&again) else { panic!() };
+    let HandleOutcome::Reply(frames) = fixture.handle(&again) else { panic!() };
     assert_eq!((frames[0].clone(), code(&frames)), (vec![1, 1], Code::Pending));
-    assert!(bench.service.owes_reply());
+    assert!(fixture.service.owes_reply());
 }
 
 #[test]
-fn strangers_hello_is_busy_while_an_operation_runs() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(99));
-    while bench.slice().is_none() {}
-    assert_eq!(code(&bench.say(2, 0, &hello(None)).unwrap()), Code::Busy);
+fn hello_of_another_client_is_busy_while_an_operation_runs() {
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(99));
+    while fixture.slice().is_none() {}
+    assert_eq!(code(&fixture.say(2, 0, &hello(None)).unwrap()), Code::Busy);
 }
 
 #[test]
-fn takeover_cancels_and_whoever_waited_is_told() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(99));
-    assert_eq!(code(&bench.say(2, 0, &hello(Some(1))).unwrap()), Code::Ok);
-    assert_eq!(bench.service.storage().cancelled, 1);
-    let owed = bench.slice().unwrap();
+fn takeover_cancels_and_answers_the_waiting_request() {
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(99));
+    assert_eq!(code(&fixture.say(2, 0, &hello(Some(1))).unwrap()), Code::Ok);
+    assert_eq!(fixture.service.storage().cancelled, 1);
+    let owed = fixture.slice().unwrap();
     assert_eq!((owed[0].clone(), code(&owed)), (vec![1, 1], Code::NoSession));
-    assert!(!bench.service.is_working());
+    assert!(!fixture.service.is_working());
 }
 
 #[test]
 fn bye_cancels() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(99));
-    while bench.slice().is_none() {}
-    assert_eq!(code(&bench.say(1, 0, &Operation::Bye).unwrap()), Code::Ok);
-    assert_eq!(bench.service.storage().cancelled, 1);
-    assert!(!bench.service.is_working());
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(99));
+    while fixture.slice().is_none() {}
+    assert_eq!(code(&fixture.say(1, 0, &Operation::Bye).unwrap()), Code::Ok);
+    assert_eq!(fixture.service.storage().cancelled, 1);
+    assert!(!fixture.service.is_working());
 }
 
 #[test]
-fn store_is_out_of_reach_while_it_works() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(99));
-    assert!(bench.service.storage_mut().is_none());
+fn store_is_not_accessible_while_it_works() {
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(99));
+    assert!(fixture.service.storage_mut().is_none());
 }
 
 #[test]
 fn servers_own_work_is_not_the_clients_silence() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &Operation::Flush);
-    bench.now += Duration::from_secs(100);
-    bench.service.work_ended(bench.now);
-    assert_eq!(code(&bench.say(2, 0, &hello(None)).unwrap()), Code::Busy);
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &Operation::Flush);
+    fixture.now += Duration::from_secs(100);
+    fixture.service.work_ended(fixture.now);
+    assert_eq!(code(&fixture.say(2, 0, &hello(None)).unwrap()), Code::Busy);
 }
 
 #[test]
-fn work_for_strangers_does_not_renew_the_lease() {
-    let mut bench = Bench::open();
-    bench.service.work_ended(bench.now);
+fn work_for_other_clients_does_not_renew_the_lease() {
+    let mut fixture = ServiceFixture::open();
+    fixture.service.work_ended(fixture.now);
     for _ in 0..3 {
-        bench.now += Duration::from_secs(9);
-        assert_eq!(code(&bench.say(2, 0, &hello(None)).unwrap()), Code::Busy);
-        let _ = bench.handle(&[b"strange".to_vec(), vec![]]);
-        bench.service.work_ended(bench.now);
+        fixture.now += Duration::from_secs(9);
+        assert_eq!(code(&fixture.say(2, 0, &hello(None)).unwrap()), Code::Busy);
+        let _ = fixture.handle(&[b"foreign".to_vec(), vec![]]);
+        fixture.service.work_ended(fixture.now);
     }
-    bench.now += Duration::from_secs(3);
-    assert_eq!(code(&bench.say(3, 0, &hello(None)).unwrap()), Code::Ok);
+    fixture.now += Duration::from_secs(3);
+    assert_eq!(code(&fixture.say(3, 0, &hello(None)).unwrap()), Code::Ok);
 }
 
 #[test]
 fn last_slice_of_an_operation_is_the_servers_own_work() {
-    let mut bench = Bench::open();
-    let _ = bench.say(1, 1, &hash(1));
-    assert!(bench.slice().is_some());
-    bench.now += Duration::from_secs(100);
-    bench.service.work_ended(bench.now);
-    assert_eq!(code(&bench.say(2, 0, &hello(None)).unwrap()), Code::Busy);
+    let mut fixture = ServiceFixture::open();
+    let _ = fixture.say(1, 1, &hash(1));
+    assert!(fixture.slice().is_some());
+    fixture.now += Duration::from_secs(100);
+    fixture.service.work_ended(fixture.now);
+    assert_eq!(code(&fixture.say(2, 0, &hello(None)).unwrap()), Code::Busy);
 }

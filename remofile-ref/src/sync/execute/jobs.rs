@@ -10,9 +10,9 @@ use crate::{
     },
     sync::{
         Action, Change, LocalVersion, Side, SyncError,
-        scan::is_fresh,
-        sides::{Archived, ArchivedFile},
-        survey::version_of,
+        input::{SavedEntry, SavedFile},
+        local_scan::is_recently_modified,
+        remote_scan::version_of,
     },
 };
 use remofile_proto::{Answer, Code, Digest, Entry, Kind, Operation, Precondition, Refusal, RemotePath};
@@ -20,30 +20,30 @@ use std::{sync::Arc, time::SystemTime};
 
 /// An action whose request is unanswered.
 #[derive(Debug)]
-pub(super) struct Job<'p> {
+pub(super) struct SyncJob<'p> {
     pub(super) action: &'p Action,
-    pub(super) step: Step,
+    pub(super) step: JobStep,
     /// The path on the server.
     path: RemotePath,
     /// Where to, for what moves or is kept.
     to: Option<RemotePath>,
     /// What is uploaded.
-    upload: Option<Upload>,
+    upload: Option<SmallFile>,
     /// The session was lost while it was unanswered: it may have been executed before.
     was_lost: bool,
 }
 
 /// A small file that was read.
 #[derive(Clone, Debug)]
-struct Upload {
+struct SmallFile {
     content: Arc<[u8]>,
     hash: Digest,
     version: LocalVersion,
-    is_fresh: bool,
+    is_recently_modified: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum JobStep {
     MakeDirectory,
     /// Something is there: whether it is a directory.
     LookAtDirectory,
@@ -65,45 +65,45 @@ pub(super) enum Step {
 impl<'p> Execution<'_, 'p> {
     pub(super) fn submit_job(&mut self, action: &'p Action) -> Result<(), ClientError> {
         let path = self.remote(&action.path)?;
-        let place = self.places.remove(action.path.as_str());
-        let mut job = Job { action, step: Step::Put, path, to: place, upload: None, was_lost: false };
+        let place = self.trash_paths.remove(action.path.as_str());
+        let mut job = SyncJob { action, step: JobStep::Put, path, to: place, upload: None, was_lost: false };
         job.step = match &action.change {
-            Change::MakeDirectory { .. } => Step::MakeDirectory,
+            Change::MakeDirectory { .. } => JobStep::MakeDirectory,
             Change::Move { from, .. } => {
                 job.to = Some(std::mem::replace(&mut job.path, self.remote(from)?));
-                Step::Move
+                JobStep::Move
             }
-            Change::SetTime { .. } => Step::SetTime,
-            Change::Transfer { on: Side::Local, .. } => Step::Read,
+            Change::SetTime { .. } => JobStep::SetTime,
+            Change::Transfer { on: Side::Local, .. } => JobStep::Read,
             Change::Transfer { replaces, .. } => {
                 job.upload = Some(self.read(action)?);
                 match (replaces, &job.to) {
-                    (false, _) => Step::Put,
-                    (true, Some(_)) => Step::Keep,
+                    (false, _) => JobStep::Put,
+                    (true, Some(_)) => JobStep::Keep,
                     // That it has no place was told.
                     (true, None) => return Ok(()),
                 }
             }
-            Change::Remove { is_directory: true, .. } => Step::RemoveDirectory,
+            Change::Remove { is_directory: true, .. } => JobStep::RemoveDirectory,
             Change::Remove { .. } if job.to.is_none() => return Ok(()),
-            Change::Remove { .. } => Step::Move,
+            Change::Remove { .. } => JobStep::Move,
             Change::KeepBoth { .. } | Change::Record | Change::Forget => return Ok(()),
         };
         self.submit(job)
     }
 
     /// Something else of the same path was put into the trash in the same second.
-    pub(super) fn put_elsewhere(&mut self, mut job: Job<'p>) -> Result<(), SyncError> {
+    pub(super) fn retry_in_trash(&mut self, mut job: SyncJob<'p>) -> Result<(), SyncError> {
         self.step()?;
         let etag = job.action.expected.remote.clone();
-        let (trash, client) = (&mut self.tools.remote_trash, &mut *self.tools.client);
+        let (trash, client) = (&mut self.context.remote_trash, &mut *self.context.client);
         let result = match job.step {
-            Step::Keep => trash.keep(client, &job.path, etag).map(drop),
+            JobStep::Keep => trash.keep(client, &job.path, etag).map(drop),
             _ => trash.put(client, &job.path, etag).map(drop),
         };
         match (result, job.step) {
-            (Ok(()), Step::Keep) => {
-                job.step = Step::Put;
+            (Ok(()), JobStep::Keep) => {
+                job.step = JobStep::Put;
                 self.submit(job)?;
             }
             (Ok(()), _) => self.gone(&job),
@@ -113,9 +113,9 @@ impl<'p> Execution<'_, 'p> {
     }
 
     /// The content of a small local file, if it is still of the version that the plan saw.
-    fn read(&self, action: &Action) -> Result<Upload, ClientError> {
+    fn read(&self, action: &Action) -> Result<SmallFile, ClientError> {
         let read_at = SystemTime::now();
-        let source = self.tools.local.source(&action.path)?;
+        let source = self.context.local.source(&action.path)?;
         let (version, expected) = (LocalVersion::of(&source), local_version(action)?);
         let is_expected = if self.aside.contains(action.path.as_str()) {
             version.is_same_but_for_its_name(expected)
@@ -128,107 +128,112 @@ impl<'p> Execution<'_, 'p> {
         let content = source.read(0, usize::try_from(version.size).unwrap_or(usize::MAX))?;
         source.check_unchanged()?;
         let hash = Digest::new(*blake3::hash(&content).as_bytes());
-        Ok(Upload { content: content.into(), hash, version, is_fresh: is_fresh(&version, read_at) })
+        Ok(SmallFile {
+            content: content.into(),
+            hash,
+            version,
+            is_recently_modified: is_recently_modified(&version, read_at),
+        })
     }
 
-    fn uploaded(&mut self, job: &Job<'_>, etag: remofile_proto::Etag, is_racy: bool) {
-        let Some(Upload { hash, version, is_fresh, content }) = &job.upload else { return };
-        let (hash, version, is_fresh) = (*hash, *version, *is_fresh);
-        self.archive_file(
+    fn uploaded(&mut self, job: &SyncJob<'_>, etag: remofile_proto::Etag, is_racy: bool) {
+        let Some(SmallFile { hash, version, is_recently_modified, content }) = &job.upload else { return };
+        let (hash, version, is_recently_modified) = (*hash, *version, *is_recently_modified);
+        self.save_file(
             &job.action.path,
-            ArchivedFile { hash, version, is_fresh, etag, is_racy, has_equal_times: true },
+            SavedFile { hash, version, is_recently_modified, etag, is_racy, has_equal_times: true },
         );
         self.done(job.action, content.len() as u64);
     }
 
     /// Gives what was read its place.
-    fn downloaded(&mut self, job: &Job<'_>, content: &Content) -> Result<(), ClientError> {
+    fn downloaded(&mut self, job: &SyncJob<'_>, content: &Content) -> Result<(), ClientError> {
         let action = job.action;
-        let row = self.tools.sides.row(&action.path);
-        let remote = row.remote_file().ok_or_else(|| refused("download", &job.path, Code::NotFound))?;
+        let state = self.context.input.path_state(&action.path);
+        let remote = state.remote_file().ok_or_else(|| refused("download", &job.path, Code::NotFound))?;
         self.step()?;
-        self.tools.local.stage(&action.path, content, remote.mtime_ns)?;
+        self.context.local.stage(&action.path, content, remote.mtime_ns)?;
         self.step()?;
         let expected = action.expected.local.as_ref();
-        let version = self.tools.local.install(&action.path, expected, &mut self.tools.local_trash)?;
+        let version = self.context.local.install(&action.path, expected, &mut self.context.local_trash)?;
         let hash = Digest::new(*blake3::hash(content).as_bytes());
-        let file = ArchivedFile {
+        let file = SavedFile {
             hash,
             version,
-            is_fresh: true,
+            is_recently_modified: true,
             etag: remote.etag.clone(),
             is_racy: remote.is_racy,
             has_equal_times: true,
         };
-        self.archive_file(&action.path, file);
+        self.save_file(&action.path, file);
         self.done(action, content.len() as u64);
         Ok(())
     }
 
     /// A move within what is synchronised, or into the trash, is done.
-    fn moved(&mut self, job: &Job<'_>, entry: &Entry) -> Result<(), ClientError> {
+    fn moved(&mut self, job: &SyncJob<'_>, entry: &Entry) -> Result<(), ClientError> {
         let Change::Move { from, .. } = &job.action.change else {
             self.gone(job);
             return Ok(());
         };
         let (etag, is_racy) = version_of(entry)?;
-        let row = self.tools.sides.row(&job.action.path);
-        if let (Some(hash), Some(local)) = (row.local_hash(), row.local_file()) {
-            let (version, is_fresh) = (local.version, local.is_fresh);
+        let state = self.context.input.path_state(&job.action.path);
+        if let (Some(hash), Some(local)) = (state.local_hash(), state.local_file()) {
+            let (version, is_recently_modified) = (local.version, local.is_recently_modified);
             let has_equal_times = entry.mtime_ns == Some(version.mtime_ns);
-            let file = ArchivedFile { hash, version, is_fresh, etag, is_racy, has_equal_times };
-            self.archive_file(&job.action.path, file);
+            let file = SavedFile { hash, version, is_recently_modified, etag, is_racy, has_equal_times };
+            self.save_file(&job.action.path, file);
         }
         self.updates.push((from.as_str().into(), None));
         self.done(job.action, 0);
         Ok(())
     }
 
-    fn gone(&mut self, job: &Job<'_>) {
+    fn gone(&mut self, job: &SyncJob<'_>) {
         self.updates.push((job.action.path.as_str().into(), None));
         self.done(job.action, 0);
     }
 
-    fn made(&mut self, job: &Job<'_>) {
-        self.updates.push((job.action.path.as_str().into(), Some(Archived::Directory)));
+    fn made(&mut self, job: &SyncJob<'_>) {
+        self.updates.push((job.action.path.as_str().into(), Some(SavedEntry::Directory)));
         self.done(job.action, 0);
     }
 
-    fn time_is_set(&mut self, job: &Job<'_>, entry: &Entry) -> Result<(), ClientError> {
+    fn time_is_set(&mut self, job: &SyncJob<'_>, entry: &Entry) -> Result<(), ClientError> {
         let (etag, _) = version_of(entry)?;
-        let row = self.tools.sides.row(&job.action.path);
-        if let (Some(hash), Some(local)) = (row.local_hash(), row.local_file()) {
-            let (version, is_fresh) = (local.version, local.is_fresh);
+        let state = self.context.input.path_state(&job.action.path);
+        if let (Some(hash), Some(local)) = (state.local_hash(), state.local_file()) {
+            let (version, is_recently_modified) = (local.version, local.is_recently_modified);
             // A touch is of no version: what it was done to may not be what was looked at, and is read again.
-            let file = ArchivedFile { hash, version, is_fresh, etag, is_racy: true, has_equal_times: true };
-            self.archive_file(&job.action.path, file);
+            let file = SavedFile { hash, version, is_recently_modified, etag, is_racy: true, has_equal_times: true };
+            self.save_file(&job.action.path, file);
         }
         self.done(job.action, 0);
         Ok(())
     }
 
-    fn go_on(&mut self, mut job: Job<'p>, step: Step) -> Result<(), ClientError> {
+    fn continue_with(&mut self, mut job: SyncJob<'p>, step: JobStep) -> Result<(), ClientError> {
         job.step = step;
         self.send(job)
     }
 
     /// What a refusal means that is none, because of what was done before.
-    fn on_refusal(&mut self, job: Job<'p>, refusal: Refusal) -> Result<(), ClientError> {
+    fn on_refusal(&mut self, job: SyncJob<'p>, refusal: Refusal) -> Result<(), ClientError> {
         match (job.step, refusal.code) {
-            (Step::MakeDirectory, Code::Exists) => self.go_on(job, Step::LookAtDirectory),
+            (JobStep::MakeDirectory, Code::Exists) => self.continue_with(job, JobStep::LookAtDirectory),
             // Places in the trash are of this run alone, unless another one began in the same second.
-            (Step::Keep, Code::Exists) if job.was_lost => self.go_on(job, Step::Put),
-            (Step::Keep, Code::Exists | Code::NameClash) => {
+            (JobStep::Keep, Code::Exists) if job.was_lost => self.continue_with(job, JobStep::Put),
+            (JobStep::Keep, Code::Exists | Code::NameClash) => {
                 self.again.push(job);
                 Ok(())
             }
-            (Step::Move, Code::Exists | Code::NameClash) if matches!(job.action.change, Change::Remove { .. }) => {
+            (JobStep::Move, Code::Exists | Code::NameClash) if matches!(job.action.change, Change::Remove { .. }) => {
                 self.again.push(job);
                 Ok(())
             }
-            (Step::Compare, Code::NotFound) => self.go_on(job, Step::Put),
-            (Step::LookAtSource, Code::NotFound) => self.go_on(job, Step::LookAtTarget),
-            (Step::RemoveDirectory, Code::NotFound) => {
+            (JobStep::Compare, Code::NotFound) => self.continue_with(job, JobStep::Put),
+            (JobStep::LookAtSource, Code::NotFound) => self.continue_with(job, JobStep::LookAtTarget),
+            (JobStep::RemoveDirectory, Code::NotFound) => {
                 self.gone(&job);
                 Ok(())
             }
@@ -244,20 +249,20 @@ impl<'p> Execution<'_, 'p> {
 }
 
 impl<'p> Walk for Execution<'_, 'p> {
-    type Job = Job<'p>;
+    type Job = SyncJob<'p>;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job<'p>>) {
-        (self.tools.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Flight<SyncJob<'p>>) {
+        (self.context.client, &mut self.flight)
     }
 
-    fn weight(&self, job: &Job<'p>) -> u64 {
+    fn weight(&self, job: &SyncJob<'p>) -> u64 {
         match job.step {
-            Step::Read | Step::Put | Step::Keep | Step::Compare => job.action.bytes,
+            JobStep::Read | JobStep::Put | JobStep::Keep | JobStep::Compare => job.action.bytes,
             _ => 0,
         }
     }
 
-    fn request(&mut self, job: &Job<'p>) -> Result<Option<Request>, ClientError> {
+    fn request(&mut self, job: &SyncJob<'p>) -> Result<Option<Request>, ClientError> {
         self.step()?;
         let path = job.path.clone();
         let etag = job.action.expected.remote.clone();
@@ -265,66 +270,66 @@ impl<'p> Walk for Execution<'_, 'p> {
         let mut payload = Payload::None;
         let mut content = 0;
         let operation = match job.step {
-            Step::MakeDirectory => Operation::Mkdir { path },
-            Step::LookAtDirectory | Step::LookAtSource => Operation::Stat { path },
-            Step::LookAtTarget => Operation::Stat { path: to()? },
-            Step::Keep => Operation::Copy { from: path, to: to()?, pre: Precondition::Absent, etag },
-            Step::Move => Operation::Move { from: path, to: to()?, pre: Precondition::Absent, etag },
-            Step::Compare => Operation::Hash { path, off: 0, len: None },
-            Step::Put => {
+            JobStep::MakeDirectory => Operation::Mkdir { path },
+            JobStep::LookAtDirectory | JobStep::LookAtSource => Operation::Stat { path },
+            JobStep::LookAtTarget => Operation::Stat { path: to()? },
+            JobStep::Keep => Operation::Copy { from: path, to: to()?, pre: Precondition::Absent, etag },
+            JobStep::Move => Operation::Move { from: path, to: to()?, pre: Precondition::Absent, etag },
+            JobStep::Compare => Operation::Hash { path, off: 0, len: None },
+            JobStep::Put => {
                 let Some(upload) = &job.upload else { return Ok(None) };
                 payload = Payload::Bytes(Arc::clone(&upload.content));
                 content = upload.content.len() as u64;
                 let pre = etag.map_or(Precondition::Absent, Precondition::Etag);
                 Operation::Put { path, pre, mtime_ns: Some(upload.version.mtime_ns) }
             }
-            Step::Read => {
+            JobStep::Read => {
                 content = job.action.bytes;
                 Operation::Read { path, off: 0, len: job.action.bytes, etag }
             }
-            Step::SetTime => {
+            JobStep::SetTime => {
                 let Change::SetTime { mtime_ns, .. } = job.action.change else { return Ok(None) };
                 Operation::Touch { path, mtime_ns }
             }
-            Step::RemoveDirectory => Operation::Remove { path, etag: None },
+            JobStep::RemoveDirectory => Operation::Remove { path, etag: None },
         };
         Ok(Some(Request { operation, payload, content }))
     }
 
-    fn on_answer(&mut self, job: Job<'p>, answer: Answered) -> Result<(), ClientError> {
+    fn on_answer(&mut self, job: SyncJob<'p>, answer: Answered) -> Result<(), ClientError> {
         let done = match (job.step, answer) {
             (_, Err(refusal)) => return self.on_refusal(job, refusal),
-            (Step::MakeDirectory, Ok((Answer::Entry(_), _))) => {
+            (JobStep::MakeDirectory, Ok((Answer::Entry(_), _))) => {
                 self.made(&job);
                 Ok(())
             }
-            (Step::LookAtDirectory, Ok((Answer::Entry(entry), _))) if entry.kind == Kind::Dir => {
+            (JobStep::LookAtDirectory, Ok((Answer::Entry(entry), _))) if entry.kind == Kind::Dir => {
                 self.made(&job);
                 Ok(())
             }
-            (Step::LookAtDirectory, Ok((Answer::Entry(_), _))) => Err(refused("mkdir", &job.path, Code::Exists)),
-            (Step::Keep, Ok((Answer::Entry(_), _))) => return self.go_on(job, Step::Put),
-            (Step::Put, Ok((Answer::Entry(entry), _))) => {
+            (JobStep::LookAtDirectory, Ok((Answer::Entry(_), _))) => Err(refused("mkdir", &job.path, Code::Exists)),
+            (JobStep::Keep, Ok((Answer::Entry(_), _))) => return self.continue_with(job, JobStep::Put),
+            (JobStep::Put, Ok((Answer::Entry(entry), _))) => {
                 version_of(&entry).map(|(etag, is_racy)| self.uploaded(&job, etag, is_racy))
             }
-            (Step::Compare, Ok((Answer::Hash(theirs), _))) => {
+            (JobStep::Compare, Ok((Answer::Hash(theirs), _))) => {
                 if job.upload.as_ref().is_none_or(|upload| upload.hash != theirs.hash) {
-                    return self.go_on(job, Step::Put);
+                    return self.continue_with(job, JobStep::Put);
                 }
                 self.uploaded(&job, theirs.etag, true);
                 Ok(())
             }
-            (Step::Read, Ok((Answer::Read(_), Some(bytes)))) if bytes.len() as u64 == job.action.bytes => {
+            (JobStep::Read, Ok((Answer::Read(_), Some(bytes)))) if bytes.len() as u64 == job.action.bytes => {
                 self.downloaded(&job, &bytes)
             }
-            (Step::Read, Ok((Answer::Read(_), _))) => {
+            (JobStep::Read, Ok((Answer::Read(_), _))) => {
                 return Err(ClientError::Protocol { reason: "a read of one version came back short".to_owned() });
             }
-            (Step::Move | Step::LookAtTarget, Ok((Answer::Entry(entry), _))) => self.moved(&job, &entry),
+            (JobStep::Move | JobStep::LookAtTarget, Ok((Answer::Entry(entry), _))) => self.moved(&job, &entry),
             // It is still there: the move was not executed.
-            (Step::LookAtSource, Ok((Answer::Entry(_), _))) => return self.go_on(job, Step::Move),
-            (Step::SetTime, Ok((Answer::Entry(entry), _))) => self.time_is_set(&job, &entry),
-            (Step::RemoveDirectory, Ok((Answer::Empty, _))) => {
+            (JobStep::LookAtSource, Ok((Answer::Entry(_), _))) => return self.continue_with(job, JobStep::Move),
+            (JobStep::SetTime, Ok((Answer::Entry(entry), _))) => self.time_is_set(&job, &entry),
+            (JobStep::RemoveDirectory, Ok((Answer::Empty, _))) => {
                 self.gone(&job);
                 Ok(())
             }
@@ -333,36 +338,36 @@ impl<'p> Walk for Execution<'_, 'p> {
         done.or_else(|error| self.failed(job.action, error))
     }
 
-    fn settle(mut job: Job<'p>) -> Job<'p> {
+    fn settle(mut job: SyncJob<'p>) -> SyncJob<'p> {
         job.was_lost = true;
         job.step = match job.step {
-            Step::Put => Step::Compare,
-            Step::Move => Step::LookAtSource,
+            JobStep::Put => JobStep::Compare,
+            JobStep::Move => JobStep::LookAtSource,
             step => step,
         };
         job
     }
 
-    fn order(jobs: &mut [Job<'p>]) {
-        jobs.sort_by_key(Job::rank);
+    fn order(jobs: &mut [SyncJob<'p>]) {
+        jobs.sort_by_key(SyncJob::rank);
     }
 
     fn observe(&mut self) {
-        self.tools.client.observer().count(&self.observed);
+        self.context.client.observer().count(&self.observed);
     }
 }
 
-impl Job<'_> {
+impl SyncJob<'_> {
     /// What messages call what is done.
     fn operation(&self) -> &'static str {
         match self.step {
-            Step::MakeDirectory | Step::LookAtDirectory => "mkdir",
-            Step::Keep => "copy",
-            Step::Put | Step::Compare => "upload",
-            Step::Read => "download",
-            Step::Move | Step::LookAtSource | Step::LookAtTarget => "move",
-            Step::SetTime => "touch",
-            Step::RemoveDirectory => "remove",
+            JobStep::MakeDirectory | JobStep::LookAtDirectory => "mkdir",
+            JobStep::Keep => "copy",
+            JobStep::Put | JobStep::Compare => "upload",
+            JobStep::Read => "download",
+            JobStep::Move | JobStep::LookAtSource | JobStep::LookAtTarget => "move",
+            JobStep::SetTime => "touch",
+            JobStep::RemoveDirectory => "remove",
         }
     }
 }

@@ -4,7 +4,8 @@ use super::{Execution, local_version};
 use crate::{
     client::{ClientError, TransferStatus, flight::Walk as _, refused},
     sync::{
-        Action, Change, LocalVersion, Side, local::LocalRoot, scan::is_fresh, sides::ArchivedFile, survey::version_of,
+        Action, Change, LocalVersion, Side, input::SavedFile, local_root::LocalRoot, local_scan::is_recently_modified,
+        remote_scan::version_of,
     },
 };
 use remofile_proto::{Code, Entry, Kind, Precondition};
@@ -23,7 +24,7 @@ impl<'p> Execution<'_, 'p> {
     fn upload_large(&mut self, action: &'p Action) -> Result<Option<u64>, ClientError> {
         let path = self.remote(&action.path)?;
         let read_at = SystemTime::now();
-        let source = self.tools.local.source(&action.path)?;
+        let source = self.context.local.source(&action.path)?;
         let (version, expected) = (LocalVersion::of(&source), local_version(action)?);
         let is_aside = self.aside.contains(action.path.as_str());
         if version != *expected && !(is_aside && version.is_same_but_for_its_name(expected)) {
@@ -31,26 +32,26 @@ impl<'p> Execution<'_, 'p> {
         }
         let pre = action.expected.remote.clone().map_or(Precondition::Absent, Precondition::Etag);
         if matches!(action.change, Change::Transfer { replaces: true, .. }) {
-            if self.places.remove(action.path.as_str()).is_none() {
+            if self.trash_paths.remove(action.path.as_str()).is_none() {
                 return Ok(None);
             }
             self.step()?;
             let etag = action.expected.remote.clone();
-            self.tools.remote_trash.keep(self.tools.client, &path, etag).map_err(as_changed)?;
+            self.context.remote_trash.keep(self.context.client, &path, etag).map_err(as_changed)?;
         }
         self.step()?;
-        let (done, hash, entry) = self.tools.client.upload_version(&source, &path, &pre).map_err(as_changed)?;
+        let (done, hash, entry) = self.context.client.upload_version(&source, &path, &pre).map_err(as_changed)?;
         let (etag, is_racy) = version_of(&entry)?;
-        let is_fresh = is_fresh(&version, read_at);
-        let file = ArchivedFile { hash, version, is_fresh, etag, is_racy, has_equal_times: true };
-        self.archive_file(&action.path, file);
+        let is_recently_modified = is_recently_modified(&version, read_at);
+        let file = SavedFile { hash, version, is_recently_modified, etag, is_racy, has_equal_times: true };
+        self.save_file(&action.path, file);
         Ok(Some(done.transferred))
     }
 
     fn download_large(&mut self, action: &'p Action) -> Result<u64, ClientError> {
         let path = self.remote(&action.path)?;
-        let row = self.tools.sides.row(&action.path);
-        let remote = row.remote_file().ok_or_else(|| refused("download", &path, Code::NotFound))?;
+        let state = self.context.input.path_state(&action.path);
+        let remote = state.remote_file().ok_or_else(|| refused("download", &path, Code::NotFound))?;
         let entry = Entry {
             kind: Kind::File,
             size: Some(remote.size),
@@ -60,22 +61,22 @@ impl<'p> Execution<'_, 'p> {
         };
         let staged = LocalRoot::staged(&action.path);
         self.step()?;
-        let target = self.tools.local.target(&staged)?;
-        let done = self.tools.client.download_one_version(&path, &entry, &target)?;
+        let target = self.context.local.target(&staged)?;
+        let done = self.context.client.download_one_version(&path, &entry, &target)?;
         self.step()?;
-        let source = self.tools.local.source(&staged)?;
-        let hash = self.tools.client.hash_whole(&source, &path)?;
+        let source = self.context.local.source(&staged)?;
+        let hash = self.context.client.hash_whole(&source, &path)?;
         let expected = action.expected.local.as_ref();
-        let version = self.tools.local.install(&action.path, expected, &mut self.tools.local_trash)?;
-        let file = ArchivedFile {
+        let version = self.context.local.install(&action.path, expected, &mut self.context.local_trash)?;
+        let file = SavedFile {
             hash,
             version,
-            is_fresh: true,
+            is_recently_modified: true,
             etag: remote.etag.clone(),
             is_racy: remote.is_racy,
             has_equal_times: true,
         };
-        self.archive_file(&action.path, file);
+        self.save_file(&action.path, file);
         debug_assert!(done.status != TransferStatus::Newer, "everything is replaced");
         Ok(done.transferred)
     }

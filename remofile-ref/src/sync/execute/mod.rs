@@ -5,17 +5,17 @@ mod large;
 
 use super::{
     Action, Change, LocalVersion, Plan, Side, SyncError, SyncItem, SyncOutcome, SyncReport,
-    archive::Archive,
-    local::LocalRoot,
-    run::OnItem,
-    sides::{Archived, ArchivedFile, Sides},
+    input::{SavedEntry, SavedFile, SyncInput},
+    local_root::LocalRoot,
+    run::OnSyncItem,
+    state::SavedState,
     trash::{LocalTrash, RemoteTrash},
 };
 use crate::client::{
     ClientError, FileClient, TreeTransferred, concerns_one_item,
     flight::{Flight, Walk as _},
 };
-use jobs::{Job, Step};
+use jobs::{JobStep, SyncJob};
 use remofile_proto::RemotePath;
 use std::{
     collections::{HashMap, HashSet},
@@ -23,70 +23,70 @@ use std::{
 };
 
 /// How often what was done so far is made durable and archived.
-const SETTLED_EVERY: Duration = Duration::from_secs(15);
+const DURABLE_EVERY: Duration = Duration::from_secs(15);
 
 /// How many updates of the archive are held at most.
 const UPDATES_MAX: usize = 20_000;
 
 /// What an execution works with.
-pub(super) struct Tools<'a> {
+pub(super) struct ExecutionContext<'a> {
     pub(super) client: &'a mut FileClient,
     pub(super) local: &'a LocalRoot,
     pub(super) remote: &'a RemotePath,
-    pub(super) sides: &'a Sides,
-    pub(super) archive: &'a mut Archive,
+    pub(super) input: &'a SyncInput,
+    pub(super) saved_state: &'a mut SavedState,
     pub(super) local_trash: LocalTrash,
     pub(super) remote_trash: RemoteTrash,
     #[cfg(test)]
-    pub(super) fuse: crate::sync::fuse::Fuse,
+    pub(super) failpoint: crate::sync::failpoint::Failpoint,
 }
 
 /// Executes a plan. Gives the two trashes back where everything was gone through.
 pub(super) fn execute(
-    tools: Tools<'_>,
+    context: ExecutionContext<'_>,
     plan: &Plan,
-    left_behind: &[String],
+    leftovers: &[String],
     report: &mut SyncReport,
-    on_item: &mut OnItem<'_>,
+    on_item: &mut OnSyncItem<'_>,
 ) -> Result<(LocalTrash, RemoteTrash), SyncError> {
     let mut execution = Execution {
-        tools,
+        context,
         flight: Flight::new(),
-        places: HashMap::new(),
+        trash_paths: HashMap::new(),
         aside: HashSet::new(),
         updates: Vec::new(),
-        settled_at: Instant::now(),
+        durable_at: Instant::now(),
         again: Vec::new(),
         observed: TreeTransferred::default(),
         report,
         on_item,
     };
-    execution.put_away(left_behind)?;
+    execution.trash_leftovers(leftovers)?;
     execution.all(&plan.actions)?;
-    Ok((execution.tools.local_trash, execution.tools.remote_trash))
+    Ok((execution.context.local_trash, execution.context.remote_trash))
 }
 
 struct Execution<'a, 'p> {
-    tools: Tools<'a>,
-    flight: Flight<Job<'p>>,
+    context: ExecutionContext<'a>,
+    flight: Flight<SyncJob<'p>>,
     /// Where in the server's trash something goes, by its path.
-    places: HashMap<&'p str, RemotePath>,
+    trash_paths: HashMap<&'p str, RemotePath>,
     /// Conflict copies whose local file has got its name.
     aside: HashSet<&'p str>,
     /// What is true from now on, and not yet durable.
-    updates: Vec<(Box<str>, Option<Archived>)>,
-    settled_at: Instant,
+    updates: Vec<(Box<str>, Option<SavedEntry>)>,
+    durable_at: Instant,
     /// Whose place in the server's trash was taken.
-    again: Vec<Job<'p>>,
+    again: Vec<SyncJob<'p>>,
     /// What whoever watches is told.
     observed: TreeTransferred,
     report: &'p mut SyncReport,
-    on_item: &'p mut OnItem<'p>,
+    on_item: &'p mut OnSyncItem<'p>,
 }
 
 /// What can be under way together; between two of them everything is answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum ActionClass {
     StepAside,
     Make,
     Move,
@@ -99,10 +99,10 @@ enum Class {
 
 impl<'p> Execution<'_, 'p> {
     /// What an earlier run has left under names of its own may be the only copy of what was in its way.
-    fn put_away(&mut self, left_behind: &[String]) -> Result<(), SyncError> {
-        for path in left_behind {
+    fn trash_leftovers(&mut self, leftovers: &[String]) -> Result<(), SyncError> {
+        for path in leftovers {
             self.step()?;
-            self.tools.local_trash.put(path, path)?;
+            self.context.local_trash.put(path, path)?;
         }
         Ok(())
     }
@@ -112,54 +112,54 @@ impl<'p> Execution<'_, 'p> {
         for action in actions.iter().filter(|action| matches!(action.change, Change::Transfer { .. })) {
             (files, bytes) = (files + 1, bytes + action.bytes);
         }
-        self.tools.client.observer().enter_tree(files, bytes);
+        self.context.client.observer().enter_tree(files, bytes);
         for together in actions.chunk_by(|one, other| class(one) == class(other)) {
-            self.find_places(together)?;
+            self.reserve_trash_paths(together)?;
             for action in together {
-                if self.is_settling_due() {
+                if self.is_flush_due() {
                     self.finish_class()?;
-                    self.settle()?;
+                    self.make_durable()?;
                 }
                 self.begin(action)?;
             }
             self.finish_class()?;
         }
-        self.settle()
+        self.make_durable()
     }
 
-    fn is_settling_due(&self) -> bool {
-        self.updates.len() >= UPDATES_MAX || (!self.updates.is_empty() && self.settled_at.elapsed() >= SETTLED_EVERY)
+    fn is_flush_due(&self) -> bool {
+        self.updates.len() >= UPDATES_MAX || (!self.updates.is_empty() && self.durable_at.elapsed() >= DURABLE_EVERY)
     }
 
     /// Waits until everything under way is done.
     fn finish_class(&mut self) -> Result<(), SyncError> {
         self.drain()?;
         for job in std::mem::take(&mut self.again) {
-            self.put_elsewhere(job)?;
+            self.retry_in_trash(job)?;
             self.drain()?;
         }
         Ok(())
     }
 
     /// Makes what was done so far durable on both sides, and then has the archive remember it.
-    fn settle(&mut self) -> Result<(), SyncError> {
+    fn make_durable(&mut self) -> Result<(), SyncError> {
         if !self.updates.is_empty() {
             self.step()?;
-            self.tools.client.flush_observed(None)?;
+            self.context.client.flush_observed(None)?;
             // The trash has little left to do where it lies on the same file system.
-            self.tools.local.sync()?;
-            self.tools.local_trash.sync()?;
+            self.context.local.sync()?;
+            self.context.local_trash.sync()?;
             self.step()?;
-            self.tools.archive.append(&self.updates)?;
+            self.context.saved_state.append(&self.updates)?;
             self.updates.clear();
         }
-        self.settled_at = Instant::now();
+        self.durable_at = Instant::now();
         Ok(())
     }
 
     /// The directories of the server's trash are made while nothing is under way.
-    fn find_places(&mut self, actions: &'p [Action]) -> Result<(), SyncError> {
-        self.places.clear();
+    fn reserve_trash_paths(&mut self, actions: &'p [Action]) -> Result<(), SyncError> {
+        self.trash_paths.clear();
         for action in actions {
             let loses = matches!(
                 action.change,
@@ -171,9 +171,9 @@ impl<'p> Execution<'_, 'p> {
             }
             self.step()?;
             let path = self.remote(&action.path)?;
-            match self.tools.remote_trash.place(self.tools.client, &path) {
+            match self.context.remote_trash.place(self.context.client, &path) {
                 Ok(place) => {
-                    self.places.insert(&action.path, place);
+                    self.trash_paths.insert(&action.path, place);
                 }
                 Err(error) => self.failed(action, error)?,
             }
@@ -182,7 +182,7 @@ impl<'p> Execution<'_, 'p> {
     }
 
     fn begin(&mut self, action: &'p Action) -> Result<(), SyncError> {
-        self.tools.client.stay()?;
+        self.context.client.stay()?;
         let done = match &action.change {
             Change::KeepBoth { copy } => self.step_aside(action, copy).map(|()| Some(0)),
             Change::MakeDirectory { on: Side::Local } => self.make_directory(action).map(|()| Some(0)),
@@ -199,7 +199,7 @@ impl<'p> Execution<'_, 'p> {
                 self.updates.push((action.path.as_str().into(), None));
                 Ok(Some(0))
             }
-            Change::Transfer { on, .. } if action.bytes > self.tools.client.chunk() as u64 => self.large(action, *on),
+            Change::Transfer { on, .. } if action.bytes > self.context.client.chunk() as u64 => self.large(action, *on),
             _ => self.submit_job(action).map(|()| None),
         };
         match done {
@@ -213,46 +213,46 @@ impl<'p> Execution<'_, 'p> {
 
     fn step_aside(&mut self, action: &'p Action, copy: &'p str) -> Result<(), ClientError> {
         self.step()?;
-        self.tools.local.rename(&action.path, copy, local_version(action)?)?;
+        self.context.local.rename(&action.path, copy, local_version(action)?)?;
         self.aside.insert(copy);
         Ok(())
     }
 
     fn make_directory(&mut self, action: &Action) -> Result<(), ClientError> {
         self.step()?;
-        self.tools.local.make_directory(&action.path)?;
-        self.updates.push((action.path.as_str().into(), Some(Archived::Directory)));
+        self.context.local.make_directory(&action.path)?;
+        self.updates.push((action.path.as_str().into(), Some(SavedEntry::Directory)));
         Ok(())
     }
 
     fn move_local(&mut self, action: &Action, from: &str) -> Result<(), ClientError> {
         self.step()?;
-        let version = self.tools.local.rename(from, &action.path, local_version(action)?)?;
+        let version = self.context.local.rename(from, &action.path, local_version(action)?)?;
         self.updates.push((from.into(), None));
         // The content is that of the server's file, whose hash was asked for.
-        let row = self.tools.sides.row(&action.path);
-        if let (Some(hash), Some(remote)) = (row.remote_hash(), row.remote_file()) {
-            let file = ArchivedFile {
+        let state = self.context.input.path_state(&action.path);
+        if let (Some(hash), Some(remote)) = (state.remote_hash(), state.remote_file()) {
+            let file = SavedFile {
                 hash,
                 version,
-                is_fresh: true,
+                is_recently_modified: true,
                 etag: remote.etag.clone(),
                 is_racy: remote.is_racy,
                 has_equal_times: version.mtime_ns == remote.mtime_ns,
             };
-            self.archive_file(&action.path, file);
+            self.save_file(&action.path, file);
         }
         Ok(())
     }
 
     fn set_local_time(&mut self, action: &Action, mtime_ns: i64) -> Result<(), ClientError> {
         self.step()?;
-        let version = self.tools.local.set_time(&action.path, local_version(action)?, mtime_ns)?;
-        let row = self.tools.sides.row(&action.path);
-        if let (Some(hash), Some(remote)) = (row.local_hash(), row.remote_file()) {
+        let version = self.context.local.set_time(&action.path, local_version(action)?, mtime_ns)?;
+        let state = self.context.input.path_state(&action.path);
+        if let (Some(hash), Some(remote)) = (state.local_hash(), state.remote_file()) {
             let (etag, is_racy) = (remote.etag.clone(), remote.is_racy);
-            let file = ArchivedFile { hash, version, is_fresh: true, etag, is_racy, has_equal_times: true };
-            self.archive_file(&action.path, file);
+            let file = SavedFile { hash, version, is_recently_modified: true, etag, is_racy, has_equal_times: true };
+            self.save_file(&action.path, file);
         }
         Ok(())
     }
@@ -260,10 +260,10 @@ impl<'p> Execution<'_, 'p> {
     fn remove_local(&mut self, action: &Action, is_directory: bool) -> Result<(), ClientError> {
         self.step()?;
         if is_directory {
-            self.tools.local.remove_directory(&action.path)?;
+            self.context.local.remove_directory(&action.path)?;
         } else {
             let expected = local_version(action)?;
-            self.tools.local.remove(&action.path, expected, &mut self.tools.local_trash)?;
+            self.context.local.remove(&action.path, expected, &mut self.context.local_trash)?;
         }
         self.updates.push((action.path.as_str().into(), None));
         Ok(())
@@ -271,26 +271,26 @@ impl<'p> Execution<'_, 'p> {
 
     /// Both sides have it as it was looked at.
     fn record(&mut self, action: &Action) {
-        let row = self.tools.sides.row(&action.path);
-        let archived = match (row.local_file(), row.remote_file(), row.local_hash()) {
-            (Some(local), Some(remote), Some(hash)) => Archived::File(ArchivedFile {
+        let state = self.context.input.path_state(&action.path);
+        let saved = match (state.local_file(), state.remote_file(), state.local_hash()) {
+            (Some(local), Some(remote), Some(hash)) => SavedEntry::File(SavedFile {
                 hash,
                 version: local.version,
-                is_fresh: local.is_fresh,
+                is_recently_modified: local.is_recently_modified,
                 etag: remote.etag.clone(),
                 is_racy: remote.is_racy,
                 has_equal_times: local.version.mtime_ns == remote.mtime_ns
-                    || row.archived_file().is_some_and(|archived| {
-                        archived.has_equal_times && archived.version == local.version && archived.etag == remote.etag
+                    || state.saved_file().is_some_and(|saved| {
+                        saved.has_equal_times && saved.version == local.version && saved.etag == remote.etag
                     }),
             }),
-            _ => Archived::Directory,
+            _ => SavedEntry::Directory,
         };
-        self.updates.push((action.path.as_str().into(), Some(archived)));
+        self.updates.push((action.path.as_str().into(), Some(saved)));
     }
 
-    fn archive_file(&mut self, path: &str, file: ArchivedFile) {
-        self.updates.push((path.into(), Some(Archived::File(file))));
+    fn save_file(&mut self, path: &str, file: SavedFile) {
+        self.updates.push((path.into(), Some(SavedEntry::File(file))));
     }
 
     fn done(&mut self, action: &Action, transferred: u64) {
@@ -327,30 +327,30 @@ impl<'p> Execution<'_, 'p> {
     }
 
     fn remote(&self, path: &str) -> Result<RemotePath, ClientError> {
-        Ok(self.tools.remote.join(path)?)
+        Ok(self.context.remote.join(path)?)
     }
 
     /// Before everything that has an effect: tests end a run here.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests make use of both")]
     fn step(&self) -> Result<(), ClientError> {
         #[cfg(test)]
-        if !self.tools.fuse.holds() {
+        if !self.context.failpoint.passes() {
             return Err(ClientError::Cancelled);
         }
         Ok(())
     }
 }
 
-fn class(action: &Action) -> Class {
+fn class(action: &Action) -> ActionClass {
     match action.change {
-        Change::KeepBoth { .. } => Class::StepAside,
-        Change::MakeDirectory { .. } => Class::Make,
-        Change::Move { .. } => Class::Move,
-        Change::SetTime { .. } => Class::SetTime,
-        Change::Transfer { .. } => Class::Transfer,
-        Change::Remove { is_directory: false, .. } => Class::Remove,
-        Change::Remove { is_directory: true, .. } => Class::RemoveDirectory,
-        Change::Record | Change::Forget => Class::Note,
+        Change::KeepBoth { .. } => ActionClass::StepAside,
+        Change::MakeDirectory { .. } => ActionClass::Make,
+        Change::Move { .. } => ActionClass::Move,
+        Change::SetTime { .. } => ActionClass::SetTime,
+        Change::Transfer { .. } => ActionClass::Transfer,
+        Change::Remove { is_directory: false, .. } => ActionClass::Remove,
+        Change::Remove { is_directory: true, .. } => ActionClass::RemoveDirectory,
+        Change::Record | Change::Forget => ActionClass::Note,
     }
 }
 
@@ -360,13 +360,13 @@ fn local_version(action: &Action) -> Result<&LocalVersion, ClientError> {
     action.expected.local.as_ref().ok_or_else(without)
 }
 
-impl Job<'_> {
+impl SyncJob<'_> {
     /// In which order requests go on that were unanswered when the session was lost: directories before what is in
     /// them where they are made, and behind it where they are removed.
     fn rank(&self) -> (bool, std::cmp::Reverse<usize>, usize) {
         let depth = self.action.path.matches('/').count();
         match self.step {
-            Step::RemoveDirectory => (true, std::cmp::Reverse(depth), 0),
+            JobStep::RemoveDirectory => (true, std::cmp::Reverse(depth), 0),
             _ => (false, std::cmp::Reverse(0), depth),
         }
     }

@@ -1,41 +1,42 @@
 //! The plan: what to do, as a function of both sides and the archive and of nothing else.
 
+mod name_collisions;
 mod one_way;
 mod renames;
-mod twins;
 mod two_way;
 
 use super::{
-    Action, Change, ConflictName, Expected, Plan, Problem, Side, Stamp, Why,
-    run::Mode,
-    sides::{Archived, Row, Sides, is_below},
+    Action, Change, ConflictName, Expected, Plan, Problem, ProblemReason, Side, Timestamp,
+    conflict::ConflictNamer,
+    input::{PathState, SavedEntry, SyncInput, is_below},
+    run::Direction,
 };
 use std::collections::HashSet;
 
 /// What a plan depends on beside both sides and the archive.
 #[derive(Clone, Debug)]
-pub(super) struct Rules {
-    pub(super) mode: Mode,
+pub(super) struct PlanOptions {
+    pub(super) direction: Direction,
     /// One-way: what the target alone has is removed.
     pub(super) delete: bool,
-    pub(super) allow_twins: bool,
+    pub(super) allow_name_collisions: bool,
     /// What conflict copies are called.
-    pub(super) stamp: Stamp,
+    pub(super) stamp: Timestamp,
     pub(super) host: String,
 }
 
 /// Makes the plan. What had to be read has been.
-pub(super) fn plan(sides: &Sides, problems: Vec<Problem>, rules: &Rules) -> Plan {
-    let mut planner = Planner::new(sides, rules, problems);
-    for row in sides.rows() {
-        planner.row(&row);
+pub(super) fn plan(input: &SyncInput, problems: Vec<Problem>, options: &PlanOptions) -> Plan {
+    let mut planner = Planner::new(input, options, problems);
+    for state in input.path_states() {
+        planner.plan_path(&state);
     }
     planner.finish()
 }
 
 /// Actions by the stages in which they are executed: what a later one needs, an earlier one has done.
 #[derive(Debug, Default)]
-struct Stages {
+struct Phases {
     /// Local versions step aside before anything is replaced,
     conflicts: Vec<Action>,
     /// and get to the server.
@@ -53,153 +54,155 @@ struct Stages {
 }
 
 struct Planner<'a> {
-    sides: &'a Sides,
-    rules: &'a Rules,
-    stages: Stages,
+    input: &'a SyncInput,
+    options: &'a PlanOptions,
+    phases: Phases,
     problems: Vec<Problem>,
     conflict_copies: Vec<String>,
+    conflict_names: ConflictNamer,
     /// Nothing is done below.
-    held: Option<&'a str>,
+    skipped_below: Option<&'a str>,
     /// Everything below goes, before what takes its place comes.
     cleared: Option<&'a str>,
     /// Directories that one side has no more, those that the walk is in last.
-    leaving: Vec<Leaving<'a>>,
+    pending_removals: Vec<PendingRemoval<'a>>,
 }
 
 /// A directory that goes unless something in it stays.
-struct Leaving<'a> {
+struct PendingRemoval<'a> {
     path: &'a str,
     on: Side,
 }
 
 impl<'a> Planner<'a> {
-    fn new(sides: &'a Sides, rules: &'a Rules, problems: Vec<Problem>) -> Self {
+    fn new(input: &'a SyncInput, options: &'a PlanOptions, problems: Vec<Problem>) -> Self {
         Self {
-            sides,
-            rules,
-            stages: Stages::default(),
+            input,
+            options,
+            phases: Phases::default(),
             problems,
             conflict_copies: Vec::new(),
-            held: None,
+            conflict_names: ConflictNamer::default(),
+            skipped_below: None,
             cleared: None,
-            leaving: Vec::new(),
+            pending_removals: Vec::new(),
         }
     }
 
-    fn row(&mut self, row: &Row<'a>) {
-        if self.held.is_some_and(|directory| is_below(row.path, directory)) {
+    fn plan_path(&mut self, state: &PathState<'a>) {
+        if self.skipped_below.is_some_and(|directory| is_below(state.path, directory)) {
             return;
         }
-        self.leave_behind(row.path);
-        if self.cleared.is_some_and(|directory| !is_below(row.path, directory)) {
+        self.finish_removals_outside(state.path);
+        if self.cleared.is_some_and(|directory| !is_below(state.path, directory)) {
             self.cleared = None;
         }
-        if ConflictName::parse(row.path).is_some() && (row.local.is_some() || row.remote.is_some()) {
-            self.conflict_copies.push(row.path.to_owned());
+        if ConflictName::parse(state.path).is_some() && (state.local.is_some() || state.remote.is_some()) {
+            self.conflict_copies.push(state.path.to_owned());
         }
-        match (row.blocked(), self.rules.mode) {
-            (Some(why), _) => self.hold(row.path, why.clone()),
-            (None, Mode::Both) => self.two_way(row),
-            (None, Mode::Upload) => self.one_way(row, Side::Local),
-            (None, Mode::Download) => self.one_way(row, Side::Remote),
+        match (state.blocked(), self.options.direction) {
+            (Some(why), _) => self.skip(state.path, why.clone()),
+            (None, Direction::Both) => self.two_way(state),
+            (None, Direction::Upload) => self.one_way(state, Side::Local),
+            (None, Direction::Download) => self.one_way(state, Side::Remote),
         }
     }
 
     /// Leaves this path and all below it as it is.
-    fn hold(&mut self, path: &'a str, why: Why) {
+    fn skip(&mut self, path: &'a str, why: ProblemReason) {
         self.problems.push(Problem { path: path.to_owned(), why });
-        self.held = Some(path);
-        self.stay();
+        self.skipped_below = Some(path);
+        self.keep_ancestors();
     }
 
     /// Something stays here: all directories that it is in do too.
-    fn stay(&mut self) {
-        for Leaving { path, on } in std::mem::take(&mut self.leaving) {
-            if self.rules.mode == Mode::Both {
+    fn keep_ancestors(&mut self) {
+        for PendingRemoval { path, on } in std::mem::take(&mut self.pending_removals) {
+            if self.options.direction == Direction::Both {
                 self.make_directory(path, on.other());
             }
         }
     }
 
     /// A directory that one side has no more goes from the other, if nothing in it stays.
-    fn leave(&mut self, path: &'a str, on: Side) {
-        self.leaving.push(Leaving { path, on });
+    fn remove_later(&mut self, path: &'a str, on: Side) {
+        self.pending_removals.push(PendingRemoval { path, on });
     }
 
     /// Those directories that the walk has left with nothing in them that stays, go.
-    fn leave_behind(&mut self, path: &str) {
-        while let Some(last) = self.leaving.last() {
+    fn finish_removals_outside(&mut self, path: &str) {
+        while let Some(last) = self.pending_removals.last() {
             if is_below(path, last.path) {
                 return;
             }
-            let Leaving { path, on } = self.leaving.pop().expect("it was there just now");
+            let PendingRemoval { path, on } = self.pending_removals.pop().expect("it was there just now");
             let action = action(path, Change::Remove { on, is_directory: true }, 0, Expected::default());
             if self.cleared == Some(path) || self.cleared.is_some_and(|cleared| is_below(path, cleared)) {
-                self.stages.clearing.push(action);
+                self.phases.clearing.push(action);
             } else {
-                self.stages.removed_directories.push(action);
+                self.phases.removed_directories.push(action);
             }
         }
     }
 
     fn make_directory(&mut self, path: &str, on: Side) {
-        self.stages.makes.push(action(path, Change::MakeDirectory { on }, 0, Expected::default()));
+        self.phases.makes.push(action(path, Change::MakeDirectory { on }, 0, Expected::default()));
     }
 
-    fn transfer(&mut self, row: &Row<'_>, on: Side) {
+    fn transfer(&mut self, state: &PathState<'_>, on: Side) {
         let bytes = match on {
-            Side::Remote => row.local_file().map_or(0, |file| file.version.size),
-            Side::Local => row.remote_file().map_or(0, |file| file.size),
+            Side::Remote => state.local_file().map_or(0, |file| file.version.size),
+            Side::Local => state.remote_file().map_or(0, |file| file.size),
         };
         let replaces = match on {
-            Side::Remote => row.remote_file().is_some(),
-            Side::Local => row.local_file().is_some(),
+            Side::Remote => state.remote_file().is_some(),
+            Side::Local => state.local_file().is_some(),
         };
-        self.stages.transfers.push(action(row.path, Change::Transfer { on, replaces }, bytes, expected(row)));
+        self.phases.transfers.push(action(state.path, Change::Transfer { on, replaces }, bytes, expected(state)));
     }
 
-    fn remove_file(&mut self, row: &Row<'_>, on: Side) {
+    fn remove_file(&mut self, state: &PathState<'_>, on: Side) {
         let bytes = match on {
-            Side::Local => row.local_file().map_or(0, |file| file.version.size),
-            Side::Remote => row.remote_file().map_or(0, |file| file.size),
+            Side::Local => state.local_file().map_or(0, |file| file.version.size),
+            Side::Remote => state.remote_file().map_or(0, |file| file.size),
         };
-        let action = action(row.path, Change::Remove { on, is_directory: false }, bytes, expected(row));
-        if self.cleared.is_some() { self.stages.clearing.push(action) } else { self.stages.removals.push(action) }
+        let action = action(state.path, Change::Remove { on, is_directory: false }, bytes, expected(state));
+        if self.cleared.is_some() { self.phases.clearing.push(action) } else { self.phases.removals.push(action) }
     }
 
     /// Both have the same file: the archive says so from now on, if it does not already.
-    fn record_file(&mut self, row: &Row<'_>) {
-        let (Some(local), Some(remote)) = (row.local_file(), row.remote_file()) else { return };
-        let is_known = row.archived_file().is_some_and(|archived| {
-            archived.version == local.version
-                && archived.etag == remote.etag
-                && archived.is_fresh == local.is_fresh
-                && archived.is_racy == remote.is_racy
-                && (archived.has_equal_times || local.version.mtime_ns != remote.mtime_ns)
+    fn record_file(&mut self, state: &PathState<'_>) {
+        let (Some(local), Some(remote)) = (state.local_file(), state.remote_file()) else { return };
+        let is_known = state.saved_file().is_some_and(|saved| {
+            saved.version == local.version
+                && saved.etag == remote.etag
+                && saved.is_recently_modified == local.is_recently_modified
+                && saved.is_racy == remote.is_racy
+                && (saved.has_equal_times || local.version.mtime_ns != remote.mtime_ns)
         });
         if !is_known {
-            self.stages.notes.push(action(row.path, Change::Record, local.version.size, expected(row)));
+            self.phases.notes.push(action(state.path, Change::Record, local.version.size, expected(state)));
         }
     }
 
-    fn record_directory(&mut self, row: &Row<'_>) {
-        if row.archived != Some(&Archived::Directory) {
-            self.stages.notes.push(action(row.path, Change::Record, 0, Expected::default()));
+    fn record_directory(&mut self, state: &PathState<'_>) {
+        if state.saved != Some(&SavedEntry::Directory) {
+            self.phases.notes.push(action(state.path, Change::Record, 0, Expected::default()));
         }
     }
 
-    fn forget(&mut self, row: &Row<'_>) {
-        self.stages.notes.push(action(row.path, Change::Forget, 0, Expected::default()));
+    fn forget(&mut self, state: &PathState<'_>) {
+        self.phases.notes.push(action(state.path, Change::Forget, 0, Expected::default()));
     }
 
     fn finish(mut self) -> Plan {
         // The empty path is below nothing.
-        self.leave_behind("");
-        self.recognise_renames();
-        if !self.rules.allow_twins {
-            self.hold_twins();
+        self.finish_removals_outside("");
+        self.find_renames();
+        if !self.options.allow_name_collisions {
+            self.skip_name_collisions();
         }
-        let Stages {
+        let Phases {
             conflicts,
             copies,
             clearing,
@@ -210,10 +213,10 @@ impl<'a> Planner<'a> {
             removals,
             removed_directories,
             notes,
-        } = self.stages;
-        let stages =
+        } = self.phases;
+        let phases =
             [conflicts, copies, clearing, sorted(makes), moves, times, transfers, removals, removed_directories, notes];
-        let actions: Vec<Action> = stages.into_iter().flatten().collect();
+        let actions: Vec<Action> = phases.into_iter().flatten().collect();
         let conflict_copies = still_there(self.conflict_copies, &actions);
         Plan { actions, problems: self.problems, conflict_copies }
     }
@@ -222,22 +225,22 @@ impl<'a> Planner<'a> {
 /// The conflict copies that no action takes away.
 fn still_there(mut copies: Vec<String>, actions: &[Action]) -> Vec<String> {
     if !copies.is_empty() {
-        let leaving = |action: &Action| match &action.change {
+        let pending_removals = |action: &Action| match &action.change {
             Change::Remove { .. } => Some(action.path.clone()),
             Change::Move { from, .. } => Some(from.clone()),
             _ => None,
         };
-        let gone: HashSet<String> = actions.iter().filter_map(leaving).collect();
+        let gone: HashSet<String> = actions.iter().filter_map(pending_removals).collect();
         copies.retain(|copy| !gone.contains(copy));
     }
     copies
 }
 
 /// What both sides have now.
-fn expected(row: &Row<'_>) -> Expected {
+fn expected(state: &PathState<'_>) -> Expected {
     Expected {
-        local: row.local_file().map(|file| file.version),
-        remote: row.remote_file().map(|file| file.etag.clone()),
+        local: state.local_file().map(|file| file.version),
+        remote: state.remote_file().map(|file| file.etag.clone()),
     }
 }
 
@@ -247,6 +250,6 @@ fn action(path: &str, change: Change, bytes: u64, expected: Expected) -> Action 
 
 /// Directories before what is in them.
 fn sorted(mut actions: Vec<Action>) -> Vec<Action> {
-    actions.sort_by(|one, other| super::sides::order(&one.path, &other.path));
+    actions.sort_by(|one, other| super::input::order(&one.path, &other.path));
     actions
 }

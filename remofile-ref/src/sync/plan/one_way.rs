@@ -2,100 +2,100 @@
 
 use super::{Planner, action, expected};
 use crate::sync::{
-    Change, Side, Why,
-    sides::{Node, Row},
+    Change, ProblemReason, Side,
+    input::{Node, PathState},
 };
 
 /// What one side has, whichever files look like there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Has {
+enum SideEntry {
     Nothing,
     File,
     Directory { hides: bool },
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn one_way(&mut self, row: &Row<'a>, source: Side) {
+    pub(super) fn one_way(&mut self, state: &PathState<'a>, source: Side) {
         let target = source.other();
-        let (local, remote) = (has(row.local), has(row.remote));
+        let (local, remote) = (has(state.local), has(state.remote));
         let (from, to) = if source == Side::Local { (local, remote) } else { (remote, local) };
         match (from, to) {
-            (Has::Nothing, Has::Nothing) => self.forget(row),
-            (Has::Nothing, _) if !self.rules.delete => self.stay(),
-            (Has::Nothing, Has::File) => self.remove_file(row, target),
-            (Has::Nothing, Has::Directory { hides: false }) => self.leave(row.path, target),
-            (Has::Nothing, Has::Directory { hides: true }) => self.stay(),
-            (Has::File, Has::Nothing) => self.transfer(row, target),
-            (Has::File, Has::File) => self.file_over_file(row, target),
-            (Has::Directory { .. }, Has::Nothing) => self.make_directory(row.path, target),
-            (Has::Directory { .. }, Has::Directory { .. }) => self.record_directory(row),
-            (Has::Directory { .. }, Has::File) if self.rules.delete => {
-                self.cleared = Some(row.path);
-                self.remove_file(row, target);
+            (SideEntry::Nothing, SideEntry::Nothing) => self.forget(state),
+            (SideEntry::Nothing, _) if !self.options.delete => self.keep_ancestors(),
+            (SideEntry::Nothing, SideEntry::File) => self.remove_file(state, target),
+            (SideEntry::Nothing, SideEntry::Directory { hides: false }) => self.remove_later(state.path, target),
+            (SideEntry::Nothing, SideEntry::Directory { hides: true }) => self.keep_ancestors(),
+            (SideEntry::File, SideEntry::Nothing) => self.transfer(state, target),
+            (SideEntry::File, SideEntry::File) => self.file_over_file(state, target),
+            (SideEntry::Directory { .. }, SideEntry::Nothing) => self.make_directory(state.path, target),
+            (SideEntry::Directory { .. }, SideEntry::Directory { .. }) => self.record_directory(state),
+            (SideEntry::Directory { .. }, SideEntry::File) if self.options.delete => {
+                self.cleared = Some(state.path);
+                self.remove_file(state, target);
                 self.cleared = None;
-                self.make_directory(row.path, target);
+                self.make_directory(state.path, target);
             }
-            (Has::File, Has::Directory { hides: false })
-                if self.rules.delete && !self.hides_below(row.path, target) =>
+            (SideEntry::File, SideEntry::Directory { hides: false })
+                if self.options.delete && !self.hides_below(state.path, target) =>
             {
-                self.cleared = Some(row.path);
-                self.leave(row.path, target);
-                let bytes = source_size(row, source);
+                self.cleared = Some(state.path);
+                self.remove_later(state.path, target);
+                let bytes = source_size(state, source);
                 let change = Change::Transfer { on: target, replaces: false };
-                self.stages.transfers.push(action(row.path, change, bytes, expected(row)));
+                self.phases.transfers.push(action(state.path, change, bytes, expected(state)));
             }
-            (Has::Directory { .. }, Has::File) => {
-                self.hold(row.path, Why::FileAgainstDirectory { directory: source });
+            (SideEntry::Directory { .. }, SideEntry::File) => {
+                self.skip(state.path, ProblemReason::FileAgainstDirectory { directory: source });
             }
-            (Has::File, Has::Directory { .. }) => {
-                self.hold(row.path, Why::FileAgainstDirectory { directory: target });
+            (SideEntry::File, SideEntry::Directory { .. }) => {
+                self.skip(state.path, ProblemReason::FileAgainstDirectory { directory: target });
             }
         }
     }
 
-    fn file_over_file(&mut self, row: &Row<'a>, target: Side) {
-        let (Some(local), Some(remote)) = (row.local_file(), row.remote_file()) else { return };
-        if !row.has_equal_contents() {
-            return self.transfer(row, target);
+    fn file_over_file(&mut self, state: &PathState<'a>, target: Side) {
+        let (Some(local), Some(remote)) = (state.local_file(), state.remote_file()) else { return };
+        if !state.has_equal_contents() {
+            return self.transfer(state, target);
         }
-        let is_untouched = row.archived_file().is_some_and(|archived| {
-            archived.has_equal_times && archived.version == local.version && archived.etag == remote.etag
-        });
+        let is_untouched = state
+            .saved_file()
+            .is_some_and(|saved| saved.has_equal_times && saved.version == local.version && saved.etag == remote.etag);
         if local.version.mtime_ns == remote.mtime_ns || is_untouched {
-            return self.record_file(row);
+            return self.record_file(state);
         }
         let mtime_ns = if target == Side::Remote { local.version.mtime_ns } else { remote.mtime_ns };
         let change = Change::SetTime { on: target, mtime_ns };
-        self.stages.times.push(action(row.path, change, local.version.size, expected(row)));
+        self.phases.times.push(action(state.path, change, local.version.size, expected(state)));
     }
 
     /// Whether anything at or below a directory of one side is not synchronised, so that it cannot be cleared.
     fn hides_below(&self, path: &str, on: Side) -> bool {
-        fn any<F>(items: &[crate::sync::sides::Item<F>], path: &str) -> bool {
-            let begin = items.partition_point(|item| crate::sync::sides::order(&item.path, path).is_lt());
+        fn any<F>(items: &[crate::sync::input::ScannedEntry<F>], path: &str) -> bool {
+            let begin = items.partition_point(|item| crate::sync::input::order(&item.path, path).is_lt());
             items[begin..]
                 .iter()
-                .take_while(|item| *item.path == *path || crate::sync::sides::is_below(&item.path, path))
+                .take_while(|item| *item.path == *path || crate::sync::input::is_below(&item.path, path))
                 .any(|item| matches!(item.node, Node::Directory { hides: true } | Node::Blocked(_)))
         }
         match on {
-            Side::Local => any(&self.sides.local, path),
-            Side::Remote => any(&self.sides.remote, path),
+            Side::Local => any(&self.input.local, path),
+            Side::Remote => any(&self.input.remote, path),
         }
     }
 }
 
-fn has<F>(node: Option<&Node<F>>) -> Has {
+fn has<F>(node: Option<&Node<F>>) -> SideEntry {
     match node {
-        Some(Node::File(_)) => Has::File,
-        Some(Node::Directory { hides }) => Has::Directory { hides: *hides },
-        Some(Node::Blocked(_)) | None => Has::Nothing,
+        Some(Node::File(_)) => SideEntry::File,
+        Some(Node::Directory { hides }) => SideEntry::Directory { hides: *hides },
+        Some(Node::Blocked(_)) | None => SideEntry::Nothing,
     }
 }
 
-fn source_size(row: &Row<'_>, source: Side) -> u64 {
+fn source_size(state: &PathState<'_>, source: Side) -> u64 {
     match source {
-        Side::Local => row.local_file().map_or(0, |file| file.version.size),
-        Side::Remote => row.remote_file().map_or(0, |file| file.size),
+        Side::Local => state.local_file().map_or(0, |file| file.version.size),
+        Side::Remote => state.remote_file().map_or(0, |file| file.size),
     }
 }

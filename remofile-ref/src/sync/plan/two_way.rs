@@ -2,92 +2,81 @@
 
 use super::{Planner, action, expected};
 use crate::sync::{
-    Change, ConflictName, Expected, Side, Why,
-    compare::Since,
-    sides::{Archived, Node, Row},
+    Change, Expected, ProblemReason, Side,
+    compare::FileChange,
+    input::{Node, PathState, SavedEntry},
 };
 
 impl<'a> Planner<'a> {
-    pub(super) fn two_way(&mut self, row: &Row<'a>) {
-        match (row.local, row.remote) {
+    pub(super) fn two_way(&mut self, state: &PathState<'a>) {
+        match (state.local, state.remote) {
             (Some(Node::Directory { .. }), Some(Node::Directory { .. })) => {
-                self.stay();
-                self.record_directory(row);
+                self.keep_ancestors();
+                self.record_directory(state);
             }
-            (Some(Node::Directory { hides }), None) => self.directory_of_one(row, Side::Local, *hides),
-            (None, Some(Node::Directory { hides })) => self.directory_of_one(row, Side::Remote, *hides),
+            (Some(Node::Directory { hides }), None) => self.directory_of_one(state, Side::Local, *hides),
+            (None, Some(Node::Directory { hides })) => self.directory_of_one(state, Side::Remote, *hides),
             (Some(Node::Directory { .. }), Some(_)) => {
-                self.hold(row.path, Why::FileAgainstDirectory { directory: Side::Local });
+                self.skip(state.path, ProblemReason::FileAgainstDirectory { directory: Side::Local });
             }
             (Some(_), Some(Node::Directory { .. })) => {
-                self.hold(row.path, Why::FileAgainstDirectory { directory: Side::Remote });
+                self.skip(state.path, ProblemReason::FileAgainstDirectory { directory: Side::Remote });
             }
-            (None, None) => self.forget(row),
-            _ => self.file(row),
+            (None, None) => self.forget(state),
+            _ => self.file(state),
         }
     }
 
-    fn directory_of_one(&mut self, row: &Row<'a>, on: Side, hides: bool) {
+    fn directory_of_one(&mut self, state: &PathState<'a>, on: Side, hides: bool) {
         // Where it was archived, the other side has removed it; one that is not empty for that stays.
-        if row.archived == Some(&Archived::Directory) && !hides {
-            self.leave(row.path, on);
+        if state.saved == Some(&SavedEntry::Directory) && !hides {
+            self.remove_later(state.path, on);
         } else {
-            self.stay();
-            self.make_directory(row.path, on.other());
+            self.keep_ancestors();
+            self.make_directory(state.path, on.other());
         }
     }
 
-    fn file(&mut self, row: &Row<'a>) {
-        use Since::{Changed, Gone, Same};
-        match (row.local_since(), row.remote_since()) {
+    fn file(&mut self, state: &PathState<'a>) {
+        use FileChange::{Changed, Gone, Same};
+        match (state.local_change(), state.remote_change()) {
             (Same, Same) => {
-                self.stay();
-                self.record_file(row);
+                self.keep_ancestors();
+                self.record_file(state);
             }
             (Same, Changed) | (Gone, Changed) => {
-                self.stay();
-                self.transfer(row, Side::Local);
+                self.keep_ancestors();
+                self.transfer(state, Side::Local);
             }
             // An edit beats a deletion.
             (Changed, Same) | (Changed, Gone) => {
-                self.stay();
-                self.transfer(row, Side::Remote);
+                self.keep_ancestors();
+                self.transfer(state, Side::Remote);
             }
             (Changed, Changed) => {
-                self.stay();
-                if row.has_equal_contents() { self.record_file(row) } else { self.conflict(row) }
+                self.keep_ancestors();
+                if state.has_equal_contents() { self.record_file(state) } else { self.conflict(state) }
             }
-            (Same, Gone) => self.remove_file(row, Side::Local),
-            (Gone, Same) => self.remove_file(row, Side::Remote),
-            (Gone, Gone) => self.forget(row),
+            (Same, Gone) => self.remove_file(state, Side::Local),
+            (Gone, Same) => self.remove_file(state, Side::Remote),
+            (Gone, Gone) => self.forget(state),
         }
     }
 
     /// Both copies are kept. The local one steps aside and is uploaded, before the server's takes its place.
-    fn conflict(&mut self, row: &Row<'a>) {
-        let copy = self.free_name(row.path);
-        let Some(bytes) = row.local_file().map(|file| file.version.size) else { return };
-        let expected = expected(row);
+    fn conflict(&mut self, state: &PathState<'a>) {
+        let Self { input, options, conflict_names, .. } = self;
+        let exists = |name: &str| input.has(Side::Local, name) || input.has(Side::Remote, name);
+        let copy = conflict_names.name(state.path, options.stamp, &options.host, exists);
+        let Some(bytes) = state.local_file().map(|file| file.version.size) else { return };
+        let expected = expected(state);
         let aside = Expected { local: expected.local, remote: None };
         let upload = Change::Transfer { on: Side::Remote, replaces: false };
-        self.stages.copies.push(action(&copy, upload, bytes, aside));
-        self.stages.conflicts.push(action(row.path, Change::KeepBoth { copy }, bytes, expected.clone()));
-        let bytes = row.remote_file().map_or(0, |file| file.size);
+        self.phases.copies.push(action(&copy, upload, bytes, aside));
+        self.phases.conflicts.push(action(state.path, Change::KeepBoth { copy }, bytes, expected.clone()));
+        let bytes = state.remote_file().map_or(0, |file| file.size);
         let change = Change::Transfer { on: Side::Local, replaces: false };
         let there = Expected { local: None, remote: expected.remote };
-        self.stages.transfers.push(action(row.path, change, bytes, there));
-    }
-
-    /// The name of a conflict copy that nothing has, neither on a side nor in this plan.
-    fn free_name(&self, path: &str) -> String {
-        let is_taken = |name: &str| {
-            self.stages.copies.iter().any(|action| action.path == name)
-                || self.sides.has(Side::Local, name)
-                || self.sides.has(Side::Remote, name)
-        };
-        (1..=u32::MAX)
-            .map(|number| ConflictName::of(path, self.rules.stamp, &self.rules.host, number))
-            .find(|name| !is_taken(name))
-            .expect("there are fewer entries than numbers")
+        self.phases.transfers.push(action(state.path, change, bytes, there));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{World, changes};
 use crate::sync::{
-    archive::{Archive, Place},
-    compare::{Questions, questions},
-    sides::{Item, LocalFile, Node, RemoteFile, Sides},
+    compare::{HashRequests, hash_requests},
+    input::{LocalFileState, Node, RemoteFileState, ScannedEntry, SyncInput},
+    state::{SavedState, StateFiles},
 };
 use remofile_proto::RemotePath;
 use std::{fs, time::SystemTime};
@@ -244,29 +244,32 @@ fn what_nothing_has_touched_is_neither_read_nor_asked_for() {
     }
     world.sync();
     let mut client = world.client();
-    let survey = client.survey(&RemotePath::root(), &world.options()).unwrap().unwrap();
-    let place = Place::new(
+    let remote_scan = client.scan_remote(&RemotePath::root(), &world.options()).unwrap().unwrap();
+    let files = StateFiles::new(
         world.at("state"),
         &fs::canonicalize(world.at("local")).unwrap(),
         &RemotePath::root(),
         client.welcome().root,
     );
     client.bye();
-    let (_, archive) = Archive::open(place, true).unwrap();
-    assert_eq!(archive.len(), 2);
-    let local: Vec<Item<LocalFile>> = archive
+    let (_, saved) = SavedState::open(files, true).unwrap();
+    assert_eq!(saved.len(), 2);
+    let local: Vec<ScannedEntry<LocalFileState>> = saved
         .iter()
         .map(|(path, _)| {
             let stat = rustix::fs::stat(world.at(&format!("local/{path}"))).unwrap();
             let version = crate::sync::LocalVersion::from(&stat);
-            Item { path: path.clone(), node: Node::File(LocalFile { version, is_fresh: false, hash: None }) }
+            ScannedEntry {
+                path: path.clone(),
+                node: Node::File(LocalFileState { version, is_recently_modified: false, hash: None }),
+            }
         })
         .collect();
-    let mut sides = Sides { local, remote: survey.items, archive };
-    assert_eq!(questions(&sides), Questions::default());
+    let mut input = SyncInput { local, remote: remote_scan.items, saved };
+    assert_eq!(hash_requests(&input), HashRequests::default());
     // What may have changed under its etag is asked for.
-    if let Node::File(RemoteFile { is_racy, .. }) = &mut sides.remote[0].node {
+    if let Node::File(RemoteFileState { is_racy, .. }) = &mut input.remote[0].node {
         *is_racy = true;
     }
-    assert_eq!(questions(&sides).remote, ["a.txt"]);
+    assert_eq!(hash_requests(&input).remote, ["a.txt"]);
 }

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod cases;
-mod guards;
 mod one_way;
 mod property;
-mod strange;
+mod safety;
+mod unsupported;
 
-use super::{Change, Plan, SyncError, SyncOptions, SyncReport, fuse::Fuse};
+use super::{Change, Plan, SyncError, SyncOptions, SyncReport, failpoint::Failpoint};
 use crate::{Cancel, ClientOptions, Endpoint, FileClient, FileServer, StopHandle, Token, generate_token};
 use remofile_proto::RemotePath;
 use std::{
@@ -79,7 +79,7 @@ impl World {
     fn options(&self) -> SyncOptions {
         let second = 1_763_861_662 + self.runs.fetch_add(1, Ordering::Relaxed);
         SyncOptions::new()
-            .archive_directory(self.at("state"))
+            .state_directory(self.at("state"))
             .host_name("here")
             .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(second))
             .trash_kept_for(Duration::from_secs(1 << 40))

@@ -1,6 +1,6 @@
 //! The trash of a local root: everything beneath one descriptor, no symbolic link followed on the way.
 
-use super::{Cleaned, Stamp, TRASH, Trashed, run_names, split, stamp_of_run};
+use super::{Cleaned, TRASH, Timestamp, Trashed, run_names, split, stamp_of_run};
 use crate::client::ClientError;
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps},
@@ -27,7 +27,7 @@ const PRIVATE: Mode = Mode::RWXU;
 pub struct LocalTrash {
     root: OwnedFd,
     shown: PathBuf,
-    stamp: Stamp,
+    stamp: Timestamp,
     /// The one that something was put into last, by its path.
     last: Option<(String, Rc<OwnedFd>)>,
     /// Directories that have lost or got a name since they were synced.
@@ -39,7 +39,7 @@ impl LocalTrash {
     ///
     /// # Errors
     /// [`ClientError::Local`] where `root` is no directory that can be opened.
-    pub fn open(root: &LocalPath, stamp: Stamp) -> Result<Self, ClientError> {
+    pub fn open(root: &LocalPath, stamp: Timestamp) -> Result<Self, ClientError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(root, flags, Mode::empty());
         let opened = opened.map_err(|errno| ClientError::local(root, errno.into()))?;
@@ -237,7 +237,7 @@ impl LocalTrash {
     }
 
     /// The directories of runs, with when these began.
-    fn runs(&self) -> Result<Vec<(Stamp, String)>, ClientError> {
+    fn runs(&self) -> Result<Vec<(Timestamp, String)>, ClientError> {
         let names = match self.directory(TRASH).and_then(|directory| names(&directory)) {
             Err(Errno::NOENT) => return Ok(Vec::new()),
             names => names.map_err(|errno| self.failed(TRASH, errno))?,

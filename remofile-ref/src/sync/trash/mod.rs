@@ -17,7 +17,7 @@ mod remote;
 pub use local::LocalTrash;
 pub use remote::RemoteTrash;
 
-use super::Stamp;
+use super::Timestamp;
 use remofile_proto::Etag;
 use std::time::{Duration, SystemTime};
 
@@ -35,7 +35,7 @@ const RUNS_MAX: u32 = 1_000;
 #[non_exhaustive]
 pub struct Trashed {
     /// When it was put there, by the clock of the client that did.
-    pub stamp: Stamp,
+    pub stamp: Timestamp,
     /// The path that it had, from the top of what the trash is for, without a slash in front.
     pub path: String,
     /// Where it is, from there too: what tells it from others of the same path.
@@ -72,7 +72,7 @@ impl Trashed {
 }
 
 /// What a run that began at `stamp` calls its directories, in this order.
-fn run_names(stamp: Stamp) -> impl Iterator<Item = String> {
+fn run_names(stamp: Timestamp) -> impl Iterator<Item = String> {
     (1..=RUNS_MAX).map(move |number| match number {
         1 => stamp.to_string(),
         _ => format!("{stamp}-{number}"),
@@ -80,11 +80,11 @@ fn run_names(stamp: Stamp) -> impl Iterator<Item = String> {
 }
 
 /// When the run began that a directory in a trash is of, if it is one.
-fn stamp_of_run(name: &str) -> Option<Stamp> {
-    let (stamp, number) = name.split_at_checked(Stamp::LEN)?;
+fn stamp_of_run(name: &str) -> Option<Timestamp> {
+    let (stamp, number) = name.split_at_checked(Timestamp::LEN)?;
     let is_number = |digits: &str| !digits.starts_with('0') && digits.parse::<u32>().is_ok_and(|number| number > 1);
     let is_run = number.is_empty() || number.strip_prefix('-').is_some_and(is_number);
-    Stamp::parse(stamp).filter(|_| is_run)
+    Timestamp::parse(stamp).filter(|_| is_run)
 }
 
 /// The directory that `path` is in, and its name there.
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_directory_of_a_run_is_known_by_its_name() {
-        let stamp = Stamp::parse("20251123T013422Z").unwrap();
+        let stamp = Timestamp::parse("20251123T013422Z").unwrap();
         for name in run_names(stamp).take(12) {
             assert_eq!(stamp_of_run(&name), Some(stamp), "{name}");
         }

@@ -1,6 +1,6 @@
 //! The trash of a server: an ordinary directory, filled by MOVE and COPY on it.
 
-use super::{Cleaned, Stamp, TRASH, Trashed, run_names, stamp_of_run};
+use super::{Cleaned, TRASH, Timestamp, Trashed, run_names, stamp_of_run};
 use crate::client::{ClientError, FileClient};
 use remofile_proto::{Code, Etag, Kind, Precondition, RemotePath};
 use std::{
@@ -12,7 +12,7 @@ use std::{
 #[derive(Debug)]
 pub struct RemoteTrash {
     top: RemotePath,
-    stamp: Stamp,
+    stamp: Timestamp,
     /// Directories of it that are known to be there.
     made: HashSet<RemotePath>,
 }
@@ -20,7 +20,7 @@ pub struct RemoteTrash {
 impl RemoteTrash {
     /// For a run that began at `stamp`; nothing is asked of the server yet.
     #[must_use]
-    pub fn new(stamp: Stamp) -> Self {
+    pub fn new(stamp: Timestamp) -> Self {
         Self { top: top(), stamp, made: HashSet::new() }
     }
 

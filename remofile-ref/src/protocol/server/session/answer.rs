@@ -4,7 +4,7 @@ use super::MAX_MESSAGE;
 use crate::{Outcome, Success};
 use remofile_proto::{Answer, Code, Refusal, SessionId, encode_reply};
 
-/// A reply: one or two frames behind the delimiter.
+/// A reply: one or two frames after the delimiter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The encoded header.

@@ -4,23 +4,23 @@ use remofile_proto::{Code, Operation, RemotePath, UploadEffect, UploadId};
 
 use crate::Outcome;
 
-/// Uploads begun in one session, the longest untouched first.
+/// Uploads begun in one session, least recently used first.
 ///
-/// Bounded by the number of uploads that the server stages at all: whatever is touched earlier than that many
-/// others has been discarded by the store too [BEGIN-6].
+/// Bounded by the number of uploads that the server stages: the store has discarded less recently used ones too
+/// [BEGIN-6].
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(super) struct OpenUploads {
     limit: usize,
     uploads: Vec<(UploadId, RemotePath)>,
 }
 
-impl Begun {
+impl OpenUploads {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit: limit.max(1), uploads: Vec::new() }
     }
 
     pub(super) fn contains(&self, up: UploadId) -> bool {
-        self.uploads.iter().any(|(begun, _)| *begun == up)
+        self.uploads.iter().any(|(open, _)| *open == up)
     }
 
     /// Notes what an executed operation did to an upload.
@@ -31,7 +31,7 @@ impl Begun {
             UploadEffect::None => {}
             UploadEffect::Begin if code == Code::Ok => {
                 // [BEGIN-3] other uploads of that path are discarded, and an id has one path.
-                self.uploads.retain(|(begun, target)| *begun != up && Some(target) != path.as_ref());
+                self.uploads.retain(|(open, target)| *open != up && Some(target) != path.as_ref());
                 if self.uploads.len() == self.limit {
                     self.uploads.remove(0);
                 }
@@ -49,7 +49,7 @@ impl Begun {
     }
 
     fn touch(&mut self, up: UploadId) {
-        if let Some(at) = self.uploads.iter().position(|(begun, _)| *begun == up) {
+        if let Some(at) = self.uploads.iter().position(|(open, _)| *open == up) {
             self.uploads[at..].rotate_left(1);
         }
     }

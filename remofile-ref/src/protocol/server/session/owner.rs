@@ -1,59 +1,59 @@
-//! Whoever holds the session, or held it last.
+//! The owner of the session.
 
-use super::{Fingerprint, open_uploads::Begun, reply_cache::Replies};
+use super::{Fingerprint, open_uploads::OpenUploads, reply_cache::ReplyCache};
 use remofile_proto::{Busy, SessionId};
 use std::time::Duration;
 
-/// The one session that is open, lapsed or released. One that is replaced leaves nothing but its id.
+/// The one session that is open, lapsed or released. Of a replaced session only the id is kept.
 #[derive(Debug)]
-pub(super) struct Holder {
+pub(super) struct SessionOwner {
     pub(super) id: SessionId,
     pub(super) client: String,
     pub(super) lease: Duration,
     /// When its last request came, or the server's own work for it ended [SES-14].
-    pub(super) heard: Duration,
-    /// It said bye: only remembered replies are left [SES-18].
-    pub(super) released: bool,
-    pub(super) replies: Replies,
-    pub(super) begun: Begun,
-    pub(super) running: Option<Running>,
+    pub(super) last_heard: Duration,
+    /// It sent bye: only remembered replies are left [SES-18].
+    pub(super) closed: bool,
+    pub(super) reply_cache: ReplyCache,
+    pub(super) open_uploads: OpenUploads,
+    pub(super) running: Option<RunningRequest>,
 }
 
-/// Who holds the session, or held it last.
+/// The current or last owner of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
+pub struct OwnerInfo {
     /// The id.
     pub session: SessionId,
-    /// The name for people that hello gave: any text of at most 128 bytes.
+    /// The client's name from hello: any text of at most 128 bytes.
     pub client: String,
     /// The lease that was granted.
     pub lease: Duration,
-    /// How long nothing was heard of it.
+    /// How long it has sent nothing.
     pub idle: Duration,
-    /// Whether it said bye.
-    pub released: bool,
-    /// Whether something is being executed for it.
-    pub works: bool,
+    /// Whether it sent bye.
+    pub closed: bool,
+    /// Whether an operation is being executed for it.
+    pub is_executing: bool,
 }
 
 /// The request that is being executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Running {
+pub(super) struct RunningRequest {
     pub(super) seq: u64,
     pub(super) fingerprint: Fingerprint,
 }
 
-impl Holder {
-    /// Whether a new id may replace this one without naming it [SES-6].
-    pub(super) fn gives_way(&self, now: Duration) -> bool {
-        self.released || (self.running.is_none() && self.idle(now) >= self.lease)
+impl SessionOwner {
+    /// Whether a new id may replace this one without `take` [SES-6].
+    pub(super) fn is_expired(&self, now: Duration) -> bool {
+        self.closed || (self.running.is_none() && self.idle(now) >= self.lease)
     }
 
-    pub(super) fn heard_at(&mut self, now: Duration) {
-        self.heard = self.heard.max(now);
+    pub(super) fn mark_heard(&mut self, now: Duration) {
+        self.last_heard = self.last_heard.max(now);
     }
 
-    pub(super) fn introduce(&self, now: Duration) -> Busy {
+    pub(super) fn busy_detail(&self, now: Duration) -> Busy {
         let idle = if self.running.is_some() { Duration::ZERO } else { self.idle(now) };
         Busy {
             idle_ms: milliseconds(idle),
@@ -63,19 +63,19 @@ impl Holder {
         }
     }
 
-    pub(super) fn holding(&self, now: Duration) -> Holding {
-        Holding {
+    pub(super) fn owner_info(&self, now: Duration) -> OwnerInfo {
+        OwnerInfo {
             session: self.id,
             client: self.client.clone(),
             lease: self.lease,
             idle: self.idle(now),
-            released: self.released,
-            works: self.running.is_some(),
+            closed: self.closed,
+            is_executing: self.running.is_some(),
         }
     }
 
     fn idle(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.heard)
+        now.saturating_sub(self.last_heard)
     }
 }
 

@@ -1,11 +1,11 @@
-//! The window memory: what the last numbers were answered, so that a resend gets the same again.
+//! The replies to the last numbers, so that a resend gets the same reply.
 
 use super::Fingerprint;
 use std::collections::VecDeque;
 
 /// What is remembered of one consumed number.
 #[derive(Debug)]
-pub(super) enum Remembered {
+pub(super) enum CachedReply {
     /// The encoded header of the reply.
     Reply(Box<[u8]>),
     /// `read`, `list` or `uploads`: executed again instead [SEQ-8], so that no payload is kept.
@@ -18,13 +18,13 @@ pub(super) enum Remembered {
 /// whole carries at most one entry or one refusal, and [`super::MAX_MESSAGE`] bounds the sentence of a refusal,
 /// so that a reply header stays below 600 bytes.
 #[derive(Debug)]
-pub(super) struct Replies {
+pub(super) struct ReplyCache {
     window: usize,
     next: u64,
-    last: VecDeque<(Fingerprint, Remembered)>,
+    last: VecDeque<(Fingerprint, CachedReply)>,
 }
 
-impl Replies {
+impl ReplyCache {
     pub(super) fn new(window: usize) -> Self {
         Self { window: window.max(1), next: 1, last: VecDeque::new() }
     }
@@ -35,22 +35,22 @@ impl Replies {
     }
 
     /// What is remembered of a number, if it is one of the last `window` [SEQ-2].
-    pub(super) fn find(&self, seq: u64) -> Option<&(Fingerprint, Remembered)> {
+    pub(super) fn find(&self, seq: u64) -> Option<&(Fingerprint, CachedReply)> {
         let back = usize::try_from(self.next.checked_sub(seq)?).ok()?;
         self.last.get(self.last.len().checked_sub(back)?)
     }
 
     /// The bytes of what is remembered.
     pub(super) fn bytes(&self) -> usize {
-        let bytes = |(_, remembered): &(Fingerprint, Remembered)| match remembered {
-            Remembered::Reply(header) => header.len(),
-            Remembered::Recompute => 0,
+        let bytes = |(_, remembered): &(Fingerprint, CachedReply)| match remembered {
+            CachedReply::Reply(header) => header.len(),
+            CachedReply::Recompute => 0,
         };
         self.last.iter().map(bytes).sum()
     }
 
     /// Consumes the next number.
-    pub(super) fn remember(&mut self, fingerprint: Fingerprint, reply: Remembered) {
+    pub(super) fn remember(&mut self, fingerprint: Fingerprint, reply: CachedReply) {
         if self.last.len() == self.window {
             self.last.pop_front();
         }
@@ -63,24 +63,24 @@ impl Replies {
 mod tests {
     use super::*;
 
-    fn filled(window: usize, count: u8) -> Replies {
-        let mut replies = Replies::new(window);
+    fn filled(window: usize, count: u8) -> ReplyCache {
+        let mut reply_cache = ReplyCache::new(window);
         for number in 1..=count {
-            replies.remember([number; 32], Remembered::Recompute);
+            reply_cache.remember([number; 32], CachedReply::Recompute);
         }
-        replies
+        reply_cache
     }
 
     #[test]
     fn the_last_window_numbers_are_found() {
-        let replies = filled(3, 5);
-        assert_eq!([3, 4, 5].map(|seq| replies.find(seq).map(|(print, _)| print[0])), [Some(3), Some(4), Some(5)]);
+        let reply_cache = filled(3, 5);
+        assert_eq!([3, 4, 5].map(|seq| reply_cache.find(seq).map(|(print, _)| print[0])), [Some(3), Some(4), Some(5)]);
     }
 
     #[test]
     fn older_and_later_numbers_are_not_found() {
-        let replies = filled(3, 5);
-        assert!([0, 1, 2, 6, 7, u64::MAX].iter().all(|seq| replies.find(*seq).is_none()));
+        let reply_cache = filled(3, 5);
+        assert!([0, 1, 2, 6, 7, u64::MAX].iter().all(|seq| reply_cache.find(*seq).is_none()));
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! The ids that ended in this process: none of them ever opens a session again [SES-5].
+//! The ids of ended sessions: none of them opens a session again in this process [SES-5].
 
 use remofile_proto::SessionId;
 use std::collections::VecDeque;
 
-/// How many ended ids are remembered, 16 bytes each.
+/// How many retired ids are remembered, 16 bytes each.
 const REMEMBERED: usize = 1024;
 
-/// The last ended ids, the oldest first.
+/// The last retired ids, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Ended(VecDeque<SessionId>);
+pub(super) struct RetiredIds(VecDeque<SessionId>);
 
-impl Ended {
+impl RetiredIds {
     pub(super) fn contains(&self, id: SessionId) -> bool {
         self.0.contains(&id)
     }

@@ -1,11 +1,11 @@
 //! One fact a test, through encoded bytes.
 #![allow(clippy::unwrap_used)]
 
+mod handshake;
 mod numbering;
-mod opening;
 mod uploads;
 
-use super::{Pending, Reply, Session, Step, Terms};
+use super::{Pending, Reply, ServerLimits, Session, SessionAction};
 use crate::{Outcome, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{
@@ -17,7 +17,7 @@ use std::time::Duration;
 const WINDOW: u64 = 4;
 
 /// A session, the time, and the `auth` that is right.
-struct Bench {
+struct SessionFixture {
     session: Session,
     now: Duration,
 }
@@ -32,7 +32,7 @@ struct Came {
     executed: bool,
 }
 
-impl Bench {
+impl SessionFixture {
     fn new() -> Self {
         Self::with(|_| {})
     }
@@ -51,14 +51,14 @@ impl Bench {
             caps: Capabilities::default(),
         };
         change(&mut welcome);
-        Self { session: Session::new(Terms { welcome, uploads: 2 }), now: Duration::from_secs(1_000) }
+        Self { session: Session::new(ServerLimits { welcome, uploads: 2 }), now: Duration::from_secs(1_000) }
     }
 
     /// With a session that is open for the id 1.
     fn open() -> Self {
-        let mut bench = Self::new();
-        assert_eq!(bench.hello(1, None).code, Code::Ok);
-        bench
+        let mut fixture = Self::new();
+        assert_eq!(fixture.hello(1, None).code, Code::Ok);
+        fixture
     }
 
     fn pass(&mut self, ms: u64) {
@@ -76,26 +76,26 @@ impl Bench {
 
     fn say_frame(&mut self, header: &[u8], payload: &[u8]) -> Came {
         match self.step(header, payload) {
-            Step::Reply(reply) => came(operation_of(header), reply, false, false),
-            Step::Abandon(reply) => came(operation_of(header), reply, true, false),
-            Step::Perform(operation, pending) => {
+            SessionAction::Reply(reply) => came(operation_of(header), reply, false, false),
+            SessionAction::Abandon(reply) => came(operation_of(header), reply, true, false),
+            SessionAction::Perform(operation, pending) => {
                 let reply = self.session.on_outcome(self.now, pending, outcome(&operation));
                 came(operation, reply, false, true)
             }
-            Step::Poll => panic!("a poll of what is not executed"),
+            SessionAction::Poll => panic!("a poll of what is not executed"),
         }
     }
 
     /// A request that is not over yet.
     fn start(&mut self, id: u8, seq: u64, operation: &Operation) -> Pending {
         match self.step(&encode_request(session(id), seq, operation), &[]) {
-            Step::Perform(_, pending) => pending,
+            SessionAction::Perform(_, pending) => pending,
             other => panic!("{other:?}"),
         }
     }
 
     fn is_poll(&mut self, id: u8, seq: u64, operation: &Operation) -> bool {
-        matches!(self.step(&encode_request(session(id), seq, operation), &[]), Step::Poll)
+        matches!(self.step(&encode_request(session(id), seq, operation), &[]), SessionAction::Poll)
     }
 
     fn end(&mut self, pending: Pending, operation: &Operation) -> Came {
@@ -103,7 +103,7 @@ impl Bench {
         came(operation.clone(), reply, false, false)
     }
 
-    fn step(&mut self, header: &[u8], payload: &[u8]) -> Step {
+    fn step(&mut self, header: &[u8], payload: &[u8]) -> SessionAction {
         let mut frames = vec![vec![], header.to_vec()];
         if has_payload(header) {
             frames.push(payload.to_vec());

@@ -12,12 +12,12 @@ const LAST: i64 = 253_402_300_799;
 
 /// A second in UTC, written as `20261123T013422Z`: in ISO 8601, without what file systems do not like in names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Stamp {
+pub struct Timestamp {
     /// Since 1970-01-01T00:00:00Z, up to [`LAST`].
     seconds: i64,
 }
 
-impl Stamp {
+impl Timestamp {
     /// How many bytes it is long.
     pub const LEN: usize = 16;
 
@@ -34,7 +34,7 @@ impl Stamp {
         Self { seconds: i64::try_from(since.as_secs()).unwrap_or(LAST).min(LAST) }
     }
 
-    /// Reads what [`Stamp`] writes, and nothing else.
+    /// Reads what [`Timestamp`] writes, and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -66,7 +66,7 @@ impl Stamp {
     }
 }
 
-impl fmt::Display for Stamp {
+impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, second) = (self.seconds.div_euclid(DAY), self.seconds.rem_euclid(DAY));
         let (year, month, day) = date_of(days);
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn written(seconds: u64) -> String {
-        Stamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+        Timestamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
     }
 
     #[test]
@@ -117,8 +117,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for seconds in (0..LAST.unsigned_abs()).step_by(86_399 * 37) {
-            let stamp = Stamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-            assert_eq!(Stamp::parse(&stamp.to_string()), Some(stamp));
+            let stamp = Timestamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(Timestamp::parse(&stamp.to_string()), Some(stamp));
         }
     }
 
@@ -137,13 +137,13 @@ mod tests {
             "20251123T013422Zé",
             "00000000T000000Z",
         ] {
-            assert_eq!(Stamp::parse(text), None, "{text}");
+            assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn what_is_yet_to_come_has_no_age() {
-        let stamp = Stamp::parse("20251123T013422Z").unwrap();
+        let stamp = Timestamp::parse("20251123T013422Z").unwrap();
         assert_eq!(stamp.age(stamp.time() + Duration::from_secs(90)), Duration::from_secs(90));
         assert_eq!(stamp.age(SystemTime::UNIX_EPOCH), Duration::ZERO);
     }

@@ -1,7 +1,7 @@
 //! Kinds and names that cannot be synchronised, and what changes meanwhile: reported, and the rest goes on.
 
 use super::World;
-use crate::sync::{Side, Why};
+use crate::sync::{ProblemReason, Side};
 use remofile_proto::RemotePath;
 use std::{fs, os::unix::fs::symlink};
 
@@ -13,7 +13,7 @@ fn a_file_against_a_directory_is_reported_and_left_alone() {
     world.write("local/rest", "rest");
     let report = world.sync();
     assert_eq!(report.plan.problems.len(), 1);
-    assert_eq!(report.plan.problems[0].why, Why::FileAgainstDirectory { directory: Side::Remote });
+    assert_eq!(report.plan.problems[0].why, ProblemReason::FileAgainstDirectory { directory: Side::Remote });
     assert!(report.has_conflicts());
     assert_eq!((world.read("local/x"), world.read("served/x/inner")), ("file".into(), "inner".into()));
     assert_eq!(world.read("served/rest"), "rest");
@@ -30,12 +30,12 @@ fn twins_are_reported_and_never_merged() {
     world.write("served/dir/y", "y");
     world.write("local/rest", "rest");
     let report = world.sync();
-    let twins: Vec<_> = report.plan.problems.iter().map(|problem| &*problem.path).collect();
-    assert_eq!(twins, ["Dir", "README", "dir", "e\u{301}", "readme", "\u{e9}"]);
+    let name_collisions: Vec<_> = report.plan.problems.iter().map(|problem| &*problem.path).collect();
+    assert_eq!(name_collisions, ["Dir", "README", "dir", "e\u{301}", "readme", "\u{e9}"]);
     assert!(report.is_incomplete());
     assert_eq!(world.read("served/rest"), "rest");
     assert!(!world.has("served/README") && !world.has("local/readme") && !world.has("local/dir"));
-    world.sync_with(&world.options().allow_twins(true)).unwrap();
+    world.sync_with(&world.options().allow_name_collisions(true)).unwrap();
     world.expect_equal();
 }
 
@@ -59,7 +59,7 @@ fn links_are_reported_and_what_was_there_is_not_removed_for_them() {
     world.remove("local/a");
     symlink("/etc/passwd", world.at("local/a")).unwrap();
     let report = world.sync();
-    assert_eq!(report.plan.problems[0].why, Why::Link(Side::Local));
+    assert_eq!(report.plan.problems[0].why, ProblemReason::Link(Side::Local));
     assert_eq!(world.read("served/a"), "content");
 }
 

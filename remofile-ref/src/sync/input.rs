@@ -1,12 +1,12 @@
 //! What is on each side and in the archive, and the three of them path by path.
 
-use super::{LocalVersion, Side, Why};
+use super::{LocalVersion, ProblemReason, Side};
 use remofile_proto::{Digest, Etag};
 use std::cmp::Ordering;
 
 /// One entry of a side.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Item<F> {
+pub(super) struct ScannedEntry<F> {
     /// Below the root, with slashes and without one in front.
     pub(super) path: Box<str>,
     pub(super) node: Node<F>,
@@ -21,22 +21,22 @@ pub(super) enum Node<F> {
         hides: bool,
     },
     /// Neither it nor what is below is touched on either side.
-    Blocked(Why),
+    Blocked(ProblemReason),
 }
 
 /// A file on this machine.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct LocalFile {
+pub(super) struct LocalFileState {
     pub(super) version: LocalVersion,
     /// It changed so recently that another change may leave its time stamps as they are.
-    pub(super) is_fresh: bool,
+    pub(super) is_recently_modified: bool,
     /// Where it had to be read.
     pub(super) hash: Option<Digest>,
 }
 
 /// A file on the server.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct RemoteFile {
+pub(super) struct RemoteFileState {
     pub(super) etag: Etag,
     pub(super) size: u64,
     pub(super) mtime_ns: i64,
@@ -48,19 +48,19 @@ pub(super) struct RemoteFile {
 
 /// What both sides had when they were last the same.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Archived {
-    File(ArchivedFile),
+pub(super) enum SavedEntry {
+    File(SavedFile),
     Directory,
 }
 
 /// A file that both sides had.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct ArchivedFile {
+pub(super) struct SavedFile {
     pub(super) hash: Digest,
     /// The local state that had this content.
     pub(super) version: LocalVersion,
     /// That state is no proof of the content.
-    pub(super) is_fresh: bool,
+    pub(super) is_recently_modified: bool,
     /// The server's state that had this content.
     pub(super) etag: Etag,
     /// [ENTRY-7] That state is no proof of the content.
@@ -71,19 +71,19 @@ pub(super) struct ArchivedFile {
 
 /// Both sides and the archive, each in the order of listings.
 #[derive(Debug, Default)]
-pub(super) struct Sides {
-    pub(super) local: Vec<Item<LocalFile>>,
-    pub(super) remote: Vec<Item<RemoteFile>>,
-    pub(super) archive: Vec<(Box<str>, Archived)>,
+pub(super) struct SyncInput {
+    pub(super) local: Vec<ScannedEntry<LocalFileState>>,
+    pub(super) remote: Vec<ScannedEntry<RemoteFileState>>,
+    pub(super) saved: Vec<(Box<str>, SavedEntry)>,
 }
 
 /// What there is of one path.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'a> {
+pub(super) struct PathState<'a> {
     pub(super) path: &'a str,
-    pub(super) local: Option<&'a Node<LocalFile>>,
-    pub(super) remote: Option<&'a Node<RemoteFile>>,
-    pub(super) archived: Option<&'a Archived>,
+    pub(super) local: Option<&'a Node<LocalFileState>>,
+    pub(super) remote: Option<&'a Node<RemoteFileState>>,
+    pub(super) saved: Option<&'a SavedEntry>,
 }
 
 /// The order of listings: bytewise, and `/` before all, so that a directory is followed by what is in it [LIST-2].
@@ -102,39 +102,39 @@ pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-impl Sides {
+impl SyncInput {
     /// All paths that any of the three has, in order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub(super) fn path_states(&self) -> impl Iterator<Item = PathState<'_>> {
         let mut local = self.local.iter().peekable();
         let mut remote = self.remote.iter().peekable();
-        let mut archive = self.archive.iter().peekable();
+        let mut saved = self.saved.iter().peekable();
         std::iter::from_fn(move || {
             let heads = [
                 local.peek().map(|item| &*item.path),
                 remote.peek().map(|item| &*item.path),
-                archive.peek().map(|(path, _)| &**path),
+                saved.peek().map(|(path, _)| &**path),
             ];
             let path = heads.into_iter().flatten().min_by(|one, other| order(one, other))?;
-            Some(Row {
+            Some(PathState {
                 path,
                 local: local.next_if(|item| *item.path == *path).map(|item| &item.node),
                 remote: remote.next_if(|item| *item.path == *path).map(|item| &item.node),
-                archived: archive.next_if(|(archived, _)| **archived == *path).map(|(_, archived)| archived),
+                saved: saved.next_if(|(saved, _)| **saved == *path).map(|(_, saved)| saved),
             })
         })
     }
 
     /// What there is of one path.
-    pub(super) fn row<'a>(&'a self, path: &'a str) -> Row<'a> {
-        fn node<'a, F>(items: &'a [Item<F>], path: &str) -> Option<&'a Node<F>> {
+    pub(super) fn path_state<'a>(&'a self, path: &'a str) -> PathState<'a> {
+        fn node<'a, F>(items: &'a [ScannedEntry<F>], path: &str) -> Option<&'a Node<F>> {
             index(items, path).map(|index| &items[index].node)
         }
-        let archived = self.archive.binary_search_by(|(archived, _)| order(archived, path)).ok();
-        Row {
+        let saved = self.saved.binary_search_by(|(saved, _)| order(saved, path)).ok();
+        PathState {
             path,
             local: node(&self.local, path),
             remote: node(&self.remote, path),
-            archived: archived.map(|index| &self.archive[index].1),
+            saved: saved.map(|index| &self.saved[index].1),
         }
     }
 
@@ -147,18 +147,18 @@ impl Sides {
     }
 
     /// The local entry of a path.
-    pub(super) fn local_mut(&mut self, path: &str) -> Option<&mut Node<LocalFile>> {
+    pub(super) fn local_mut(&mut self, path: &str) -> Option<&mut Node<LocalFileState>> {
         find(&mut self.local, path)
     }
 
     /// The server's entry of a path.
-    pub(super) fn remote_mut(&mut self, path: &str) -> Option<&mut Node<RemoteFile>> {
+    pub(super) fn remote_mut(&mut self, path: &str) -> Option<&mut Node<RemoteFileState>> {
         find(&mut self.remote, path)
     }
 
     /// How many files, and entries in all, a side has.
     pub(super) fn count(&self, side: Side) -> (u64, u64) {
-        fn count<F>(items: &[Item<F>]) -> (u64, u64) {
+        fn count<F>(items: &[ScannedEntry<F>]) -> (u64, u64) {
             let files = items.iter().filter(|item| matches!(item.node, Node::File(_))).count();
             (files as u64, items.len() as u64)
         }
@@ -169,33 +169,33 @@ impl Sides {
     }
 }
 
-fn find<'a, F>(items: &'a mut [Item<F>], path: &str) -> Option<&'a mut Node<F>> {
+fn find<'a, F>(items: &'a mut [ScannedEntry<F>], path: &str) -> Option<&'a mut Node<F>> {
     let index = index(items, path)?;
     Some(&mut items[index].node)
 }
 
-fn index<F>(items: &[Item<F>], path: &str) -> Option<usize> {
+fn index<F>(items: &[ScannedEntry<F>], path: &str) -> Option<usize> {
     items.binary_search_by(|item| order(&item.path, path)).ok()
 }
 
-impl<'a> Row<'a> {
-    pub(super) fn local_file(&self) -> Option<&'a LocalFile> {
+impl<'a> PathState<'a> {
+    pub(super) fn local_file(&self) -> Option<&'a LocalFileState> {
         match self.local {
             Some(Node::File(file)) => Some(file),
             _ => None,
         }
     }
 
-    pub(super) fn remote_file(&self) -> Option<&'a RemoteFile> {
+    pub(super) fn remote_file(&self) -> Option<&'a RemoteFileState> {
         match self.remote {
             Some(Node::File(file)) => Some(file),
             _ => None,
         }
     }
 
-    pub(super) fn archived_file(&self) -> Option<&'a ArchivedFile> {
-        match self.archived {
-            Some(Archived::File(file)) => Some(file),
+    pub(super) fn saved_file(&self) -> Option<&'a SavedFile> {
+        match self.saved {
+            Some(SavedEntry::File(file)) => Some(file),
             _ => None,
         }
     }
@@ -204,9 +204,10 @@ impl<'a> Row<'a> {
     pub(super) fn local_hash(&self) -> Option<Digest> {
         let file = self.local_file()?;
         file.hash.or_else(|| {
-            let archived = self.archived_file()?;
-            let is_untouched = !file.is_fresh && !archived.is_fresh && file.version == archived.version;
-            is_untouched.then_some(archived.hash)
+            let saved = self.saved_file()?;
+            let is_untouched =
+                !file.is_recently_modified && !saved.is_recently_modified && file.version == saved.version;
+            is_untouched.then_some(saved.hash)
         })
     }
 
@@ -214,14 +215,14 @@ impl<'a> Row<'a> {
     pub(super) fn remote_hash(&self) -> Option<Digest> {
         let file = self.remote_file()?;
         file.hash.or_else(|| {
-            let archived = self.archived_file()?;
-            let is_untouched = !file.is_racy && !archived.is_racy && file.etag == archived.etag;
-            is_untouched.then_some(archived.hash)
+            let saved = self.saved_file()?;
+            let is_untouched = !file.is_racy && !saved.is_racy && file.etag == saved.etag;
+            is_untouched.then_some(saved.hash)
         })
     }
 
     /// Why nothing is done here: what either side says.
-    pub(super) fn blocked(&self) -> Option<&'a Why> {
+    pub(super) fn blocked(&self) -> Option<&'a ProblemReason> {
         match (self.local, self.remote) {
             (Some(Node::Blocked(why)), _) | (_, Some(Node::Blocked(why))) => Some(why),
             _ => None,
@@ -242,15 +243,15 @@ mod tests {
 
     #[test]
     fn every_path_of_the_three_comes_once_and_in_order() {
-        let directory = |path: &str| Item { path: path.into(), node: Node::Directory { hides: false } };
-        let sides = Sides {
+        let directory = |path: &str| ScannedEntry { path: path.into(), node: Node::Directory { hides: false } };
+        let input = SyncInput {
             local: ["a", "a/x", "c"].map(directory).into(),
-            remote: vec![Item { path: "a/x".into(), node: Node::Directory { hides: false } }],
-            archive: ["a", "b"].map(|path| (path.into(), Archived::Directory)).into(),
+            remote: vec![ScannedEntry { path: "a/x".into(), node: Node::Directory { hides: false } }],
+            saved: ["a", "b"].map(|path| (path.into(), SavedEntry::Directory)).into(),
         };
-        let rows: Vec<_> = sides
-            .rows()
-            .map(|row| (row.path, row.local.is_some(), row.remote.is_some(), row.archived.is_some()))
+        let path_states: Vec<_> = input
+            .path_states()
+            .map(|state| (state.path, state.local.is_some(), state.remote.is_some(), state.saved.is_some()))
             .collect();
         let expected = [
             ("a", true, false, true),
@@ -258,7 +259,7 @@ mod tests {
             ("b", false, false, true),
             ("c", true, false, false),
         ];
-        assert_eq!(rows, expected);
+        assert_eq!(path_states, expected);
     }
 
     #[test]

@@ -7,23 +7,23 @@ use std::sync::{
 
 /// Blows after so many steps; by default never.
 #[derive(Clone, Debug)]
-pub(super) struct Fuse {
+pub(super) struct Failpoint {
     left: Arc<AtomicU64>,
 }
 
-impl Fuse {
+impl Failpoint {
     pub(super) fn after(steps: u64) -> Self {
         Self { left: Arc::new(AtomicU64::new(steps)) }
     }
 
     /// One step more; false from the moment on that it has blown.
-    pub(super) fn holds(&self) -> bool {
+    pub(super) fn passes(&self) -> bool {
         let burn = |left: u64| Some(left.saturating_sub(1));
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, burn).is_ok_and(|left| left > 0)
     }
 }
 
-impl Default for Fuse {
+impl Default for Failpoint {
     fn default() -> Self {
         Self::after(u64::MAX)
     }

@@ -1,9 +1,9 @@
 //! One look at all that is below the remote root, by a listing of the tree.
 
 use super::{
-    Problem, Side, SyncOptions, Why,
-    scan::is_own,
-    sides::{Item, Node, RemoteFile},
+    Problem, ProblemReason, Side, SyncOptions,
+    input::{Node, RemoteFileState, ScannedEntry},
+    local_scan::is_own,
     trash::TRASH,
 };
 use crate::client::{ClientError, FileClient, listing::Pages};
@@ -11,17 +11,21 @@ use remofile_proto::{Code, Entry, Kind, ListedEntry, RemotePath};
 
 /// What is below a remote root.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
+pub(super) struct RemoteScan {
     /// In the order of listings.
-    pub(super) items: Vec<Item<RemoteFile>>,
+    pub(super) items: Vec<ScannedEntry<RemoteFileState>>,
     /// Names that the listing has left out, and directories that the server could not look into.
     pub(super) problems: Vec<Problem>,
 }
 
 impl FileClient {
     /// Looks at all below `root`; nothing where there is no such directory.
-    pub(super) fn survey(&mut self, root: &RemotePath, options: &SyncOptions) -> Result<Option<Survey>, ClientError> {
-        let mut found = Survey::default();
+    pub(super) fn scan_remote(
+        &mut self,
+        root: &RemotePath,
+        options: &SyncOptions,
+    ) -> Result<Option<RemoteScan>, ClientError> {
+        let mut found = RemoteScan::default();
         // The directories that are open: their places in the list.
         let mut open: Vec<usize> = Vec::new();
         let mut pages = Pages::new(root.clone(), true);
@@ -34,7 +38,7 @@ impl FileClient {
             };
             let mut left_out: Option<String> = None;
             for listed in page {
-                if left_out.as_deref().is_some_and(|directory| super::sides::is_below(&listed.name, directory)) {
+                if left_out.as_deref().is_some_and(|directory| super::input::is_below(&listed.name, directory)) {
                     continue;
                 }
                 left_out = found.add(listed, options, &mut open);
@@ -52,26 +56,26 @@ impl FileClient {
                 return Err(crate::client::refused("list", root, code));
             }
             self.find_unreadable(root, &mut found)?;
-            found.problems.push(Problem { path: String::new(), why: Why::Unlisted { names: skipped } });
+            found.problems.push(Problem { path: String::new(), why: ProblemReason::Unlisted { names: skipped } });
         }
         Ok(Some(found))
     }
 
     /// [LIST-13] A directory that the server could not look into is listed like an empty one. What it held must not be
     /// taken for removed.
-    fn find_unreadable(&mut self, root: &RemotePath, found: &mut Survey) -> Result<(), ClientError> {
+    fn find_unreadable(&mut self, root: &RemotePath, found: &mut RemoteScan) -> Result<(), ClientError> {
         for index in 0..found.items.len() {
             let is_empty = !found
                 .items
                 .get(index + 1)
-                .is_some_and(|next| super::sides::is_below(&next.path, &found.items[index].path));
+                .is_some_and(|next| super::input::is_below(&next.path, &found.items[index].path));
             if !is_empty || !matches!(found.items[index].node, Node::Directory { .. }) {
                 continue;
             }
             let path = root.join(&found.items[index].path)?;
             if let Some(code) = self.keeps_secret(&path)? {
                 let reason = code.text().to_owned();
-                found.items[index].node = Node::Blocked(Why::Unreadable { on: Side::Remote, reason });
+                found.items[index].node = Node::Blocked(ProblemReason::Unreadable { on: Side::Remote, reason });
             }
         }
         Ok(())
@@ -98,12 +102,12 @@ impl FileClient {
     }
 }
 
-impl Survey {
+impl RemoteScan {
     /// Gives the name back if it is a directory that is left out with all below it.
     fn add(&mut self, listed: ListedEntry, options: &SyncOptions, open: &mut Vec<usize>) -> Option<String> {
         let ListedEntry { name, entry } = listed;
         while let Some(&last) = open.last() {
-            if super::sides::is_below(&name, &self.items[last].path) {
+            if super::input::is_below(&name, &self.items[last].path) {
                 break;
             }
             open.pop();
@@ -121,7 +125,7 @@ impl Survey {
         if is_directory {
             open.push(self.items.len());
         }
-        self.items.push(Item { path: name.into(), node });
+        self.items.push(ScannedEntry { path: name.into(), node });
         None
     }
 
@@ -133,15 +137,15 @@ impl Survey {
     }
 }
 
-fn node(entry: Entry) -> Node<RemoteFile> {
+fn node(entry: Entry) -> Node<RemoteFileState> {
     match (entry.kind, entry.etag, entry.size) {
         (Kind::File, Some(etag), Some(size)) => {
             let mtime_ns = entry.mtime_ns.unwrap_or_default();
-            Node::File(RemoteFile { etag, size, mtime_ns, is_racy: entry.racy, hash: None })
+            Node::File(RemoteFileState { etag, size, mtime_ns, is_racy: entry.racy, hash: None })
         }
         (Kind::Dir, ..) => Node::Directory { hides: false },
-        (Kind::Link, ..) => Node::Blocked(Why::Link(Side::Remote)),
-        _ => Node::Blocked(Why::Special(Side::Remote)),
+        (Kind::Link, ..) => Node::Blocked(ProblemReason::Link(Side::Remote)),
+        _ => Node::Blocked(ProblemReason::Special(Side::Remote)),
     }
 }
 

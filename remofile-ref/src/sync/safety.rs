@@ -1,23 +1,23 @@
 //! What stops a run before anything is done: signs that a side is not what it seems.
 
-use super::{Change, Guard, Plan, Side, sides::Sides};
+use super::{Change, Plan, SafetyCheck, Side, input::SyncInput};
 
 /// So many removals on a side are never too many.
 const ALWAYS_ALLOWED: u64 = 10;
 
 /// Looks at what a plan would remove.
-pub(super) fn check(plan: &Plan, sides: &Sides) -> Result<(), Guard> {
+pub(super) fn check(plan: &Plan, input: &SyncInput) -> Result<(), SafetyCheck> {
     for losing in [Side::Local, Side::Remote] {
-        let removed = Removed::of(plan, losing);
-        let (held_files, held) = sides.count(losing);
+        let removed = RemovalCount::of(plan, losing);
+        let (held_files, held) = input.count(losing);
         let other = losing.other();
         // An empty side is more often a disk that is not mounted than one that somebody has emptied.
-        if removed.entries > 0 && !sides.archive.is_empty() && sides.count(other).1 == 0 {
-            return Err(Guard::Emptied { side: other, held: sides.archive.len() as u64 });
+        if removed.entries > 0 && !input.saved.is_empty() && input.count(other).1 == 0 {
+            return Err(SafetyCheck::Emptied { side: other, held: input.saved.len() as u64 });
         }
         for (removed, held) in [(removed.files, held_files), (removed.entries, held)] {
             if removed > ALWAYS_ALLOWED && removed.saturating_mul(2) > held {
-                return Err(Guard::Deletions { side: losing, removed, held });
+                return Err(SafetyCheck::Deletions { side: losing, removed, held });
             }
         }
     }
@@ -25,12 +25,12 @@ pub(super) fn check(plan: &Plan, sides: &Sides) -> Result<(), Guard> {
 }
 
 /// What a side loses.
-struct Removed {
+struct RemovalCount {
     files: u64,
     entries: u64,
 }
 
-impl Removed {
+impl RemovalCount {
     fn of(plan: &Plan, losing: Side) -> Self {
         let mut removed = Self { files: 0, entries: 0 };
         for action in &plan.actions {

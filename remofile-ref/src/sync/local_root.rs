@@ -1,6 +1,6 @@
 //! Changes of the local root: beneath one descriptor, through no symbolic link, and never over an unexpected version.
 
-use super::{LocalVersion, scan::STAGED, sides::split, trash::LocalTrash};
+use super::{LocalVersion, input::split, local_scan::STAGED, trash::LocalTrash};
 use crate::client::{
     ClientError,
     part::{Target, set_mtime},

@@ -2,9 +2,9 @@
 
 mod format;
 
-use super::{SyncError, sides::Archived, sides::order};
+use super::{SyncError, input::SavedEntry, input::order};
 pub(super) use format::Entries;
-use format::{Journal, Update};
+use format::{StateJournal, Update};
 use remofile_proto::{RemotePath, RootId};
 use rustix::{
     fs::{FlockOperation, Mode, OFlags},
@@ -23,7 +23,7 @@ const JOURNAL_MAX: u64 = 256 << 10;
 
 /// Where the archive of two roots is.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct StateFiles {
     directory: PathBuf,
     /// The same for all servers: the local root and the remote path.
     pair: String,
@@ -32,25 +32,25 @@ pub(super) struct Place {
 
 /// The archive of two roots. What it was like when it was opened is given once, to be compared with both sides.
 #[derive(Debug)]
-pub(super) struct Archive {
-    place: Place,
+pub(super) struct SavedState {
+    files: StateFiles,
     /// None in a dry run: nothing is written then.
-    open: Option<Open>,
+    open: Option<OpenJournal>,
     generation: u64,
-    journal: Journal,
+    journal: StateJournal,
     /// In bytes.
     snapshot_len: u64,
     was_damaged: bool,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenJournal {
     /// Locked as long as it is open.
     _lock: File,
     journal: File,
 }
 
-impl Place {
+impl StateFiles {
     /// In `directory`, for the absolute path of a local root, and a directory of the server with this root id.
     pub(super) fn new(directory: PathBuf, local: &LocalPath, remote: &RemotePath, root: Option<RootId>) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("remofile/1 sync archive");
@@ -65,7 +65,7 @@ impl Place {
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(source) => return Err(SyncError::Archive { path: self.directory.clone(), source }),
+            Err(source) => return Err(SyncError::State { path: self.directory.clone(), source }),
         };
         let (ours, mut is_there, mut is_other) = (self.name("archive"), false, false);
         for entry in entries {
@@ -86,22 +86,22 @@ impl Place {
     }
 
     fn failed(&self, source: io::Error) -> SyncError {
-        SyncError::Archive { path: self.path("archive"), source }
+        SyncError::State { path: self.path("archive"), source }
     }
 
     fn read(&self, suffix: &str) -> Result<Option<Vec<u8>>, SyncError> {
         match fs::read(self.path(suffix)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SyncError::Archive { path: self.path(suffix), source }),
+            Err(source) => Err(SyncError::State { path: self.path(suffix), source }),
         }
     }
 
     fn lock(&self) -> Result<File, SyncError> {
         fs::create_dir_all(&self.directory)
-            .map_err(|source| SyncError::Archive { path: self.directory.clone(), source })?;
+            .map_err(|source| SyncError::State { path: self.directory.clone(), source })?;
         let path = self.path("lock");
-        let failed = |source| SyncError::Archive { path: path.clone(), source };
+        let failed = |source| SyncError::State { path: path.clone(), source };
         let lock = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             // A file system without locks.
@@ -122,37 +122,37 @@ impl Place {
     }
 }
 
-impl Archive {
+impl SavedState {
     /// Opens it, for writing unless `is_dry`, and gives what is in it. One that is not there, or is damaged, is empty.
     ///
     /// # Errors
-    /// [`SyncError::Locked`] while another run has it; [`SyncError::Archive`].
-    pub(super) fn open(place: Place, is_dry: bool) -> Result<(Self, Entries), SyncError> {
-        let lock = if is_dry { None } else { Some(place.lock()?) };
-        let snapshot = place.read("archive")?;
+    /// [`SyncError::Locked`] while another run has it; [`SyncError::State`].
+    pub(super) fn open(files: StateFiles, is_dry: bool) -> Result<(Self, Entries), SyncError> {
+        let lock = if is_dry { None } else { Some(files.lock()?) };
+        let snapshot = files.read("archive")?;
         let snapshot_len = snapshot.as_ref().map_or(0, |bytes| bytes.len() as u64);
         let read = snapshot.map(|bytes| format::read_snapshot(&bytes));
         let mut was_damaged = matches!(read, Some(Err(_)));
         let (generation, mut entries) = read.and_then(Result::ok).unwrap_or_default();
-        let bytes = place.read("journal")?.unwrap_or_default();
+        let bytes = files.read("journal")?.unwrap_or_default();
         let journal = match format::read_journal(&bytes, generation) {
             Ok(journal) if !was_damaged => journal,
             _ => {
                 was_damaged = true;
                 entries.clear();
-                Journal::none(generation)
+                StateJournal::none(generation)
             }
         };
         drop(bytes);
-        let mut archive = Self { place, open: None, generation, journal, snapshot_len, was_damaged };
+        let mut saved_state = Self { files, open: None, generation, journal, snapshot_len, was_damaged };
         if was_damaged {
-            tracing::warn!(archive = %archive.place.path("archive").display(), "the archive is damaged, and taken for none");
+            tracing::warn!(state = %saved_state.files.path("archive").display(), "the archive is damaged, and taken for none");
         }
-        entries = merged(entries, std::mem::take(&mut archive.journal.updates));
+        entries = merged(entries, std::mem::take(&mut saved_state.journal.updates));
         if let Some(lock) = lock {
-            archive.open_journal(lock, &entries)?;
+            saved_state.open_journal(lock, &entries)?;
         }
-        Ok((archive, entries))
+        Ok((saved_state, entries))
     }
 
     /// Makes it remember what is true of these paths now, on stable storage.
@@ -161,10 +161,10 @@ impl Archive {
         if updates.is_empty() {
             return Ok(());
         }
-        let updates = updates.iter().map(|(path, archived)| (&**path, archived.as_ref()));
+        let updates = updates.iter().map(|(path, saved)| (&**path, saved.as_ref()));
         let (bytes, chain) = format::batch(&self.journal.chain, updates);
         let written = open.journal.write_all(&bytes).and_then(|()| open.journal.sync_data());
-        written.map_err(|source| self.place.failed(source))?;
+        written.map_err(|source| self.files.failed(source))?;
         self.journal.chain = chain;
         self.journal.len += bytes.len();
         Ok(())
@@ -176,45 +176,45 @@ impl Archive {
         if self.open.is_none() || len <= JOURNAL_MAX || len <= self.snapshot_len / 4 {
             return Ok(());
         }
-        let snapshot = self.place.read("archive")?.unwrap_or_default();
-        let bytes = self.place.read("journal")?.unwrap_or_default();
-        let damaged = |_| self.place.failed(io::Error::new(io::ErrorKind::InvalidData, "it was changed meanwhile"));
+        let snapshot = self.files.read("archive")?.unwrap_or_default();
+        let bytes = self.files.read("journal")?.unwrap_or_default();
+        let damaged = |_| self.files.failed(io::Error::new(io::ErrorKind::InvalidData, "it was changed meanwhile"));
         let (_, entries) = format::read_snapshot(&snapshot).map_err(damaged)?;
         let journal = format::read_journal(&bytes, self.generation).map_err(damaged)?;
         drop((snapshot, bytes));
         let entries = merged(entries, journal.updates);
-        self.begin_generation(self.generation + 1, &entries).map_err(|source| self.place.failed(source))
+        self.begin_generation(self.generation + 1, &entries).map_err(|source| self.files.failed(source))
     }
 
     /// Opens the journal behind its last whole batch.
     fn open_journal(&mut self, lock: File, entries: &Entries) -> Result<(), SyncError> {
-        let path = self.place.path("journal");
+        let path = self.files.path("journal");
         let is_new = self.snapshot_len == 0 || self.was_damaged;
         if is_new || self.journal.len < format::JOURNAL_HEADER {
             let begun = if is_new { self.begin_generation(self.generation + 1, entries) } else { self.begin_journal() };
-            begun.map_err(|source| self.place.failed(source))?;
+            begun.map_err(|source| self.files.failed(source))?;
         }
-        let failed = |source| SyncError::Archive { path: path.clone(), source };
+        let failed = |source| SyncError::State { path: path.clone(), source };
         let mut journal = File::options().write(true).open(&path).map_err(failed)?;
         let len = self.journal.len as u64;
         let opened = journal.set_len(len).and_then(|()| journal.seek(SeekFrom::Start(len)));
         opened.map_err(failed)?;
-        self.open = Some(Open { _lock: lock, journal });
+        self.open = Some(OpenJournal { _lock: lock, journal });
         Ok(())
     }
 
     /// A snapshot with an empty journal. A journal of the generation before that is left by a crash is not read.
     fn begin_generation(&mut self, generation: u64, entries: &Entries) -> io::Result<()> {
-        let entries = entries.iter().map(|(path, archived)| (&**path, archived));
-        self.place.replace("archive", &format::snapshot(generation, entries))?;
+        let entries = entries.iter().map(|(path, saved)| (&**path, saved));
+        self.files.replace("archive", &format::snapshot(generation, entries))?;
         self.generation = generation;
         self.begin_journal()
     }
 
     fn begin_journal(&mut self) -> io::Result<()> {
         let header = format::journal_header(self.generation);
-        self.place.replace("journal", &header)?;
-        self.journal = Journal { updates: Vec::new(), len: header.len(), chain: format::first_chain(&header) };
+        self.files.replace("journal", &header)?;
+        self.journal = StateJournal { updates: Vec::new(), len: header.len(), chain: format::first_chain(&header) };
         Ok(())
     }
 }
@@ -224,16 +224,16 @@ fn merged(mut entries: Entries, updates: Vec<Update>) -> Entries {
     if updates.is_empty() {
         return entries;
     }
-    let mut last: HashMap<Box<str>, Option<Archived>> = updates.into_iter().collect();
-    entries.retain_mut(|(path, archived)| match last.remove(path) {
+    let mut last: HashMap<Box<str>, Option<SavedEntry>> = updates.into_iter().collect();
+    entries.retain_mut(|(path, saved)| match last.remove(path) {
         Some(Some(now)) => {
-            *archived = now;
+            *saved = now;
             true
         }
         Some(None) => false,
         None => true,
     });
-    entries.extend(last.into_iter().filter_map(|(path, archived)| Some((path, archived?))));
+    entries.extend(last.into_iter().filter_map(|(path, saved)| Some((path, saved?))));
     entries.sort_by(|(one, _), (other, _)| order(one, other));
     entries
 }
@@ -255,14 +255,14 @@ mod tests {
             Self(tempfile::tempdir().unwrap())
         }
 
-        fn place_of(&self, root: u8) -> Place {
+        fn files_of(&self, root: u8) -> StateFiles {
             let remote = RemotePath::parse("/photos").unwrap();
-            Place::new(self.0.path().to_owned(), LocalPath::new("/home/a"), &remote, Some(RootId::new([root; 16])))
+            StateFiles::new(self.0.path().to_owned(), LocalPath::new("/home/a"), &remote, Some(RootId::new([root; 16])))
         }
 
-        fn open(&self) -> (Archive, Vec<String>) {
-            let (archive, entries) = Archive::open(self.place_of(1), false).unwrap();
-            (archive, entries.into_iter().map(|(path, _)| path.into()).collect())
+        fn open(&self) -> (SavedState, Vec<String>) {
+            let (saved_state, entries) = SavedState::open(self.files_of(1), false).unwrap();
+            (saved_state, entries.into_iter().map(|(path, _)| path.into()).collect())
         }
 
         fn paths(&self) -> Vec<String> {
@@ -271,40 +271,40 @@ mod tests {
     }
 
     fn there(path: &str) -> Update {
-        (path.into(), Some(Archived::Directory))
+        (path.into(), Some(SavedEntry::Directory))
     }
 
     #[test]
     fn what_was_appended_is_there_in_order_and_what_was_dropped_is_not() {
         let kept = Kept::new();
-        let (mut archive, found) = kept.open();
+        let (mut saved_state, found) = kept.open();
         assert!(found.is_empty());
-        archive.append(&[there("b"), there("a!"), there("a")]).unwrap();
-        archive.append(&[there("a/x"), ("b".into(), None)]).unwrap();
-        archive.close().unwrap();
+        saved_state.append(&[there("b"), there("a!"), there("a")]).unwrap();
+        saved_state.append(&[there("a/x"), ("b".into(), None)]).unwrap();
+        saved_state.close().unwrap();
         assert_eq!(kept.paths(), ["a", "a/x", "a!"]);
     }
 
     #[test]
     fn what_was_appended_survives_a_run_that_is_killed() {
         let kept = Kept::new();
-        let (mut archive, _) = kept.open();
-        archive.append(&[there("a")]).unwrap();
-        drop(archive);
-        let (mut archive, _) = kept.open();
-        archive.append(&[there("b")]).unwrap();
-        drop(archive);
+        let (mut saved_state, _) = kept.open();
+        saved_state.append(&[there("a")]).unwrap();
+        drop(saved_state);
+        let (mut saved_state, _) = kept.open();
+        saved_state.append(&[there("b")]).unwrap();
+        drop(saved_state);
         assert_eq!(kept.paths(), ["a", "b"]);
     }
 
     #[test]
     fn a_long_journal_becomes_a_snapshot() {
         let kept = Kept::new();
-        let (mut archive, _) = kept.open();
+        let (mut saved_state, _) = kept.open();
         let many: Vec<_> = (0..20_000).map(|n| there(&format!("directory-{n:05}"))).collect();
-        archive.append(&many).unwrap();
-        archive.close().unwrap();
-        let journal = fs::metadata(kept.place_of(1).path("journal")).unwrap().len();
+        saved_state.append(&many).unwrap();
+        saved_state.close().unwrap();
+        let journal = fs::metadata(kept.files_of(1).path("journal")).unwrap().len();
         assert_eq!(journal, format::JOURNAL_HEADER as u64);
         assert_eq!(kept.paths().len(), 20_000);
     }
@@ -312,47 +312,47 @@ mod tests {
     #[test]
     fn a_damaged_snapshot_is_taken_for_none_and_heals() {
         let kept = Kept::new();
-        let (mut archive, _) = kept.open();
-        archive.append(&[there("a")]).unwrap();
-        drop(archive);
-        let path = kept.place_of(1).path("archive");
+        let (mut saved_state, _) = kept.open();
+        saved_state.append(&[there("a")]).unwrap();
+        drop(saved_state);
+        let path = kept.files_of(1).path("archive");
         let mut bytes = fs::read(&path).unwrap();
         bytes[30] ^= 1;
         fs::write(&path, bytes).unwrap();
-        let (mut archive, found) = kept.open();
+        let (mut saved_state, found) = kept.open();
         assert!(found.is_empty());
-        archive.append(&[there("b")]).unwrap();
-        drop(archive);
+        saved_state.append(&[there("b")]).unwrap();
+        drop(saved_state);
         assert_eq!(kept.paths(), ["b"]);
     }
 
     #[test]
     fn two_runs_do_not_have_it_at_once() {
         let kept = Kept::new();
-        let (archive, _) = kept.open();
-        assert!(matches!(Archive::open(kept.place_of(1), false), Err(SyncError::Locked { .. })));
-        drop(archive);
+        let (saved_state, _) = kept.open();
+        assert!(matches!(SavedState::open(kept.files_of(1), false), Err(SyncError::Locked { .. })));
+        drop(saved_state);
         kept.open();
     }
 
     #[test]
     fn a_dry_run_writes_nothing() {
         let kept = Kept::new();
-        let place = Place { directory: kept.0.path().join("none"), ..kept.place_of(1) };
-        let (mut archive, _) = Archive::open(place, true).unwrap();
-        archive.append(&[there("a")]).unwrap();
-        archive.close().unwrap();
+        let files = StateFiles { directory: kept.0.path().join("none"), ..kept.files_of(1) };
+        let (mut saved_state, _) = SavedState::open(files, true).unwrap();
+        saved_state.append(&[there("a")]).unwrap();
+        saved_state.close().unwrap();
         assert!(!kept.0.path().join("none").exists());
     }
 
     #[test]
     fn another_root_of_the_same_pair_is_noticed_until_it_has_an_archive() {
         let kept = Kept::new();
-        assert!(!kept.place_of(2).is_of_another_root().unwrap());
+        assert!(!kept.files_of(2).is_of_another_root().unwrap());
         kept.open();
-        assert!(!kept.place_of(1).is_of_another_root().unwrap());
-        assert!(kept.place_of(2).is_of_another_root().unwrap());
-        Archive::open(kept.place_of(2), false).unwrap();
-        assert!(!kept.place_of(2).is_of_another_root().unwrap());
+        assert!(!kept.files_of(1).is_of_another_root().unwrap());
+        assert!(kept.files_of(2).is_of_another_root().unwrap());
+        SavedState::open(kept.files_of(2), false).unwrap();
+        assert!(!kept.files_of(2).is_of_another_root().unwrap());
     }
 }

@@ -2,61 +2,61 @@
 
 use super::Planner;
 use crate::sync::{
-    Action, Change, Problem, Side, Why,
-    sides::{Item, split},
+    Action, Change, Problem, ProblemReason, Side,
+    input::{ScannedEntry, split},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use unicode_normalization::UnicodeNormalization as _;
 
 impl Planner<'_> {
     /// Takes back whatever would give a name to a side that has a twin of it, or gets one too.
-    pub(super) fn hold_twins(&mut self) {
-        let mut twins = BTreeMap::new();
+    pub(super) fn skip_name_collisions(&mut self) {
+        let mut name_collisions = BTreeMap::new();
         for on in [Side::Local, Side::Remote] {
-            self.find_twins(on, &mut twins);
+            self.find_name_collisions(on, &mut name_collisions);
         }
-        if twins.is_empty() {
+        if name_collisions.is_empty() {
             return;
         }
-        let above = |path: &str| path.match_indices('/').any(|(slash, _)| twins.contains_key(&path[..slash]));
-        let is_held = |path: &str| twins.contains_key(path) || above(path);
-        let stages = &mut self.stages;
-        for stage in [&mut stages.makes, &mut stages.moves, &mut stages.transfers] {
-            stage.retain(|action| !is_held(&action.path));
+        let above = |path: &str| path.match_indices('/').any(|(slash, _)| name_collisions.contains_key(&path[..slash]));
+        let is_held = |path: &str| name_collisions.contains_key(path) || above(path);
+        let phases = &mut self.phases;
+        for phase in [&mut phases.makes, &mut phases.moves, &mut phases.transfers] {
+            phase.retain(|action| !is_held(&action.path));
         }
-        let problem = |(path, of)| Problem { path, why: Why::Twin { of } };
-        self.problems.extend(twins.into_iter().map(problem));
+        let problem = |(path, of)| Problem { path, why: ProblemReason::NameCollision { of } };
+        self.problems.extend(name_collisions.into_iter().map(problem));
     }
 
     /// The names that one side would get, each with the other one that is its twin.
-    fn find_twins(&self, on: Side, twins: &mut BTreeMap<String, String>) {
-        let stages = &self.stages;
-        let coming: BTreeSet<&str> = [&stages.makes, &stages.moves, &stages.transfers]
+    fn find_name_collisions(&self, on: Side, name_collisions: &mut BTreeMap<String, String>) {
+        let phases = &self.phases;
+        let coming: BTreeSet<&str> = [&phases.makes, &phases.moves, &phases.transfers]
             .into_iter()
             .flatten()
             .filter(|action| gives_name_on(action, on))
             .map(|action| &*action.path)
-            .filter(|path| !self.sides.has(on, path))
+            .filter(|path| !self.input.has(on, path))
             .collect();
         if coming.is_empty() {
             return;
         }
         let parents: HashSet<&str> = coming.iter().map(|path| split(path).0).collect();
-        let removed = [&stages.removals, &stages.removed_directories, &stages.clearing];
+        let removed = [&phases.removals, &phases.removed_directories, &phases.clearing];
         let mut going: HashSet<&str> = removed
             .into_iter()
             .flatten()
             .filter(|action| matches!(action.change, Change::Remove { on: side, .. } if side == on))
             .map(|action| &*action.path)
             .collect();
-        going.extend(stages.moves.iter().filter_map(|action| match &action.change {
+        going.extend(phases.moves.iter().filter_map(|action| match &action.change {
             Change::Move { on: side, from } if *side == on => Some(&**from),
             _ => None,
         }));
         let stays = |path: &&str| parents.contains(split(path).0) && !going.contains(path);
         let staying: Vec<&str> = match on {
-            Side::Local => paths(&self.sides.local).filter(stays).collect(),
-            Side::Remote => paths(&self.sides.remote).filter(stays).collect(),
+            Side::Local => paths(&self.input.local).filter(stays).collect(),
+            Side::Remote => paths(&self.input.remote).filter(stays).collect(),
         };
         let mut names: HashMap<(&str, String), Vec<&str>> = HashMap::new();
         for path in staying.into_iter().chain(coming.iter().copied()) {
@@ -66,14 +66,14 @@ impl Planner<'_> {
         for alike in names.into_values().filter(|alike| alike.len() > 1) {
             for path in alike.iter().filter(|path| coming.contains(**path)) {
                 if let Some(of) = alike.iter().find(|other| other != &path) {
-                    twins.insert((*path).to_owned(), (*of).to_owned());
+                    name_collisions.insert((*path).to_owned(), (*of).to_owned());
                 }
             }
         }
     }
 }
 
-fn paths<F>(items: &[Item<F>]) -> impl Iterator<Item = &str> {
+fn paths<F>(items: &[ScannedEntry<F>]) -> impl Iterator<Item = &str> {
     items.iter().map(|item| &*item.path)
 }
 

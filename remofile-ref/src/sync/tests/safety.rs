@@ -1,7 +1,7 @@
 //! Guards stop a run before anything is done, conflicts included.
 
 use super::World;
-use crate::sync::{Guard, Side, SyncError};
+use crate::sync::{SafetyCheck, Side, SyncError};
 use std::fs;
 
 /// Two sides that are the same, with so many files.
@@ -15,10 +15,10 @@ fn with_files(count: usize) -> World {
 }
 
 #[track_caller]
-fn expect_stopped(world: &World) -> Guard {
+fn expect_stopped(world: &World) -> SafetyCheck {
     let before = (super::all(&world.at("local")), super::all(&world.at("served")));
     match world.sync_with(&world.options()) {
-        Err(SyncError::Guard(guard)) => {
+        Err(SyncError::SafetyCheck(guard)) => {
             assert_eq!(before, (super::all(&world.at("local")), super::all(&world.at("served"))));
             guard
         }
@@ -34,7 +34,7 @@ fn an_emptied_side_stops_the_run_on_either_side() {
             world.remove(&format!("{side}/{directory}"));
         }
         let guard = expect_stopped(&world);
-        assert!(matches!(guard, Guard::Emptied { held: 7, .. }), "{guard:?}");
+        assert!(matches!(guard, SafetyCheck::Emptied { held: 7, .. }), "{guard:?}");
         world.sync_with(&world.options().allow_delete(true)).unwrap();
         assert!(world.expect_equal().is_empty());
     }
@@ -47,7 +47,7 @@ fn more_than_half_and_more_than_ten_stop_the_run() {
         world.remove(&format!("local/d{}/f{index}", index % 3));
     }
     let guard = expect_stopped(&world);
-    assert_eq!(guard, Guard::Deletions { side: Side::Remote, removed: 11, held: 20 });
+    assert_eq!(guard, SafetyCheck::Deletions { side: Side::Remote, removed: 11, held: 20 });
     world.sync_with(&world.options().allow_delete(true)).unwrap();
     assert_eq!(world.expect_equal().len(), 9 + 3);
 }
@@ -69,7 +69,7 @@ fn a_side_that_is_gone_stops_the_run() {
     let world = with_files(2);
     fs::rename(world.at("local"), world.at("elsewhere")).unwrap();
     match world.sync_with(&world.options()) {
-        Err(SyncError::Guard(guard)) => assert_eq!(guard, Guard::Vanished { side: Side::Local }),
+        Err(SyncError::SafetyCheck(guard)) => assert_eq!(guard, SafetyCheck::Vanished { side: Side::Local }),
         other => panic!("not stopped: {other:?}"),
     }
     assert!(!world.has("local"), "nothing was done");
@@ -87,7 +87,7 @@ fn another_root_id_stops_the_run_even_where_there_are_conflicts() {
     }
     world.write("local/d0/f0", "mine");
     world.write("served/d0/f0", "theirs");
-    assert_eq!(expect_stopped(&world), Guard::OtherRoot);
+    assert_eq!(expect_stopped(&world), SafetyCheck::OtherRoot);
     let report = world.sync_with(&world.options().allow_delete(true)).unwrap();
     assert_eq!(report.conflicts, 1);
     world.expect_equal();

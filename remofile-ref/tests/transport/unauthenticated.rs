@@ -1,4 +1,4 @@
-//! What a peer without keys can do to a server: nothing that lasts.
+//! Peers without keys do no lasting harm to a server.
 
 use super::*;
 use std::io::Read;
@@ -42,15 +42,15 @@ fn a_connection_that_says_nothing_is_closed() {
 }
 
 #[test]
-fn others_are_served_while_strangers_hold_connections() {
+fn others_are_served_while_unauthenticated_peers_hold_connections() {
     let keys = Keys::new();
     let mut server = bind(ServerPattern::Router, &keys.of_server());
-    let strangers: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(address(&server)).unwrap()).collect();
+    let unauthenticated: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(address(&server)).unwrap()).collect();
     let mut client = connect(&server.local_endpoint().unwrap(), ClientPattern::Dealer, &keys.of_client());
     await_event(&mut client, LinkEvent::HandshakeSucceeded);
     send(&mut client, &[b"header"]);
     assert_eq!(body(&server.recv(DEADLINE).unwrap().unwrap()), [b"header".to_vec()]);
-    assert_eq!(strangers.len(), 200);
+    assert_eq!(unauthenticated.len(), 200);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! One look at all that is below the local root: names, kinds and stamps, and no content.
 
 use super::{
-    LocalVersion, Problem, Side, SyncOptions, Why,
-    sides::{Item, LocalFile, Node},
+    LocalVersion, Problem, ProblemReason, Side, SyncOptions,
+    input::{LocalFileState, Node, ScannedEntry},
     trash::TRASH,
 };
 use crate::client::ClientError;
@@ -31,18 +31,18 @@ const COARSE_TICK_NS: i128 = 2_000_000_000;
 
 /// What is below a local root.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub(super) struct LocalScan {
     /// In the order of listings.
-    pub(super) items: Vec<Item<LocalFile>>,
+    pub(super) items: Vec<ScannedEntry<LocalFileState>>,
     /// What has no path that both sides could have.
     pub(super) problems: Vec<Problem>,
     /// What an earlier run was about to give its place, or had taken out of it.
-    pub(super) left_behind: Vec<String>,
+    pub(super) leftovers: Vec<String>,
 }
 
 /// What the server thinks of names.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(super) struct NameRules {
     pub(super) names: Names,
     /// How many bytes and names the path of the remote root has.
     pub(super) prefix: (usize, usize),
@@ -56,13 +56,13 @@ pub(super) fn scan(
     root: &OwnedFd,
     shown: &LocalPath,
     options: &SyncOptions,
-    rules: Rules,
+    rules: NameRules,
     stop: &AtomicBool,
-) -> Result<Scan, ClientError> {
-    let mut walk = Walk { options, rules, stop, found: Scan::default() };
-    match walk.directory(root, "", 1) {
+) -> Result<LocalScan, ClientError> {
+    let mut scanner = Scanner { options, rules, stop, found: LocalScan::default() };
+    match scanner.directory(root, "", 1) {
         Ok(_) if stop.load(Ordering::Relaxed) => Err(ClientError::Cancelled),
-        Ok(_) => Ok(walk.found),
+        Ok(_) => Ok(scanner.found),
         Err(errno) => Err(ClientError::local(shown, errno.into())),
     }
 }
@@ -78,7 +78,7 @@ pub(super) fn is_own(name: &str) -> bool {
 }
 
 /// Whether another change at `now` might leave the time stamps of this version as they are.
-pub(super) fn is_fresh(version: &LocalVersion, now: SystemTime) -> bool {
+pub(super) fn is_recently_modified(version: &LocalVersion, now: SystemTime) -> bool {
     const SECOND: i64 = 1_000_000_000;
     let now_ns = match now.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),
@@ -105,14 +105,14 @@ impl From<&Stat> for LocalVersion {
     }
 }
 
-struct Walk<'a> {
+struct Scanner<'a> {
     options: &'a SyncOptions,
-    rules: Rules,
+    rules: NameRules,
     stop: &'a AtomicBool,
-    found: Scan,
+    found: LocalScan,
 }
 
-impl Walk<'_> {
+impl Scanner<'_> {
     /// Whether it holds something that is not synchronised. `depth` is how many names its entries have.
     fn directory(&mut self, directory: &OwnedFd, path: &str, depth: usize) -> Result<bool, Errno> {
         let mut hides = false;
@@ -137,7 +137,7 @@ impl Walk<'_> {
         }
         if is_own(text) {
             if text.ends_with(STAGED) {
-                self.found.left_behind.push(path);
+                self.found.leftovers.push(path);
             }
             return true;
         }
@@ -156,14 +156,14 @@ impl Walk<'_> {
         match (kind, stat) {
             (FileType::RegularFile, Some(stat)) => {
                 let version = LocalVersion::from(&stat);
-                let is_fresh = is_fresh(&version, SystemTime::now());
-                let file = LocalFile { version, is_fresh, hash: None };
-                self.found.items.push(Item { path: path.into(), node: Node::File(file) });
+                let is_recently_modified = is_recently_modified(&version, SystemTime::now());
+                let file = LocalFileState { version, is_recently_modified, hash: None };
+                self.found.items.push(ScannedEntry { path: path.into(), node: Node::File(file) });
                 false
             }
             (FileType::Directory, _) => self.enter(directory, name, path, depth),
-            (FileType::Symlink, _) => self.blocked(path, Why::Link(Side::Local)),
-            _ => self.blocked(path, Why::Special(Side::Local)),
+            (FileType::Symlink, _) => self.blocked(path, ProblemReason::Link(Side::Local)),
+            _ => self.blocked(path, ProblemReason::Special(Side::Local)),
         }
     }
 
@@ -171,7 +171,7 @@ impl Walk<'_> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let index = self.found.items.len();
         let node = Node::Directory { hides: false };
-        self.found.items.push(Item { path: path.clone().into(), node });
+        self.found.items.push(ScannedEntry { path: path.clone().into(), node });
         let entered = rustix::fs::openat(parent, name, flags, Mode::empty())
             .and_then(|directory| self.directory(&directory, &path, depth + 1));
         self.found.items[index].node = match entered {
@@ -185,18 +185,18 @@ impl Walk<'_> {
         matches!(self.found.items[index].node, Node::Blocked(_))
     }
 
-    fn blocked(&mut self, path: String, why: Why) -> bool {
-        self.found.items.push(Item { path: path.into(), node: Node::Blocked(why) });
+    fn blocked(&mut self, path: String, why: ProblemReason) -> bool {
+        self.found.items.push(ScannedEntry { path: path.into(), node: Node::Blocked(why) });
         true
     }
 
     fn misnamed(&mut self, path: String, reason: String) -> bool {
-        self.found.problems.push(Problem { path, why: Why::Name { on: Side::Local, reason } });
+        self.found.problems.push(Problem { path, why: ProblemReason::Name { on: Side::Local, reason } });
         true
     }
 }
 
-impl Rules {
+impl NameRules {
     fn check(self, path: &str, name: &str, depth: usize) -> Result<(), String> {
         let alone = RemotePath::root().join(name).map_err(|error| error.to_string())?;
         if self.names == Names::Windows {
@@ -245,8 +245,8 @@ fn joined(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") }
 }
 
-fn unreadable(errno: Errno) -> Why {
-    Why::Unreadable { on: Side::Local, reason: std::io::Error::from(errno).to_string() }
+fn unreadable(errno: Errno) -> ProblemReason {
+    ProblemReason::Unreadable { on: Side::Local, reason: std::io::Error::from(errno).to_string() }
 }
 
 #[cfg(test)]
@@ -260,13 +260,13 @@ mod tests {
         time::Duration,
     };
 
-    fn scanned(root: &LocalPath, options: &SyncOptions) -> Scan {
+    fn scanned(root: &LocalPath, options: &SyncOptions) -> LocalScan {
         let fd = OwnedFd::from(fs::File::open(root).unwrap());
-        let rules = Rules { names: Names::Posix, prefix: (1, 0) };
+        let rules = NameRules { names: Names::Posix, prefix: (1, 0) };
         scan(&fd, root, options, rules, &AtomicBool::new(false)).unwrap()
     }
 
-    fn paths(scan: &Scan) -> Vec<&str> {
+    fn paths(scan: &LocalScan) -> Vec<&str> {
         scan.items.iter().map(|item| &*item.path).collect()
     }
 
@@ -299,7 +299,7 @@ mod tests {
         };
         assert!(hides("links") && hides("names") && hides("trash") && !hides("plain"));
         assert_eq!(paths(&scan), ["links", "links/l", "names", "plain", "trash"]);
-        assert_eq!(scan.items[1].node, Node::Blocked(Why::Link(Side::Local)));
+        assert_eq!(scan.items[1].node, Node::Blocked(ProblemReason::Link(Side::Local)));
         assert_eq!(scan.problems.len(), 2);
     }
 
@@ -323,7 +323,7 @@ mod tests {
         fs::write(root.path().join(".remofile-notes"), "").unwrap();
         let scan = scanned(root.path(), &SyncOptions::new());
         assert_eq!(paths(&scan), [".remofile-notes"]);
-        assert_eq!(scan.left_behind, [format!(".remofile-{digits}.sync")]);
+        assert_eq!(scan.leftovers, [format!(".remofile-{digits}.sync")]);
     }
 
     #[test]
@@ -331,12 +331,12 @@ mod tests {
         let at = |ns: u64| SystemTime::UNIX_EPOCH + Duration::from_nanos(ns);
         let (second, tick) = (1_000_000_000, 20_000_000);
         let fine = LocalVersion { device: 1, inode: 1, size: 1, mtime_ns: 7, ctime_ns: 5_000_000_001 };
-        assert!(is_fresh(&fine, at(5 * second + tick)));
-        assert!(!is_fresh(&fine, at(5 * second + tick + 1)));
+        assert!(is_recently_modified(&fine, at(5 * second + tick)));
+        assert!(!is_recently_modified(&fine, at(5 * second + tick + 1)));
         let coarse = LocalVersion { mtime_ns: 5_000_000_000, ctime_ns: 5_000_000_000, ..fine };
-        assert!(is_fresh(&coarse, at(6 * second)));
-        assert!(!is_fresh(&coarse, at(7 * second)));
+        assert!(is_recently_modified(&coarse, at(6 * second)));
+        assert!(!is_recently_modified(&coarse, at(7 * second)));
         // Somebody set a time that is yet to come.
-        assert!(!is_fresh(&LocalVersion { mtime_ns: i64::MAX, ..fine }, at(6 * second)));
+        assert!(!is_recently_modified(&LocalVersion { mtime_ns: i64::MAX, ..fine }, at(6 * second)));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::sync::{
     LocalVersion,
-    sides::{Archived, ArchivedFile},
+    input::{SavedEntry, SavedFile},
 };
 use remofile_proto::{Digest, Etag};
 
@@ -14,14 +14,14 @@ const HASH: usize = 32;
 pub(super) const JOURNAL_HEADER: usize = 24 + 8;
 
 /// What is in an archive, in the order of listings.
-pub(in crate::sync) type Entries = Vec<(Box<str>, Archived)>;
+pub(in crate::sync) type Entries = Vec<(Box<str>, SavedEntry)>;
 
 /// A change of the archive: what a path is from here on, or that it is gone.
-pub(super) type Update = (Box<str>, Option<Archived>);
+pub(super) type Update = (Box<str>, Option<SavedEntry>);
 
 /// What was read of a journal.
 #[derive(Debug, PartialEq)]
-pub(super) struct Journal {
+pub(super) struct StateJournal {
     pub(super) updates: Vec<Update>,
     /// How many bytes of it are sound.
     pub(super) len: usize,
@@ -29,7 +29,7 @@ pub(super) struct Journal {
     pub(super) chain: [u8; HASH],
 }
 
-impl Journal {
+impl StateJournal {
     /// None has been written.
     pub(super) fn none(generation: u64) -> Self {
         Self { updates: Vec::new(), len: 0, chain: first_chain(&journal_header(generation)) }
@@ -41,11 +41,11 @@ impl Journal {
 pub(super) struct Damaged;
 
 /// A snapshot of these entries.
-pub(super) fn snapshot<'a>(generation: u64, entries: impl Iterator<Item = (&'a str, &'a Archived)>) -> Vec<u8> {
+pub(super) fn snapshot<'a>(generation: u64, entries: impl Iterator<Item = (&'a str, &'a SavedEntry)>) -> Vec<u8> {
     let mut bytes = SNAPSHOT.to_vec();
     bytes.extend(generation.to_le_bytes());
-    for (path, archived) in entries {
-        put_update(&mut bytes, path, Some(archived));
+    for (path, saved) in entries {
+        put_update(&mut bytes, path, Some(saved));
     }
     let hash = *blake3::hash(&bytes).as_bytes();
     bytes.extend(hash);
@@ -63,7 +63,7 @@ pub(super) fn read_snapshot(bytes: &[u8]) -> Result<(u64, Entries), Damaged> {
     let mut entries = Vec::new();
     while !rest.is_empty() {
         match take_update(&mut rest).ok_or(Damaged)? {
-            (path, Some(archived)) => entries.push((path, archived)),
+            (path, Some(saved)) => entries.push((path, saved)),
             (_, None) => return Err(Damaged),
         }
     }
@@ -86,11 +86,11 @@ pub(super) fn first_chain(header: &[u8; JOURNAL_HEADER]) -> [u8; HASH] {
 /// A batch, and what the one behind it is chained to.
 pub(super) fn batch<'a>(
     chain: &[u8; HASH],
-    updates: impl Iterator<Item = (&'a str, Option<&'a Archived>)>,
+    updates: impl Iterator<Item = (&'a str, Option<&'a SavedEntry>)>,
 ) -> (Vec<u8>, [u8; HASH]) {
     let mut payload = Vec::new();
-    for (path, archived) in updates {
-        put_update(&mut payload, path, archived);
+    for (path, saved) in updates {
+        put_update(&mut payload, path, saved);
     }
     let hash = chained(chain, &payload);
     let mut bytes = length(payload.len()).to_le_bytes().to_vec();
@@ -103,9 +103,9 @@ pub(super) fn batch<'a>(
 ///
 /// An end that was not written whole is left out. That is the trace of a crash, and loses nothing but what nobody was
 /// told to be safe. Anything else that is wrong is damage: what was dropped from the archive might be back in it.
-pub(super) fn read_journal(bytes: &[u8], generation: u64) -> Result<Journal, Damaged> {
+pub(super) fn read_journal(bytes: &[u8], generation: u64) -> Result<StateJournal, Damaged> {
     let header = journal_header(generation);
-    let mut journal = Journal::none(generation);
+    let mut journal = StateJournal::none(generation);
     let Some(mut rest) = bytes.strip_prefix(&header) else { return Ok(journal) };
     journal.len = header.len();
     while !rest.is_empty() {
@@ -156,14 +156,14 @@ fn chained(chain: &[u8; HASH], payload: &[u8]) -> [u8; HASH] {
     *blake3::Hasher::new().update(chain).update(payload).finalize().as_bytes()
 }
 
-fn put_update(bytes: &mut Vec<u8>, path: &str, archived: Option<&Archived>) {
+fn put_update(bytes: &mut Vec<u8>, path: &str, saved: Option<&SavedEntry>) {
     let len = u16::try_from(path.len()).expect("a path is at most 4,096 bytes long");
     bytes.extend(len.to_le_bytes());
     bytes.extend(path.as_bytes());
-    let file = match archived {
+    let file = match saved {
         None => return bytes.push(0),
-        Some(Archived::Directory) => return bytes.push(1),
-        Some(Archived::File(file)) => file,
+        Some(SavedEntry::Directory) => return bytes.push(1),
+        Some(SavedEntry::File(file)) => file,
     };
     bytes.push(2);
     bytes.extend(file.hash.as_bytes());
@@ -171,7 +171,7 @@ fn put_update(bytes: &mut Vec<u8>, path: &str, archived: Option<&Archived>) {
     for number in [device, inode, size, mtime_ns.cast_unsigned(), ctime_ns.cast_unsigned()] {
         bytes.extend(number.to_le_bytes());
     }
-    bytes.push(u8::from(file.is_fresh) | u8::from(file.is_racy) << 1 | u8::from(file.has_equal_times) << 2);
+    bytes.push(u8::from(file.is_recently_modified) | u8::from(file.is_racy) << 1 | u8::from(file.has_equal_times) << 2);
     let etag = file.etag.as_bytes();
     bytes.push(u8::try_from(etag.len()).expect("an etag is at most 64 bytes long"));
     bytes.extend(etag);
@@ -182,16 +182,16 @@ fn take_update(bytes: &mut &[u8]) -> Option<Update> {
     let (path, rest) = bytes.split_at_checked(len)?;
     *bytes = rest;
     let path: Box<str> = std::str::from_utf8(path).ok()?.into();
-    let archived = match take::<1>(bytes)? {
+    let saved = match take::<1>(bytes)? {
         [0] => None,
-        [1] => Some(Archived::Directory),
-        [2] => Some(Archived::File(take_file(bytes)?)),
+        [1] => Some(SavedEntry::Directory),
+        [2] => Some(SavedEntry::File(take_file(bytes)?)),
         _ => return None,
     };
-    Some((path, archived))
+    Some((path, saved))
 }
 
-fn take_file(bytes: &mut &[u8]) -> Option<ArchivedFile> {
+fn take_file(bytes: &mut &[u8]) -> Option<SavedFile> {
     let hash = Digest::new(take(bytes)?);
     let mut number = || take(bytes).map(u64::from_le_bytes);
     let (device, inode, size) = (number()?, number()?, number()?);
@@ -200,10 +200,10 @@ fn take_file(bytes: &mut &[u8]) -> Option<ArchivedFile> {
     let [len] = take(bytes)?;
     let (etag, rest) = bytes.split_at_checked(usize::from(len))?;
     *bytes = rest;
-    Some(ArchivedFile {
+    Some(SavedFile {
         hash,
         version: LocalVersion { device, inode, size, mtime_ns, ctime_ns },
-        is_fresh: flags & 1 != 0,
+        is_recently_modified: flags & 1 != 0,
         etag: Etag::try_from(etag).ok()?,
         is_racy: flags & 2 != 0,
         has_equal_times: flags & 4 != 0,
@@ -222,15 +222,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn file() -> impl Strategy<Value = Archived> {
+    fn file() -> impl Strategy<Value = SavedEntry> {
         let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<i64>(), any::<i64>());
         let etag = prop::collection::vec(any::<u8>(), 1..=64);
         (any::<[u8; 32]>(), numbers, any::<[bool; 3]>(), etag).prop_map(|(hash, numbers, flags, etag)| {
             let (device, inode, size, mtime_ns, ctime_ns) = numbers;
-            Archived::File(ArchivedFile {
+            SavedEntry::File(SavedFile {
                 hash: Digest::new(hash),
                 version: LocalVersion { device, inode, size, mtime_ns, ctime_ns },
-                is_fresh: flags[0],
+                is_recently_modified: flags[0],
                 etag: Etag::try_from(&etag[..]).unwrap(),
                 is_racy: flags[1],
                 has_equal_times: flags[2],
@@ -239,8 +239,8 @@ mod tests {
     }
 
     fn update() -> impl Strategy<Value = Update> {
-        let archived = prop_oneof![Just(None), Just(Some(Archived::Directory)), file().prop_map(Some)];
-        ("[a-zé/]{1,40}", archived).prop_map(|(path, archived)| (path.into(), archived))
+        let saved = prop_oneof![Just(None), Just(Some(SavedEntry::Directory)), file().prop_map(Some)];
+        ("[a-zé/]{1,40}", saved).prop_map(|(path, saved)| (path.into(), saved))
     }
 
     /// A journal of these batches, and where each of them ends.
@@ -248,7 +248,7 @@ mod tests {
         let header = journal_header(7);
         let (mut bytes, mut chain, mut ends) = (header.to_vec(), first_chain(&header), vec![header.len()]);
         for updates in batches {
-            let (batch, next) = batch(&chain, updates.iter().map(|(path, archived)| (&**path, archived.as_ref())));
+            let (batch, next) = batch(&chain, updates.iter().map(|(path, saved)| (&**path, saved.as_ref())));
             bytes.extend(batch);
             chain = next;
             ends.push(bytes.len());
@@ -264,14 +264,14 @@ mod tests {
         #[test]
         fn a_snapshot_is_read_as_it_was_written(updates in prop::collection::vec(update(), 0..20), generation in any::<u64>()) {
             let entries: Vec<_> =
-                updates.into_iter().filter_map(|(path, archived)| Some((path, archived?))).collect();
-            let bytes = snapshot(generation, entries.iter().map(|(path, archived)| (&**path, archived)));
+                updates.into_iter().filter_map(|(path, saved)| Some((path, saved?))).collect();
+            let bytes = snapshot(generation, entries.iter().map(|(path, saved)| (&**path, saved)));
             prop_assert_eq!(read_snapshot(&bytes), Ok((generation, entries)));
         }
 
         #[test]
         fn a_snapshot_with_one_bit_flipped_is_damaged(updates in prop::collection::vec(update(), 0..5), at in any::<prop::sample::Index>(), bit in 0..8u8) {
-            let entries = updates.iter().filter_map(|(path, archived)| Some((&**path, archived.as_ref()?)));
+            let entries = updates.iter().filter_map(|(path, saved)| Some((&**path, saved.as_ref()?)));
             let mut bytes = snapshot(1, entries);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
