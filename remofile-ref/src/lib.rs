@@ -13,6 +13,7 @@ pub mod client;
 #[cfg(feature = "transport")]
 #[doc = include_str!("../EMBEDDING.md")]
 pub mod embedding {}
+mod fs;
 mod keys;
 pub mod protocol;
 pub mod server;

@@ -3,7 +3,6 @@
 //! What is absent: sockets, sessions, sequence numbers, bytes of messages. **No name of a request ever
 //! reaches the kernel but below the descriptor of the served directory**: see `jail.rs`.
 
-mod calls;
 mod durable;
 mod errno;
 mod file;
@@ -19,8 +18,8 @@ mod sweep;
 mod target;
 mod upload;
 
+use crate::fs::calls::openat;
 use crate::server::landlock::{Confinement, confine_thread};
-use calls::openat;
 use durable::{Durability, Flush};
 use jail::Jail;
 use job::{Copy, Hash, Job, Step};
