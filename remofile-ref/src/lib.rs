@@ -35,6 +35,6 @@ pub use server::landlock::Confinement;
 pub use server::service::{Frames, Reaction};
 #[cfg(feature = "transport")]
 pub use server::{BoundServer, FileServer, Handler, ServeError, SocketServer, StopHandle};
-pub use storage::{Outcome, Performed, Storage, Store, StoreError, StoreOptions, Success};
+pub use storage::{ExecutionStatus, Outcome, Storage, Store, StoreError, StoreOptions, Success};
 #[cfg(feature = "transport")]
 pub use transport::{Endpoint, EndpointError, zmq};

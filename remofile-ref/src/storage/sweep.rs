@@ -4,7 +4,7 @@
 
 use super::{Store, StoreError, StoreOptions};
 use crate::fs::calls::faulty::{Failpoint, Fault};
-use crate::storage::{Performed, Storage};
+use crate::storage::{ExecutionStatus, Storage};
 use remofile_proto::{Answer, Code, Digest, Operation, Precondition, RemotePath, UploadId};
 use rustix::io::Errno;
 use std::path::{Path as DiskPath, PathBuf};
@@ -143,13 +143,13 @@ impl Bench {
         let mut performed = self.store.perform(operation, payload);
         loop {
             match performed {
-                Performed::Done(outcome) => {
+                ExecutionStatus::Done(outcome) => {
                     return outcome.map(|success| success.answer).map_err(|refusal| {
                         assert!(refusal.code != Code::Internal || refusal.msg.is_some(), "no word of what failed");
                         refusal.code
                     });
                 }
-                Performed::Working { .. } => performed = self.store.proceed(),
+                ExecutionStatus::Working { .. } => performed = self.store.proceed(),
             }
         }
     }
@@ -288,7 +288,7 @@ impl Bench {
         let mut store = Store::open(&root, StoreOptions::default()).unwrap();
         assert_eq!(store.root_id(), root_id, "the next server serves another root");
         let abort = store.perform(&Operation::Abort { up: UP }, &[]);
-        assert!(matches!(abort, Performed::Done(Ok(_))));
+        assert!(matches!(abort, ExecutionStatus::Done(Ok(_))));
         let left = std::fs::read_dir(root.join(".remofile")).unwrap().map(|entry| entry.unwrap().file_name());
         let left: Vec<_> = left.filter(|name| name != "lock" && name != "root").collect();
         assert!(left.is_empty(), "left behind: {left:?}");
