@@ -13,6 +13,7 @@ pub mod client;
 #[cfg(feature = "transport")]
 #[doc = include_str!("../EMBEDDING.md")]
 pub mod embedding {}
+mod fs;
 mod keys;
 pub mod protocol;
 pub mod server;
@@ -34,6 +35,6 @@ pub use server::landlock::Confinement;
 pub use server::service::{Frames, HandleOutcome};
 #[cfg(feature = "transport")]
 pub use server::{BoundServer, FileServer, Handler, ServeError, SocketServer, StopHandle};
-pub use storage::{Outcome, Performed, Storage, Store, StoreError, StoreOptions, Success};
+pub use storage::{ExecutionStatus, Outcome, Storage, Store, StoreError, StoreOptions, Success};
 #[cfg(feature = "transport")]
 pub use transport::{Endpoint, EndpointError, zmq};

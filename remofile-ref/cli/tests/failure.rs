@@ -1,6 +1,6 @@
 //! How commands fail: every exit code, and every error with its words and its hint.
 
-use remofile::{ClientOptions, FileClient, Outcome, Performed, Storage, Store, StoreOptions, Success};
+use remofile::{ClientOptions, ExecutionStatus, FileClient, Outcome, Storage, Store, StoreOptions, Success};
 use remofile_proto::{Answer, Code, Entry, Kind, Listing, Operation, Refusal};
 use remofile_testkit::fake::FakeServer;
 use remofile_testkit::place::Place;
@@ -32,14 +32,14 @@ struct Between<F> {
 }
 
 impl<F: FnMut(&Operation) -> Option<Outcome>> Storage for Between<F> {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         match (self.look)(operation) {
-            Some(outcome) => Performed::Done(outcome),
+            Some(outcome) => ExecutionStatus::Done(outcome),
             None => self.store.perform(operation, payload),
         }
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         self.store.proceed()
     }
 

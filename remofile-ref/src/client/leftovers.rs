@@ -1,9 +1,13 @@
 //! What unfinished downloads have left in local directories.
 
 use super::{ClientError, part};
+use crate::fs::{
+    calls,
+    stat::{self, stat_name},
+};
 use remofile_proto::RemotePath;
 use rustix::{
-    fs::{AtFlags, FileType, FlockOperation, Mode, OFlags},
+    fs::{CWD, FileType, FlockOperation, Mode, OFlags},
     io::Errno,
 };
 use std::{
@@ -56,8 +60,8 @@ impl LocalPart {
     pub fn remove(&self) -> Result<(), ClientError> {
         let failed = |error: io::Error| ClientError::local(&self.file, error);
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match rustix::fs::openat(&self.directory, &self.names.part, flags, Mode::empty()) {
-            Ok(part) => match rustix::fs::flock(&part, FlockOperation::NonBlockingLockExclusive) {
+        match calls::openat(&self.directory, &self.names.part, flags, Mode::empty()) {
+            Ok(part) => match calls::flock(&part, FlockOperation::NonBlockingLockExclusive) {
                 Err(Errno::WOULDBLOCK) => Err(failed(io::Error::new(io::ErrorKind::WouldBlock, "is being downloaded"))),
                 // The lock is held until both are gone; a file system without locks has none to hold.
                 _ => self.names.remove(&self.directory).map_err(|errno| failed(errno.into())),
@@ -71,7 +75,8 @@ impl LocalPart {
 fn look_into(directory: &LocalPath, found: &mut Vec<LocalPart>, open: &mut Vec<PathBuf>) -> Result<(), ClientError> {
     let failed = |error: io::Error| ClientError::local(directory, error);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let descriptor = Rc::new(rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
+    let descriptor =
+        Rc::new(calls::openat(CWD, directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let kind = entry.file_type().map_err(failed)?;
@@ -88,12 +93,9 @@ fn look_into(directory: &LocalPath, found: &mut Vec<LocalPart>, open: &mut Vec<P
 }
 
 fn look_at(file: PathBuf, directory: &Rc<OwnedFd>, names: part::Names) -> io::Result<Option<LocalPart>> {
-    let status = match rustix::fs::statat(directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::RegularFile => status,
-        // It was finished meanwhile.
-        Ok(_) | Err(Errno::NOENT) => return Ok(None),
-        Err(errno) => return Err(errno.into()),
-    };
+    let found = stat_name(directory, &names.part)?.filter(|found| stat::kind(found) == FileType::RegularFile);
+    // Its download may have ended meanwhile.
+    let Some(status) = found else { return Ok(None) };
     let record = names.read_record(directory).unwrap_or_default();
     let field = |name: &str| record.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(status.st_mtime).unwrap_or_default());

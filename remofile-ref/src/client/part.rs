@@ -1,22 +1,25 @@
 //! The unfinished file of a download: hidden beside its target, found again by the same call, never longer than true.
 
-use super::{
-    ClientError,
-    source::{self, Source},
+use super::{ClientError, source::Source};
+use crate::fs::{
+    calls,
+    io::write_all_at,
+    rename::rename_no_replace,
+    stat::{self, stat_name},
+    time,
 };
 use remofile_proto::{Etag, RemotePath, RootId};
 use rustix::{
-    fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags},
+    fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags},
     io::Errno,
 };
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     os::fd::{AsFd as _, OwnedFd},
     path::{Path as LocalPath, PathBuf},
     rc::Rc,
-    time::{Duration, SystemTime},
 };
 
 /// No record of a part is longer: a path and a few numbers.
@@ -72,7 +75,7 @@ impl Target {
             _ => LocalPath::new("."),
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+        let directory = calls::openat(CWD, directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
         Ok(Self { directory: Rc::new(directory), name, shown: local.to_owned() })
     }
 
@@ -92,23 +95,14 @@ impl Target {
 
     /// What is there, not followed: its type and size.
     pub(super) fn look(&self) -> Result<Option<(FileType, u64)>, ClientError> {
-        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) => {
-                let size = u64::try_from(found.st_size).unwrap_or_default();
-                Ok(Some((FileType::from_raw_mode(found.st_mode), size)))
-            }
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(self.failed(errno)),
-        }
+        let found = stat_name(&self.directory, &self.name).map_err(|errno| self.failed(errno))?;
+        Ok(found.map(|found| (stat::kind(&found), stat::size(&found))))
     }
 
     /// The modification time of what is there, in nanoseconds; none where nothing is.
     pub(super) fn mtime_ns(&self) -> Result<Option<i64>, ClientError> {
-        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) => Ok(Some(source::nanoseconds(found.st_mtime, found.st_mtime_nsec.cast_signed()))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(self.failed(errno)),
-        }
+        let found = stat_name(&self.directory, &self.name).map_err(|errno| self.failed(errno))?;
+        Ok(found.map(|found| time::clamp(stat::mtime_ns(&found))))
     }
 
     /// How many bytes an earlier download of `version` left, without touching them.
@@ -117,18 +111,17 @@ impl Target {
         if names.read_record(&self.directory).is_none_or(|record| record != record_of(version)) {
             return 0;
         }
-        let found = rustix::fs::statat(&self.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW);
-        let len = found.ok().and_then(|found| u64::try_from(found.st_size).ok());
-        len.filter(|len| *len <= version.size).unwrap_or(0)
+        let found = stat_name(&self.directory, &names.part).ok().flatten();
+        found.map(|found| stat::size(&found)).filter(|len| *len <= version.size).unwrap_or(0)
     }
 
     /// Removes the record of a download that was killed when its file had got its name already.
     pub(super) fn discard_record(&self, version: &Version) -> Result<(), ClientError> {
         let names = Names::of(version, &self.name);
-        match rustix::fs::statat(&self.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => remove(&self.directory, &names.record).map_err(|errno| self.failed(errno)),
-            // It is of another download, which may be at work.
-            Ok(_) => Ok(()),
+        match stat_name(&self.directory, &names.part) {
+            Ok(None) => remove(&self.directory, &names.record).map_err(|errno| self.failed(errno)),
+            // It belongs to another download, which may be running.
+            Ok(Some(_)) => Ok(()),
             Err(errno) => Err(self.failed(errno)),
         }
     }
@@ -148,10 +141,11 @@ impl Target {
         let names = Names::of(version, &self.name);
         names.remove(&self.directory).map_err(|errno| self.failed(errno))?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.directory, &names.part, flags, Mode::from_raw_mode(0o666))
+        let fd = calls::openat(&self.directory, &names.part, flags, Mode::from_raw_mode(0o666))
             .map_err(|errno| self.failed(errno))?;
-        let mut file = File::from(fd);
-        let written = file.write_all(content).and_then(|()| set_mtime(&file, mtime_ns));
+        let file = File::from(fd);
+        let written =
+            write_all_at(&file, content, 0).map_err(io::Error::from).and_then(|()| set_mtime(&file, mtime_ns));
         if let Err(error) = written.and_then(|()| self.rename(&names.part, overwrite)) {
             // What failed is worth more than that its rest could not be removed.
             let _ = names.remove(&self.directory);
@@ -163,16 +157,9 @@ impl Target {
     fn rename(&self, part: &str, overwrite: bool) -> io::Result<()> {
         let directory = &self.directory;
         if overwrite {
-            return Ok(rustix::fs::renameat(directory, part, directory, &self.name)?);
+            return Ok(calls::renameat(directory, part, directory, &self.name)?);
         }
-        match rustix::fs::renameat_with(directory, part, directory, &self.name, RenameFlags::NOREPLACE) {
-            // A file system that cannot do it in one step.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                rustix::fs::linkat(directory, part, directory, &self.name, AtFlags::empty())?;
-                Ok(rustix::fs::unlinkat(directory, part, AtFlags::empty())?)
-            }
-            result => Ok(result?),
-        }
+        Ok(rename_no_replace(directory, part, directory, &self.name)?)
     }
 }
 
@@ -182,28 +169,28 @@ impl Part {
     pub(super) fn open(target: &Target, version: &Version) -> Result<Self, ClientError> {
         let names = Names::of(version, &target.name);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&target.directory, &names.part, flags, Mode::from_raw_mode(0o666))
+        let fd = calls::openat(&target.directory, &names.part, flags, Mode::from_raw_mode(0o666))
             .map_err(|errno| target.failed(errno))?;
         let file = File::from(fd);
         let busy = || target.failed(io::Error::new(io::ErrorKind::WouldBlock, "is being downloaded already"));
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match calls::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(busy()),
             // A file system without locks: the hash of the beginning still tells what is there.
             Err(Errno::OPNOTSUPP | Errno::NOLCK) => {}
             Err(errno) => return Err(target.failed(errno)),
         }
-        let ours = rustix::fs::fstat(&file).map_err(|errno| target.failed(errno))?;
-        if FileType::from_raw_mode(ours.st_mode) != FileType::RegularFile {
+        let ours = calls::fstat(&file).map_err(|errno| target.failed(errno))?;
+        if stat::kind(&ours) != FileType::RegularFile {
             return Err(target.failed(io::Error::new(io::ErrorKind::InvalidData, "its part is not a regular file")));
         }
         // Between opening and locking, whoever held the lock may have finished.
-        match rustix::fs::statat(&target.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(named) if named.st_ino == ours.st_ino && named.st_dev == ours.st_dev && ours.st_nlink == 1 => {}
-            Ok(_) | Err(Errno::NOENT) => return Err(busy()),
+        match stat_name(&target.directory, &names.part) {
+            Ok(Some(named)) if stat::file_id(&named) == stat::file_id(&ours) && ours.st_nlink == 1 => {}
+            Ok(_) => return Err(busy()),
             Err(errno) => return Err(target.failed(errno)),
         }
-        let len = u64::try_from(ours.st_size).unwrap_or_default();
+        let len = stat::size(&ours);
         let mut part = Self { target: target.clone(), names, file, len };
         let record = record_of(version);
         if len > version.size || part.names.read_record(&target.directory).is_none_or(|found| found != record) {
@@ -226,14 +213,14 @@ impl Part {
 
     /// Throws away what is there.
     pub(super) fn restart(&mut self) -> Result<(), ClientError> {
-        self.file.set_len(0).map_err(|error| self.target.failed(error))?;
+        calls::ftruncate(&self.file, 0).map_err(|errno| self.target.failed(errno))?;
         self.len = 0;
         Ok(())
     }
 
     /// Adds to the end: never a hole, so that the length tells the truth.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
-        source::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
+        write_all_at(&self.file, bytes, self.len).map_err(|errno| self.target.failed(errno))?;
         self.len += bytes.len() as u64;
         Ok(())
     }
@@ -243,9 +230,9 @@ impl Part {
         let target = &self.target;
         let done = || {
             set_mtime(&self.file, mtime_ns)?;
-            self.file.sync_all()?;
+            calls::fsync(&self.file)?;
             target.rename(&self.names.part, overwrite)?;
-            rustix::fs::fsync(target.directory.as_fd())?;
+            calls::fsync(target.directory.as_fd())?;
             Ok(remove(&target.directory, &self.names.record)?)
         };
         done().map_err(|error: io::Error| target.failed(error))
@@ -256,11 +243,10 @@ impl Part {
         let directory = &self.target.directory;
         remove(directory, &self.names.new_record)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(directory, &self.names.new_record, flags, Mode::from_raw_mode(0o666))?;
-        let mut file = File::from(fd);
-        file.write_all(record.as_bytes())?;
-        file.sync_all()?;
-        Ok(rustix::fs::renameat(directory, &self.names.new_record, directory, &self.names.record)?)
+        let fd = calls::openat(directory, &self.names.new_record, flags, Mode::from_raw_mode(0o666))?;
+        write_all_at(&fd, record.as_bytes(), 0)?;
+        calls::fsync(&fd)?;
+        Ok(calls::renameat(directory, &self.names.new_record, directory, &self.names.record)?)
     }
 }
 
@@ -290,7 +276,7 @@ impl Names {
     /// What is recorded of the part, if that can be read.
     pub(super) fn read_record(&self, directory: &OwnedFd) -> Option<String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(directory, &self.record, flags, Mode::empty()).ok()?;
+        let fd = calls::openat(directory, &self.record, flags, Mode::empty()).ok()?;
         let mut text = String::new();
         File::from(fd).take(RECORD_MAX).read_to_string(&mut text).ok()?;
         Some(text)
@@ -302,7 +288,7 @@ impl Names {
 }
 
 fn remove(directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
-    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+    match calls::unlinkat(directory, name, AtFlags::empty()) {
         Err(Errno::NOENT) => Ok(()),
         result => result,
     }
@@ -316,10 +302,5 @@ fn record_of(version: &Version) -> String {
 }
 
 pub(crate) fn set_mtime(file: &File, mtime_ns: Option<i64>) -> io::Result<()> {
-    mtime_ns.map_or(Ok(()), |mtime_ns| file.set_modified(system_time(mtime_ns)))
-}
-
-fn system_time(nanoseconds: i64) -> SystemTime {
-    let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
-    if nanoseconds >= 0 { SystemTime::UNIX_EPOCH + distance } else { SystemTime::UNIX_EPOCH - distance }
+    mtime_ns.map_or(Ok(()), |mtime_ns| Ok(calls::futimens(file, &time::modified_at(mtime_ns))?))
 }

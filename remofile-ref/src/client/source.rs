@@ -1,6 +1,7 @@
 //! The local file that an upload reads: what identifies it, its bytes, and whether it changed meanwhile.
 
 use super::ClientError;
+use crate::fs::{self, calls};
 use remofile_proto::{Digest, RemotePath, RootId, UploadId};
 use rustix::fs::{Mode, OFlags};
 use std::{
@@ -9,7 +10,7 @@ use std::{
     io,
     os::{
         fd::OwnedFd,
-        unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     },
     path::{Path as LocalPath, PathBuf},
     sync::Arc,
@@ -60,7 +61,7 @@ impl Source {
         if !follows {
             flags |= OFlags::NOFOLLOW;
         }
-        let fd = rustix::fs::openat(directory, name, flags, Mode::empty())
+        let fd = calls::openat(directory, name, flags, Mode::empty())
             .map_err(|errno| ClientError::local(shown, errno.into()))?;
         Self::of(File::from(fd), shown.to_owned())
     }
@@ -169,23 +170,9 @@ impl Identity {
 
 /// Reads up to `len` bytes at `off` without filling the buffer with zeros first; fewer only at the end of the file.
 pub(super) fn read_at(file: &File, off: u64, len: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(len);
-    while bytes.len() < len {
-        let at = off + bytes.len() as u64;
-        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    bytes.truncate(len);
+    let mut bytes = Vec::new();
+    fs::io::read_at(file, &mut bytes, off, len)?;
     Ok(bytes)
-}
-
-/// Writes all of `bytes` at `off`.
-pub(super) fn write_at(file: &File, bytes: &[u8], off: u64) -> io::Result<()> {
-    file.write_all_at(bytes, off)
 }
 
 /// Seconds and nanoseconds as nanoseconds; times beyond the years 1677 to 2262 are clipped to those.

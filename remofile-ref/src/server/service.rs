@@ -11,7 +11,7 @@ mod access_log;
 mod tests;
 
 use crate::protocol::server::session::{OwnerInfo, Pending, Reply, ServerLimits, Session, SessionAction};
-use crate::{Performed, Storage};
+use crate::{ExecutionStatus, Storage};
 use access_log::AccessLog;
 use remofile_proto::envelope::{self, Message, Request};
 use remofile_proto::{Code, Operation, Refusal, SessionId};
@@ -94,7 +94,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         }
         let work = self.work.as_mut()?;
         match self.storage.proceed() {
-            Performed::Done(outcome) => {
+            ExecutionStatus::Done(outcome) => {
                 let RunningOperation { session, operation, since, pending, held, .. } = self.work.take()?;
                 if AccessLog::is_enabled() {
                     self.access_log.outcome(now, since, session, &operation, 0, &outcome);
@@ -103,7 +103,7 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
                 let reply = self.session.on_outcome(now, pending, outcome);
                 held.map(|(prefix, _)| addressed(prefix, reply))
             }
-            Performed::Working { done, total } => {
+            ExecutionStatus::Working { done, total } => {
                 (work.done, work.total) = (done, total);
                 let (prefix, _) = work.held.take_if(|(_, since)| now.saturating_sub(*since) >= HOLD)?;
                 Some(addressed(prefix, work.not_yet()))
@@ -194,14 +194,14 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
             SessionAction::Perform(operation, pending) => {
                 let (session, payload) = (request.header.session, request.payload.unwrap_or_default());
                 match self.storage.perform(&operation, payload) {
-                    Performed::Done(outcome) => {
+                    ExecutionStatus::Done(outcome) => {
                         if is_enabled {
                             self.access_log.outcome(now, now, session, &operation, payload.len(), &outcome);
                         }
                         let reply = self.session.on_outcome(now, pending, outcome);
                         HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
                     }
-                    Performed::Working { done, total } => {
+                    ExecutionStatus::Working { done, total } => {
                         let held = Some((copied(prefix), now));
                         self.work =
                             Some(RunningOperation { session, operation, since: now, pending, held, done, total });

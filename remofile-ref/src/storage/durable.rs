@@ -1,41 +1,14 @@
-//! FLUSH and the barriers before a rename: waiting for stable storage without standing still.
+//! FLUSH and the syncs before a rename: waiting for stable storage without standing still.
 
-use super::calls::{elsewhere, fcntl_dupfd_cloexec, syncfs};
-use super::errno::failed;
+use super::errno::failed_io;
 use super::job::{Job, Step};
 use super::{SLICE, Store};
+use crate::fs::background_sync::BackgroundSync;
+use crate::fs::calls::syncfs;
 use crate::storage::Success;
 use remofile_proto::{Answer, Code, Refusal};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::io::Errno;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
-
-/// A sync that runs in a thread of its own, because it may last minutes and cannot be sliced.
-#[derive(Debug)]
-pub(super) struct Barrier(Receiver<Result<(), Errno>>);
-
-impl Barrier {
-    /// Starts `sync` on a duplicate of `file`.
-    pub(super) fn start(file: impl AsFd, sync: fn(OwnedFd) -> Result<(), Errno>) -> Result<Self, Errno> {
-        let (file, sync) = (fcntl_dupfd_cloexec(file, 0)?, elsewhere(sync));
-        let (sender, receiver) = sync_channel(1);
-        let thread = std::thread::Builder::new().name("barrier".to_owned());
-        // Nobody may be waiting any more: then the result of a commit is of no interest.
-        let work = move || sender.send(sync(file)).unwrap_or_default();
-        thread.spawn(work).map_err(|_| Errno::AGAIN)?;
-        Ok(Self(receiver))
-    }
-
-    /// The result, if it comes within `patience`.
-    pub(super) fn wait(&self, patience: Duration) -> Option<Result<(), Errno>> {
-        match self.0.recv_timeout(patience) {
-            Ok(result) => Some(result),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err(Errno::IO)),
-        }
-    }
-}
+use rustix::fd::AsFd;
+use std::io;
 
 /// What is known about stable storage.
 ///
@@ -48,7 +21,7 @@ pub(super) struct Durability {
     dirty: bool,
     lost: bool,
     /// Also the sync of a FLUSH that was cancelled: its failure must not go unnoticed.
-    running: Option<Barrier>,
+    running: Option<BackgroundSync>,
 }
 
 impl Durability {
@@ -78,7 +51,7 @@ impl Durability {
         loop {
             self.refuse_if_lost()?;
             match &self.running {
-                Some(barrier) => match barrier.wait(SLICE) {
+                Some(sync) => match sync.wait(SLICE) {
                     None => return Ok(false),
                     Some(result) => {
                         self.running = None;
@@ -86,8 +59,8 @@ impl Durability {
                     }
                 },
                 None if self.dirty => {
-                    let barrier = Barrier::start(root.as_fd(), syncfs).map_err(failed("syncing"))?;
-                    self.running = Some(barrier);
+                    let sync = BackgroundSync::of_file(root.as_fd(), syncfs).map_err(failed_io("syncing"))?;
+                    self.running = Some(sync);
                     self.dirty = false;
                 }
                 None => return Ok(true),
@@ -95,9 +68,9 @@ impl Durability {
         }
     }
 
-    fn conclude(&mut self, result: Result<(), Errno>) {
-        if let Err(errno) = result {
-            tracing::error!(%errno, "syncfs failed: flush will be refused until the server is started anew");
+    fn conclude(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            tracing::error!(%error, "syncfs failed: flush will be refused until the server is started anew");
             self.lost = true;
         }
     }
@@ -136,7 +109,7 @@ mod tests {
     #[test]
     fn a_failed_sync_refuses_every_later_flush() {
         let mut durability = Durability::new();
-        durability.running = Some(Barrier::start(root(), |_| Err(Errno::IO)).unwrap());
+        durability.running = Some(BackgroundSync::of_file(root(), |_| Err(rustix::io::Errno::IO)).unwrap());
         assert_eq!(finish(&mut durability).unwrap_err().code, Code::Internal);
         durability.note_change();
         assert_eq!(finish(&mut durability).unwrap_err().code, Code::Internal);
@@ -146,7 +119,7 @@ mod tests {
     fn a_sync_that_nobody_waited_for_is_still_judged() {
         let mut durability = Durability::new();
         durability.dirty = false;
-        durability.running = Some(Barrier::start(root(), |_| Err(Errno::IO)).unwrap());
+        durability.running = Some(BackgroundSync::of_file(root(), |_| Err(rustix::io::Errno::IO)).unwrap());
         assert_eq!(finish(&mut durability).unwrap_err().code, Code::Internal);
     }
 

@@ -16,6 +16,11 @@ pub(super) fn failed(doing: &'static str) -> impl Fn(Errno) -> Refusal {
     }
 }
 
+/// As [`failed`], for an error that the standard library reports.
+pub(super) fn failed_io(doing: &'static str) -> impl Fn(std::io::Error) -> Refusal {
+    move |error| failed(doing)(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
 /// As [`failed`], where `EINVAL` means that the file system has no files of this size.
 pub(super) fn failed_at_size(doing: &'static str) -> impl Fn(Errno) -> Refusal {
     move |errno| failed(doing)(if errno == Errno::INVAL { Errno::FBIG } else { errno })

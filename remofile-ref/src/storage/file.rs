@@ -1,12 +1,13 @@
 //! The operations that are done at once: one entry, one or two places, no state.
 
 use super::Store;
-use super::calls::{fstat, ftruncate, futimens, mkdirat, pread, unlinkat, utimensat};
 use super::errno::{failed, failed_at_size};
 use super::jail::Place;
-use super::staging::write_all_at;
-use super::status::{Status, modified_at};
+use super::status::Status;
 use super::target::{Complete, Moved, code_of_root, install, judge, rename};
+use crate::fs::calls::{fstat, ftruncate, futimens, mkdirat, unlinkat, utimensat};
+use crate::fs::io::{read_at, write_all_at};
+use crate::fs::time::modified_at;
 use crate::storage::Success;
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Precondition, ReadResult, Refusal, RemotePath};
 use rustix::fd::{AsFd, OwnedFd};
@@ -159,18 +160,7 @@ fn entry_of(file: &OwnedFd) -> Result<Entry, Refusal> {
 
 /// Reads on from what `bytes` holds of the range at `off`, until it holds `wanted` bytes or the file ends.
 fn read_up_to(file: &OwnedFd, bytes: &mut Vec<u8>, off: u64, wanted: u64) -> Result<usize, Errno> {
-    let had = bytes.len();
-    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-    bytes.reserve_exact(wanted.saturating_sub(had));
-    while bytes.len() < wanted {
-        let at = off + bytes.len() as u64;
-        match pread(file, rustix::buffer::spare_capacity(bytes), at) {
-            Ok(0) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    // The allocator may have given more than was asked for.
-    bytes.truncate(bytes.len().min(wanted.max(had)));
-    Ok(bytes.len() - had)
+    let missing = usize::try_from(wanted).unwrap_or(usize::MAX).saturating_sub(bytes.len());
+    let at = off + bytes.len() as u64;
+    read_at(file, bytes, at, missing)
 }

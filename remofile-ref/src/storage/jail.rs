@@ -4,16 +4,16 @@
 //! openat2 and refuses links, `..` and mount points on the way; the last component is then only used
 //! relative to that descriptor, by calls that do not follow it.
 
-use super::calls::{fstat, ioctl_getflags, openat2, statat};
 use super::errno::failed;
-use super::status::{Identity, Status};
+use super::status::Status;
+use crate::fs::beneath::{MountPoints, open_beneath};
+use crate::fs::calls::{fstat, ioctl_getflags, statat};
+use crate::fs::stat::FileId;
 use remofile_proto::{Code, Refusal, RemotePath};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
-/// How often a resolution that raced with a rename is tried.
-const ATTEMPTS: usize = 64;
 /// `FS_CASEFOLD_FL`: lookups in this directory fold case and normalisation.
 const CASEFOLD: u32 = 0x4000_0000;
 
@@ -21,7 +21,7 @@ const CASEFOLD: u32 = 0x4000_0000;
 #[derive(Debug)]
 pub(super) struct Jail {
     root: OwnedFd,
-    staging: Option<Identity>,
+    staging: Option<FileId>,
     folds: bool,
 }
 
@@ -45,13 +45,13 @@ impl Jail {
     ///
     /// Fails where the kernel has no openat2, or forbids it: nothing else here is a jail.
     pub(super) fn new(root: OwnedFd) -> Result<Self, Errno> {
-        resolve(&root, ".", OFlags::PATH | OFlags::DIRECTORY)?;
+        open_beneath(&root, ".", OFlags::PATH | OFlags::DIRECTORY, MountPoints::Refuse)?;
         let folds = folds(root.as_fd());
         Ok(Self { root, staging: None, folds })
     }
 
     /// Refuses this directory from now on, whatever name leads there.
-    pub(super) fn reserve(&mut self, staging: Identity) {
+    pub(super) fn reserve(&mut self, staging: FileId) {
         self.staging = Some(staging);
     }
 
@@ -75,7 +75,7 @@ impl Jail {
         let directory = if parent == "/" {
             Directory::Root(self.root.as_fd())
         } else {
-            let parent = resolve(&self.root, &parent[1..], OFlags::PATH | OFlags::DIRECTORY)
+            let parent = open_beneath(&self.root, &parent[1..], OFlags::PATH | OFlags::DIRECTORY, MountPoints::Refuse)
                 .map_err(failed("resolving the directory"))?;
             self.refuse_staging(parent.as_fd())?;
             Directory::Below(parent)
@@ -86,7 +86,7 @@ impl Jail {
     /// Opens the directory `below` a directory for listing; nothing where that is the staging directory.
     pub(super) fn open_directory(&self, start: impl AsFd, below: &str) -> Result<Option<OwnedFd>, Errno> {
         let below = if below.is_empty() { "." } else { below };
-        let opened = resolve(start, below, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let opened = open_beneath(start, below, OFlags::RDONLY | OFlags::DIRECTORY, MountPoints::Refuse)?;
         let identity = Status::from(fstat(&opened)?).identity;
         Ok((!self.is_staging(identity)).then_some(opened))
     }
@@ -100,7 +100,7 @@ impl Jail {
     }
 
     /// Whether this is the staging directory, by whatever name it was reached.
-    pub(super) fn is_staging(&self, identity: Identity) -> bool {
+    pub(super) fn is_staging(&self, identity: FileId) -> bool {
         self.staging == Some(identity)
     }
 
@@ -133,7 +133,8 @@ impl Place<'_> {
         if access != OFlags::RDONLY {
             self.status()?.needs_file()?;
         }
-        let opened = resolve(&self.directory, self.name, access | OFlags::NOFOLLOW | OFlags::NONBLOCK);
+        let opened =
+            open_beneath(&self.directory, self.name, access | OFlags::NOFOLLOW | OFlags::NONBLOCK, MountPoints::Refuse);
         let file = match opened {
             Ok(file) => file,
             Err(errno @ (Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NODEV)) => {
@@ -155,7 +156,9 @@ impl Place<'_> {
         match &self.directory {
             Directory::Root(_) => self.jail.folds,
             Directory::Below(directory) => {
-                self.jail.folds || resolve(directory, ".", OFlags::RDONLY).is_ok_and(|opened| folds(opened.as_fd()))
+                self.jail.folds
+                    || open_beneath(directory, ".", OFlags::RDONLY, MountPoints::Refuse)
+                        .is_ok_and(|opened| folds(opened.as_fd()))
             }
         }
     }
@@ -175,20 +178,6 @@ impl AsFd for Directory<'_> {
             Self::Below(directory) => directory.as_fd(),
         }
     }
-}
-
-/// Opens `path` below `start` without links and without leaving the file system.
-pub(super) fn resolve(start: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let within =
-        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-    let mut result = Err(Errno::AGAIN);
-    for _ in 0..ATTEMPTS {
-        result = openat2(start.as_fd(), path, flags | OFlags::CLOEXEC, Mode::empty(), within);
-        if !matches!(result, Err(Errno::AGAIN | Errno::INTR)) {
-            break;
-        }
-    }
-    result
 }
 
 fn folds(directory: BorrowedFd<'_>) -> bool {

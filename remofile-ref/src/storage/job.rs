@@ -1,11 +1,11 @@
 //! Operations that take more than a slice of time: HASH, COPY, and what they share with BEGIN.
 
-use super::calls::{copy_file_range, fdatasync, fstat, ioctl_ficlone, pread};
-use super::durable::Barrier;
-use super::errno::failed;
+use super::errno::{failed, failed_io};
 use super::status::Status;
-use super::target::{Complete, Verdict, code_of_root, foresee, install, judge, unstable};
+use super::target::{Complete, Verdict, code_of_root, foresee, install, judge, unstable_io};
 use super::{SLICE, Store};
+use crate::fs::background_sync::BackgroundSync;
+use crate::fs::calls::{copy_file_range, fdatasync, fstat, ioctl_ficlone, pread};
 use crate::storage::{Outcome, Success};
 use remofile_proto::{Answer, Code, Digest, Etag, HashResult, Precondition, Refusal, RemotePath};
 use rustix::fd::{AsFd, OwnedFd};
@@ -136,7 +136,7 @@ pub(super) struct Copy {
     /// Whether the kernel copies; otherwise the bytes pass through this buffer.
     in_kernel: bool,
     buffer: Vec<u8>,
-    barrier: Option<Barrier>,
+    barrier: Option<BackgroundSync>,
     stable: bool,
 }
 
@@ -166,7 +166,7 @@ impl Copy {
         if let Some(barrier) = &self.barrier {
             match barrier.wait(SLICE) {
                 None => return Ok(self.more()),
-                Some(result) => result.map_err(unstable)?,
+                Some(result) => result.map_err(unstable_io)?,
             }
             (self.barrier, self.stable) = (None, true);
         }
@@ -181,7 +181,7 @@ impl Copy {
         let replaces =
             self.pre != Precondition::Absent && matches!(judge(&place, &self.pre, None)?, Verdict::Replace(_));
         if replaces && !self.stable && self.before.size > SYNCED_AT_ONCE {
-            self.barrier = Some(Barrier::start(&self.file, fdatasync).map_err(failed("syncing"))?);
+            self.barrier = Some(BackgroundSync::of_file(&self.file, fdatasync).map_err(failed_io("syncing"))?);
             return Ok(self.more());
         }
         let staging = store.staging.as_ref().ok_or_else(|| Refusal::new(Code::Denied))?;
@@ -235,7 +235,7 @@ impl Copy {
                 result => break result.map_err(failed("reading the source"))?,
             }
         };
-        super::staging::write_all_at(&self.file, &self.buffer, self.position).map_err(failed("writing the copy"))?;
+        crate::fs::io::write_all_at(&self.file, &self.buffer, self.position).map_err(failed("writing the copy"))?;
         Ok(read as u64)
     }
 

@@ -3,7 +3,6 @@
 //! The order is that of the relative paths as bytes with `/` as 00 [LIST-2]. No name has a byte below
 //! 20, so that is the order of a walk: siblings by their bytes, and behind a directory all that is in it.
 
-use super::calls::statat;
 use super::errno::failed;
 use super::jail::{Jail, reserved};
 use super::job::{Job, Step};
@@ -11,6 +10,7 @@ use super::names::{Names, Reading};
 use super::staging;
 use super::status::Status;
 use super::{SLICE, Store, checked_path};
+use crate::fs::calls::statat;
 use crate::storage::Success;
 use remofile_proto::reply::PAGE_OVERHEAD;
 use remofile_proto::{Answer, Code, Kind, ListedEntry, Listing, Refusal, RemotePath};

@@ -3,7 +3,6 @@
 //! What is absent: sockets, sessions, sequence numbers, bytes of messages. **No name of a request ever
 //! reaches the kernel but below the descriptor of the served directory**: see `jail.rs`.
 
-mod calls;
 mod durable;
 mod errno;
 mod file;
@@ -19,13 +18,13 @@ mod sweep;
 mod target;
 mod upload;
 
+use crate::fs::calls::openat;
 use crate::server::landlock::{Confinement, confine_thread};
-use calls::openat;
 use durable::{Durability, Flush};
 use jail::Jail;
 use job::{Copy, Hash, Job, Step};
 use list::{List, Walk};
-pub use outcome::{Outcome, Performed, Storage, Success};
+pub use outcome::{ExecutionStatus, Outcome, Storage, Success};
 use remofile_proto::{Answer, Code, Operation, Refusal, RemotePath, RootId, UploadId};
 use rustix::fd::AsFd;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -213,26 +212,28 @@ impl Store {
         self.staging.as_mut().ok_or_else(|| Refusal::new(Code::Denied))
     }
 
-    fn run(&mut self, mut job: Box<dyn Job>) -> Performed {
+    fn run(&mut self, mut job: Box<dyn Job>) -> ExecutionStatus {
         match job.step(self) {
-            Step::Done(outcome) => Performed::Done(outcome),
+            Step::Done(outcome) => ExecutionStatus::Done(outcome),
             Step::More { done, total } => {
                 self.job = Some(job);
-                Performed::Working { done, total }
+                ExecutionStatus::Working { done, total }
             }
         }
     }
 
-    fn start(&mut self, operation: &Operation, payload: &[u8]) -> Result<Performed, Refusal> {
-        let entry = |entry| Ok(Performed::Done(Ok(Success::of(Answer::Entry(entry)))));
-        let answer = |answer| Ok(Performed::Done(Ok(Success::of(answer))));
+    fn start(&mut self, operation: &Operation, payload: &[u8]) -> Result<ExecutionStatus, Refusal> {
+        let entry = |entry| Ok(ExecutionStatus::Done(Ok(Success::of(Answer::Entry(entry)))));
+        let answer = |answer| Ok(ExecutionStatus::Done(Ok(Success::of(answer))));
         match operation {
             Operation::Stat { path } => entry(self.stat(path)?),
             Operation::List { path, after, limit, tree } => {
                 let list = List::begin(self, path, after.as_deref(), *limit, *tree)?;
                 Ok(self.run(Box::new(list)))
             }
-            Operation::Read { path, off, len, etag } => Ok(Performed::Done(self.read(path, *off, *len, etag.as_ref()))),
+            Operation::Read { path, off, len, etag } => {
+                Ok(ExecutionStatus::Done(self.read(path, *off, *len, etag.as_ref())))
+            }
             Operation::Hash { path, off, len } => {
                 let hash = Hash::begin(self, path, *off, *len)?;
                 Ok(self.run(Box::new(hash)))
@@ -279,22 +280,22 @@ impl Drop for Store {
 }
 
 impl Storage for Store {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         self.cancel();
         self.walk.take_if(|walk| walk.is_stale());
         if operation.info().is_mutating() {
             if self.options.read_only {
-                return Performed::Done(denied_change(operation));
+                return ExecutionStatus::Done(denied_change(operation));
             }
             self.durability.note_change();
         }
-        self.start(operation, payload).unwrap_or_else(|refusal| Performed::Done(Err(refusal)))
+        self.start(operation, payload).unwrap_or_else(|refusal| ExecutionStatus::Done(Err(refusal)))
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         match self.job.take() {
             Some(job) => self.run(job),
-            None => Performed::Done(Err(Refusal::because(Code::Internal, "nothing is being worked on"))),
+            None => ExecutionStatus::Done(Err(Refusal::because(Code::Internal, "nothing is being worked on"))),
         }
     }
 

@@ -1,13 +1,10 @@
 //! The names in one directory, sorted, in bounded memory.
 
-use super::calls::read_entry;
+use crate::fs::dir::DirReader;
 use rustix::fd::AsFd;
-use rustix::fs::{RawDir, SeekFrom, seek};
 use rustix::io::Errno;
 use std::time::Instant;
 
-/// How many bytes one read of a directory may bring.
-const READ_BYTES: usize = 64 << 10;
 /// What is kept per name beside its bytes.
 const PER_NAME: usize = size_of::<(u32, u16)>();
 
@@ -30,7 +27,7 @@ pub(super) struct Reading {
     after: Vec<u8>,
     bound: Option<Vec<u8>>,
     budget: usize,
-    buffer: Vec<u8>,
+    reader: DirReader,
 }
 
 impl Reading {
@@ -47,30 +44,21 @@ impl Reading {
     }
 
     fn begin_in(names: Names, directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
-        seek(directory, SeekFrom::Start(0))?;
-        let buffer = Vec::with_capacity(READ_BYTES);
-        Ok(Self { names, after: after.to_vec(), bound: None, budget, buffer })
+        let reader = DirReader::begin(directory)?;
+        Ok(Self { names, after: after.to_vec(), bound: None, budget, reader })
     }
 
     /// Reads on until then; true when the directory is at its end.
     pub(super) fn advance(&mut self, directory: impl AsFd, until: Instant) -> Result<bool, Errno> {
-        let mut entries = RawDir::new(directory, self.buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            let entry = read_entry(entry)?;
-            let name = entry.file_name().to_bytes();
-            let is_wanted = name > self.after.as_slice() && self.bound.as_deref().is_none_or(|bound| name <= bound);
-            if is_wanted && name != b"." && name != b".." {
-                self.names.push(name);
-                if self.names.weight() > self.budget {
-                    self.bound = self.names.keep_smaller_half();
+        let Self { names, after, bound, budget, reader } = self;
+        reader.read(directory, Some(until), |name| {
+            if name > after.as_slice() && bound.as_deref().is_none_or(|bound| name <= bound) {
+                names.push(name);
+                if names.weight() > *budget {
+                    *bound = names.keep_smaller_half();
                 }
             }
-            // What the kernel has handed over cannot be asked for again.
-            if entries.is_buffer_empty() && Instant::now() >= until {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        })
     }
 
     pub(super) fn finish(mut self) -> Names {

@@ -24,7 +24,7 @@ impl Success {
 
 /// How far an operation has come.
 #[derive(Debug)]
-pub enum Performed {
+pub enum ExecutionStatus {
     /// It is over.
     Done(Outcome),
     /// It needs more slices of time: call [`Storage::proceed`].
@@ -39,11 +39,11 @@ pub enum Performed {
 /// Executes effects: the store, or a double of it in a test. One operation at a time.
 pub trait Storage {
     /// Begins an operation other than hello, ping and bye, and ends it at once where that is short.
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed;
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus;
 
-    /// Does the next slice of the operation that answered [`Performed::Working`].
-    fn proceed(&mut self) -> Performed;
+    /// Does the next slice of the operation that answered [`ExecutionStatus::Working`].
+    fn proceed(&mut self) -> ExecutionStatus;
 
-    /// Abandons the operation that answered [`Performed::Working`]; it has changed nothing.
+    /// Abandons the operation that answered [`ExecutionStatus::Working`]; it has changed nothing.
     fn cancel(&mut self);
 }

@@ -1,10 +1,12 @@
 //! The staging directory `/.remofile`: its lock, the root id, and what lies there unfinished.
 
 use super::StoreError;
-use super::calls::{
-    fchmod, flock, fstat, fsync, mkdirat, openat, pread, pwrite, read_entry, renameat, statat, statx, unlinkat,
+use super::status::Status;
+use crate::fs::calls::{
+    fchmod, flock, fstat, fsync, mkdirat, openat, pread, read_entry, renameat, statat, statx, unlinkat,
 };
-use super::status::{Identity, Status};
+use crate::fs::io::write_all_at;
+use crate::fs::stat::FileId;
 use remofile_proto::RootId;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, StatxFlags};
@@ -29,7 +31,7 @@ pub(super) struct Staging {
 /// What was found in, or made for, the staging directory of a root.
 pub(super) struct Opened {
     pub(super) staging: Staging,
-    pub(super) identity: Identity,
+    pub(super) identity: FileId,
     pub(super) root_id: RootId,
     /// Whether names that differ in case are one here.
     pub(super) folds: bool,
@@ -56,7 +58,7 @@ impl Staging {
     }
 
     /// What a server that changes nothing finds: the staging directory's identity and the root id.
-    pub(super) fn peek(root: BorrowedFd<'_>) -> Option<(Identity, Option<RootId>)> {
+    pub(super) fn peek(root: BorrowedFd<'_>) -> Option<(FileId, Option<RootId>)> {
         let directory = openat(root, DIRECTORY, directory_flags(), Mode::empty()).ok()?;
         let identity = Status::from(fstat(&directory).ok()?).identity;
         let root_id = read_root_id(root, directory.as_fd()).ok().flatten();
@@ -187,22 +189,6 @@ impl AsFd for Staging {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }
-}
-
-/// Writes everything at an offset; short writes are continued.
-pub(super) fn write_all_at(file: impl AsFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match pwrite(file.as_fd(), bytes, offset) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(written) => {
-                bytes = &bytes[written..];
-                offset += written as u64;
-            }
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
 }
 
 fn directory_flags() -> OFlags {

@@ -1,26 +1,19 @@
 //! What one look at an inode tells: kind, size, times, identity, and the etag made of them.
 
+use crate::fs::stat::{self, FileId};
+use crate::fs::time::{clamp, now_ns};
 use remofile_proto::{Code, Entry, Etag, Kind, Refusal};
-use rustix::fs::{FileType, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
-use std::time::{SystemTime, UNIX_EPOCH};
+use rustix::fs::{FileType, Stat};
 
 /// A file that changed less than this long ago may change again without a new time stamp.
 ///
 /// Time stamps of the kernel advance by ticks of at most 10 ms; twice that, to be sure.
 const TICK_NS: i128 = 20_000_000;
-const NANOS: i64 = 1_000_000_000;
-
-/// Device and inode: whether two names are one thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) device: u64,
-    pub(super) inode: u64,
-}
 
 /// The result of a stat, in the units of the protocol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Status {
-    pub(super) identity: Identity,
+    pub(super) identity: FileId,
     pub(super) kind: Kind,
     pub(super) size: u64,
     pub(super) links: u64,
@@ -33,7 +26,7 @@ pub(super) struct Status {
 /// The state of a file at one moment, to be compared with that at another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    identity: Identity,
+    identity: FileId,
     size: u64,
     mtime_ns: i128,
     ctime_ns: i128,
@@ -94,54 +87,24 @@ impl Status {
     }
 }
 
-#[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the types of stat differ by architecture")]
+#[allow(clippy::useless_conversion, reason = "the types of stat differ by architecture")]
 impl From<Stat> for Status {
-    fn from(stat: Stat) -> Self {
+    fn from(found: Stat) -> Self {
         Self {
-            identity: Identity { device: stat.st_dev.into(), inode: stat.st_ino.into() },
-            kind: match FileType::from_raw_mode(stat.st_mode) {
+            identity: stat::file_id(&found),
+            kind: match stat::kind(&found) {
                 FileType::RegularFile => Kind::File,
                 FileType::Directory => Kind::Dir,
                 FileType::Symlink => Kind::Link,
                 _ => Kind::Other,
             },
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            links: stat.st_nlink.into(),
-            permissions: stat.st_mode & 0o777,
-            mtime_ns: i128::from(stat.st_mtime) * i128::from(NANOS) + stat.st_mtime_nsec as i128,
-            ctime_ns: i128::from(stat.st_ctime) * i128::from(NANOS) + stat.st_ctime_nsec as i128,
+            size: stat::size(&found),
+            links: found.st_nlink.into(),
+            permissions: found.st_mode & 0o777,
+            mtime_ns: stat::mtime_ns(&found),
+            ctime_ns: stat::ctime_ns(&found),
         }
     }
-}
-
-/// Times that set the modification time alone; nanoseconds since the epoch, negative before 1970.
-pub(super) fn modified_at(mtime_ns: i64) -> Timestamps {
-    Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        // The nanoseconds of a time stamp count upwards, before 1970 too.
-        last_modification: Timespec { tv_sec: mtime_ns.div_euclid(NANOS), tv_nsec: mtime_ns.rem_euclid(NANOS) },
-    }
-}
-
-/// Times that set the modification time to the present.
-pub(super) fn modified_now() -> Timestamps {
-    Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
-    }
-}
-
-/// The wall clock in nanoseconds since the epoch.
-pub(super) fn now_ns() -> i128 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => since.as_nanos().cast_signed(),
-        Err(before) => -before.duration().as_nanos().cast_signed(),
-    }
-}
-
-/// A time outside the years 1677 to 2262 is told as the nearest one inside.
-fn clamp(ns: i128) -> i64 {
-    i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX })
 }
 
 #[cfg(test)]
@@ -149,14 +112,8 @@ mod tests {
     use super::*;
 
     fn status(mtime_ns: i128, ctime_ns: i128) -> Status {
-        let identity = Identity { device: 1, inode: 2 };
+        let identity = FileId { device: 1, inode: 2 };
         Status { identity, kind: Kind::File, size: 3, links: 1, permissions: 0o644, mtime_ns, ctime_ns }
-    }
-
-    #[test]
-    fn a_time_before_1970_counts_its_nanoseconds_upwards() {
-        let time = modified_at(-1).last_modification;
-        assert_eq!((time.tv_sec, time.tv_nsec), (-1, 999_999_999));
     }
 
     #[test]

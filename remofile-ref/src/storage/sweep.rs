@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::calls::faulty::{Fault, Planned};
 use super::{Store, StoreError, StoreOptions};
-use crate::storage::{Performed, Storage};
+use crate::fs::calls::faulty::{Failpoint, Fault};
+use crate::storage::{ExecutionStatus, Storage};
 use remofile_proto::{Answer, Code, Digest, Operation, Precondition, RemotePath, UploadId};
 use rustix::io::Errno;
 use std::path::{Path as DiskPath, PathBuf};
@@ -56,7 +56,7 @@ type Change = (&'static str, Option<&'static [u8]>, Option<Vec<u8>>);
 struct Bench {
     around: tempfile::TempDir,
     store: Store,
-    planned: Planned,
+    failpoint: Failpoint,
     fault: Fault,
 }
 
@@ -121,14 +121,14 @@ impl Bench {
         let around = directory();
         let root = around.path().join("root");
         prepare(&root);
-        let planned = Planned::new(fault);
+        let failpoint = Failpoint::new(fault);
         let store = Store::open(&root, StoreOptions::default()).unwrap_or_else(|error| {
-            assert!(!planned.failed().is_empty(), "{error}");
+            assert!(!failpoint.failed().is_empty(), "{error}");
             assert!(!matches!(error, StoreError::InUse), "{error}");
-            planned.heal();
+            failpoint.clear();
             Store::open(&root, StoreOptions::default()).unwrap()
         });
-        Self { around, store, planned, fault }
+        Self { around, store, failpoint, fault }
     }
 
     fn root(&self) -> PathBuf {
@@ -143,13 +143,13 @@ impl Bench {
         let mut performed = self.store.perform(operation, payload);
         loop {
             match performed {
-                Performed::Done(outcome) => {
+                ExecutionStatus::Done(outcome) => {
                     return outcome.map(|success| success.answer).map_err(|refusal| {
                         assert!(refusal.code != Code::Internal || refusal.msg.is_some(), "no word of what failed");
                         refusal.code
                     });
                 }
-                Performed::Working { .. } => performed = self.store.proceed(),
+                ExecutionStatus::Working { .. } => performed = self.store.proceed(),
             }
         }
     }
@@ -215,9 +215,9 @@ impl Bench {
 
     /// Does it while calls fail; says whether it was refused.
     fn attempt_in_fault(&mut self, deed: Deed) -> bool {
-        let before = self.planned.failed().len();
+        let before = self.failpoint.failed().len();
         let code = self.attempt(deed);
-        let failed = self.planned.failed().split_off(before);
+        let failed = self.failpoint.failed().split_off(before);
         if code == Code::Ok {
             self.assert_done(deed);
             return false;
@@ -253,7 +253,7 @@ impl Bench {
     /// [DUR-4] For the rest of this server's life: it cannot know what is on stable storage.
     fn assert_refused_for_a_lost_sync(&self, deed: Deed, code: Code) {
         let may_be_refused = matches!(deed, Deed::Flush | Deed::Move(_, _, Some(_)));
-        let has_lost = self.planned.failed().iter().any(|call| ["syncfs", "fdatasync"].contains(call));
+        let has_lost = self.failpoint.failed().iter().any(|call| ["syncfs", "fdatasync"].contains(call));
         assert!(
             may_be_refused && has_lost && code == Code::Internal,
             "{deed:?} was refused with {code:?}, and nothing failed"
@@ -273,22 +273,22 @@ impl Bench {
             return self.assert_refused_for_a_lost_sync(deed, code);
         }
         let is_flush = matches!(deed, Deed::Flush);
-        assert!(!(is_flush && self.planned.failed().contains(&"syncfs")), "a flush after one that failed is OK");
+        assert!(!(is_flush && self.failpoint.failed().contains(&"syncfs")), "a flush after one that failed is OK");
         assert!(code == Code::Ok || code == deed.code_if_done(), "{deed:?} is refused with {code:?} when all is well");
         self.assert_done(deed);
     }
 
     /// Nothing was believed that a second sync said, and the next server finds nothing half done.
     fn close(self) -> PathBuf {
-        assert!(!self.planned.believed_a_second_sync(), "a sync that had failed was made again, and believed");
-        let Self { around, store, planned, .. } = self;
+        assert!(!self.failpoint.believed_a_second_sync(), "a sync that had failed was made again, and believed");
+        let Self { around, store, failpoint, .. } = self;
         let root_id = store.root_id();
-        drop((store, planned));
+        drop((store, failpoint));
         let root = around.path().join("root");
         let mut store = Store::open(&root, StoreOptions::default()).unwrap();
         assert_eq!(store.root_id(), root_id, "the next server serves another root");
         let abort = store.perform(&Operation::Abort { up: UP }, &[]);
-        assert!(matches!(abort, Performed::Done(Ok(_))));
+        assert!(matches!(abort, ExecutionStatus::Done(Ok(_))));
         let left = std::fs::read_dir(root.join(".remofile")).unwrap().map(|entry| entry.unwrap().file_name());
         let left: Vec<_> = left.filter(|name| name != "lock" && name != "root").collect();
         assert!(left.is_empty(), "left behind: {left:?}");
@@ -299,10 +299,10 @@ impl Bench {
 /// The n-th call fails, for every n until none is left; gives how many calls that were.
 fn every_call(errno: Errno, persists: bool) -> u64 {
     for nth in 1.. {
-        let mut bench = Bench::open(Fault { errno, nth, persists });
+        let mut bench = Bench::open(Fault { errno, nth, persists, only: &[] });
         let refused: Vec<bool> = DEEDS.iter().map(|deed| bench.attempt_in_fault(*deed)).collect();
-        let failed = !bench.planned.failed().is_empty();
-        bench.planned.heal();
+        let failed = !bench.failpoint.failed().is_empty();
+        bench.failpoint.clear();
         for (deed, _) in DEEDS.iter().zip(&refused).filter(|(_, refused)| **refused) {
             bench.attempt_healed(*deed);
         }

@@ -1,13 +1,16 @@
 //! The target rules, and the atomic rename that ends every operation that makes a name.
 
-use super::calls::{fchmod, fdatasync, fstat, futimens, linkat, read_entry, renameat, renameat_with, statat, unlinkat};
 use super::durable::Durability;
 use super::errno::failed;
-use super::jail::{Place, resolve};
-use super::status::{Status, modified_at, modified_now};
+use super::jail::Place;
+use super::status::Status;
+use crate::fs::beneath::{MountPoints, open_beneath};
+use crate::fs::calls::{fchmod, fdatasync, fstat, futimens, read_entry, renameat, unlinkat};
+use crate::fs::rename::rename_no_replace;
+use crate::fs::time::{modified_at, modified_now};
 use remofile_proto::{Code, Entry, Kind, Precondition, Refusal, RemotePath};
-use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, RenameFlags};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 /// How often a target that changes under our hands is judged anew.
@@ -85,7 +88,7 @@ pub(super) fn install(complete: &Complete<'_>, to: &Place<'_>, pre: &Preconditio
         let renamed = match verdict {
             Verdict::Create | Verdict::Respell => {
                 complete.set_time()?;
-                rename_to_absent(complete.staging, complete.name, to, false)
+                rename_no_replace(complete.staging, complete.name, &to.directory, to.name)
             }
             Verdict::Replace(found) => {
                 // [TARGET-10], without set-user-id and its kind, which new content must not inherit.
@@ -117,10 +120,9 @@ pub(super) fn rename(
     durability: &mut Durability,
 ) -> Result<Entry, Refusal> {
     let from = moved.place;
-    let is_directory = moved.status.kind == Kind::Dir;
     for _ in 0..ATTEMPTS {
         let renamed = match judge(to, pre, Some(moved))? {
-            Verdict::Create => rename_to_absent(from.directory.as_fd(), from.name, to, is_directory),
+            Verdict::Create => rename_no_replace(&from.directory, from.name, &to.directory, to.name),
             Verdict::Respell => renameat(&from.directory, from.name, &to.directory, to.name),
             Verdict::Replace(found) if found.identity == moved.status.identity => {
                 // To rename between two hard links of one file does nothing, and says success.
@@ -168,6 +170,11 @@ pub(super) fn unstable(errno: Errno) -> Refusal {
     Refusal::because(Code::Internal, "the content did not reach stable storage")
 }
 
+/// As [`unstable`], for the error of a background sync.
+pub(super) fn unstable_io(error: std::io::Error) -> Refusal {
+    unstable(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
 /// A file that was there before: that its sync failed cannot be undone by discarding it, and has to be kept in mind.
 fn stabilise(from: &Place<'_>, durability: &mut Durability) -> Result<(), Refusal> {
     durability.refuse_if_lost()?;
@@ -181,29 +188,11 @@ fn stabilise(from: &Place<'_>, durability: &mut Durability) -> Result<(), Refusa
     })
 }
 
-/// Renames where nothing may be replaced ([TARGET-9]).
-fn rename_to_absent(directory: BorrowedFd<'_>, name: &str, to: &Place<'_>, is_directory: bool) -> Result<(), Errno> {
-    match renameat_with(directory, name, &to.directory, to.name, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS) => {}
-        result => return result,
-    }
-    // The file system does not know the flag. A link is as good for all but directories, for which a
-    // rename replaces an empty directory at worst.
-    if is_directory {
-        return match statat(&to.directory, to.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(_) => Err(Errno::EXIST),
-            Err(Errno::NOENT) => renameat(directory, name, &to.directory, to.name),
-            Err(errno) => Err(errno),
-        };
-    }
-    linkat(directory, name, &to.directory, to.name, AtFlags::empty())?;
-    unlinkat(directory, name, AtFlags::empty())
-}
-
 /// Whether the directory holds this very name, byte for byte.
 fn is_spelled(place: &Place<'_>) -> Result<bool, Refusal> {
     let reading = failed("reading the directory");
-    let directory = resolve(&place.directory, ".", OFlags::RDONLY | OFlags::DIRECTORY).map_err(&reading)?;
+    let directory = open_beneath(&place.directory, ".", OFlags::RDONLY | OFlags::DIRECTORY, MountPoints::Refuse)
+        .map_err(&reading)?;
     let mut buffer = Vec::with_capacity(32 * 1024);
     let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {

@@ -3,14 +3,16 @@
 //! **Nothing is committed that was not hashed as it was written, or read back since.** An upload that a
 //! failure left in doubt is discarded.
 
-use super::calls::{fdatasync, fstat, fstatvfs, ftruncate, futimens};
-use super::durable::Barrier;
 use super::errno::failed;
 use super::job::{Hashing, Job, SYNCED_AT_ONCE, Step, digest};
-use super::staging::{Staging, parse_hex, write_all_at};
-use super::status::{Stamp, Status, modified_at, modified_now, now_ns};
+use super::staging::{Staging, parse_hex};
+use super::status::{Stamp, Status};
 use super::target::{Complete, code_of_root, foresee, install, unstable};
 use super::{SLICE, Store, checked_path};
+use crate::fs::background_sync::BackgroundSync;
+use crate::fs::calls::{fdatasync, fstat, fstatvfs, ftruncate, futimens};
+use crate::fs::io::write_all_at;
+use crate::fs::time::{modified_at, modified_now, now_ns};
 use crate::storage::{Outcome, Success};
 use remofile_proto::reply::PAGE_OVERHEAD;
 use remofile_proto::{
@@ -49,7 +51,7 @@ struct Begun {
     /// The staged file when it was last hashed or written here; nothing where it could not be looked at.
     stamp: Option<Stamp>,
     /// A sync under way, be it one that nobody waits for any more: its failure must not go unnoticed.
-    barrier: Option<Barrier>,
+    barrier: Option<BackgroundSync>,
 }
 
 impl Begun {
@@ -350,7 +352,7 @@ impl Commit {
             if let Some(barrier) = &begun.barrier {
                 let Some(result) = barrier.wait(SLICE) else { return Ok(false) };
                 begun.barrier = None;
-                result?;
+                result.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
                 if self.syncing {
                     return Ok(true);
                 }
@@ -358,7 +360,7 @@ impl Commit {
             if begun.off <= SYNCED_AT_ONCE {
                 return fdatasync(&begun.file).map(|()| true);
             }
-            match Barrier::start(&begun.file, fdatasync) {
+            match BackgroundSync::of_file(&begun.file, fdatasync) {
                 Ok(barrier) => begun.barrier = Some(barrier),
                 // No descriptor or thread to be had: then everybody waits.
                 Err(_) => return fdatasync(&begun.file).map(|()| true),

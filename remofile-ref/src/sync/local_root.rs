@@ -6,8 +6,16 @@ use crate::client::{
     part::{Target, set_mtime},
     source::{self, Source},
 };
+use crate::fs::{
+    beneath::{MountPoints, open_beneath},
+    calls,
+    io::write_all_at,
+    rename::{exchange, rename_no_replace},
+    stat::{self, stat_name},
+    time::modified_at,
+};
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags},
     io::Errno,
 };
 use std::{
@@ -15,7 +23,7 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     fs::File,
-    io::{self, Write as _},
+    io,
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
     rc::Rc,
@@ -36,7 +44,7 @@ impl LocalRoot {
     pub(super) fn open(root: &LocalPath) -> Result<Self, ClientError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd =
-            rustix::fs::open(root, flags, Mode::empty()).map_err(|errno| ClientError::local(root, errno.into()))?;
+            calls::openat(CWD, root, flags, Mode::empty()).map_err(|errno| ClientError::local(root, errno.into()))?;
         let (last, changed) = (RefCell::new(None), RefCell::new(HashMap::new()));
         Ok(Self { fd: Rc::new(fd), shown: root.to_owned(), last, changed })
     }
@@ -81,11 +89,13 @@ impl LocalRoot {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             // Nobody is to read what nobody was to read in what it replaces.
             let mode = mode_at(&directory, split(path).1).unwrap_or(Mode::from_raw_mode(0o666)) | Mode::WUSR;
-            let mut file = File::from(rustix::fs::openat(&directory, name, flags, mode)?);
-            let written = file.write_all(content).and_then(|()| set_mtime(&file, Some(mtime_ns)));
+            let file = File::from(calls::openat(&directory, name, flags, mode)?);
+            let written = write_all_at(&file, content, 0)
+                .map_err(io::Error::from)
+                .and_then(|()| set_mtime(&file, Some(mtime_ns)));
             if written.is_err() {
                 // What failed is worth more than that its rest could not be removed.
-                let _ = rustix::fs::unlinkat(&directory, name, AtFlags::empty());
+                let _ = calls::unlinkat(&directory, name, AtFlags::empty());
             }
             written
         };
@@ -111,36 +121,31 @@ impl LocalRoot {
         let installed = (|| {
             let directory = self.directory(parent).map_err(|errno| self.failed(path, errno))?;
             let Some(expected) = expected else {
-                return rename_to_absent(&directory, own, &directory, name).map_err(|errno| self.failed(path, errno));
+                return rename_no_replace(&directory, own, &directory, name).map_err(|errno| self.failed(path, errno));
             };
             self.expect(&directory, path, expected)?;
             if let Some(mode) = mode_at(&directory, name) {
                 // A file system without permissions has none to lose.
-                let _ = rustix::fs::chmodat(&directory, own, mode, AtFlags::empty());
+                let _ = calls::chmodat(&directory, own, mode, AtFlags::empty());
             }
-            match rustix::fs::renameat_with(&directory, own, &directory, name, RenameFlags::EXCHANGE) {
-                Ok(()) => is_copy = false,
-                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                    trash.put(path, path)?;
-                    return rename_to_absent(&directory, own, &directory, name)
-                        .map_err(|errno| self.failed(path, errno));
-                }
-                Err(errno) => return Err(self.failed(path, errno)),
+            if !exchange(&directory, own, name).map_err(|errno| self.failed(path, errno))? {
+                trash.put(path, path)?;
+                return rename_no_replace(&directory, own, &directory, name).map_err(|errno| self.failed(path, errno));
             }
+            is_copy = false;
             let displaced = version_at(&directory, own).map_err(|errno| self.failed(path, errno))?;
             if displaced.is_some_and(|displaced| displaced.is_same_but_for_its_name(expected)) {
                 return trash.put(&staged, path).map(drop);
             }
-            // Somebody was faster: his version gets its name back.
-            rustix::fs::renameat_with(&directory, own, &directory, name, RenameFlags::EXCHANGE)
-                .map_err(|errno| self.failed(path, errno))?;
+            // Another program has changed the file meanwhile: that version gets its name again.
+            exchange(&directory, own, name).map_err(|errno| self.failed(path, errno))?;
             is_copy = true;
             Err(self.has_changed(path))
         })();
         self.note_change(parent);
         if installed.is_err() && is_copy {
             // The next run would move it to the trash.
-            let _ = self.directory(parent).and_then(|directory| rustix::fs::unlinkat(directory, own, AtFlags::empty()));
+            let _ = self.directory(parent).and_then(|directory| calls::unlinkat(directory, own, AtFlags::empty()));
         }
         installed?;
         self.version(path)?.ok_or_else(|| self.has_changed(path))
@@ -153,11 +158,11 @@ impl LocalRoot {
             let source = self.directory(parent).map_err(|errno| self.failed(from, errno))?;
             let target = self.directory(new_parent).map_err(|errno| self.failed(to, errno))?;
             self.expect(&source, from, expected)?;
-            rename_to_absent(&source, name, &target, new_name).map_err(|errno| self.failed(to, errno))?;
+            rename_no_replace(&source, name, &target, new_name).map_err(|errno| self.failed(to, errno))?;
             match version_at(&target, new_name).map_err(|errno| self.failed(to, errno))? {
                 Some(moved) if moved.is_same_but_for_its_name(expected) => Ok(moved),
                 _ => {
-                    rename_to_absent(&target, new_name, &source, name).map_err(|errno| self.failed(from, errno))?;
+                    rename_no_replace(&target, new_name, &source, name).map_err(|errno| self.failed(from, errno))?;
                     Err(self.has_changed(from))
                 }
             }
@@ -184,14 +189,14 @@ impl LocalRoot {
         }
         let (there, its_name) = split(&place);
         let there = self.directory(there).map_err(|errno| self.failed(&place, errno))?;
-        rename_to_absent(&there, its_name, &directory, name).map_err(|errno| self.failed(path, errno))?;
+        rename_no_replace(&there, its_name, &directory, name).map_err(|errno| self.failed(path, errno))?;
         Err(self.has_changed(path))
     }
 
     /// Makes a directory; one that is there already is as good.
     pub(super) fn make_directory(&self, path: &str) -> Result<(), ClientError> {
         let (parent, name) = split(path);
-        let make = || match rustix::fs::mkdirat(self.directory(parent)?, name, Mode::from_raw_mode(0o777)) {
+        let make = || match calls::mkdirat(self.directory(parent)?, name, Mode::from_raw_mode(0o777)) {
             Err(Errno::EXIST) => self.directory(path).map(drop),
             result => result,
         };
@@ -205,8 +210,7 @@ impl LocalRoot {
         let (parent, name) = split(path);
         // A directory that is gone must not be found open.
         self.last.replace(None);
-        let removed =
-            self.directory(parent).and_then(|directory| rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR));
+        let removed = self.directory(parent).and_then(|directory| calls::unlinkat(directory, name, AtFlags::REMOVEDIR));
         match removed {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(self.failed(path, errno)),
@@ -225,12 +229,7 @@ impl LocalRoot {
         let (parent, name) = split(path);
         let directory = self.directory(parent).map_err(|errno| self.failed(path, errno))?;
         self.expect(&directory, path, expected)?;
-        let (tv_sec, tv_nsec) = (mtime_ns.div_euclid(1_000_000_000), mtime_ns.rem_euclid(1_000_000_000));
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            last_modification: Timespec { tv_sec, tv_nsec },
-        };
-        rustix::fs::utimensat(&directory, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+        calls::utimensat(&directory, name, &modified_at(mtime_ns), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|errno| self.failed(path, errno))?;
         self.note_change(parent);
         self.version(path)?.ok_or_else(|| self.has_changed(path))
@@ -246,7 +245,7 @@ impl LocalRoot {
     /// Makes all changes so far durable.
     pub(super) fn sync(&self) -> Result<(), ClientError> {
         for directory in self.changed.take().into_values() {
-            rustix::fs::syncfs(&*directory).map_err(|errno| self.failed("", errno))?;
+            calls::syncfs(&*directory).map_err(|errno| self.failed("", errno))?;
         }
         Ok(())
     }
@@ -273,15 +272,14 @@ impl LocalRoot {
             return Ok(Rc::clone(directory));
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let directory = Rc::new(rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve)?);
+        let directory = Rc::new(open_beneath(&self.fd, path, flags, MountPoints::Cross)?);
         self.last.replace(Some((path.to_owned(), Rc::clone(&directory))));
         Ok(directory)
     }
 
     fn note_change(&self, directory: &str) {
         if let Ok(directory) = self.directory(directory)
-            && let Ok(found) = rustix::fs::fstat(&directory)
+            && let Ok(found) = calls::fstat(&directory)
         {
             self.changed.borrow_mut().entry(found.st_dev).or_insert(directory);
         }
@@ -302,29 +300,12 @@ impl LocalVersion {
 
 /// The permissions of the regular file of this name, without those to run as somebody else.
 fn mode_at(directory: &OwnedFd, name: &str) -> Option<Mode> {
-    let found = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    let found = stat_name(directory, name).ok()??;
+    let is_file = stat::kind(&found) == FileType::RegularFile;
     is_file.then(|| Mode::from_raw_mode(found.st_mode & 0o777))
 }
 
 fn version_at(directory: &OwnedFd, name: &str) -> Result<Option<LocalVersion>, Errno> {
-    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
-            Ok(Some(LocalVersion::from(&stat)))
-        }
-        Ok(_) | Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Renames where nothing may be replaced.
-fn rename_to_absent(from: &OwnedFd, name: &str, to: &OwnedFd, new_name: &str) -> Result<(), Errno> {
-    match rustix::fs::renameat_with(from, name, to, new_name, RenameFlags::NOREPLACE) {
-        // A file system that cannot do it in one step.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            rustix::fs::linkat(from, name, to, new_name, AtFlags::empty())?;
-            rustix::fs::unlinkat(from, name, AtFlags::empty())
-        }
-        result => result,
-    }
+    let found = stat_name(directory, name)?.filter(|found| stat::kind(found) == FileType::RegularFile);
+    Ok(found.map(|found| LocalVersion::from(&found)))
 }

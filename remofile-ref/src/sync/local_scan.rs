@@ -6,9 +6,14 @@ use super::{
     trash::TRASH,
 };
 use crate::client::ClientError;
+use crate::fs::{
+    calls,
+    dir::sorted_entries,
+    stat::{self, stat_name},
+};
 use remofile_proto::{Names, RemotePath, limits};
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
+    fs::{FileType, Mode, OFlags, Stat},
     io::Errno,
 };
 use std::{
@@ -116,7 +121,7 @@ impl Scanner<'_> {
     /// Whether it holds something that is not synchronised. `depth` is how many names its entries have.
     fn directory(&mut self, directory: &OwnedFd, path: &str, depth: usize) -> Result<bool, Errno> {
         let mut hides = false;
-        for (name, kind) in sorted_names(directory)? {
+        for (name, kind) in sorted_entries(directory)? {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -172,7 +177,7 @@ impl Scanner<'_> {
         let index = self.found.items.len();
         let node = Node::Directory { hides: false };
         self.found.items.push(ScannedEntry { path: path.clone().into(), node });
-        let entered = rustix::fs::openat(parent, name, flags, Mode::empty())
+        let entered = calls::openat(parent, name, flags, Mode::empty())
             .and_then(|directory| self.directory(&directory, &path, depth + 1));
         self.found.items[index].node = match entered {
             Ok(hides) => Node::Directory { hides },
@@ -219,26 +224,7 @@ fn look(directory: &OwnedFd, name: &CString, kind: FileType) -> Result<Option<(F
     if !matches!(kind, FileType::RegularFile | FileType::Unknown) {
         return Ok(Some((kind, None)));
     }
-    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some((FileType::from_raw_mode(stat.st_mode), Some(stat)))),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Bytewise, which is the order of listings where directories are entered on the way.
-fn sorted_names(directory: &OwnedFd) -> Result<Vec<(CString, FileType)>, Errno> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        match entry {
-            Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
-            Ok(entry) => names.push((entry.file_name().to_owned(), entry.file_type())),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    names.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(names)
+    Ok(stat_name(directory, name)?.map(|found| (stat::kind(&found), Some(found))))
 }
 
 fn joined(parent: &str, name: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::process::TOKEN;
 use crate::storage_server::{StorageServer, welcome};
 use remofile::transport::{Bounds, ServerPattern};
-use remofile::{Performed, Storage, Store, StoreOptions, Token};
+use remofile::{ExecutionStatus, Storage, Store, StoreOptions, Token};
 use remofile_proto::Operation;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,14 +16,14 @@ struct Counting {
 }
 
 impl Storage for Counting {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         if !is_computed(operation) {
             *self.executed.entry(text(operation)).or_default() += 1;
         }
         self.store.perform(operation, payload)
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         self.store.proceed()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::storage_server::{StorageServer, welcome};
 use remofile::transport::{Bounds, ServerPattern};
-use remofile::{Outcome, Performed, Storage};
+use remofile::{ExecutionStatus, Outcome, Storage};
 use remofile_proto::{HelloReply, Operation};
 use std::thread;
 
@@ -15,11 +15,11 @@ pub struct FakeServer {
 struct Script<F>(F);
 
 impl<F: FnMut(&Operation) -> Outcome> Storage for Script<F> {
-    fn perform(&mut self, operation: &Operation, _payload: &[u8]) -> Performed {
-        Performed::Done((self.0)(operation))
+    fn perform(&mut self, operation: &Operation, _payload: &[u8]) -> ExecutionStatus {
+        ExecutionStatus::Done((self.0)(operation))
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         unreachable!("everything is done at once")
     }
 

@@ -3,7 +3,7 @@
 pub use crate::skip::skip;
 pub use crate::skip::skip_lacking;
 
-use remofile::{Outcome, Performed, Storage, Store, StoreOptions};
+use remofile::{ExecutionStatus, Outcome, Storage, Store, StoreOptions};
 use remofile_proto::{
     Answer, Code, Digest, Entry, Etag, Listing, Operation, Precondition, Refusal, RemotePath, Staged, UploadId,
 };
@@ -76,8 +76,8 @@ pub fn finish(store: &mut impl Storage, operation: &Operation, payload: &[u8]) -
     let mut performed = store.perform(operation, payload);
     loop {
         match performed {
-            Performed::Done(outcome) => return outcome,
-            Performed::Working { done, total } => {
+            ExecutionStatus::Done(outcome) => return outcome,
+            ExecutionStatus::Working { done, total } => {
                 assert!(done <= total || total == 0, "{done} of {total}");
                 assert!(Instant::now() < deadline, "{operation:?} does not end");
                 performed = store.proceed();

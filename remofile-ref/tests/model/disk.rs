@@ -1,6 +1,6 @@
 //! What outlives a server: a log of everything executed. Each request carries a label of its own.
 
-use remofile::{Outcome, Performed, Storage, Success};
+use remofile::{ExecutionStatus, Outcome, Storage, Success};
 use remofile_proto::{Answer, Code, Digest, Entry, Etag, HashResult, Kind, Operation, ReadResult, Refusal, RemotePath};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -119,7 +119,7 @@ impl Disk {
 }
 
 impl Storage for Disk {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         if self.running.is_some() {
             self.log.borrow_mut().faults.push("two operations at once".into());
         }
@@ -129,19 +129,19 @@ impl Storage for Disk {
             _ => 0,
         };
         if slices == 0 {
-            return Performed::Done(self.finish(operation, payload));
+            return ExecutionStatus::Done(self.finish(operation, payload));
         }
         self.running = Some((0, slices, operation.clone()));
-        Performed::Working { done: 0, total: slices }
+        ExecutionStatus::Working { done: 0, total: slices }
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         let (done, total, operation) = self.running.take().unwrap();
         if done + 1 >= total {
-            return Performed::Done(self.finish(&operation, &[]));
+            return ExecutionStatus::Done(self.finish(&operation, &[]));
         }
         self.running = Some((done + 1, total, operation));
-        Performed::Working { done: done + 1, total }
+        ExecutionStatus::Working { done: done + 1, total }
     }
 
     fn cancel(&mut self) {

@@ -1,6 +1,6 @@
 //! A disk that keeps what was synced, and of the rest as much as a power cut pleases.
 
-use remofile::{Outcome, Performed, Storage, Success};
+use remofile::{ExecutionStatus, Outcome, Storage, Success};
 use remofile_proto::{
     Answer, Code, Detail, Digest, Entry, Etag, HashResult, Kind, Operation, Refusal, Staged, UploadId,
 };
@@ -160,19 +160,19 @@ impl Disk {
 }
 
 impl Storage for Disk {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         assert!(self.flushing.is_none(), "two operations at once");
         if *operation == Operation::Flush {
             // It takes its time: clients poll.
             self.flushing = Some(operation.clone());
-            return Performed::Working { done: 0, total: 0 };
+            return ExecutionStatus::Working { done: 0, total: 0 };
         }
-        Performed::Done(self.platter.borrow_mut().perform(operation, payload))
+        ExecutionStatus::Done(self.platter.borrow_mut().perform(operation, payload))
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         let operation = self.flushing.take().expect("a flush runs");
-        Performed::Done(self.platter.borrow_mut().perform(&operation, &[]))
+        ExecutionStatus::Done(self.platter.borrow_mut().perform(&operation, &[]))
     }
 
     fn cancel(&mut self) {

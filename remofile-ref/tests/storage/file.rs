@@ -103,14 +103,14 @@ fn a_long_hash_comes_in_slices() {
 
 #[test]
 fn a_hash_of_a_file_that_changes_meanwhile_is_refused() {
-    use remofile::{Performed, Storage};
+    use remofile::{ExecutionStatus, Storage};
     let mut served = served();
     served.file("long", &vec![0; 20 << 20]);
     let hash = Operation::Hash { path: path("/long"), off: 0, len: None };
-    assert!(matches!(served.store.perform(&hash, &[]), Performed::Working { .. }));
+    assert!(matches!(served.store.perform(&hash, &[]), ExecutionStatus::Working { .. }));
     std::fs::write(served.disk("long"), b"short").unwrap();
     let outcome = loop {
-        if let Performed::Done(outcome) = served.store.proceed() {
+        if let ExecutionStatus::Done(outcome) = served.store.proceed() {
             break outcome;
         }
     };
@@ -325,16 +325,16 @@ fn a_copy_has_content_and_time_of_its_source() {
 
 #[test]
 fn a_copy_of_a_source_that_changes_meanwhile_makes_nothing() {
-    use remofile::{Performed, Storage};
+    use remofile::{ExecutionStatus, Storage};
     let mut served = served();
     served.file("from", &vec![1; 40 << 20]);
     let copy = Operation::Copy { from: path("/from"), to: path("/to"), pre: ABSENT, etag: None };
-    if !matches!(served.store.perform(&copy, &[]), Performed::Working { .. }) {
+    if !matches!(served.store.perform(&copy, &[]), ExecutionStatus::Working { .. }) {
         return skip("the file system copies 40 MiB at once");
     }
     std::fs::write(served.disk("from"), b"short").unwrap();
     let outcome = loop {
-        if let Performed::Done(outcome) = served.store.proceed() {
+        if let ExecutionStatus::Done(outcome) = served.store.proceed() {
             break outcome;
         }
     };
@@ -345,11 +345,11 @@ fn a_copy_of_a_source_that_changes_meanwhile_makes_nothing() {
 
 #[test]
 fn a_cancelled_copy_leaves_nothing() {
-    use remofile::{Performed, Storage};
+    use remofile::{ExecutionStatus, Storage};
     let mut served = served();
     served.file("from", &vec![1; 40 << 20]);
     let copy = Operation::Copy { from: path("/from"), to: path("/to"), pre: ABSENT, etag: None };
-    if !matches!(served.store.perform(&copy, &[]), Performed::Working { .. }) {
+    if !matches!(served.store.perform(&copy, &[]), ExecutionStatus::Working { .. }) {
         return skip("the file system copies 40 MiB at once");
     }
     served.store.cancel();

@@ -305,8 +305,8 @@ fn a_long_hash_that_is_cancelled_is_over() {
     served.file("long", &vec![1; 32 << 20]);
     let hash = Operation::Hash { path: path("/long"), off: 0, len: None };
     let performed = served.store.perform(&hash, &[]);
-    assert!(matches!(performed, remofile::Performed::Working { total: 0x200_0000, .. }), "{performed:?}");
+    assert!(matches!(performed, remofile::ExecutionStatus::Working { total: 0x200_0000, .. }), "{performed:?}");
     served.store.cancel();
-    let remofile::Performed::Done(Err(refusal)) = served.store.proceed() else { panic!("it goes on") };
+    let remofile::ExecutionStatus::Done(Err(refusal)) = served.store.proceed() else { panic!("it goes on") };
     assert_eq!(refusal.code, Code::Internal);
 }

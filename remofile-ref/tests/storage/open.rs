@@ -152,8 +152,8 @@ fn a_kernel_without_openat2_would_be_told() {
 
 #[test]
 fn an_operation_without_work_is_refused_when_asked_to_proceed() {
-    use remofile::{Performed, Storage};
+    use remofile::{ExecutionStatus, Storage};
     let mut served = served();
     served.store.perform(&Operation::Stat { path: path("/") }, &[]);
-    assert!(matches!(served.store.proceed(), Performed::Done(Err(_))));
+    assert!(matches!(served.store.proceed(), ExecutionStatus::Done(Err(_))));
 }

@@ -2,7 +2,7 @@
 //!
 //! `REMOFILE_TRIES` sets how often each verb is tried.
 
-use remofile::{Performed, Storage, Success};
+use remofile::{ExecutionStatus, Storage, Success};
 use remofile_proto::{Answer, Code, Operation, Precondition};
 use remofile_testkit::storage::{Served, digest, path, up};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -121,8 +121,8 @@ fn ask(served: &mut Served, operation: &Operation, payload: &[u8]) -> Result<Suc
     let mut performed = served.store.perform(operation, payload);
     loop {
         match performed {
-            Performed::Done(outcome) => return outcome.map_err(|refusal| refusal.code),
-            Performed::Working { .. } => performed = served.store.proceed(),
+            ExecutionStatus::Done(outcome) => return outcome.map_err(|refusal| refusal.code),
+            ExecutionStatus::Working { .. } => performed = served.store.proceed(),
         }
     }
 }

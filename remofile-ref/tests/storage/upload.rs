@@ -1,6 +1,6 @@
 //! Uploads: staging, resuming, committing, and what is left after failures.
 
-use remofile::{Performed, Storage, StoreOptions};
+use remofile::{ExecutionStatus, Storage, StoreOptions};
 use remofile_proto::{Answer, Code, Detail, Operation, Precondition};
 use remofile_testkit::storage::{digest, finish, path, served, served_with, up};
 use std::time::Duration;
@@ -135,7 +135,7 @@ fn a_cancelled_commit_has_changed_nothing() {
     served.append(1, 0, &content).unwrap();
     let (size, hash) = (content.len() as u64, digest(&content));
     let commit = Operation::Commit { up: up(1), size, hash, pre: ABSENT, mtime_ns: None };
-    if matches!(served.store.perform(&commit, &[]), Performed::Working { .. }) {
+    if matches!(served.store.perform(&commit, &[]), ExecutionStatus::Working { .. }) {
         served.store.cancel();
         assert_eq!(served.stat("/film"), Err(Code::NotFound));
         finish(&mut served.store, &commit, &[]).unwrap();
@@ -235,7 +235,7 @@ fn reading_a_long_upload_back_is_sliced() {
     served.append(1, 0, &content).unwrap();
     let mut served = served.reopened();
     let begin = Operation::Begin { up: up(1), path: path("/film"), size: None };
-    let Performed::Working { total, .. } = served.store.perform(&begin, &[]) else { panic!("at once") };
+    let ExecutionStatus::Working { total, .. } = served.store.perform(&begin, &[]) else { panic!("at once") };
     assert_eq!(total, 20 << 20);
     served.store.cancel();
     let staged = served.begin(1, "/film", None).unwrap();

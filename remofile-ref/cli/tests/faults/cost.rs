@@ -1,6 +1,6 @@
 //! What many entries cost, counted and not timed: as many calls and requests an entry, however many there are.
 
-use remofile::{Outcome, Performed, RemotePath, Storage, Store, StoreOptions};
+use remofile::{ExecutionStatus, Outcome, RemotePath, Storage, Store, StoreOptions};
 use remofile_proto::{Answer, Operation};
 use remofile_testkit::fake::FakeServer;
 use remofile_testkit::process::{remofile, run};
@@ -20,8 +20,8 @@ fn finish(store: &mut Store, operation: &Operation) -> Outcome {
     let mut performed = store.perform(operation, &[]);
     loop {
         match performed {
-            Performed::Done(outcome) => return outcome,
-            Performed::Working { .. } => performed = store.proceed(),
+            ExecutionStatus::Done(outcome) => return outcome,
+            ExecutionStatus::Working { .. } => performed = store.proceed(),
         }
     }
 }
@@ -95,12 +95,12 @@ struct Counted {
 }
 
 impl Storage for Counted {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         *self.count.lock().unwrap().entry(operation.name()).or_default() += 1;
         self.store.perform(operation, payload)
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         self.store.proceed()
     }
 

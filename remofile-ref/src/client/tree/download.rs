@@ -14,8 +14,9 @@ use crate::client::{
     payload::Payload,
     transfer_options::OnItem,
 };
+use crate::fs::calls;
 use rustix::{
-    fs::{FileType, Mode, OFlags},
+    fs::{CWD, FileType, Mode, OFlags},
     io::Errno,
 };
 use std::{
@@ -208,13 +209,13 @@ impl DownloadWalk<'_> {
     fn open_top(&mut self, remote: &RemotePath, local: &LocalPath) -> Result<Option<Rc<OwnedFd>>, ClientError> {
         let failed = |errno: Errno| ClientError::local(local, errno.into());
         if !self.options.dry_run {
-            match rustix::fs::mkdir(local, Mode::from_raw_mode(0o777)) {
+            match calls::mkdirat(CWD, local, Mode::from_raw_mode(0o777)) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(errno) => return Err(failed(errno)),
             }
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match rustix::fs::open(local, flags, Mode::empty()) {
+        match calls::openat(CWD, local, flags, Mode::empty()) {
             Ok(top) => Ok(Some(Rc::new(top))),
             Err(Errno::NOENT) if self.options.dry_run => {
                 self.ledger.plan(local, remote.as_str(), Planned::Directory);
@@ -225,7 +226,7 @@ impl DownloadWalk<'_> {
     }
 
     fn note_written(&mut self, directory: Rc<OwnedFd>) -> Result<(), ClientError> {
-        let found = rustix::fs::fstat(&*directory).map_err(|errno| ClientError::local("", errno.into()))?;
+        let found = calls::fstat(&*directory).map_err(|errno| ClientError::local("", errno.into()))?;
         self.written.entry(found.st_dev).or_insert(directory);
         Ok(())
     }
@@ -238,7 +239,7 @@ impl DownloadWalk<'_> {
         self.client.observer().enter(Phase::Flushing, None, None);
         self.written
             .values()
-            .try_for_each(|directory| rustix::fs::syncfs(&**directory))
+            .try_for_each(|directory| calls::syncfs(&**directory))
             .map_err(|errno| ClientError::local("", errno.into()))
     }
 
@@ -316,13 +317,13 @@ impl DownloadWalk<'_> {
         let directory = match parent {
             Some(parent) => {
                 if !self.options.dry_run {
-                    match rustix::fs::mkdirat(&parent, last, Mode::from_raw_mode(0o777)) {
+                    match calls::mkdirat(&parent, last, Mode::from_raw_mode(0o777)) {
                         Ok(()) | Err(Errno::EXIST) => {}
                         Err(errno) => return Err(failed(errno)),
                     }
                 }
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                match rustix::fs::openat(&parent, last, flags, Mode::empty()) {
+                match calls::openat(&parent, last, flags, Mode::empty()) {
                     Ok(directory) => Some(Rc::new(directory)),
                     Err(Errno::NOENT) if self.options.dry_run => None,
                     Err(errno) => return Err(failed(errno)),

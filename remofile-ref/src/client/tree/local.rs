@@ -1,9 +1,14 @@
 //! Local directories that are uploaded: what is in them, in which order, and where links lead.
 
 use crate::client::{ClientError, FileClient, SkipReason, TransferOptions};
+use crate::fs::{
+    calls,
+    dir::sorted_entries,
+    stat::{self, FileId},
+};
 use remofile_proto::limits;
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags},
     io::Errno,
 };
 use std::{
@@ -20,11 +25,8 @@ pub(super) struct LocalDirectory {
     pub(super) shown: PathBuf,
     /// Where it is below the source.
     pub(super) relative: PathBuf,
-    identity: Identity,
+    identity: FileId,
 }
-
-/// What tells a directory from all others: device and inode.
-pub(super) type Identity = (u64, u64);
 
 /// What is found under a name.
 pub(super) enum Found {
@@ -37,7 +39,7 @@ impl LocalDirectory {
     /// A source, wherever links lead to it.
     pub(super) fn open(local: &LocalPath) -> Result<Self, ClientError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(local, flags, Mode::empty());
+        let fd = calls::openat(CWD, local, flags, Mode::empty());
         fd.and_then(|fd| Self::of(fd, local.to_owned(), PathBuf::new()))
             .map_err(|errno| ClientError::local(local, errno.into()))
     }
@@ -48,50 +50,39 @@ impl LocalDirectory {
         if !options.follow_links {
             flags |= OFlags::NOFOLLOW;
         }
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
+        let fd = calls::openat(&self.fd, name, flags, Mode::empty())?;
         Self::of(fd, self.shown.join(name), self.relative.join(name))
     }
 
     fn of(fd: OwnedFd, shown: PathBuf, relative: PathBuf) -> Result<Self, Errno> {
-        let found = rustix::fs::fstat(&fd)?;
-        Ok(Self { fd, shown, relative, identity: (found.st_dev, found.st_ino) })
+        let found = calls::fstat(&fd)?;
+        Ok(Self { fd, shown, relative, identity: stat::file_id(&found) })
     }
 
     /// What tells it from all others; where links are followed, one that is in itself has no end.
-    pub(super) fn identity(&self) -> Identity {
+    pub(super) fn identity(&self) -> FileId {
         self.identity
     }
 
     /// Bytewise, so that a walk takes the same way each time.
     pub(super) fn sorted_names(&self) -> io::Result<Vec<OsString>> {
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&self.fd)? {
-            let name = match entry {
-                Ok(entry) => entry.file_name().to_bytes().to_vec(),
-                Err(Errno::INTR) => continue,
-                Err(errno) => return Err(errno.into()),
-            };
-            if name != b"." && name != b".." {
-                names.push(OsString::from_vec(name));
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
+        let entries = sorted_entries(&self.fd)?;
+        Ok(entries.into_iter().map(|(name, _)| OsString::from_vec(name.into_bytes())).collect())
     }
 
     /// What is under a name, as the options have it.
     pub(super) fn look(&self, name: &OsStr, options: &TransferOptions) -> Result<Found, Errno> {
-        let mut found = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
+        let mut found = calls::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let is_link = stat::kind(&found) == FileType::Symlink;
         if is_link && options.follow_links {
-            found = rustix::fs::statat(&self.fd, name, AtFlags::empty())?;
+            found = calls::statat(&self.fd, name, AtFlags::empty())?;
         }
-        let kind = FileType::from_raw_mode(found.st_mode);
+        let kind = stat::kind(&found);
         if options.excludes(&self.relative.join(name), kind == FileType::Directory) {
             return Ok(Found::Skipped(SkipReason::Excluded));
         }
         Ok(match kind {
-            FileType::RegularFile => Found::File { size: size_of(&found) },
+            FileType::RegularFile => Found::File { size: stat::size(&found) },
             FileType::Directory => Found::Directory,
             FileType::Symlink => Found::Skipped(SkipReason::Link),
             _ => Found::Skipped(SkipReason::Special),
@@ -119,7 +110,7 @@ fn count(
     client: &mut FileClient,
     directory: &LocalDirectory,
     options: &TransferOptions,
-    above: &mut Vec<Identity>,
+    above: &mut Vec<FileId>,
 ) -> Result<(u64, u64), ClientError> {
     let (mut files, mut bytes) = (0u64, 0u64);
     // What lies deeper has no path on the server.
@@ -144,8 +135,4 @@ fn count(
     }
     above.pop();
     Ok((files, bytes))
-}
-
-fn size_of(found: &Stat) -> u64 {
-    u64::try_from(found.st_size).unwrap_or_default()
 }

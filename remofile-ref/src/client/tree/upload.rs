@@ -4,7 +4,7 @@ use super::{
     TreeTransferred,
     flight::{Answered, Flight, Request, Walk},
     ledger::Ledger,
-    local::{Found, Identity, LocalDirectory, count_source},
+    local::{Found, LocalDirectory, count_source},
 };
 use crate::client::{
     Answer, ClientError, Code, FileClient, Kind, Operation, Phase, Planned, Precondition, RemotePath, TransferItem,
@@ -14,6 +14,7 @@ use crate::client::{
     transfer_options::OnItem,
     upload::{Compared, Replaced},
 };
+use crate::fs::stat::FileId;
 use remofile_proto::{Entry, UploadId};
 use std::{
     collections::HashMap,
@@ -134,7 +135,7 @@ struct UploadWalk<'a> {
     /// In a dry run, what an earlier upload has left on the server.
     staged: HashMap<UploadId, u64>,
     /// The directories from the source down to the one that is walked.
-    above: Vec<Identity>,
+    above: Vec<FileId>,
     /// A directory was made.
     has_made: bool,
 }

@@ -18,29 +18,29 @@ struct Slices {
 }
 
 impl Storage for Slices {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         self.performed += 1;
         match operation {
             Operation::Hash { len, .. } => {
                 self.left = len.unwrap();
-                Performed::Working { done: 0, total: 9 }
+                ExecutionStatus::Working { done: 0, total: 9 }
             }
             Operation::Read { .. } => {
                 let read = ReadResult { etag: Etag::try_from(&[1][..]).unwrap(), size: 5 };
-                Performed::Done(Ok(Success { answer: Answer::Read(read), payload: Some(b"bytes".to_vec()) }))
+                ExecutionStatus::Done(Ok(Success { answer: Answer::Read(read), payload: Some(b"bytes".to_vec()) }))
             }
-            Operation::Append { .. } => Performed::Done(Ok(Success::of(Answer::Offset(payload.len() as u64)))),
-            _ => Performed::Done(Ok(Success::of(Answer::Empty))),
+            Operation::Append { .. } => ExecutionStatus::Done(Ok(Success::of(Answer::Offset(payload.len() as u64)))),
+            _ => ExecutionStatus::Done(Ok(Success::of(Answer::Empty))),
         }
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         self.left -= 1;
         if self.left == 0 {
-            return Performed::Done(Ok(Success::of(Answer::Empty)));
+            return ExecutionStatus::Done(Ok(Success::of(Answer::Empty)));
         }
         self.done += 1;
-        Performed::Working { done: self.done, total: 9 }
+        ExecutionStatus::Working { done: self.done, total: 9 }
     }
 
     fn cancel(&mut self) {

@@ -3,11 +3,12 @@
 mod format;
 
 use super::{SyncError, input::SavedEntry, input::order};
+use crate::fs::calls;
 pub(super) use format::Entries;
 use format::{StateJournal, Update};
 use remofile_proto::{RemotePath, RootId};
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags},
+    fs::{CWD, FlockOperation, Mode, OFlags},
     io::Errno,
 };
 use std::{
@@ -103,7 +104,7 @@ impl StateFiles {
         let path = self.path("lock");
         let failed = |source| SyncError::State { path: path.clone(), source };
         let lock = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        match calls::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             // A file system without locks.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOLCK) => Ok(lock),
             Err(Errno::WOULDBLOCK) => Err(SyncError::Locked { path }),
@@ -239,8 +240,8 @@ fn merged(mut entries: Entries, updates: Vec<Update>) -> Entries {
 }
 
 fn sync_directory(directory: &LocalPath) -> io::Result<()> {
-    let directory = rustix::fs::open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    Ok(rustix::fs::fsync(directory)?)
+    let directory = calls::openat(CWD, directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(calls::fsync(directory)?)
 }
 
 #[cfg(test)]

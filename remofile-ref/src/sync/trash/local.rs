@@ -2,8 +2,16 @@
 
 use super::{Cleaned, TRASH, Timestamp, Trashed, run_names, split, stamp_of_run};
 use crate::client::ClientError;
+use crate::fs::{
+    beneath::{MountPoints, open_beneath},
+    calls,
+    dir::sorted_entries,
+    rename::{Linked, link, rename_no_replace},
+    stat::{self, stat_name},
+    time::clamp,
+};
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps},
     io::Errno,
 };
 use std::{
@@ -41,7 +49,7 @@ impl LocalTrash {
     /// [`ClientError::Local`] where `root` is no directory that can be opened.
     pub fn open(root: &LocalPath, stamp: Timestamp) -> Result<Self, ClientError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = rustix::fs::open(root, flags, Mode::empty());
+        let opened = calls::openat(CWD, root, flags, Mode::empty());
         let opened = opened.map_err(|errno| ClientError::local(root, errno.into()))?;
         Ok(Self { root: opened, shown: root.to_owned(), stamp, last: None, touched: BTreeSet::new() })
     }
@@ -57,12 +65,12 @@ impl LocalTrash {
         let (parent, name) = split(from);
         let source = self.directory(parent).map_err(|errno| self.failed(from, errno))?;
         let place = self.placed(original, |directory, to| {
-            match rename(&source, name, directory, to) {
+            match rename_no_replace(&source, name, directory, to) {
                 Err(Errno::XDEV) => {}
                 result => return result.map_err(io::Error::from),
             }
             copy(&source, name, directory, to)?;
-            Ok(rustix::fs::unlinkat(&source, name, AtFlags::empty())?)
+            Ok(calls::unlinkat(&source, name, AtFlags::empty())?)
         });
         let place = place.map_err(|error| self.failed(from, error))?;
         self.touched.insert(parent.to_owned());
@@ -80,13 +88,14 @@ impl LocalTrash {
         let (parent, name) = split(original);
         let source = self.directory(parent).map_err(|errno| self.failed(original, errno))?;
         let place = self.placed(original, |directory, to| {
-            let found = rustix::fs::statat(&source, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            let found = calls::statat(&source, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            if stat::kind(&found) != FileType::RegularFile {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"));
             }
-            match rustix::fs::linkat(&source, name, directory, to, AtFlags::empty()) {
-                Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => copy(&source, name, directory, to),
-                result => Ok(result?),
+            match link(&source, name, directory, to) {
+                Ok(Linked::Yes) => Ok(()),
+                Ok(Linked::Unsupported) | Err(Errno::XDEV) => copy(&source, name, directory, to),
+                Err(errno) => Err(errno.into()),
             }
         });
         place.map_err(|error| self.failed(original, error))
@@ -98,7 +107,7 @@ impl LocalTrash {
     /// [`ClientError::Local`].
     pub fn forget(&self, place: &str) -> Result<(), ClientError> {
         let (parent, name) = split(place);
-        let forget = || rustix::fs::unlinkat(self.directory(parent)?, name, AtFlags::empty());
+        let forget = || calls::unlinkat(self.directory(parent)?, name, AtFlags::empty());
         forget().map_err(|errno| self.failed(place, errno))
     }
 
@@ -108,7 +117,7 @@ impl LocalTrash {
     /// [`ClientError::Local`].
     pub fn sync(&mut self) -> Result<(), ClientError> {
         for path in std::mem::take(&mut self.touched) {
-            match self.directory(&path).and_then(rustix::fs::fsync) {
+            match self.directory(&path).and_then(calls::fsync) {
                 // It is gone meanwhile, and its names with it; a file may have its place.
                 Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => {}
                 Err(errno) => return Err(self.failed(&path, errno)),
@@ -129,19 +138,13 @@ impl LocalTrash {
             let failed = |errno| self.failed(&path, errno);
             let directory = self.directory(&path).map_err(failed)?;
             for name in names(&directory).map_err(failed)? {
-                let status = match rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(status) => status,
-                    Err(Errno::NOENT) => continue,
-                    Err(errno) => return Err(failed(errno)),
-                };
+                let Some(status) = stat_name(&directory, &*name).map_err(failed)? else { continue };
                 let below = format!("{below}/{name}");
-                match FileType::from_raw_mode(status.st_mode) {
+                match stat::kind(&status) {
                     FileType::Directory => open.push(below),
                     _ => {
-                        let bytes = u64::try_from(status.st_size).unwrap_or_default();
-                        let seconds = status.st_mtime.saturating_mul(1_000_000_000);
-                        let mtime_ns = seconds.saturating_add(status.st_mtime_nsec.cast_signed());
-                        found.extend(Trashed::at(&below, bytes, Some(mtime_ns), None));
+                        let mtime_ns = clamp(stat::mtime_ns(&status));
+                        found.extend(Trashed::at(&below, stat::size(&status), Some(mtime_ns), None));
                     }
                 }
             }
@@ -158,8 +161,8 @@ impl LocalTrash {
         let ((from, name), (to, own)) = (split(&trashed.place), split(&trashed.path));
         let restore = || -> Result<(), Errno> {
             let (source, target) = (self.directory(from)?, self.make(to, Mode::from_raw_mode(0o777))?);
-            rename(&source, name, &target, own)?;
-            rustix::fs::fsync(&target)
+            rename_no_replace(&source, name, &target, own)?;
+            calls::fsync(&target)
         };
         restore().map_err(|errno| self.failed(&trashed.path, errno))?;
         self.prune(from);
@@ -174,9 +177,9 @@ impl LocalTrash {
         let ((source, name), (target, new_name)) = (split(from), split(to));
         let renamed = || {
             let (source, target) = (self.directory(source)?, self.directory(target)?);
-            rename(&source, name, &target, new_name)?;
-            rustix::fs::fsync(&target)?;
-            rustix::fs::fsync(&source)
+            rename_no_replace(&source, name, &target, new_name)?;
+            calls::fsync(&target)?;
+            calls::fsync(&source)
         };
         renamed().map_err(|errno| self.failed(to, errno))
     }
@@ -251,27 +254,22 @@ impl LocalTrash {
         match self.directory(path) {
             Ok(directory) => {
                 // Names that are no UTF-8 go too.
-                for entry in Dir::read_from(&directory)? {
-                    let entry = entry?;
-                    let below = entry.file_name();
-                    if below == c"." || below == c".." {
-                        continue;
-                    }
-                    match (entry.file_type(), below.to_str()) {
+                for (below, kind) in sorted_entries(&directory)? {
+                    match (kind, below.to_str()) {
                         (FileType::Directory | FileType::Unknown, Ok(below)) => {
                             self.remove_all(&format!("{path}/{below}"), cleaned)?;
                         }
                         _ => {
-                            rustix::fs::unlinkat(&directory, below, AtFlags::empty())?;
+                            calls::unlinkat(&directory, &below, AtFlags::empty())?;
                             cleaned.files += 1;
                         }
                     }
                 }
-                rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)
+                calls::unlinkat(&parent, name, AtFlags::REMOVEDIR)
             }
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 cleaned.files += 1;
-                rustix::fs::unlinkat(&parent, name, AtFlags::empty())
+                calls::unlinkat(&parent, name, AtFlags::empty())
             }
             Err(errno) => Err(errno),
         }
@@ -283,8 +281,7 @@ impl LocalTrash {
         let mut path = path;
         while path.starts_with(TRASH) {
             let (parent, name) = split(path);
-            let removed =
-                self.directory(parent).and_then(|above| rustix::fs::unlinkat(above, name, AtFlags::REMOVEDIR));
+            let removed = self.directory(parent).and_then(|above| calls::unlinkat(above, name, AtFlags::REMOVEDIR));
             if removed.is_err() {
                 break;
             }
@@ -296,8 +293,7 @@ impl LocalTrash {
     fn directory(&self, path: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let path = if path.is_empty() { "." } else { path };
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve)
+        open_beneath(&self.root, path, flags, MountPoints::Cross)
     }
 
     /// A directory below the root, made where it is not there, with all above it.
@@ -308,7 +304,7 @@ impl LocalTrash {
         }
         let (parent, name) = split(path);
         let parent = self.make(parent, mode)?;
-        match rustix::fs::mkdirat(&parent, name, mode) {
+        match calls::mkdirat(&parent, name, mode) {
             Ok(()) | Err(Errno::EXIST) => self.directory(path),
             Err(errno) => Err(errno),
         }
@@ -319,28 +315,16 @@ impl LocalTrash {
     }
 }
 
-/// Renames, and replaces nothing.
-fn rename(from: &OwnedFd, name: &str, to: &OwnedFd, new_name: &str) -> Result<(), Errno> {
-    match rustix::fs::renameat_with(from, name, to, new_name, RenameFlags::NOREPLACE) {
-        // A file system that cannot do it in one step.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            rustix::fs::linkat(from, name, to, new_name, AtFlags::empty())?;
-            rustix::fs::unlinkat(from, name, AtFlags::empty())
-        }
-        result => result,
-    }
-}
-
 /// Copies a regular file with its times, durably; fails where it changes meanwhile.
 fn copy(from: &OwnedFd, name: &str, to: &OwnedFd, new_name: &str) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut source = File::from(rustix::fs::openat(from, name, flags, Mode::empty())?);
-    let before = rustix::fs::fstat(&source)?;
-    if FileType::from_raw_mode(before.st_mode) != FileType::RegularFile {
+    let mut source = File::from(calls::openat(from, name, flags, Mode::empty())?);
+    let before = calls::fstat(&source)?;
+    if stat::kind(&before) != FileType::RegularFile {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"));
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut target = File::from(rustix::fs::openat(to, new_name, flags, Mode::from_raw_mode(0o600))?);
+    let mut target = File::from(calls::openat(to, new_name, flags, Mode::from_raw_mode(0o600))?);
     let mut fill = || {
         io::copy(&mut source, &mut target)?;
         let time = |tv_sec, tv_nsec: u64| Timespec { tv_sec, tv_nsec: tv_nsec.cast_signed() };
@@ -348,9 +332,9 @@ fn copy(from: &OwnedFd, name: &str, to: &OwnedFd, new_name: &str) -> io::Result<
             last_access: time(before.st_atime, before.st_atime_nsec),
             last_modification: time(before.st_mtime, before.st_mtime_nsec),
         };
-        rustix::fs::futimens(&target, &times)?;
-        target.sync_all()?;
-        let after = rustix::fs::fstat(&source)?;
+        calls::futimens(&target, &times)?;
+        calls::fsync(&target)?;
+        let after = calls::fstat(&source)?;
         let what = |status: &rustix::fs::Stat| {
             (status.st_size, status.st_mtime, status.st_mtime_nsec, status.st_ctime, status.st_ctime_nsec)
         };
@@ -359,20 +343,12 @@ fn copy(from: &OwnedFd, name: &str, to: &OwnedFd, new_name: &str) -> io::Result<
     let filled = fill();
     if filled.is_err() {
         // What failed is worth more than that half a copy could not be removed.
-        let _ = rustix::fs::unlinkat(to, new_name, AtFlags::empty());
+        let _ = calls::unlinkat(to, new_name, AtFlags::empty());
     }
     filled
 }
 
 /// The names in a directory, as far as they are UTF-8.
 fn names(directory: &OwnedFd) -> Result<Vec<String>, Errno> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        if let Ok(name) = entry?.file_name().to_str()
-            && !matches!(name, "." | "..")
-        {
-            names.push(name.to_owned());
-        }
-    }
-    Ok(names)
+    Ok(sorted_entries(directory)?.into_iter().filter_map(|(name, _)| name.into_string().ok()).collect())
 }

@@ -1,4 +1,4 @@
-//! The same calls, of which a test lets some fail: with any error, once or from then on, before or after their effect.
+//! The same calls with failpoints: a test chooses which of them fail, with which error, once or from then on.
 
 use rustix::buffer::Buffer;
 use rustix::fd::{AsFd, OwnedFd, RawFd};
@@ -14,19 +14,28 @@ use std::sync::{Arc, Mutex};
 
 /// Which calls fail.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::storage) struct Fault {
-    pub(in crate::storage) errno: Errno,
+pub(crate) struct Fault {
+    pub(crate) errno: Errno,
     /// The first call that fails, counted from 1.
-    pub(in crate::storage) nth: u64,
+    pub(crate) nth: u64,
     /// Whether all calls from that one on fail, and not that one alone.
-    pub(in crate::storage) persists: bool,
+    pub(crate) persists: bool,
+    /// The calls that are counted; all where it is empty.
+    pub(crate) only: &'static [&'static str],
 }
 
-/// What became of the calls of a thread, and of those that it lets other threads make.
+impl Fault {
+    /// Every call of these names fails.
+    pub(crate) fn all_of(only: &'static [&'static str], errno: Errno) -> Self {
+        Self { errno, nth: 1, persists: true, only }
+    }
+}
+
+/// The calls that a thread made, itself and in the threads that it started for single calls.
 #[derive(Debug, Default)]
-pub(in crate::storage) struct Plan {
-    fault: Option<Fault>,
-    made: u64,
+struct CallLog {
+    /// The faults, each with how many calls it has counted.
+    faults: Vec<(Fault, u64)>,
     failed: Vec<&'static str>,
     /// Files whose sync failed: the system may say yes to the next one, and not mean it. They are kept open, so that
     /// no other file gets their numbers.
@@ -36,61 +45,75 @@ pub(in crate::storage) struct Plan {
 }
 
 thread_local! {
-    static PLAN: RefCell<Option<Arc<Mutex<Plan>>>> = const { RefCell::new(None) };
+    static CALL_LOG: RefCell<Option<Arc<Mutex<CallLog>>>> = const { RefCell::new(None) };
 }
 
-/// The calls of this thread fail like this until the guard goes.
-pub(in crate::storage) struct Planned(Arc<Mutex<Plan>>);
+/// The calls of this thread fail by a [`Fault`] until this is dropped.
+pub(crate) struct Failpoint(Arc<Mutex<CallLog>>);
 
-impl Planned {
-    pub(in crate::storage) fn new(fault: Fault) -> Self {
-        let plan = Arc::new(Mutex::new(Plan { fault: Some(fault), ..Plan::default() }));
-        PLAN.set(Some(Arc::clone(&plan)));
-        Self(plan)
+impl Failpoint {
+    pub(crate) fn new(fault: Fault) -> Self {
+        Self::with_faults(&[fault])
     }
 
-    /// From here on nothing fails.
-    pub(in crate::storage) fn heal(&self) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).fault = None;
+    pub(crate) fn with_faults(faults: &[Fault]) -> Self {
+        let faults = faults.iter().map(|fault| (*fault, 0)).collect();
+        let log = Arc::new(Mutex::new(CallLog { faults, ..CallLog::default() }));
+        CALL_LOG.set(Some(Arc::clone(&log)));
+        Self(log)
+    }
+
+    /// Lets every later call succeed.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).faults.clear();
     }
 
     /// The names of the calls that failed.
-    pub(in crate::storage) fn failed(&self) -> Vec<&'static str> {
+    pub(crate) fn failed(&self) -> Vec<&'static str> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).failed.clone()
     }
 
     /// Whether a sync was made of a file of which an earlier one had failed, and the answer was yes.
-    pub(in crate::storage) fn believed_a_second_sync(&self) -> bool {
+    pub(crate) fn believed_a_second_sync(&self) -> bool {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).believed
     }
 }
 
-impl Drop for Planned {
+impl Drop for Failpoint {
     fn drop(&mut self) {
-        PLAN.set(None);
+        CALL_LOG.set(None);
     }
 }
 
-fn with_plan<T>(look: impl FnOnce(&mut Plan) -> T) -> Option<T> {
-    let plan = PLAN.with_borrow(Clone::clone)?;
-    let mut plan = plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Some(look(&mut plan))
+fn with_log<T>(look: impl FnOnce(&mut CallLog) -> T) -> Option<T> {
+    let log = CALL_LOG.with_borrow(Clone::clone)?;
+    let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Some(look(&mut log))
 }
 
 /// Counts a call, and says whether it fails.
 fn count(name: &'static str) -> Result<(), Errno> {
-    let fails = with_plan(|plan| {
-        plan.made += 1;
-        let fault = plan.fault?;
-        let is_due = if fault.persists { plan.made >= fault.nth } else { plan.made == fault.nth };
-        is_due.then(|| plan.failed.push(name)).map(|()| fault.errno)
+    let failed = with_log(|log| {
+        let mut failed = None;
+        for (fault, made) in &mut log.faults {
+            if !fault.only.is_empty() && !fault.only.contains(&name) {
+                continue;
+            }
+            *made += 1;
+            let is_due = if fault.persists { *made >= fault.nth } else { *made == fault.nth };
+            if is_due && failed.is_none() {
+                failed = Some(fault.errno);
+                log.failed.push(name);
+            }
+        }
+        failed
     });
-    fails.flatten().map_or(Ok(()), Err)
+    failed.flatten().map_or(Ok(()), Err)
 }
 
 macro_rules! calls {
     ($($module:ident::$name:ident[$($generic:ident: $bound:path),*]($($arg:ident: $type:ty),*) -> $result:ty;)*) => {$(
-        pub(in crate::storage) fn $name<$($generic: $bound),*>($($arg: $type),*) -> Result<$result, Errno> {
+        pub(crate) fn $name<$($generic: $bound),*>($($arg: $type),*) -> Result<$result, Errno> {
             count(stringify!($name))?;
             rustix::$module::$name($($arg),*)
         }
@@ -109,6 +132,7 @@ calls! {
     fs::statx[P: Arg, F: AsFd](at: F, path: P, flags: AtFlags, mask: StatxFlags) -> Statx;
     fs::fstat[F: AsFd](file: F) -> Stat;
     fs::fstatvfs[F: AsFd](file: F) -> StatVfs;
+    fs::chmodat[P: Arg, F: AsFd](at: F, path: P, mode: Mode, flags: AtFlags) -> ();
     fs::fchmod[F: AsFd](file: F, mode: Mode) -> ();
     fs::flock[F: AsFd](file: F, operation: FlockOperation) -> ();
     fs::ftruncate[F: AsFd](file: F, size: u64) -> ();
@@ -123,7 +147,7 @@ calls! {
 }
 
 /// A write that fails has written half.
-pub(in crate::storage) fn pwrite(file: impl AsFd, bytes: &[u8], offset: u64) -> Result<usize, Errno> {
+pub(crate) fn pwrite(file: impl AsFd, bytes: &[u8], offset: u64) -> Result<usize, Errno> {
     let Err(errno) = count("pwrite") else { return rustix::io::pwrite(file, bytes, offset) };
     rustix::io::pwrite(file, &bytes[..bytes.len() / 2], offset)?;
     Err(errno)
@@ -131,14 +155,14 @@ pub(in crate::storage) fn pwrite(file: impl AsFd, bytes: &[u8], offset: u64) -> 
 
 macro_rules! syncs {
     ($($name:ident)*) => {$(
-        pub(in crate::storage) fn $name(file: impl AsFd) -> Result<(), Errno> {
+        pub(crate) fn $name(file: impl AsFd) -> Result<(), Errno> {
             let stat = rustix::fs::fstat(&file)?;
             let identity = (stat.st_dev, stat.st_ino);
             let kept = rustix::io::fcntl_dupfd_cloexec(&file, 0)?;
             let synced = count(stringify!($name));
-            with_plan(|plan| match synced {
-                Err(_) => drop(plan.unsynced.insert(identity, kept)),
-                Ok(()) => plan.believed |= plan.unsynced.contains_key(&identity),
+            with_log(|log| match synced {
+                Err(_) => drop(log.unsynced.insert(identity, kept)),
+                Ok(()) => log.believed |= log.unsynced.contains_key(&identity),
             });
             synced?;
             rustix::fs::$name(file)
@@ -149,17 +173,15 @@ macro_rules! syncs {
 syncs! { fsync fdatasync syncfs }
 
 /// An entry that was read from a directory.
-pub(in crate::storage) fn read_entry<T>(read: Result<T, Errno>) -> Result<T, Errno> {
+pub(crate) fn read_entry<T>(read: Result<T, Errno>) -> Result<T, Errno> {
     count("getdents").and(read)
 }
 
 /// A call that is made in another thread fails by the plan of this one.
-pub(in crate::storage) fn elsewhere(
-    call: fn(OwnedFd) -> Result<(), Errno>,
-) -> impl FnOnce(OwnedFd) -> Result<(), Errno> {
-    let plan = PLAN.with_borrow(Clone::clone);
+pub(crate) fn in_other_thread(call: fn(OwnedFd) -> Result<(), Errno>) -> impl FnOnce(OwnedFd) -> Result<(), Errno> {
+    let log = CALL_LOG.with_borrow(Clone::clone);
     move |file| {
-        PLAN.set(plan);
+        CALL_LOG.set(log);
         call(file)
     }
 }
