@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use remofile::server::service::{Frames, HandleOutcome, Service};
 use remofile::protocol::server::session::ServerLimits;
-use remofile::{Outcome, Performed, Storage, Success};
+use remofile::{Outcome, ExecutionStatus, Storage, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{
     Answer, BootId, Capabilities, Code, Digest, Entry, Etag, HashResult, Hello, HelloReply, Kind, Limits, Listing,
@@ -161,25 +161,25 @@ struct Store {
 }
 
 impl Storage for Store {
-    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> Performed {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         assert!(self.running.is_none(), "two operations at once");
         self.performed += 1;
         if let Operation::Hash { len: Some(len), .. } = operation {
             let slices = len % MOST_SLICES;
             self.running = Some(slices);
-            return Performed::Working { done: 0, total: slices };
+            return ExecutionStatus::Working { done: 0, total: slices };
         }
-        Performed::Done(outcome(operation, payload))
+        ExecutionStatus::Done(outcome(operation, payload))
     }
 
-    fn proceed(&mut self) -> Performed {
+    fn proceed(&mut self) -> ExecutionStatus {
         let left = self.running.take().expect("an operation that runs");
         match left.checked_sub(1) {
             Some(left) => {
                 self.running = Some(left);
-                Performed::Working { done: 0, total: left }
+                ExecutionStatus::Working { done: 0, total: left }
             }
-            None => Performed::Done(Ok(Success::of(hashed()))),
+            None => ExecutionStatus::Done(Ok(Success::of(hashed()))),
         }
     }
 
