@@ -9,10 +9,11 @@ use planted::{
     repository,
 };
 use remofile_proto::{Answer, Code, Keys, Operation, Refusal, Token, z85};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     io::{Read, Write},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
@@ -284,8 +285,7 @@ fn an_interrupted_run_cleans_up_and_reports() {
         assert!(Instant::now() < deadline, "the run does not begin");
         thread::yield_now();
     }
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ran = ran(child.wait_with_output().unwrap());
     ran.ends(4, &[]);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();

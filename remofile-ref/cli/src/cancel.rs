@@ -10,7 +10,7 @@ use std::{
     io::{self, Read as _},
     os::{fd::OwnedFd, unix::net::UnixStream},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -23,11 +23,22 @@ const GRACE: Duration = Duration::from_millis(900);
 /// Signals this close are one: `timeout` sends its own to the command and to the group that it is in.
 const ECHO: Duration = Duration::from_millis(100);
 
-/// What is done before a command is ended that does not end by itself.
-static LAST_WORDS: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+static REPORTER: Mutex<Reporter> = Mutex::new(Reporter::Nothing);
 
 static CANCEL: OnceLock<Cancel> = OnceLock::new();
 static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
+
+/// What reports the end of a command that a signal ends.
+#[derive(Default)]
+enum Reporter {
+    /// There is nothing to report.
+    #[default]
+    Nothing,
+    /// The command has not ended by itself yet: this reports it.
+    Callback(Box<dyn FnOnce() + Send>),
+    /// The command has ended by itself and is about to report it.
+    Command,
+}
 
 /// What every client of this process is given, so that SIGINT and SIGTERM end its calls.
 pub(crate) fn cancel() -> Cancel {
@@ -42,9 +53,18 @@ pub(crate) fn signalled() -> Option<u8> {
     }
 }
 
-/// Has `last_words` said where a signal ends a command that does not end by itself.
-pub(crate) fn on_exit(last_words: impl FnOnce() + Send + 'static) {
-    *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last_words));
+/// Calls `report` where a signal ends a command that does not end by itself.
+pub(crate) fn on_exit(report: impl FnOnce() + Send + 'static) {
+    *reporter() = Reporter::Callback(Box::new(report));
+}
+
+/// Drops the callback of [`on_exit`]: the command has ended by itself and reports it. Another signal leaves it time for that.
+pub(crate) fn command_reports() {
+    *reporter() = Reporter::Command;
+}
+
+fn reporter() -> MutexGuard<'static, Reporter> {
+    REPORTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Has SIGINT and SIGTERM set [`cancel`]; a second one, or a command that has not ended within 900 ms, ends the process
@@ -65,8 +85,15 @@ fn handle() -> io::Result<()> {
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if matches!(woken.read(&mut [0]), Ok(1)) {
             await_impatience(&mut woken);
-            if let Some(last_words) = LAST_WORDS.lock().ok().and_then(|mut words| words.take()) {
-                last_words();
+            // Locked until the process ends, so that one of the two reports and not both.
+            let mut reporter = reporter();
+            match std::mem::take(&mut *reporter) {
+                Reporter::Nothing => {}
+                Reporter::Callback(report) => report(),
+                Reporter::Command => {
+                    drop(reporter);
+                    thread::sleep(GRACE);
+                }
             }
             low_level::exit(signalled().unwrap_or(exit::INTERRUPTED).into());
         }
@@ -76,15 +103,22 @@ fn handle() -> io::Result<()> {
 
 /// Waits for another signal, or for the end of the grace.
 fn await_impatience(woken: &mut UnixStream) {
-    let first = Instant::now();
+    // A busy machine may run this thread late: whatever has come when the time of the echo is over counts as one with it.
+    thread::sleep(ECHO);
+    if woken.set_nonblocking(true).is_err() {
+        return;
+    }
+    while matches!(woken.read(&mut [0; 16]), Ok(1..)) {}
+    if woken.set_nonblocking(false).is_err() {
+        return;
+    }
+    let deadline = Instant::now() + GRACE.saturating_sub(ECHO);
     loop {
-        let left = GRACE.saturating_sub(first.elapsed());
+        let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || woken.set_read_timeout(Some(left)).is_err() {
             return;
         }
         match woken.read(&mut [0]) {
-            Ok(1) if first.elapsed() >= ECHO => return,
-            Ok(1) => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             _ => return,
         }

@@ -15,7 +15,7 @@ pub(crate) use self::{
 use self::{progress::Screen, report::Report};
 use super::{
     args::Cli,
-    cancel::{on_exit, signalled},
+    cancel::{command_reports, on_exit, signalled},
     failure::Failure,
 };
 use clap::{Args, ValueHint};
@@ -23,11 +23,15 @@ use remofile::client::{ClientError, FileClient, Replace, TransferItem, TransferO
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// How long a command that was told to stop waits until the server has let go of its session.
 const BYE_WAIT: Duration = Duration::from_millis(300);
+
+/// How long the report of a signal waits for the screen.
+const SCREEN_WAIT: Duration = Duration::from_millis(100);
 
 /// What is said where the last argument was not meant as the destination.
 const LAST_IS_DESTINATION: &str = "the last argument is the destination";
@@ -93,10 +97,14 @@ impl Transfer {
         client.watch(move |progress| lock(&watcher).on_progress(progress));
         let last = Arc::clone(&screen);
         on_exit(move || {
-            // Whoever holds it may be what does not end.
-            if let Ok(mut screen) = last.try_lock() {
-                screen.clear();
-                super::output::report(&screen.stopped());
+            // A thread that holds the screen may never let go of it, where the terminal takes no more.
+            let deadline = Instant::now() + SCREEN_WAIT;
+            while Instant::now() < deadline {
+                if let Ok(mut screen) = last.try_lock() {
+                    screen.clear();
+                    return super::output::report(&screen.stopped());
+                }
+                thread::sleep(Duration::from_millis(1));
             }
         });
         Self { client, screen }
@@ -124,6 +132,9 @@ impl Transfer {
 
     /// Nothing of the progress stays on the terminal; a transfer that was stopped says how it continues.
     pub(super) fn ended<T>(&mut self, done: Result<T, ClientError>) -> Result<T, Failure> {
+        if signalled().is_some() {
+            command_reports();
+        }
         let mut screen = lock(&self.screen);
         screen.clear();
         screen.flush_lines()?;

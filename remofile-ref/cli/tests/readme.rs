@@ -144,7 +144,9 @@ impl Machine {
         let streams = if is_server(line) { "exec 2>/dev/null" } else { "exec 2>&1" };
         let mut command = Command::new("sh");
         let path = format!("{}:{}", text(&self.home.path().join("bin")), std::env::var("PATH").unwrap_or_default());
-        command.arg("-c").arg(format!("{streams}\n{}", self.here(line))).current_dir(self.home.path());
+        // The shell becomes the server, so that the child which is killed at the end is the server.
+        let become_server = if is_server(line) { "exec " } else { "" };
+        command.arg("-c").arg(format!("{streams}\n{become_server}{}", self.here(line))).current_dir(self.home.path());
         command.env_clear().env("PATH", path).env("HOME", self.home.path()).env("TMPDIR", self.home.path());
         command.env("XDG_RUNTIME_DIR", self.home.path().join("run")).env("LC_ALL", "C").env("TZ", "UTC");
         command.env("XDG_STATE_HOME", self.home.path().join("state"));

@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-/// How long it waits for the other end.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one wait lasts; another follows, since a busy disk may hold the server up for as long as it likes.
+const WAIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Client {
     socket: ClientSocket,
@@ -31,7 +31,7 @@ impl Client {
         let (_, security) = keys();
         let options = ClientSocketOptions { bounds: bounds(), ..ClientSocketOptions::default() };
         let mut socket = ClientSocket::connect(&Context::new(), &endpoint.parse()?, &security, &options)?;
-        while socket.poll(PATIENCE)? != Wake::Event(LinkEvent::HandshakeSucceeded) {}
+        while socket.poll(WAIT)? != Wake::Event(LinkEvent::HandshakeSucceeded) {}
         Ok(Self { socket, bytes_in_flight, in_flight: 0, awaited: VecDeque::new(), answers: VecDeque::new() })
     }
 
@@ -152,7 +152,7 @@ impl Client {
         let mut frames = vec![Message::new(), header.message(), Message::from(content)];
         while let SendOutcome::Full(back) = self.socket.send(frames)? {
             frames = back;
-            self.socket.wait_for_room(PATIENCE)?;
+            self.socket.wait_for_room(WAIT)?;
         }
         self.in_flight += bytes;
         self.awaited.push_back(bytes);
@@ -178,8 +178,8 @@ impl Client {
             if let Some(frames) = self.socket.recv()? {
                 return self.take(frames);
             }
-            if self.socket.poll(PATIENCE)? == Wake::Timeout {
-                return Err("the other end fell silent".into());
+            if self.socket.poll(WAIT)? == Wake::Event(LinkEvent::Disconnected) {
+                return Err("the server closed the connection".into());
             }
         }
     }

@@ -5,6 +5,7 @@
 pub mod counting;
 pub mod fake;
 pub mod lockstep;
+pub mod own_process;
 pub mod peer;
 pub mod place;
 pub mod process;
@@ -14,5 +15,5 @@ pub mod session;
 pub mod skip;
 pub mod storage;
 pub mod storage_server;
-pub mod strangers;
 pub mod terminal;
+pub mod unauthenticated;

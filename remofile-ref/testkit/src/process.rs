@@ -1,7 +1,7 @@
 //! The real command as processes: a server on a port of the system's choice, and commands that must end in time.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -293,7 +293,15 @@ pub fn staged_uploads(served: &Path) -> usize {
 fn staged(served: &Path) -> Vec<fs::Metadata> {
     let entries = fs::read_dir(served.join(".remofile")).unwrap().map(Result::unwrap);
     let unfinished = entries.filter(|entry| entry.file_name() != "lock" && entry.file_name() != "root");
-    unfinished.map(|entry| entry.metadata().unwrap()).collect()
+    // The server may rename or remove a file between the two calls.
+    unfinished.filter_map(|entry| found(entry.metadata())).collect()
+}
+
+fn found<T>(result: io::Result<T>) -> Option<T> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        other => Some(other.unwrap()),
+    }
 }
 
 fn signal(child: &Child, signal: rustix::process::Signal) {

@@ -3,6 +3,7 @@
 use remofile::{Storage, Store, StoreOptions};
 use remofile_proto::{Answer, Code, Operation, Precondition};
 use remofile_testkit::storage::{Mount, digest, finish, path, run, served, skip, up};
+use remofile_testkit::this_test;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -12,14 +13,13 @@ const INNER: &str = "REMOFILE_TEST_INNER";
 const ANY: Precondition = Precondition::Any;
 
 /// Runs the inner part of this very test under strace; none where there is no strace.
-fn injected(root: &Path, faults: &[&str]) -> Option<ExitStatus> {
-    let test = std::thread::current().name()?.to_owned();
+fn injected(test: &str, root: &Path, faults: &[&str]) -> Option<ExitStatus> {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null"]);
     for fault in faults {
         command.arg(format!("--inject={fault}"));
     }
-    command.arg(std::env::current_exe().unwrap()).args(["--exact", &test, "--nocapture", "--test-threads=1"]);
+    command.arg(std::env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]);
     match command.env(INNER, root).stdout(std::process::Stdio::null()).status() {
         Ok(status) => Some(status),
         Err(error) => {
@@ -66,7 +66,7 @@ fn what_was_not_synced_replaces_nothing() {
     served.file("file", b"old");
     served.file("film", b"other");
     let served = closed(served);
-    let Some(status) = injected(&served.1, &["fdatasync:error=EIO"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["fdatasync:error=EIO"]) else { return };
     assert!(status.success());
     assert_eq!(std::fs::read(served.1.join("file")).unwrap(), b"old");
     assert_eq!(std::fs::read(served.1.join("film")).unwrap(), b"other");
@@ -86,7 +86,7 @@ fn an_upload_whose_sync_failed_is_discarded() {
         return;
     }
     let served = closed(served());
-    let Some(status) = injected(&served.1, &["fdatasync:error=EIO:when=1"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["fdatasync:error=EIO:when=1"]) else { return };
     assert!(status.success());
 }
 
@@ -101,7 +101,7 @@ fn an_upload_whose_write_failed_is_discarded() {
     }
     let served = closed(served());
     // The first write is that of what is known about the upload.
-    let Some(status) = injected(&served.1, &["pwrite64:error=EIO:when=2"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["pwrite64:error=EIO:when=2"]) else { return };
     assert!(status.success());
 }
 
@@ -117,7 +117,7 @@ fn an_append_that_found_no_space_goes_on_at_its_offset() {
         return;
     }
     let served = closed(served());
-    let Some(status) = injected(&served.1, &["pwrite64:error=ENOSPC:when=3"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["pwrite64:error=ENOSPC:when=3"]) else { return };
     assert!(status.success());
 }
 
@@ -131,7 +131,7 @@ fn an_interrupted_write_is_continued() {
         return;
     }
     let served = closed(served());
-    let Some(status) = injected(&served.1, &["pwrite64:error=EINTR:when=1+2"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["pwrite64:error=EINTR:when=1+2"]) else { return };
     assert!(status.success());
 }
 
@@ -144,7 +144,7 @@ fn after_a_failed_flush_no_flush_succeeds() {
         return;
     }
     let served = closed(served());
-    let Some(status) = injected(&served.1, &["syncfs:error=EIO:when=1"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["syncfs:error=EIO:when=1"]) else { return };
     assert!(status.success());
 }
 
@@ -157,7 +157,7 @@ fn a_failed_rename_leaves_the_old_file_and_nothing_staged() {
     }
     let served = closed(served());
     std::fs::write(served.1.join("file"), b"old").unwrap();
-    let Some(status) = injected(&served.1, &["renameat,renameat2:error=EIO"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["renameat,renameat2:error=EIO"]) else { return };
     assert!(status.success());
     assert_eq!(std::fs::read(served.1.join("file")).unwrap(), b"old");
     assert_eq!(std::fs::read_dir(served.1.join(".remofile")).unwrap().count(), 2, "the lock and the root id");
@@ -182,7 +182,7 @@ fn without_the_flag_of_rename_a_link_keeps_what_appeared() {
     let served = closed(served());
     std::fs::write(served.1.join("file"), b"old").unwrap();
     std::fs::create_dir(served.1.join("dir")).unwrap();
-    let Some(status) = injected(&served.1, &["renameat2:error=EINVAL"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["renameat2:error=EINVAL"]) else { return };
     assert!(status.success());
     assert_eq!(std::fs::read(served.1.join("file")).unwrap(), b"old");
     assert_eq!(std::fs::read(served.1.join("moved")).unwrap(), b"new");
@@ -197,7 +197,7 @@ fn without_openat2_nothing_is_served() {
         return;
     }
     let served = closed(served());
-    let Some(status) = injected(&served.1, &["openat2:error=ENOSYS"]) else { return };
+    let Some(status) = injected(&this_test!(), &served.1, &["openat2:error=ENOSYS"]) else { return };
     assert!(status.success());
 }
 
@@ -223,7 +223,9 @@ fn a_server_that_dies_at_any_call_leaves_the_old_file_or_the_new_one() {
             for name in ["file", "film"] {
                 std::fs::write(served.1.join(name), OLD).unwrap();
             }
-            let Some(status) = injected(&served.1, &[&format!("{call}:signal=KILL:when={nth}")]) else { return };
+            let Some(status) = injected(&this_test!(), &served.1, &[&format!("{call}:signal=KILL:when={nth}")]) else {
+                return;
+            };
             let died = status.signal() == Some(9) || status.code() == Some(137);
             assert!(died || status.success(), "{call} {nth}: {status}");
             let mut store = Store::open(&served.1, StoreOptions::default()).unwrap();

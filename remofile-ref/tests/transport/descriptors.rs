@@ -1,10 +1,12 @@
-//! A server whose descriptors are used up by strangers. A program of its own: it lowers the limit of its whole process.
+//! A server whose descriptors are used up by strangers.
 
 use remofile::transport::{
     Bounds, ClientSecurity, ClientSocket, ClientSocketOptions, Context, CurveKey, Endpoint, LinkEvent, Message,
     ServerPattern, ServerSecurity, ServerSocket, Wake,
 };
-use remofile_testkit::strangers::Strangers;
+use remofile_testkit::own_process::alone;
+use remofile_testkit::this_test;
+use remofile_testkit::unauthenticated::UnauthenticatedPeers;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
@@ -43,6 +45,12 @@ fn round_trip(server: &mut ServerSocket, client: &mut ClientSocket) {
 
 #[test]
 fn a_client_is_served_while_strangers_use_up_the_descriptors_and_others_are_when_they_are_gone() {
+    UnauthenticatedPeers::connect_if_asked();
+    let test = this_test!();
+    alone(&test, || serve_while_peers_use_up_the_descriptors(&test));
+}
+
+fn serve_while_peers_use_up_the_descriptors(test: &str) {
     let (own, others) = (zmq::CurveKeyPair::new().unwrap(), zmq::CurveKeyPair::new().unwrap());
     let security =
         ServerSecurity::Curve { secret: CurveKey::new(own.secret_key), admitted: CurveKey::new(others.public_key) };
@@ -65,7 +73,7 @@ fn a_client_is_served_while_strangers_use_up_the_descriptors_and_others_are_when
     limit.current = Some(descriptors().unwrap() + SPARE);
     setrlimit(Resource::Nofile, limit).unwrap();
     let Endpoint::Tcp { port, .. } = &endpoint else { panic!("not TCP") };
-    let strangers = Strangers::crowd(*port, 200);
+    let strangers = UnauthenticatedPeers::start(test, *port, 200);
     let kept = limit.current.unwrap() / 4;
     let deadline = Instant::now() + DEADLINE;
     while descriptors().is_some_and(|open| open + kept + 2 < limit.current.unwrap()) {

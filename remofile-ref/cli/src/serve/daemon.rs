@@ -144,12 +144,23 @@ pub(crate) fn stop(cli: &Cli, args: &StopArgs) -> Result<(), Failure> {
         }
         PidState::Live(pid) => pid,
     };
-    end(&path, pid, Duration::from_secs(args.within))?;
-    told(cli, Some(pid), &format!("stopped '{name}', process {pid}"))
+    match end(&path, pid, Duration::from_secs(args.within))? {
+        Ended::Stopped => told(cli, Some(pid), &format!("stopped '{name}', process {pid}")),
+        Ended::Died => told(cli, None, &format!("no server runs as '{name}' any more; its pid file is removed")),
+    }
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// In order: it removed its pid file.
+    Stopped,
+    /// It was killed, and left its pid file.
+    Died,
 }
 
 /// Sends SIGTERM to the server that holds the pid file, and to nothing else, and waits for its end.
-fn end(path: &Path, pid: u32, within: Duration) -> Result<(), Failure> {
+fn end(path: &Path, pid: u32, within: Duration) -> Result<Ended, Failure> {
     let cannot = |errno: Errno| {
         let refused = Refused::new(exit::OTHER, format!("cannot stop process {pid}: {}", plain(&errno.into())));
         Failure::from(if errno == Errno::PERM {
@@ -160,13 +171,13 @@ fn end(path: &Path, pid: u32, within: Duration) -> Result<(), Failure> {
     };
     let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Err(cannot(Errno::SRCH)) };
     let process = match pidfd_open(id, PidfdFlags::empty()) {
-        Err(Errno::SRCH) => return Ok(()),
+        Err(Errno::SRCH) => return tidy_up(path),
         other => other.map_err(cannot)?,
     };
     // The number may have gone to another process until a moment ago: only now it cannot any more.
     match pid_file::state(path).map_err(|error| local("read the pid file", path, &error))? {
         PidState::Live(still) if still == pid => {}
-        _ => return Ok(()),
+        _ => return tidy_up(path),
     }
     match pidfd_send_signal(&process, Signal::TERM) {
         Ok(()) | Err(Errno::SRCH) => {}
@@ -183,13 +194,23 @@ fn end(path: &Path, pid: u32, within: Duration) -> Result<(), Failure> {
                     .hint(format!("its disk may stand still; `kill -9 {pid}` ends it"))
                     .into());
             }
-            // One that was killed by somebody else meanwhile leaves the file behind.
-            Ok(_) => {
-                return pid_file::remove_stale(path).map_err(|error| local("remove the pid file", path, &error).into());
-            }
+            // A process that was killed a moment ago still holds its locks, and takes the signal.
+            Ok(_) => return tidy_up(path),
             Err(Errno::INTR) => {}
             Err(errno) => return Err(cannot(errno)),
         }
+    }
+}
+
+/// Removes the pid file of a server that has ended, where the server has not done so itself.
+fn tidy_up(path: &Path) -> Result<Ended, Failure> {
+    match pid_file::state(path).map_err(|error| local("read the pid file", path, &error))? {
+        PidState::Stale => {
+            pid_file::remove_stale(path).map_err(|error| local("remove the pid file", path, &error))?;
+            Ok(Ended::Died)
+        }
+        // Absent, or taken by another server since.
+        PidState::Absent | PidState::Live(_) => Ok(Ended::Stopped),
     }
 }
 

@@ -5,6 +5,7 @@ use remofile_proto::{Answer, Operation};
 use remofile_testkit::fake::FakeServer;
 use remofile_testkit::process::{remofile, run};
 use remofile_testkit::skip::skip;
+use remofile_testkit::this_test;
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -43,7 +44,7 @@ fn list_all(root: &std::path::Path) -> usize {
 }
 
 /// How many system calls of a kind it takes to list this many entries: `wide` in one directory, else ten in each.
-fn calls(count: usize, wide: bool) -> Option<BTreeMap<String, u64>> {
+fn calls(test: &str, count: usize, wide: bool) -> Option<BTreeMap<String, u64>> {
     let around = tempfile::tempdir().unwrap();
     let (root, trace) = (around.path().join("root"), around.path().join("trace"));
     for n in 0..count {
@@ -51,10 +52,9 @@ fn calls(count: usize, wide: bool) -> Option<BTreeMap<String, u64>> {
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join(format!("name-{n:010}")), "").unwrap();
     }
-    let test = std::thread::current().name()?.to_owned();
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-e", "trace=getdents64,lseek,newfstatat,statx,fstat,openat,openat2", "-o"]).arg(&trace);
-    command.arg(std::env::current_exe().unwrap()).args(["--exact", &test, "--nocapture", "--test-threads=1"]);
+    command.arg(std::env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]);
     match command.env(INNER, &root).stdout(Stdio::null()).status() {
         Ok(status) => assert!(status.success()),
         Err(error) => {
@@ -78,8 +78,9 @@ fn a_listing_takes_as_many_calls_an_entry_however_many_there_are() {
         assert!(list_all(root.as_ref()) > 0);
         return;
     }
+    let test = this_test!();
     for wide in [true, false] {
-        let (Some(few), Some(many)) = (calls(500, wide), calls(2_000, wide)) else { return };
+        let (Some(few), Some(many)) = (calls(&test, 500, wide), calls(&test, 2_000, wide)) else { return };
         assert!(many["getdents64"] > 0 && many.values().sum::<u64>() >= 2_000, "{many:?}");
         for (name, count) in &many {
             let bound = 4 * few.get(name).copied().unwrap_or(0) + 20;

@@ -8,7 +8,8 @@ use remofile_testkit::peer::{Peer, header, path, random_session, text, token};
 use remofile_testkit::process::{DEADLINE, Running, Server, content, make_file, remofile, resident_peak, run};
 use remofile_testkit::relay::{Cuts, Relay};
 use remofile_testkit::skip::skip;
-use remofile_testkit::strangers::Strangers;
+use remofile_testkit::this_test;
+use remofile_testkit::unauthenticated::UnauthenticatedPeers;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -284,6 +285,7 @@ fn the_holder_is_served_in_little_memory_among_a_thousand_idle_and_a_hundred_slo
 #[test]
 fn the_holder_is_served_in_little_memory_while_strangers_hold_every_descriptor_that_they_get() {
     const LIMIT: u64 = 600;
+    UnauthenticatedPeers::connect_if_asked();
     let served = tempfile::tempdir().unwrap();
     let server = Server::start(served.path());
     let mut holder = Holder::new(&server);
@@ -291,7 +293,7 @@ fn the_holder_is_served_in_little_memory_while_strangers_hold_every_descriptor_t
     if let Err(errno) = prlimit(pid, Resource::Nofile, Rlimit { current: Some(LIMIT), maximum: Some(LIMIT) }) {
         return skip(&format!("prlimit: {errno}"));
     }
-    let _strangers = Strangers::crowd(server.address().port(), 700);
+    let _peers = UnauthenticatedPeers::start(&this_test!(), server.address().port(), 700);
     let open = || fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count() as u64;
     // A quarter is not for strangers, who come and go: half are theirs for sure.
     let deadline = Instant::now() + DEADLINE;
