@@ -1,6 +1,5 @@
-//! Signals: the first one cancels what the client does, the second one ends the process with its last words.
+//! Signals: the first one cancels what the client does, the second one ends the process.
 
-use super::failure::{Failure, exit};
 use remofile::client::Cancel;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -17,24 +16,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a command may take to end by itself after the first signal; what it waits for may never come.
+/// The time that a command has to end by itself after the first signal; what it waits for may never happen.
 const GRACE: Duration = Duration::from_millis(900);
 
-/// Signals this close are one: `timeout` sends its own to the command and to the group that it is in.
+/// Signals within this time count as one: `timeout` sends one to the command and one to its process group.
 const ECHO: Duration = Duration::from_millis(100);
 
-/// What is done before a command is ended that does not end by itself.
-static LAST_WORDS: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+/// Runs before a second signal ends the process.
+static EXIT_HOOK: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+/// The exit code after SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// The exit code after SIGTERM.
+const TERMINATED: u8 = 143;
 
 static CANCEL: OnceLock<Cancel> = OnceLock::new();
 static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
-/// What every client of this process is given, so that SIGINT and SIGTERM end its calls.
+/// The cancel flag of every client of this process; SIGINT and SIGTERM set it.
 pub(crate) fn cancel() -> Cancel {
     CANCEL.get_or_init(Cancel::new).clone()
 }
 
-/// The exit code of the signal that came, if one did: 130 for SIGINT, 143 for SIGTERM.
+/// The exit code of the signal that arrived, if any: 130 for SIGINT, 143 for SIGTERM.
 pub(crate) fn signalled() -> Option<u8> {
     match SIGNAL.get()?.load(Ordering::Relaxed) {
         0 => None,
@@ -42,40 +47,36 @@ pub(crate) fn signalled() -> Option<u8> {
     }
 }
 
-/// Has `last_words` said where a signal ends a command that does not end by itself.
-pub(crate) fn on_exit(last_words: impl FnOnce() + Send + 'static) {
-    *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last_words));
+/// Runs `hook` before a signal ends a command that does not end by itself.
+pub(crate) fn on_exit(hook: impl FnOnce() + Send + 'static) {
+    *EXIT_HOOK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
 }
 
-/// Has SIGINT and SIGTERM set [`cancel`]; a second one, or a command that has not ended within 900 ms, ends the process
-/// at once. Not for commands that serve: they have an end of their own.
-pub(crate) fn on_signals() -> Result<(), Failure> {
-    handle().map_err(|error| Failure::Serve { what: "cannot handle signals".to_owned(), source: Box::new(error) })
-}
-
-fn handle() -> io::Result<()> {
-    let came = SIGNAL.get_or_init(Arc::default);
+/// Installs handlers for SIGINT and SIGTERM. The first signal sets [`cancel`]; a second one, or 900 ms without an end of
+/// the command, ends the process. Not for commands that serve.
+pub(crate) fn handle_signals() -> io::Result<()> {
+    let arrived = SIGNAL.get_or_init(Arc::default);
     let (wake, mut woken) = UnixStream::pair().map(|(wake, woken)| (OwnedFd::from(wake), woken))?;
-    for (signal, code) in [(SIGINT, exit::INTERRUPTED), (SIGTERM, exit::TERMINATED)] {
-        // In this order: who sees the flag finds the code, and who is woken finds both.
-        flag::register_usize(signal, Arc::clone(came), code.into())?;
+    for (signal, code) in [(SIGINT, INTERRUPTED), (SIGTERM, TERMINATED)] {
+        // In this order: a thread that sees the flag finds the code, and the one that wakes finds both.
+        flag::register_usize(signal, Arc::clone(arrived), code.into())?;
         flag::register(signal, cancel().flag())?;
         low_level::pipe::register(signal, wake.try_clone()?)?;
     }
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if matches!(woken.read(&mut [0]), Ok(1)) {
-            await_impatience(&mut woken);
-            if let Some(last_words) = LAST_WORDS.lock().ok().and_then(|mut words| words.take()) {
-                last_words();
+            await_second_signal(&mut woken);
+            if let Some(hook) = EXIT_HOOK.lock().ok().and_then(|mut words| words.take()) {
+                hook();
             }
-            low_level::exit(signalled().unwrap_or(exit::INTERRUPTED).into());
+            low_level::exit(signalled().unwrap_or(INTERRUPTED).into());
         }
     })?;
     Ok(())
 }
 
-/// Waits for another signal, or for the end of the grace.
-fn await_impatience(woken: &mut UnixStream) {
+/// Waits for another signal, or for the end of the grace period.
+fn await_second_signal(woken: &mut UnixStream) {
     let first = Instant::now();
     loop {
         let left = GRACE.saturating_sub(first.elapsed());
