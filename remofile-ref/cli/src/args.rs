@@ -1,180 +1,209 @@
-//! The command line: commands, aliases and flags.
+//! The command line: all commands and their aliases.
 
 use super::{
-    cat, complete, completion, demo, entries, hash, info, keys, list, man,
-    output::{Color, Progress},
-    partials, ping, remove, rename, serve, stat, sync, transfer, usage, write,
+    cancel,
+    commands::{
+        cat, complete, completion, create, demo, du, generate, hash, info, list, man, partials, ping, relocate, remove,
+        stat, sync, transfer, write,
+    },
+    failure::Failure,
+    options::{AllOptions, MessageOptions, ObeyedOptions},
+    serve,
 };
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use std::path::PathBuf;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-/// Transfers files to and from one served directory, encrypted, with nothing but a token.
+/// Transfer files to and from a served directory over an encrypted connection
 #[derive(Debug, Parser)]
 #[command(
     name = "remofile",
     version,
     max_term_width = 100,
-    after_help = "Examples:\n  \
-        remofile demo                          the whole tour on this machine\n  \
-        remofile run ./shared 6768             serve ./shared, print what to paste on the client\n  \
+    after_help = "Options may stand before or after the command; `remofile COMMAND --help` lists those that it accepts.\n\n\
+        Examples:\n  \
+        remofile demo                          run a demo on this machine\n  \
+        remofile run ./shared 6768             serve ./shared and print the settings for clients\n  \
         remofile upload ubuntu.iso /isos       with REMOFILE_SERVER and REMOFILE_TOKEN set\n  \
         remofile list /isos"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    options: AllOptions,
     #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-/// Where the server is and how to prove oneself to it: by flag, else by environment variable, else by the profile, else
-/// by default. An empty variable counts as none.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Connection")]
-pub(crate) struct ConnectionArgs {
-    /// host, host:port, [::1]:port, tcp://… or ipc://… of the server [env: REMOFILE_SERVER]
-    #[arg(long, global = true, value_name = "ENDPOINT", conflicts_with = "hostname")]
-    pub(crate) server: Option<String>,
-    /// Host name of the server, in place of --server [env: REMOFILE_HOSTNAME]
-    #[arg(long, global = true, value_name = "HOST", hide_short_help = true)]
-    pub(crate) hostname: Option<String>,
-    /// Port of the server where its name has none [env: REMOFILE_PORT] [default: 6768]
-    #[arg(long = "server-port", global = true, value_name = "PORT", hide_short_help = true)]
-    pub(crate) server_port: Option<u16>,
-    /// The token; better by REMOFILE_TOKEN or --token-file, since `ps` shows a command line [env: REMOFILE_TOKEN]
-    #[arg(long, global = true, value_name = "TOKEN", conflicts_with_all = ["token_file", "token_command"])]
-    pub(crate) token: Option<String>,
-    /// A file that holds the token [env: REMOFILE_TOKEN_FILE]
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "token_command")]
-    pub(crate) token_file: Option<PathBuf>,
-    /// A shell command that prints the token, such as `pass show remofile`
-    #[arg(long, global = true, value_name = "COMMAND", value_hint = ValueHint::CommandString, hide_short_help = true)]
-    pub(crate) token_command: Option<String>,
-    /// The server's public key, where it has one of its own (see generate-keys) [env: REMOFILE_PUBLIC_KEY]
-    #[arg(long, global = true, value_name = "KEY", hide_short_help = true)]
-    pub(crate) public_key: Option<String>,
-    /// The profile of the configuration file to use [env: REMOFILE_PROFILE]
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// The configuration file [env: REMOFILE_CONFIG] [default: ~/.config/remofile/config.toml]
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
-    pub(crate) config: Option<PathBuf>,
-    /// Seconds without an answer after which a call fails [env: REMOFILE_TIMEOUT] [default: 30]
-    #[arg(long, global = true, value_name = "SECONDS", hide_short_help = true)]
-    pub(crate) timeout: Option<f64>,
-    /// Seconds to wait while another client holds the session [default: its lease and a little]
-    #[arg(long, global = true, value_name = "SECONDS")]
-    pub(crate) wait: Option<f64>,
-    /// Take the session over from whoever holds it
-    #[arg(long, global = true, num_args = 0, default_missing_value = "session", value_enum)]
-    pub(crate) take: Option<Take>,
-    /// No encryption and no protection: for experiments on one machine
-    #[arg(long, global = true, hide_short_help = true)]
-    pub(crate) insecure: bool,
-}
-
-/// What `--take` takes: the session, or behind `sync resolve` a version of a file. One type, since a flag of all
-/// commands and one of a single command can share a name in no other way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Take {
-    /// The session
-    #[value(hide = true)]
-    Session,
-    /// The version in the conflict copy
-    Local,
-    /// The version that has kept the name
-    Remote,
-    /// The version that was modified last
-    Newer,
-    /// Both, as files of their own
-    Both,
-}
-
-/// How much is said, and how.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Output")]
-pub(crate) struct OutputArgs {
-    /// Data as one JSON object a line on standard output; errors stay text on standard error
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// More detail; -vv shows what goes on inside
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
-    /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_short_help = true)]
-    pub(crate) color: Color,
-    /// How to show progress
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW", hide_short_help = true)]
-    pub(crate) progress: Progress,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// List directories and files of the server
+enum Command {
+    /// List directories and files on the server
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
-    /// Upload files and directories into the served directory
+    /// Upload files and directories
     #[command(visible_alias = "put")]
     Upload(transfer::UploadArgs),
-    /// Download files and directories from the served directory
+    /// Download files and directories
     #[command(visible_alias = "get")]
     Download(transfer::DownloadArgs),
-    /// Keep a local directory and one of the server alike, in both directions or one
-    Sync(sync::SyncArgs),
-    /// Make a directory: NAME in DIR, or PATH
+    /// Synchronize a local directory with one on the server
+    Sync(Box<sync::SyncArgs>),
+    /// Create a directory: NAME in DIR, or PATH
     #[command(visible_aliases = ["folder", "mkdir"])]
-    Directory(entries::DirectoryArgs),
-    /// Make an empty file: NAME in DIR, or PATH
+    Directory(create::DirectoryArgs),
+    /// Create an empty file: NAME in DIR, or PATH
     #[command(visible_alias = "touch")]
-    File(entries::FileArgs),
+    File(create::FileArgs),
     /// Remove files and directories: PATH…, or NAME DIR
     #[command(visible_alias = "rm")]
     Remove(remove::RemoveArgs),
-    /// Move or rename on the server
+    /// Move or rename files and directories on the server
     #[command(visible_alias = "mv")]
-    Move(rename::MoveArgs),
-    /// Copy on the server
+    Move(relocate::MoveArgs),
+    /// Copy files and directories on the server
     #[command(visible_alias = "cp")]
-    Copy(rename::CopyArgs),
-    /// Show all that the server says of files and directories
+    Copy(relocate::CopyArgs),
+    /// Show the metadata of files and directories
     Stat(stat::StatArgs),
-    /// Print BLAKE3 hashes of files, or check them against a list
+    /// Print BLAKE3 checksums of files, or check them
     Hash(hash::HashArgs),
-    /// Sum up the sizes of what directories hold
-    Du(usage::DuArgs),
-    /// Print the content of files
+    /// Print the disk usage of directories
+    Du(du::DuArgs),
+    /// Print the contents of files
     Cat(cat::CatArgs),
-    /// Write standard input into a file, in place
+    /// Write standard input to a file in place
     Write(write::WriteArgs),
-    /// List or discard what transfers that broke off have left
+    /// List or discard incomplete transfers
     Partials(partials::PartialsArgs),
-    /// Serve a directory until stopped
+    /// Serve a directory in the foreground
     #[command(visible_alias = "serve")]
     Run(serve::RunArgs),
     /// Serve a directory in the background
     Start(serve::StartArgs),
-    /// End a server that was started in the background
+    /// Stop a server in the background
     Stop(serve::StopArgs),
-    /// The whole tour on this machine: serve, upload, list, download, compare
+    /// Run a demo on this machine: serve, upload, list, download, compare
     Demo(demo::DemoArgs),
-    /// Measure the round trip to the server
+    /// Measure the round-trip time to the server
     Ping(ping::PingArgs),
-    /// Show what a server says of itself, and who holds its session
+    /// Show the limits of a server and the owner of its session
     Info(info::InfoArgs),
     /// Print a new token
-    GenerateToken(keys::TokenArgs),
+    GenerateToken(generate::TokenArgs),
     /// Print a new key pair for a server
-    GenerateKeys(keys::KeysArgs),
-    /// Print the completion script of a shell
+    GenerateKeys(generate::KeysArgs),
+    /// Print a shell completion script
     Completion(completion::CompletionArgs),
-    /// Print a manual page, or write all of them
+    /// Print a manual page, or write all of them to a directory
     Man(man::ManArgs),
-    /// What the completion scripts ask
+    /// Complete a word for the completion scripts
     #[command(name = "__complete", hide = true)]
     Complete(complete::CompleteArgs),
+}
+
+/// Why a command line does not run.
+#[derive(Debug)]
+pub(crate) enum ParseFailure {
+    Clap(clap::Error),
+    Options(Failure),
+}
+
+impl Cli {
+    /// Reads a command line, and hands the options before the command to it.
+    pub(crate) fn read<I>(arguments: I) -> Result<Self, ParseFailure>
+    where
+        I: IntoIterator,
+        I::Item: Into<std::ffi::OsString> + Clone,
+    {
+        let mut matches = Self::command().try_get_matches_from(arguments).map_err(ParseFailure::Clap)?;
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        let mut cli = Self::from_arg_matches_mut(&mut matches).map_err(ParseFailure::Clap)?;
+        cli.command.obeyed().inherit(&cli.options, &name).map_err(ParseFailure::Options)?;
+        if let Command::Sync(args) = &mut cli.command {
+            args.hand_down().map_err(ParseFailure::Options)?;
+        } else if let Command::Partials(args) = &mut cli.command {
+            args.hand_down().map_err(ParseFailure::Options)?;
+        }
+        Ok(cli)
+    }
+
+    /// How the command prints messages.
+    pub(crate) fn messages(&mut self) -> MessageOptions {
+        match &mut self.command {
+            Command::Sync(args) => args.effective_options().messages(),
+            Command::Partials(args) => args.effective_options().messages(),
+            command => command.obeyed().messages(),
+        }
+    }
+
+    /// Whether the command sets up its own log.
+    pub(crate) fn has_own_log(&self) -> bool {
+        matches!(self.command, Command::Run(_))
+    }
+
+    /// Runs the command.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        // These two end by signals in their own way.
+        if !matches!(self.command, Command::Run(_) | Command::Demo(_)) {
+            cancel::handle_signals().map_err(|error| Failure::caused("cannot handle signals", error))?;
+        }
+        match &self.command {
+            Command::List(args) => list::run(args),
+            Command::Upload(args) => transfer::upload(args),
+            Command::Download(args) => transfer::download(args),
+            Command::Sync(args) => sync::run(args),
+            Command::Directory(args) => create::directory(args),
+            Command::File(args) => create::file(args),
+            Command::Remove(args) => remove::run(args),
+            Command::Move(args) => relocate::rename(args),
+            Command::Copy(args) => relocate::copy(args),
+            Command::Stat(args) => stat::run(args),
+            Command::Hash(args) => hash::run(args),
+            Command::Du(args) => du::run(args),
+            Command::Cat(args) => cat::run(args),
+            Command::Write(args) => write::run(args),
+            Command::Partials(args) => partials::run(args),
+            Command::Run(args) => serve::run(args),
+            Command::Start(args) => serve::start(args),
+            Command::Stop(args) => serve::stop(args),
+            Command::Demo(args) => demo::run(args),
+            Command::Ping(args) => ping::run(args),
+            Command::Info(args) => info::run(args),
+            Command::GenerateToken(args) => generate::token(args),
+            Command::GenerateKeys(args) => generate::keys(args),
+            Command::Completion(args) => completion::run(args),
+            Command::Man(args) => man::run(args, Self::command()),
+            Command::Complete(args) => complete::run(args, Self::command()),
+        }
+    }
+}
+
+impl Command {
+    fn obeyed(&mut self) -> ObeyedOptions<'_> {
+        match self {
+            Command::List(args) => args.options.obeyed(),
+            Command::Upload(args) => args.options.obeyed(),
+            Command::Download(args) => args.options.obeyed(),
+            Command::Sync(args) => args.options.obeyed(),
+            Command::Directory(args) => args.make.options.obeyed(),
+            Command::File(args) => args.make.options.obeyed(),
+            Command::Remove(args) => args.options.obeyed(),
+            Command::Move(args) => args.options.obeyed(),
+            Command::Copy(args) => args.options.obeyed(),
+            Command::Stat(args) => args.options.obeyed(),
+            Command::Hash(args) => args.options.obeyed(),
+            Command::Du(args) => args.options.obeyed(),
+            Command::Cat(args) => args.options.obeyed(),
+            Command::Write(args) => args.options.obeyed(),
+            Command::Partials(args) => args.options.obeyed(),
+            Command::Run(args) => args.serve.obeyed(),
+            Command::Start(args) => args.serve.obeyed(),
+            Command::Stop(args) => args.options.obeyed(),
+            Command::Demo(args) => args.options.obeyed(),
+            Command::Ping(args) => args.options.obeyed(),
+            Command::Info(args) => args.obeyed(),
+            Command::GenerateToken(args) => args.options.obeyed(),
+            Command::GenerateKeys(args) => args.options.obeyed(),
+            Command::Completion(args) => args.options.obeyed(),
+            Command::Man(args) => args.options.obeyed(),
+            Command::Complete(args) => args.options.obeyed(),
+        }
+    }
 }

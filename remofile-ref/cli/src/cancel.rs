@@ -1,6 +1,5 @@
-//! Signals: the first one cancels what the client does, the second one ends the process with its last words.
+//! Signals: the first one cancels what the client does, the second one ends the process.
 
-use super::failure::{Failure, exit};
 use remofile::client::Cancel;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -17,13 +16,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a command may take to end by itself after the first signal; what it waits for may never come.
+/// The time that a command has to end by itself after the first signal; what it waits for may never happen.
 const GRACE: Duration = Duration::from_millis(900);
 
-/// Signals this close are one: `timeout` sends its own to the command and to the group that it is in.
+/// Signals within this time count as one: `timeout` sends one to the command and one to its process group.
 const ECHO: Duration = Duration::from_millis(100);
 
+/// What reports the end of a command that a signal ends.
 static REPORTER: Mutex<Reporter> = Mutex::new(Reporter::Nothing);
+
+/// The exit code after SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// The exit code after SIGTERM.
+const TERMINATED: u8 = 143;
 
 static CANCEL: OnceLock<Cancel> = OnceLock::new();
 static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
@@ -40,12 +46,12 @@ enum Reporter {
     Command,
 }
 
-/// What every client of this process is given, so that SIGINT and SIGTERM end its calls.
+/// The cancel flag of every client of this process; SIGINT and SIGTERM set it.
 pub(crate) fn cancel() -> Cancel {
     CANCEL.get_or_init(Cancel::new).clone()
 }
 
-/// The exit code of the signal that came, if one did: 130 for SIGINT, 143 for SIGTERM.
+/// The exit code of the signal that arrived, if any: 130 for SIGINT, 143 for SIGTERM.
 pub(crate) fn signalled() -> Option<u8> {
     match SIGNAL.get()?.load(Ordering::Relaxed) {
         0 => None,
@@ -67,24 +73,20 @@ fn reporter() -> MutexGuard<'static, Reporter> {
     REPORTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has SIGINT and SIGTERM set [`cancel`]; a second one, or a command that has not ended within 900 ms, ends the process
-/// at once. Not for commands that serve: they have an end of their own.
-pub(crate) fn on_signals() -> Result<(), Failure> {
-    handle().map_err(|error| Failure::Serve { what: "cannot handle signals".to_owned(), source: Box::new(error) })
-}
-
-fn handle() -> io::Result<()> {
-    let came = SIGNAL.get_or_init(Arc::default);
+/// Installs handlers for SIGINT and SIGTERM. The first signal sets [`cancel`]; a second one, or 900 ms without an end of
+/// the command, ends the process. Not for commands that serve.
+pub(crate) fn handle_signals() -> io::Result<()> {
+    let arrived = SIGNAL.get_or_init(Arc::default);
     let (wake, mut woken) = UnixStream::pair().map(|(wake, woken)| (OwnedFd::from(wake), woken))?;
-    for (signal, code) in [(SIGINT, exit::INTERRUPTED), (SIGTERM, exit::TERMINATED)] {
-        // In this order: who sees the flag finds the code, and who is woken finds both.
-        flag::register_usize(signal, Arc::clone(came), code.into())?;
+    for (signal, code) in [(SIGINT, INTERRUPTED), (SIGTERM, TERMINATED)] {
+        // In this order: a thread that sees the flag finds the code, and the one that wakes finds both.
+        flag::register_usize(signal, Arc::clone(arrived), code.into())?;
         flag::register(signal, cancel().flag())?;
         low_level::pipe::register(signal, wake.try_clone()?)?;
     }
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if matches!(woken.read(&mut [0]), Ok(1)) {
-            await_impatience(&mut woken);
+            await_second_signal(&mut woken);
             // Locked until the process ends, so that one of the two reports and not both.
             let mut reporter = reporter();
             match std::mem::take(&mut *reporter) {
@@ -95,15 +97,15 @@ fn handle() -> io::Result<()> {
                     thread::sleep(GRACE);
                 }
             }
-            low_level::exit(signalled().unwrap_or(exit::INTERRUPTED).into());
+            low_level::exit(signalled().unwrap_or(INTERRUPTED).into());
         }
     })?;
     Ok(())
 }
 
-/// Waits for another signal, or for the end of the grace.
-fn await_impatience(woken: &mut UnixStream) {
-    // A busy machine may run this thread late: whatever has come when the time of the echo is over counts as one with it.
+/// Waits for another signal, or for the end of the grace period.
+fn await_second_signal(woken: &mut UnixStream) {
+    // A busy machine may run this thread late: every signal until the end of ECHO counts as one with the first.
     thread::sleep(ECHO);
     if woken.set_nonblocking(true).is_err() {
         return;

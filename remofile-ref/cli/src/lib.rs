@@ -2,141 +2,74 @@
 
 mod args;
 mod cancel;
-mod cat;
-mod complete;
-mod completion;
-mod config;
+mod commands;
 mod connection;
-mod demo;
-mod entries;
+mod directories;
+mod exit_code;
 mod failure;
-mod hash;
 #[cfg(test)]
-mod help;
-mod info;
-mod keys;
-mod list;
-mod man;
-mod output;
-mod partials;
+mod help_tests;
+mod item_counter;
+mod options;
 mod pattern;
-mod ping;
-mod prompt;
-mod remote;
-mod remove;
-mod rename;
-mod row;
+mod remote_path;
+mod render;
 mod serve;
-mod settings;
-mod stat;
-mod sync;
-mod tally;
-mod transfer;
-mod usage;
-mod write;
+mod system_error;
+mod units;
 
 use self::{
-    args::{Cli, Command},
-    failure::{Failure, exit},
-    output::report,
+    args::{Cli, ParseFailure},
+    failure::Failure,
+    render::{escaped, log_to_stderr, print_error, print_hint, print_message, set_quiet},
 };
-use clap::Parser as _;
-use std::{io, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use std::{env, io, process::ExitCode};
 
-/// Runs the command line of this process and says how it ended.
+/// Runs the command line of this process and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::read(env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return ExitCode::from(refused(&error)),
+        Err(ParseFailure::Clap(error)) => return ExitCode::from(print_parse_error(&error)),
+        Err(ParseFailure::Options(failure)) => return exit_code(Err(failure)),
     };
-    cli.output.apply();
-    // A server logs as its own flags have it.
-    if !matches!(cli.command, Command::Run(_)) {
-        log_to_stderr(&cli);
+    let messages = cli.messages();
+    messages.set_color();
+    set_quiet(messages.quiet);
+    if !cli.has_own_log() {
+        log_to_stderr(messages.quiet, messages.verbose);
     }
-    match run(&cli) {
+    let curve = remofile::transport::require_curve();
+    exit_code(curve.map_err(|error| Failure::caused("cannot start", error)).and_then(|()| cli.run()))
+}
+
+fn exit_code(result: Result<(), Failure>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that has seen enough, such as `head`, is no error.
+        // A reader that needs no more, such as `head`, is no error.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Reported(code)) => ExitCode::from(code),
         Err(failure) => {
-            report(&failure);
+            failure.print();
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-/// Prints what clap has to say; help and version are asked for, and end well.
-fn refused(error: &clap::Error) -> u8 {
+/// Prints an error of the command line in the form of other errors; help and version succeed.
+fn print_parse_error(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
-        // A broken pipe concerns nobody here.
+        // A closed standard output is not a failure.
         let _ = error.print();
         return 0;
     }
     let text = error.render().to_string();
     for line in text.trim_end().lines().filter(|line| !line.is_empty()) {
         match (line.strip_prefix("error: "), line.strip_prefix("  tip: ")) {
-            (Some(what), _) => output::tell_error(what),
-            (_, Some(hint)) => output::tell_hint(hint),
-            _ => output::tell(output::escaped(line)),
+            (Some(text), _) => print_error(text),
+            (_, Some(hint)) => print_hint(hint),
+            _ => print_message(escaped(line)),
         }
     }
-    exit::USAGE
-}
-
-fn run(cli: &Cli) -> Result<(), Failure> {
-    remofile::transport::require_curve()
-        .map_err(|error| Failure::Serve { what: "cannot start".to_owned(), source: Box::new(error) })?;
-    match &cli.command {
-        // These end in ways of their own.
-        Command::Run(_) | Command::Demo(_) => {}
-        _ => cancel::on_signals()?,
-    }
-    match &cli.command {
-        Command::List(args) => list::run(cli, args),
-        Command::Upload(args) => transfer::upload(cli, args),
-        Command::Download(args) => transfer::download(cli, args),
-        Command::Sync(args) => sync::run(cli, args),
-        Command::Directory(args) => entries::directory(cli, args),
-        Command::File(args) => entries::file(cli, args),
-        Command::Remove(args) => remove::run(cli, args),
-        Command::Move(args) => rename::rename(cli, args),
-        Command::Copy(args) => rename::copy(cli, args),
-        Command::Stat(args) => stat::run(cli, args),
-        Command::Hash(args) => hash::run(cli, args),
-        Command::Du(args) => usage::run(cli, args),
-        Command::Cat(args) => cat::run(cli, args),
-        Command::Write(args) => write::run(cli, args),
-        Command::Partials(args) => partials::run(cli, args),
-        Command::Run(args) => serve::run(cli, args),
-        Command::Start(args) => serve::start(cli, args),
-        Command::Stop(args) => serve::stop(cli, args),
-        Command::Demo(args) => demo::run(args),
-        Command::Ping(args) => ping::run(cli, args),
-        Command::Info(_) => info::run(cli),
-        Command::GenerateToken(args) => keys::generate_token(&cli.output, args),
-        Command::GenerateKeys(args) => keys::generate_keys(&cli.output, args),
-        Command::Completion(args) => completion::run(args),
-        Command::Man(args) => man::run(args),
-        Command::Complete(args) => complete::run(args),
-    }
-}
-
-fn log_to_stderr(cli: &Cli) {
-    let default = match (cli.output.quiet, cli.output.verbose) {
-        (true, _) => "error",
-        (_, 2..) => "remofile=debug",
-        (_, 1) => "remofile=info",
-        _ => "remofile=warn",
-    };
-    let filter = EnvFilter::try_from_env("REMOFILE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let with_colors = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(with_colors)
-        .with_target(false)
-        .init();
+    exit_code::USAGE
 }

@@ -30,13 +30,13 @@ fn with_config(place: &Place, text: &str, args: &[&str]) -> Command {
 
 /// Fails because of the endpoint, and names it: nothing is connected to.
 fn names_endpoint(command: &mut Command, endpoint: &str) {
-    run(command).fails(2).says(&format!("'{endpoint}' is not a server to connect to"));
+    run(command).fails(2).says(&format!("invalid server '{endpoint}'"));
 }
 
 // Order.
 
 #[test]
-fn a_flag_goes_before_the_environment_it_before_a_profile_and_it_before_what_holds_for_all() {
+fn options_override_the_environment_which_overrides_profiles_and_common_settings() {
     let place = Place::new();
     let text = "server = 'common !'\ndefault_profile = 'p'\n[profiles.p]\nserver = 'profile !'\n[profiles.q]\n";
     names_endpoint(
@@ -49,13 +49,13 @@ fn a_flag_goes_before_the_environment_it_before_a_profile_and_it_before_what_hol
 }
 
 #[test]
-fn flags_stand_before_and_behind_the_command() {
+fn options_stand_before_and_after_the_command() {
     names_endpoint(remofile().args(["--server", "before !", "list"]), "before !");
-    names_endpoint(remofile().args(["list", "/", "--server", "behind !"]), "behind !");
+    names_endpoint(remofile().args(["list", "/", "--server", "after !"]), "after !");
 }
 
 #[test]
-fn a_flag_goes_before_a_variable_of_another_name() {
+fn an_option_overrides_a_variable_of_another_name() {
     let place = Place::new();
     let server = Server::start(&place.served());
     names_endpoint(remofile().args(["list", "--hostname", "flag !"]).env("REMOFILE_SERVER", "a:1"), "flag !:6768");
@@ -77,18 +77,18 @@ fn an_empty_variable_counts_as_none() {
         command.env(name, "");
     }
     run(command.env("REMOFILE_PROFILE", "").env("REMOFILE_CONFIG", "")).success();
-    run(server.client(&["list"]).env("REMOFILE_SERVER", "")).fails(2).says("no server is given");
-    run(server.client(&["list"]).env("REMOFILE_TOKEN", "")).fails(2).says("no token is given");
+    run(server.client(&["list"]).env("REMOFILE_SERVER", "")).fails(2).says("no server specified");
+    run(server.client(&["list"]).env("REMOFILE_TOKEN", "")).fails(2).says("no token specified");
 }
 
 #[test]
-fn a_profile_that_the_environment_goes_before_is_warned_of() {
+fn a_profile_that_the_environment_overrides_is_warned_of() {
     let place = Place::new();
     let server = Server::start(&place.served());
     let text = "[profiles.work]\nserver = 'localhost:1'\ntoken_file = 'none'\n";
     let mut command = server.client(&["list", "--profile", "work"]);
     command.env("REMOFILE_CONFIG", config(&place, text));
-    run(&mut command).success().says("warning: the environment goes before profile 'work'");
+    run(&mut command).success().says("of the environment (REMOFILE_…) override profile 'work'");
 }
 
 // Endpoints.
@@ -156,16 +156,16 @@ fn what_is_no_endpoint_is_told_with_what_to_write() {
         ("::1:6768", "write it in brackets"),
         ("localhost:http", "is not a port"),
         ("https://localhost", "is not spoken"),
-        ("localhost:0", "where a server listens"),
-        ("*:6768", "where a server listens"),
-        ("inproc://a", "outside of one program"),
+        ("localhost:0", "a server can listen there"),
+        ("*:6768", "a server can listen there"),
+        ("inproc://a", "within one process"),
         ("a b", "is not a host name"),
     ] {
         let failed = run(remofile().args(["list", "--server", endpoint]).env("REMOFILE_TOKEN", TOKEN)).fails(2);
-        failed.says(why).says("hint: write host, host:port, [::1]:port");
+        failed.says(why).says("hint: use host, host:port, [::1]:port");
     }
     for (name, value) in [("REMOFILE_PORT", "65536"), ("REMOFILE_TIMEOUT", "soon")] {
-        run(remofile().arg("list").env(name, value)).fails(2).says(&format!("{name} '{value}' is not"));
+        run(remofile().arg("list").env(name, value)).fails(2).says(&format!("{name} '{value}' is not a"));
     }
     run(remofile().args(["list", "--server", "a", "--hostname", "b"])).fails(2).says("cannot be used with");
 }
@@ -177,7 +177,7 @@ fn a_token_on_the_command_line_works_and_is_warned_of() {
     let place = Place::new();
     let server = Server::start(&place.served());
     let without = |args: &[&str]| run(server.client(args).env_remove("REMOFILE_TOKEN")).success();
-    without(&["list", "--token", TOKEN]).says("warning: a token on the command line can be seen");
+    without(&["list", "--token", TOKEN]).says("warning: other users can see a token on the command line");
     assert_eq!(without(&["-q", "list", "--token", TOKEN]).stderr, "");
     assert_eq!(server.run(&["list"]).stderr, "");
 }
@@ -191,7 +191,7 @@ fn a_token_file_that_others_can_read_is_warned_of() {
     let list =
         || run(server.client(&["list"]).env_remove("REMOFILE_TOKEN").env("REMOFILE_TOKEN_FILE", &file)).success();
     fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-    list().says("open to others (mode 640)").says("chmod 600");
+    list().says("accessible to other users (mode 640)").says("chmod 600");
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     assert_eq!(list().stderr, "");
 }
@@ -200,16 +200,16 @@ fn a_token_file_that_others_can_read_is_warned_of() {
 fn a_token_that_cannot_be_had_is_told_by_its_source() {
     let place = Place::new();
     let list = |args: &[&str]| run(remofile().args(["list", "--server", "a:1"]).args(args)).fails(2);
-    let missing = list(&["--token-file", &place.text("missing")]).says("cannot read the token file");
-    missing.says("no such file or directory\nhint: it holds the token");
+    let missing = list(&["--token-file", &place.text("missing")]).says("token file '");
+    missing.says("no such file or directory\nhint: the file must contain the token");
     list(&["--token-command", "exit 3"])
-        .says("cannot get the token by 'exit 3': exit status: 3")
+        .says("token command 'exit 3': failed with exit status: 3")
         .says("hint: the command must");
-    list(&["--token-command", "echo no-token"]).says("the token is not valid").says("hint: `remofile generate-token`");
-    list(&[]).says("no token is given").says("hint: set REMOFILE_TOKEN");
-    run(remofile().arg("list")).fails(2).says("no server is given").says("hint: set REMOFILE_SERVER");
+    list(&["--token-command", "echo no-token"]).says("invalid token").says("hint: `remofile generate-token`");
+    list(&[]).says("no token specified").says("hint: set REMOFILE_TOKEN");
+    run(remofile().arg("list")).fails(2).says("no server specified").says("hint: set REMOFILE_SERVER");
     let key = run(remofile().args(["list", "--server", "a:1", "--public-key", "short"]).env("REMOFILE_TOKEN", TOKEN));
-    key.fails(2).says("the public key is not valid").says("hint: it is the 40 characters");
+    key.fails(2).says("invalid public key").says("hint: use the 40 characters");
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn a_configuration_that_others_can_read_is_warned_of_where_it_holds_a_token() {
     let with_token = format!("server = '{}'\ntoken = '{TOKEN}'\n", server.endpoint);
     let mut command = with_config(&place, &with_token, &["list"]);
     fs::set_permissions(place.beside("config.toml"), Permissions::from_mode(0o644)).unwrap();
-    run(&mut command).success().says("configuration file").says("open to others (mode 644)");
+    run(&mut command).success().says("configuration file").says("accessible to other users (mode 644)");
     let mut command = with_config(&place, &format!("server = '{}'\n", server.endpoint), &["list"]);
     fs::set_permissions(place.beside("config.toml"), Permissions::from_mode(0o644)).unwrap();
     assert_eq!(run(command.env("REMOFILE_TOKEN", TOKEN)).success().stderr, "");
@@ -317,7 +317,7 @@ fn a_mistake_in_the_configuration_is_told_by_its_line_and_without_the_token() {
     let mistake = |text: &str, args: &[&str]| -> Done { run(with_config(&place, text, args).arg("list")).fails(2) };
     mistake("server = 'a'\nservr = 'b'\n", &[])
         .says("config.toml:2: unknown key 'servr'")
-        .says("hint: known are: server");
+        .says("hint: known keys: server");
     mistake("[profiles.a]\n\nport = '1'\n", &[])
         .says("config.toml:3: 'port' must be a number from 0 to 65535")
         .says("string");
@@ -325,13 +325,11 @@ fn a_mistake_in_the_configuration_is_told_by_its_line_and_without_the_token() {
     mistake("insecure = 1\n", &[]).says("config.toml:1: 'insecure' must be true or false");
     mistake("profiles = 1\n", &[]).says("config.toml:1: 'profiles' must be a table");
     mistake(&format!("\ntoken = {TOKEN}\n"), &[]).says("config.toml:2: ").says("hint: correct that line");
-    mistake(&format!("token = ['{TOKEN}']\n"), &[]).says("'token' must be a text in quotes");
-    mistake("[profiles.a]\n[profiles.b]\n", &["--profile", "c"])
-        .says("no profile 'c' in")
-        .says("hint: there are: a, b");
-    mistake("", &["--profile", "c"]).says("hint: write one: [profiles.c]");
+    mistake(&format!("token = ['{TOKEN}']\n"), &[]).says("'token' must be a string in quotes");
+    mistake("[profiles.a]\n[profiles.b]\n", &["--profile", "c"]).says("no profile 'c' in").says("hint: profiles: a, b");
+    mistake("", &["--profile", "c"]).says("hint: add one: [profiles.c]");
     let missing = run(remofile().args(["list", "--config", &place.text("missing")])).fails(2);
-    missing.says("cannot read the configuration file").says("no such file or directory");
+    missing.says("configuration file '").says("no such file or directory");
 }
 
 // Who holds the session.
@@ -349,8 +347,8 @@ fn waiting_is_told_and_ends_when_the_holder_leaves() {
         said.push(byte[0]);
     }
     let said = String::from_utf8(said).unwrap();
-    assert!(said.starts_with("remofile: the server is in use by 'alice@desk', last heard "), "{said}");
-    assert!(said.ends_with("waiting until its lease of 30 s would be over (--take takes over)\n"), "{said}");
+    assert!(said.starts_with("remofile: 'alice@desk' holds the session (last active "), "{said}");
+    assert!(said.ends_with("waiting until its lease of 30 s expires (--take takes it over)\n"), "{said}");
     holder.bye();
     assert!(child.wait().unwrap().success());
 }
@@ -362,9 +360,8 @@ fn a_wait_that_is_over_says_who_is_there() {
     let options = ClientOptions::new().name("alice\u{1b}[2J@desk");
     let _holder = FileClient::connect(&server.endpoint.parse().unwrap(), &TOKEN.parse().unwrap(), options).unwrap();
     let failed = run(&mut server.client(&["--wait", "0.2", "list"])).fails(7).says("waiting up to 200 ms");
-    let failed =
-        failed.says("error: cannot open a session: the server is in use by 'alice\\u{1b}[2J@desk', last heard");
-    failed.says("hint: wait until it is done");
+    let failed = failed.says("error: cannot open a session: 'alice\\u{1b}[2J@desk' holds it (last active");
+    failed.says("hint: wait for it with --wait");
 }
 
 #[test]
@@ -373,8 +370,8 @@ fn info_shows_who_holds_the_session_and_leaves_it_to_him() {
     let server = Server::start(&place.served());
     let options = ClientOptions::new().name("alice@desk");
     let mut holder = FileClient::connect(&server.endpoint.parse().unwrap(), &TOKEN.parse().unwrap(), options).unwrap();
-    let shown = server.run(&["info", "--take"]).stdout;
-    assert!(shown.contains("in use by 'alice@desk', last heard "), "{shown}");
+    let shown = server.run(&["info"]).stdout;
+    assert!(shown.contains("in use by 'alice@desk', last active "), "{shown}");
     let object: serde_json::Value = serde_json::from_str(&server.run(&["--json", "info"]).stdout).unwrap();
     assert_eq!((&object["session"]["state"], &object["session"]["client"]), (&"busy".into(), &"alice@desk".into()));
     holder.ping().unwrap();

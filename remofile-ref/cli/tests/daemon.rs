@@ -121,7 +121,7 @@ fn starting_twice_is_fine_and_starts_one() {
         let home = Home::new();
         let first = home.run(&["start", "served", &port_given]).success();
         let pid = home.only_pid();
-        let again = home.run(&["start", "served", &port_given]).success().says("served already");
+        let again = home.run(&["start", "served", &port_given]).success().says("already serves");
         assert_eq!(exported(&again, "REMOFILE_SERVER"), exported(&first, "REMOFILE_SERVER"));
         assert_eq!(home.only_pid(), pid);
         run(&mut home.client(&first, &["list"])).success();
@@ -132,16 +132,16 @@ fn starting_twice_is_fine_and_starts_one() {
 fn a_port_that_serves_something_else_is_not_taken_for_it() {
     let home = Home::new();
     let block = home.run(&["start", "served", "0"]).success();
-    home.run(&["start", "other", &port(&block)]).fails(7).says("serves something else");
-    home.run(&["start", "served", &free_port()]).fails(7).says("another server serves it already");
+    home.run(&["start", "other", &port(&block)]).fails(7).says("serves another directory or port");
+    home.run(&["start", "served", &free_port()]).fails(7).says("another server is serving it");
 }
 
 #[test]
 fn stopping_what_does_not_run_is_fine() {
     let home = Home::new();
-    home.run(&["stop"]).success().says("no server runs");
-    home.run(&["stop", "6768"]).success().says("no server runs");
-    home.run(&["stop", "--pidfile", &home.place.text("missing.pid")]).success().says("no server runs");
+    home.run(&["stop"]).success().says("no server is running");
+    home.run(&["stop", "6768"]).success().says("no server '6768' is running");
+    home.run(&["stop", "--pidfile", &home.place.text("missing.pid")]).success().says("no server '");
     let stopped = home.run(&["--json", "stop"]).success();
     let object: serde_json::Value = serde_json::from_str(&stopped.stdout).unwrap();
     assert_eq!((&object["schema"], &object["stopped"]), (&1.into(), &false.into()));
@@ -159,7 +159,7 @@ fn a_killed_server_is_found_to_be_gone() {
         std::thread::park_timeout(Duration::from_millis(2));
     }
     assert_eq!(home.pid_files().len(), 1);
-    home.run(&["stop", "photos"]).success().says("any more");
+    home.run(&["stop", "photos"]).success().says("removed its stale pid file");
     assert!(home.pid_files().is_empty());
     home.run(&["start", "served", &port(&block), "--name", "photos"]).success();
 }
@@ -170,7 +170,7 @@ fn a_process_that_has_the_number_of_a_dead_server_is_left_alone() {
     let mut bystander = Command::new("sleep").arg("600").spawn().unwrap();
     let pid_file = home.place.beside("stale.pid");
     fs::write(&pid_file, format!("{}\n", bystander.id())).unwrap();
-    home.run(&["stop", "--pidfile", &text(&pid_file)]).success().says("any more");
+    home.run(&["stop", "--pidfile", &text(&pid_file)]).success().says("removed its stale pid file");
     assert!(is_alive(bystander.id()));
     assert!(!pid_file.exists());
     bystander.kill().unwrap();
@@ -182,7 +182,7 @@ fn two_servers_are_told_apart() {
     let home = Home::new();
     let first = home.run(&["start", "served", "0"]).success();
     let second = home.run(&["start", "other", "0", "--name", "second"]).success();
-    home.run(&["stop"]).fails(2).says("several servers run").says("second").says("hint: say which one");
+    home.run(&["stop"]).fails(2).says("several servers are running").says("second").says("hint: specify one");
     home.run(&["stop", "second"]).success();
     run(&mut home.client(&second, &["list"])).fails(5);
     run(&mut home.client(&first, &["list"])).success();
@@ -194,7 +194,7 @@ fn a_server_that_does_not_start_says_why_and_leaves_nothing() {
     let home = Home::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().port().to_string();
-    let refused = home.run(&["start", "served", &taken]).fails(5).says("the port is taken");
+    let refused = home.run(&["start", "served", &taken]).fails(5).says("port in use");
     assert_eq!(refused.stdout, "");
     assert!(home.pid_files().is_empty());
     home.run(&["start", "missing"]).fails(3).says("no such file or directory");

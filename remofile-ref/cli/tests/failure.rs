@@ -86,20 +86,20 @@ fn ended(mut child: Child) -> (Option<i32>, String) {
 #[test]
 fn every_refusal_has_its_exit_code_its_words_and_its_hint() {
     let cases = [
-        (Code::NotFound, 3, "there is no such file or directory", "the directory that it goes into must exist"),
-        (Code::Exists, 4, "something is already there", "use -u where it is fine that it exists"),
-        (Code::NotFile, 4, "a directory stands where a file is needed", "a directory stands there"),
+        (Code::NotFound, 3, "there is no such file or directory", "the parent directory must exist"),
+        (Code::Exists, 4, "something is already there", "use -u to accept an existing one"),
+        (Code::NotFile, 4, "a directory stands where a file is needed", "it is a directory"),
         (Code::NotDir, 4, "something else stands where a directory is needed", ""),
-        (Code::NotEmpty, 4, "the directory is not empty", "use -r to remove a directory with all it holds"),
+        (Code::NotEmpty, 4, "the directory is not empty", "use -r to remove a directory and its contents"),
         (Code::BadName, 11, "the path has a name that is not allowed", ""),
         (Code::NameClash, 4, "the name is taken under another spelling", "the server has a name that differs only"),
-        (Code::Changed, 24, "the file is not the one that was named", "somebody else changed it meanwhile"),
+        (Code::Changed, 24, "the file is not the one that was named", "another client changed it"),
         (Code::Denied, 1, "the server does not allow this", "the server may be read-only"),
         (Code::Loop, 1, "the target lies at or below the source", ""),
-        (Code::UnsupportedKind, 4, "a link or special file is not followed", "links and special files are neither"),
+        (Code::UnsupportedKind, 4, "a link or special file is not followed", "symbolic links and special files"),
         (Code::Digest, 9, "the uploaded bytes have another hash", ""),
         (Code::TooLarge, 10, "the size is above the limit", ""),
-        (Code::NoSpace, 10, "there is no space left", "make room on the server"),
+        (Code::NoSpace, 10, "there is no space left", "free some space on the server"),
         (Code::Limit, 10, "a limit of the server is reached", ""),
         (Code::BadOp, 8, "this operation is not known here", ""),
         (Code::BadArgs, 8, "the arguments do not fit the operation", ""),
@@ -117,7 +117,7 @@ fn every_refusal_has_its_exit_code_its_words_and_its_hint() {
     for (code, exit, text, hint) in cases {
         let failed = run(&mut client(&server.endpoint, &["directory", &format!("/{}", code.name())])).fails(exit);
         let said: Vec<_> = failed.stderr.lines().collect();
-        let error = format!("remofile: error: cannot make the directory '/{}': {text}", code.name());
+        let error = format!("remofile: error: cannot create directory '/{}': {text}", code.name());
         assert!(said[0].starts_with(&error), "{said:?}");
         match said.get(1) {
             Some(said) => assert!(!hint.is_empty() && said.starts_with(&format!("hint: {hint}")), "{code}: {said}"),
@@ -132,7 +132,7 @@ fn a_directory_is_downloaded_only_with_all_it_holds() {
     let server = Server::start(&place.served());
     server.run(&["directory", "/inside"]);
     let failed = run(&mut server.client(&["download", "/inside", &place.text("fetched")])).fails(4);
-    failed.says("'/inside'").says("hint: use -r to download a directory with all it holds");
+    failed.says("'/inside'").says("hint: use -r to download a directory and its contents");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_directory_that_an_upload_goes_into_must_exist() {
     let server = Server::start(&place.served());
     let source = place.file("source", 10);
     let failed = run(&mut server.client(&["upload", &source, "/missing/source"])).fails(3);
-    failed.says("'/missing").says("hint: the directory that it goes into must exist");
+    failed.says("'/missing").says("hint: the parent directory must exist");
 }
 
 #[test]
@@ -157,12 +157,12 @@ fn a_flag_that_helps_is_named() {
         (&["upload", &source, "/"][..], 4, "use --overwrite to replace it"),
         (&["download", "/source", &source], 4, "use --overwrite to replace files"),
         (&["move", "/source", "/other"], 4, "use --overwrite to replace the target"),
-        (&["upload", &place.text("tree"), "/new"], 4, "use -r to transfer a directory with all it holds"),
-        (&["copy", "/inside", "/new"], 4, "use -r to copy a directory with all it holds"),
-        (&["hash", "/inside"], 4, "'DIR/*' in quotes stands for all that is in a directory"),
-        (&["list", "/no*"], 3, "`*` and `?` stay within a name and match no dot in front of it"),
-        (&["directory", "/inside"], 4, "use -u where it is fine that it exists"),
-        (&["directory", "/missing/new"], 3, "the directory that it goes into must exist"),
+        (&["upload", &place.text("tree"), "/new"], 4, "use -r to transfer a directory and its contents"),
+        (&["copy", "/inside", "/new"], 4, "use -r to copy a directory and its contents"),
+        (&["hash", "/inside"], 4, "use 'DIR/*', in quotes, for all files in a directory"),
+        (&["list", "/no*"], 3, "`*` and `?` match within a name, but not a leading dot"),
+        (&["directory", "/inside"], 4, "use -u to accept an existing one"),
+        (&["directory", "/missing/new"], 3, "the parent directory must exist"),
     ] {
         run(&mut server.client(args)).fails(exit).says(&format!("hint: {hint}"));
     }
@@ -185,7 +185,7 @@ fn a_server_that_falls_silent_is_a_time_out() {
     let (code, said) = ended(child);
     assert_eq!(code, Some(5), "{said}");
     assert!(said.contains("error: cannot ping: no answer within 500 ms"), "{said}");
-    assert!(said.contains("hint: --timeout SECONDS waits longer"), "{said}");
+    assert!(said.contains("hint: use --timeout SECONDS to wait longer"), "{said}");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_session_that_was_taken_over_is_lost() {
     let (code, said) = ended(child);
     assert_eq!(code, Some(5), "{said}");
     assert!(said.contains("error: the session was lost: another client took it over"), "{said}");
-    assert!(said.contains("hint: run the same command again; what was transferred is kept"), "{said}");
+    assert!(said.contains("hint: run the same command again; transferred data is kept"), "{said}");
 }
 
 #[test]
@@ -224,18 +224,18 @@ fn a_change_whose_answer_was_lost_is_in_doubt() {
     let failed = making
         .finish()
         .fails(5)
-        .says("error: cannot tell whether the server did mkdir '/new': the connection was lost");
-    failed.says("hint: look with `remofile list` before you repeat it");
+        .says("error: connection lost during mkdir of '/new': the server may or may not have completed it");
+    failed.says("hint: check with `remofile list` before you run it again");
 }
 
 #[test]
 fn a_change_that_no_flush_can_answer_for_is_told_so() {
     let server = Scripted::start();
     server.plan("flush", 0, Fault::LostThenRestart);
-    let failed = run(&mut client(&server.endpoint.to_string(), &["directory", "/new"])).fails(5).says(
-        "error: cannot tell whether all of it outlives a power cut: the server was started again before it was asked to",
-    );
-    failed.says("hint: look with `remofile list` before you repeat it");
+    let failed = run(&mut client(&server.endpoint.to_string(), &["directory", "/new"]))
+        .fails(5)
+        .says("error: the server restarted before it flushed all changes to disk");
+    failed.says("hint: check with `remofile list` before you run it again");
     server.all_came_about();
 }
 
@@ -290,10 +290,7 @@ fn a_source_that_changes_is_told_from_other_failures() {
         }
     });
     let failed = run(&mut client(&server.endpoint, &["upload", &source, "/file"])).fails(24);
-    failed
-        .says("error: cannot transfer '")
-        .says("it changed while it was read")
-        .says("hint: run the same command again when");
+    failed.says("error: '").says("': file changed while it was read").says("hint: run the same command again when");
     assert!(!place.served().join("file").exists());
 }
 
@@ -306,7 +303,7 @@ fn content_that_arrives_otherwise_is_not_kept() {
         _ => None,
     });
     let failed = run(&mut client(&server.endpoint, &["upload", &source, "/file"])).fails(9);
-    failed.says("error: cannot verify '").says("hint: run the same command again; nothing wrong was left");
+    failed.says("error: cannot verify '").says("hint: run the same command again; no corrupt file was stored");
     assert!(!place.served().join("file").exists());
 }
 
@@ -350,7 +347,7 @@ fn a_full_local_disk_is_a_limit() {
     fs::write(place.served().join("large"), vec![1; 4 << 20]).unwrap();
     let server = Server::start(&place.served());
     let failed = run(&mut server.client(&["download", "/large", disk.to_str().unwrap()])).fails(10);
-    failed.says("no space left on device").says("hint: make room, and run the same command again");
+    failed.says("no space left on device").says("hint: free some space, and run the same command again");
 }
 
 /// A file system that is unmounted when this is dropped.
@@ -378,7 +375,7 @@ impl Drop for Mount<'_> {
 #[test]
 fn an_invalid_path_is_shown_harmlessly_and_with_what_is_valid() {
     let failed = run(&mut client("localhost:1", &["list", "/a/../Müller\u{1b}"])).fails(11);
-    failed.says("error: invalid path '/a/../Müller\\u{1b}': ").says("hint: a path is /NAME/NAME…");
+    failed.says("error: invalid path '/a/../Müller\\u{1b}': ").says("hint: use /NAME/NAME…");
 }
 
 #[test]
@@ -387,7 +384,7 @@ fn a_name_on_the_server_is_shown_as_it_is_written() {
     let server = Server::start(&place.served());
     run(&mut server.client(&["list", "/Müller 字"]))
         .fails(3)
-        .says("error: cannot look at '/Müller 字': there is no such");
+        .says("error: cannot access '/Müller 字': there is no such");
 }
 
 // Signals.
@@ -435,7 +432,7 @@ fn a_transfer_that_is_stopped_says_how_to_continue() {
     signal(&child, Signal::INT);
     let (code, said) = ended(child);
     assert_eq!(code, Some(130), "{said}");
-    assert!(said.contains("remofile: error: interrupted\nhint: run the same command again to continue: "), "{said}");
+    assert!(said.contains("remofile: error: interrupted\nhint: run the same command again to resume ("), "{said}");
     run(&mut server.client(&["upload", &source, "/"])).success();
     assert_eq!(fs::read(place.served().join("source")).unwrap(), fs::read(&source).unwrap());
 }

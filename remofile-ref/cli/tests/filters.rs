@@ -108,5 +108,5 @@ fn a_source_that_was_named_is_left_out_too() {
 fn what_is_no_pattern_is_wrong_usage() {
     let place = Place::new();
     let server = Server::start(&place.served());
-    run(&mut server.client(&["upload", "--exclude", "a{b", &place.file("a", 1)])).fails(2).says("is no pattern");
+    run(&mut server.client(&["upload", "--exclude", "a{b", &place.file("a", 1)])).fails(2).says("invalid pattern");
 }

@@ -67,7 +67,7 @@ fn no_match_is_told_with_its_own_words() {
     let (_place, server) = served(&["a"]);
     for command in ["list", "stat", "hash", "cat", "du", "remove"] {
         let done = run(&mut server.client(&[command, "/x*"])).fails(3);
-        assert!(done.says("no match for '/x*'").says("hint: `*` and `?` stay within a name").stdout.is_empty());
+        assert!(done.says("no match for '/x*'").says("hint: `*` and `?` match within a name").stdout.is_empty());
     }
     run(&mut server.client(&["copy", "/missing/*", "/"])).fails(3).says("no match for '/missing/*'");
     run(&mut server.client(&["list", "/a/*"])).fails(3);

@@ -1,7 +1,7 @@
 //! `--help`, `--version`, `man`, and what clap itself refuses.
 
 use remofile_testkit::place::{Place, lines};
-use remofile_testkit::process::{remofile, run};
+use remofile_testkit::process::{Server, remofile, run};
 use remofile_testkit::skip::skip;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -24,7 +24,60 @@ fn every_command_helps_with_examples() {
         assert_eq!(help.stderr, "");
         assert!(help.stdout.contains("Examples:"), "{command}: {}", help.stdout);
         assert!(help.stdout.contains(&format!("Usage: remofile {command}")), "{}", help.stdout);
-        assert!(help.stdout.contains("--server <ENDPOINT>"), "{}", help.stdout);
+    }
+}
+
+/// The commands that have no connection.
+const LOCAL: [&str; 8] = ["run", "start", "stop", "demo", "generate-token", "generate-keys", "completion", "man"];
+
+#[test]
+fn only_commands_with_a_connection_take_its_options() {
+    for command in commands() {
+        let help = run(remofile().args([&command, "--help"])).success().stdout;
+        let is_local = LOCAL.contains(&command.as_str());
+        assert_eq!(help.contains("--server <ENDPOINT>"), !is_local, "{help}");
+    }
+    for command in LOCAL {
+        let rejected = |args: &[&str]| run(remofile().args(args)).fails(2);
+        rejected(&[command, "--server", "a:1"]).says("error: unexpected argument '--server' found");
+        // `run` and `start` need an argument, which clap misses first.
+        let directory: &[&str] = if matches!(command, "run" | "start") { &["."] } else { &[] };
+        let shell: &[&str] = if command == "completion" { &["bash"] } else { &[] };
+        rejected(&[&["--server", "a:1", command], directory, shell].concat())
+            .says(&format!("error: `remofile {command}` does not accept --server"))
+            .says(&format!("hint: `remofile {command} --help` lists its options"));
+    }
+}
+
+#[test]
+fn options_before_the_command_reach_its_subcommands() {
+    let place = Place::new();
+    let server = Server::start(&place.served());
+    let summary = server.run(&["--json", "sync", "status", &place.text("here"), "/"]).stdout;
+    assert!(summary.contains("\"summary\":true"), "{summary}");
+    assert_eq!(server.run(&["sync", "--json", "trash", "list"]).stdout, "");
+    assert_eq!(server.run(&["partials", "--json", "list"]).stdout, "");
+    run(remofile().args(["--progress", "bar", "list"])).fails(2).says("`remofile list` does not accept --progress");
+    run(remofile().args(["--take", "info"])).fails(2).says("`remofile info` does not accept --take");
+    run(remofile().args(["-q", "list", "-v"])).fails(2).says("--quiet cannot be used with --verbose");
+}
+
+#[test]
+fn numbers_that_are_none_are_reported_in_plain_words() {
+    for (args, text) in [
+        (&["ping", "-c", "x"][..], "'x' for '--count <N>': not a number"),
+        (&["ping", "-c", "0"], "not a number from 1 to 4294967295"),
+        (&["list", "--timeout", "soon"], "not a number of seconds"),
+        (&["list", "--timeout", "0"], "the timeout must be greater than 0"),
+        (&["list", "--server-port", "65536"], "not a port number from 0 to 65535"),
+        (&["cat", "--offset", "-x", "/a"], "unexpected argument"),
+        (&["cat", "--offset", "x", "/a"], "not a size"),
+        (&["upload", "--bwlimit", "0", "a"], "the rate must be at least 1 byte per second"),
+        (&["run", "--lease", "0", "."], "not a number from 1 to 86400"),
+        (&["run", ".", "http"], "not a port number"),
+        (&["partials", "clean", "--older-than", "7w"], "not an age"),
+    ] {
+        run(remofile().args(args)).fails(2).says(text);
     }
 }
 

@@ -161,7 +161,7 @@ fn a_file_is_cut_off_behind_what_was_written_where_it_is_asked_for() {
 fn a_file_that_is_missing_is_made_only_where_it_is_asked_for() {
     let (place, server) = served(&[("d/x", "")]);
     let refused = run_with_input(&mut server.client(&["write", "/a"]), b"x").fails(3);
-    refused.says("'/a'").says("hint: --create makes it");
+    refused.says("'/a'").says("hint: use --create to create it");
     let done = run_with_input(&mut server.client(&["write", "--create", "--json", "/a"]), b"content").success();
     assert_eq!(fs::read_to_string(place.served().join("a")).unwrap(), "content");
     let line = object(&done.stdout);

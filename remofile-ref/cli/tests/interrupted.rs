@@ -187,7 +187,7 @@ fn an_interrupted_stream_leaves_nothing_and_says_so() {
     drop(stdin);
     let said = String::from_utf8(done.stderr).unwrap();
     assert_eq!(done.status.code(), Some(130), "{said}");
-    assert!(said.contains("a stream cannot be continued"), "{said}");
+    assert!(said.contains("a stream cannot be resumed"), "{said}");
     assert_eq!(staged_uploads(&place.served()), 0);
     assert!(!place.served().join("stream").exists());
     run(&mut server.client(&["--wait", "0", "list"])).success();

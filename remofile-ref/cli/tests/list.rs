@@ -86,7 +86,7 @@ fn a_directory_itself_is_listed_where_it_is_asked_for() {
 fn a_path_that_is_missing_does_not_hide_the_others() {
     let (_place, server) = served();
     let done = run(&mut server.client(&["list", "/missing", "/photos"])).fails(23);
-    let done = done.says("cannot look at '/missing'").says("1 of 2 items failed");
+    let done = done.says("cannot access '/missing'").says("1 of 2 items failed");
     assert_eq!(lines(&done), ["/photos/2025", "/photos/a.jpg"]);
     run(&mut server.client(&["list", "/missing"])).fails(3).says("'/missing'");
 }

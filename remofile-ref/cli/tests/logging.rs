@@ -197,7 +197,7 @@ fn a_log_file_is_opened_anew_on_sighup() {
     server.run(&["directory", "first", "/"]);
     fs::rename(&log, &old).unwrap();
     kill_process(Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap(), Signal::HUP).unwrap();
-    await_content(&log, "opened anew");
+    await_content(&log, "log file reopened");
     server.run(&["directory", "second", "/"]);
     let (status, said, _) = server.terminate();
     assert!(status.success());
@@ -216,7 +216,7 @@ fn a_level_that_is_none_is_wrong_usage() {
         command.env("REMOFILE_TOKEN", TOKEN).env("REMOFILE_LOG", variable);
         run(&mut command).fails(2)
     };
-    serve(&["--log-level", "loud=very"], "").says("--log-level").says("hint: write error, warn");
+    serve(&["--log-level", "loud=very"], "").says("--log-level").says("hint: use error, warn");
     serve(&[], "loud=very").says("REMOFILE_LOG");
     serve(&["--log-format", "xml"], "").says("--log-format");
 }

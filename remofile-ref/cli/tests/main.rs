@@ -18,6 +18,7 @@ mod hostile;
 mod inplace;
 mod interrupted;
 mod landlock;
+mod layout;
 mod list;
 mod logging;
 mod notify;

@@ -79,7 +79,7 @@ fn a_manager_that_is_gone_or_nonsense_does_not_keep_a_server_from_serving() {
         let server = Server::start_command(serving(&place, socket));
         server.run(&["list"]);
         let (status, log, _) = server.terminate();
-        assert!(status.success() && log.contains("the service manager could not be told"), "{log}");
+        assert!(status.success() && log.contains("cannot notify the service manager"), "{log}");
     }
 }
 

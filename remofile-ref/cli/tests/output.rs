@@ -110,7 +110,7 @@ fn a_generated_token_as_json_is_one_object() {
 
 #[test]
 fn with_json_an_error_stays_text_on_standard_error() {
-    let done = run(failing().arg("--json")).fails(2).says("remofile: error: 'a b' is not a server");
+    let done = run(failing().arg("--json")).fails(2).says("remofile: error: invalid server 'a b'");
     assert_eq!(done.stdout, "");
 }
 

@@ -159,7 +159,7 @@ fn a_port_that_is_taken_says_by_whom() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let me = format!("process {}", std::process::id());
-    refuses(&mut serve(&place, &[&port]), 5).says("the port is taken by").says(&me).says("hint: name another port");
+    refuses(&mut serve(&place, &[&port]), 5).says("port in use by").says(&me).says("hint: use another port");
 }
 
 #[test]
@@ -172,16 +172,16 @@ fn a_port_below_1024_is_for_root() {
     fs::set_permissions(place.served(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     fs::set_permissions(place.beside(""), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let Some(done) = as_nobody(serve(&place, &["1023"])) else { return };
-    done.fails(5).says("only root may listen on a port below 1024").says("hint: name a port from 1024 on");
+    done.fails(5).says("only root can use ports below 1024").says("hint: use a port from 1024");
 }
 
 #[test]
 fn an_address_of_another_machine_is_told_from_a_bad_one() {
     let place = Place::new();
     refuses(&mut serve(&place, &["0", "--bind", "192.0.2.77"]), 5)
-        .says("this machine does not have that address")
+        .says("not an address of this machine")
         .says("hint: it has");
-    refuses(&mut serve(&place, &["0", "--bind", "files.example"]), 2).says("is not an address");
+    refuses(&mut serve(&place, &["0", "--bind", "files.example"]), 2).says("invalid address");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_directory_that_cannot_be_served_says_why() {
         command.args(["run", directory, "0"]).env("REMOFILE_TOKEN", TOKEN);
         command
     };
-    refuses(&mut run_on(&place.text("missing")), 3).says("no such file or directory").says("hint: make it first");
+    refuses(&mut run_on(&place.text("missing")), 3).says("no such file or directory").says("hint: `mkdir");
     refuses(&mut run_on(&file), 4).says("not a directory");
 }
 
@@ -206,7 +206,7 @@ fn a_directory_that_is_closed_to_the_server_says_so() {
     fs::set_permissions(place.beside(""), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     fs::set_permissions(place.served(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     let Some(done) = as_nobody(serve(&place, &["0"])) else { return };
-    done.fails(1).says("permission denied").says("hint: serve it as a user who may");
+    done.fails(1).says("permission denied").says("hint: run the server as a user who can");
     // One that may be read, but not written to.
     fs::set_permissions(place.served(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let Some(done) = as_nobody(serve(&place, &["0"])) else { return };
@@ -218,7 +218,7 @@ fn the_top_of_all_directories_is_not_served_unasked() {
     for name in ["/", "//", "/.", "/proc/self/root", "/tmp/.."] {
         let done = run(remofile().args(["run", name, "0", "--read-only"]).env("REMOFILE_TOKEN", TOKEN)).fails(2);
         assert_eq!(done.stdout, "");
-        done.says("will not serve").says("--allow-root");
+        done.says("refusing to serve").says("--allow-root");
     }
     let mut command = remofile();
     command.args(["run", "/", "0", "--read-only", "--allow-root"]).env("REMOFILE_TOKEN", TOKEN);
@@ -240,11 +240,11 @@ fn secrets_and_logs_do_not_lie_in_what_is_served() {
     let place = Place::new();
     let inside = text(&place.served().join("inside"));
     for flag in ["--pidfile", "--log-file"] {
-        refuses(&mut serve(&place, &["0", flag, &inside]), 2).says("lies in the directory that is served");
+        refuses(&mut serve(&place, &["0", flag, &inside]), 2).says("is in the served directory");
         assert!(!place.served().join("inside").exists());
     }
     fs::write(&inside, run(remofile().arg("generate-keys")).success().stdout).unwrap();
-    refuses(&mut serve(&place, &["0", "--secret-key-file", &inside]), 2).says("lies in the directory that is served");
+    refuses(&mut serve(&place, &["0", "--secret-key-file", &inside]), 2).says("is in the served directory");
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn a_file_that_is_no_pid_file_stays_as_it_is() {
     let place = Place::new();
     let letter = place.beside("letter");
     fs::write(&letter, "Dear Anna,\n").unwrap();
-    refuses(&mut serve(&place, &["0", "--pidfile", &text(&letter)]), 4).says("is no pid file");
+    refuses(&mut serve(&place, &["0", "--pidfile", &text(&letter)]), 4).says("is not a pid file");
     assert_eq!(fs::read_to_string(letter).unwrap(), "Dear Anna,\n");
 }
 

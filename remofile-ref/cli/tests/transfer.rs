@@ -37,13 +37,13 @@ fn several_sources_need_a_directory_and_the_last_is_said_to_be_it() {
     let server = Server::start(&place.served());
     let (one, two) = (place.file("one", 1), place.file("two", 2));
     let refused = run(&mut server.client(&["upload", &one, &two, "/none"])).fails(2);
-    refused.says("several sources need a directory").says("hint: the last argument is the destination");
+    refused.says("which several sources need").says("hint: the last argument is the destination");
     let refused = run(server.client(&["upload", "one", "two"]).current_dir(place.beside("")));
-    refused.fails(2).says("'two' is the destination, and a file of this machine").says("to upload both: `… two /`");
+    refused.fails(2).says("'two' is a local file").says("to upload both, use `… two /`");
     assert_eq!(fs::read_dir(place.served()).unwrap().filter(|entry| !is_staging(entry)).count(), 0);
     server.run(&["upload", &one, &two, "/"]);
     let refused = run(&mut server.client(&["download", "/one", "/two", &place.text("none")])).fails(2);
-    refused.says("several sources need a directory").says("the last argument is the destination");
+    refused.says("which several sources need").says("the last argument is the destination");
 }
 
 fn is_staging(entry: &std::io::Result<fs::DirEntry>) -> bool {
@@ -92,7 +92,7 @@ fn two_sources_do_not_share_a_target() {
         fs::write(place.beside(directory).join("same"), directory).unwrap();
     }
     let args = ["upload", &place.text("x/same"), &place.text("y/same"), "/"];
-    run(&mut server.client(&args)).fails(2).says("several sources would go to '/same'");
+    run(&mut server.client(&args)).fails(2).says("several sources have the target '/same'");
     assert!(!place.served().join("same").exists());
 }
 
@@ -122,7 +122,7 @@ fn update_keeps_only_what_is_newer() {
         set_time(Path::new(&source), 1_000);
         fs::write(&there, "what was there").unwrap();
         set_time(&there, seconds);
-        server.run(&["upload", "-u", &source, "/"]).says(if replaced { "new" } else { "what is there is newer" });
+        server.run(&["upload", "-u", &source, "/"]).says(if replaced { "new" } else { "the target is newer" });
         assert_eq!(fs::read(&there).unwrap() == content(20, 20), replaced, "{seconds}");
     }
     // And the other way.

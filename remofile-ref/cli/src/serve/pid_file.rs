@@ -1,4 +1,4 @@
-//! The pid file: locked as long as its server lives, so that a number that was left behind is told from a live one.
+//! The pid file, which the server locks, so that a stale one can be recognized.
 
 use rustix::{
     fs::{FlockOperation, OFlags, flock},
@@ -13,69 +13,69 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a file may be locked without a number in it: its server is just about to write it.
-const SETTLING: Duration = Duration::from_secs(1);
+/// The time within which a server writes its number after it locks the file.
+const WRITE_TIME: Duration = Duration::from_secs(1);
 
-/// More than any pid has, and less than any file worth keeping.
-const LONGEST: u64 = 16;
+/// The largest size of a pid file, in bytes.
+const SIZE_MAX: u64 = 16;
 
-/// A pid file that this process holds; removed when dropped.
+/// A pid file that this process has locked; removed when dropped.
 #[derive(Debug)]
 pub(super) struct PidFile {
     path: PathBuf,
     file: File,
 }
 
-/// What a pid file says.
+/// The state of a pid file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PidState {
-    /// There is none.
+    /// It does not exist.
     Absent,
-    /// Its server is gone.
+    /// Its server is not running.
     Stale,
-    /// Its server lives and has this process id.
+    /// Its server runs with this process id.
     Live(u32),
 }
 
-/// Why a pid file cannot be taken.
+/// Why a pid file cannot be locked.
 #[derive(Debug)]
-pub(super) enum Taken {
-    /// A live server has it.
-    By(u32),
-    /// It holds something else than a number.
-    NoPidFile,
-    /// The system says no.
+pub(super) enum PidFileError {
+    /// Another server has locked it.
+    Locked(u32),
+    /// It does not contain a number.
+    NotPidFile,
+    /// An error of the system.
     Io(io::Error),
 }
 
 impl PidFile {
-    /// Where it is.
+    /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes this process's id; a number that a dead server left is replaced.
-    pub(super) fn take(path: &Path) -> Result<Self, Taken> {
-        let deadline = Instant::now() + SETTLING;
+    /// Locks the file and writes the id of this process; a stale number is replaced.
+    pub(super) fn lock(path: &Path) -> Result<Self, PidFileError> {
+        let deadline = Instant::now() + WRITE_TIME;
         loop {
-            let mut file = open(path, true).map_err(Taken::Io)?;
+            let mut file = open(path, true).map_err(PidFileError::Io)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                // Removed, or replaced, between opening and locking: the lock is worth nothing.
+                // The file was removed or replaced before the lock.
                 Ok(()) if !is_at(path, &file) => continue,
                 Ok(()) => {
-                    if !holds_a_number(&mut file).map_err(Taken::Io)? {
-                        return Err(Taken::NoPidFile);
+                    if !holds_a_number(&mut file).map_err(PidFileError::Io)? {
+                        return Err(PidFileError::NotPidFile);
                     }
-                    write(&mut file).map_err(Taken::Io)?;
+                    write(&mut file).map_err(PidFileError::Io)?;
                     return Ok(Self { path: path.to_owned(), file });
                 }
                 Err(Errno::WOULDBLOCK) => match pid(&mut file) {
-                    Some(pid) => return Err(Taken::By(pid)),
-                    // Somebody just looks, or has not written yet.
+                    Some(pid) => return Err(PidFileError::Locked(pid)),
+                    // Another process reads it, or has not written yet.
                     None if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
-                    None => return Err(Taken::NoPidFile),
+                    None => return Err(PidFileError::NotPidFile),
                 },
-                Err(errno) => return Err(Taken::Io(errno.into())),
+                Err(errno) => return Err(PidFileError::Io(errno.into())),
             }
         }
     }
@@ -83,18 +83,18 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // While it is locked, so that nobody who has locked it since loses his.
+        // While it is locked, so that the file of another server is not removed.
         if is_at(&self.path, &self.file)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            tracing::warn!(%error, "the pid file could not be removed");
+            tracing::warn!(%error, "cannot remove the pid file");
         }
     }
 }
 
-/// Looks at a pid file.
+/// Reads the state of a pid file.
 pub(super) fn state(path: &Path) -> io::Result<PidState> {
-    let deadline = Instant::now() + SETTLING;
+    let deadline = Instant::now() + WRITE_TIME;
     loop {
         let mut file = match open(path, false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(PidState::Absent),
@@ -105,14 +105,14 @@ pub(super) fn state(path: &Path) -> io::Result<PidState> {
             Err(Errno::WOULDBLOCK) => match pid(&mut file) {
                 Some(pid) => return Ok(PidState::Live(pid)),
                 None if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
-                None => return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no process id")),
+                None => return Err(io::Error::new(io::ErrorKind::InvalidData, "not a pid file")),
             },
             Err(errno) => return Err(errno.into()),
         }
     }
 }
 
-/// Removes a pid file whose server is gone; one that was taken meanwhile stays.
+/// Removes a stale pid file.
 pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let mut file = match open(path, false) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -123,11 +123,11 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 fn open(path: &Path, create: bool) -> io::Result<File> {
-    // A FIFO must not hold this up, nor a link lead elsewhere.
+    // A FIFO must not block, and a symbolic link is not followed.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     let flags = i32::try_from(flags).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let file = OpenOptions::new().read(true).write(create).create(create).mode(0o644).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }
 
 fn is_at(path: &Path, file: &File) -> bool {
@@ -137,13 +137,13 @@ fn is_at(path: &Path, file: &File) -> bool {
 
 fn holds_a_number(file: &mut File) -> io::Result<bool> {
     let length = file.metadata()?.len();
-    Ok(length == 0 || (length < LONGEST && pid(file).is_some()))
+    Ok(length == 0 || (length < SIZE_MAX && pid(file).is_some()))
 }
 
 fn pid(file: &mut File) -> Option<u32> {
     file.rewind().ok()?;
     let mut text = String::new();
-    file.take(LONGEST).read_to_string(&mut text).ok()?;
+    file.take(SIZE_MAX).read_to_string(&mut text).ok()?;
     text.strip_suffix('\n')?.parse().ok()
 }
 
@@ -159,33 +159,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_held_is_live_and_taken() {
+    fn a_locked_file_is_live() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pid");
-        let held = PidFile::take(&path).unwrap();
+        let held = PidFile::lock(&path).unwrap();
         assert_eq!(state(&path).unwrap(), PidState::Live(std::process::id()));
-        assert!(matches!(PidFile::take(&path), Err(Taken::By(pid)) if pid == std::process::id()));
+        assert!(matches!(PidFile::lock(&path), Err(PidFileError::Locked(pid)) if pid == std::process::id()));
         drop(held);
         assert_eq!(state(&path).unwrap(), PidState::Absent);
     }
 
     #[test]
-    fn a_number_that_nobody_locks_is_stale_and_replaced() {
+    fn a_number_without_a_lock_is_stale_and_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pid");
         fs::write(&path, "1\n").unwrap();
         assert_eq!(state(&path).unwrap(), PidState::Stale);
-        let _held = PidFile::take(&path).unwrap();
+        let _held = PidFile::lock(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
     }
 
     #[test]
-    fn a_file_of_something_else_is_neither_overwritten_nor_removed() {
+    fn another_file_is_neither_overwritten_nor_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("letter");
         for content in ["Dear Anna,\n", "12 34\n", "99999999999999999999\n"] {
             fs::write(&path, content).unwrap();
-            assert!(matches!(PidFile::take(&path), Err(Taken::NoPidFile)));
+            assert!(matches!(PidFile::lock(&path), Err(PidFileError::NotPidFile)));
             remove_stale(&path).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
@@ -197,7 +197,7 @@ mod tests {
         let (path, elsewhere) = (directory.path().join("pid"), directory.path().join("elsewhere"));
         fs::write(&elsewhere, "").unwrap();
         std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-        assert!(matches!(PidFile::take(&path), Err(Taken::Io(_))));
+        assert!(matches!(PidFile::lock(&path), Err(PidFileError::Io(_))));
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
     }
 }

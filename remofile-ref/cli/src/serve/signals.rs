@@ -1,6 +1,6 @@
-//! Signals to a server: SIGTERM and SIGINT stop it, a second one ends the process; SIGHUP opens the log file anew.
+//! Signals of a server: SIGTERM and SIGINT stop it, a second one ends the process; SIGHUP reopens the log file.
 
-use super::logging::LogFile;
+use super::log::LogFile;
 use remofile::server::StopHandle;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -14,14 +14,14 @@ use std::{
     thread,
 };
 
-/// Has signals do what they are to do. Without a log file SIGHUP, by which a terminal that closes says goodbye, stops
-/// the server as well, unless it is ignored already, as `nohup` has it.
+/// Installs the signal handlers. Without a log file, SIGHUP stops the server when its terminal closes, unless it is
+/// ignored, as under `nohup`.
 pub(super) fn stop_by_signal(stop: &StopHandle, log: Option<&LogFile>) -> io::Result<()> {
     for signal in [SIGTERM, SIGINT] {
-        let came = Arc::new(AtomicBool::new(false));
+        let arrived = Arc::new(AtomicBool::new(false));
         // In this order: the first signal finds the flag unset, and sets it.
-        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&came))?;
-        flag::register(signal, came)?;
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&arrived))?;
+        flag::register(signal, arrived)?;
         low_level::pipe::register(signal, stop.as_fd().try_clone_to_owned()?)?;
     }
     match log {
@@ -38,15 +38,15 @@ fn reopen_by_signal(log: LogFile) -> io::Result<()> {
         let mut byte = [0; 1];
         while woken.read_exact(&mut byte).is_ok() {
             match log.reopen() {
-                Ok(()) => tracing::info!("the log file was opened anew"),
-                Err(error) => tracing::error!(%error, "the log file could not be opened anew"),
+                Ok(()) => tracing::info!("log file reopened"),
+                Err(error) => tracing::error!(%error, "cannot reopen the log file"),
             }
         }
     };
     thread::Builder::new().name("log".to_owned()).spawn(work).map(drop)
 }
 
-/// Whether a signal was ignored when this process began.
+/// Whether a signal was ignored when this process started.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

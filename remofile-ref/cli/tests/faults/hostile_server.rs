@@ -303,7 +303,7 @@ fn a_pattern_without_end_is_refused_in_little_memory() {
     let around = tempfile::tempdir().unwrap();
     let done = run(&mut client(&server, &["download", "/n*", around.path().to_str().unwrap()])).fails(2);
     assert!(done.resident.is_none_or(|peak| peak < LITTLE), "{:?} bytes resident", done.resident);
-    done.says("stands for more than");
+    done.says("matches more than");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn a_side_that_was_emptied_stops_the_run() {
     for file in ["a.txt", "b.txt"] {
         fs::remove_file(pair.local(file)).unwrap();
     }
-    pair.sync(&[]).fails(25).says("cannot synchronise").says("is empty").says("hint: is it mounted");
+    pair.sync(&[]).fails(25).says("cannot synchronize").says("is empty").says("hint: check the path");
     pair.sync(&["-n"]).fails(25);
     assert_eq!(tree(&pair.served("")).len(), 2);
     pair.sync(&["--allow-delete"]).success();
@@ -41,7 +41,7 @@ fn a_server_that_was_emptied_stops_the_run() {
 fn a_side_that_is_gone_stops_the_run() {
     let pair = Pair::with(&["a.txt"]);
     fs::rename(pair.local(""), pair.place.beside("elsewhere")).unwrap();
-    pair.sync(&[]).fails(25).says("the local directory is gone").says("hint: is it mounted");
+    pair.sync(&[]).fails(25).says("the local directory is gone").says("hint: check the path");
     assert!(pair.served("a.txt").exists() && !pair.local("").exists());
 }
 
@@ -51,7 +51,7 @@ fn another_served_directory_stops_the_run() {
     let other = pair.place.beside("other");
     fs::create_dir(&other).unwrap();
     pair.server = Server::start(&other);
-    pair.sync(&[]).fails(25).says("another directory").says("hint: is this the right server?");
+    pair.sync(&[]).fails(25).says("another directory").says("hint: check that this is the right server");
     assert!(pair.local("a.txt").exists() && !other.join("a.txt").exists());
 }
 
@@ -61,7 +61,7 @@ fn more_than_half_and_more_than_ten_deletions_stop_the_run() {
     for file in &numbered(20)[..11] {
         fs::remove_file(pair.local(file)).unwrap();
     }
-    pair.sync(&[]).fails(25).says("11 of 20").says("hint: -n --allow-delete shows the plan");
+    pair.sync(&[]).fails(25).says("11 of 20").says("hint: -n --allow-delete prints the plan");
     assert_eq!(tree(&pair.served("")).len(), 20);
     pair.sync(&["--allow-delete"]).success();
     assert_eq!(pair.both().len(), 9);

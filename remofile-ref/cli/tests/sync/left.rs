@@ -12,11 +12,7 @@ fn in_conflict() -> Pair {
     let pair = Pair::with(&["a.txt", "b.txt"]);
     pair.here("a.txt", "from here");
     pair.there("a.txt", "from there");
-    pair.sync(&[])
-        .fails(26)
-        .says("a.txt: changed on both sides")
-        .says("1 conflict is left")
-        .says("remofile sync resolve");
+    pair.sync(&[]).fails(26).says("a.txt: changed on both sides").says("1 conflict left").says("remofile sync resolve");
     pair
 }
 
@@ -67,7 +63,7 @@ fn status_tells_conflicts_and_what_is_to_be_done() {
     pair.here("new.txt", "new");
     let before = (tree(&pair.local("")), tree(&pair.served("")));
     let told = run(&mut status(&pair)).fails(26);
-    assert!(told.stdout.contains("conflict-left") && told.stdout.contains(" a.txt (a.conflict-"), "{}", told.stdout);
+    assert!(told.stdout.contains("conflict") && told.stdout.contains(" a.txt (a.conflict-"), "{}", told.stdout);
     assert!(told.stdout.lines().last().unwrap().ends_with("(1 file to upload, 3 B, 3 unchanged)"), "{}", told.stdout);
     assert_eq!(before, (tree(&pair.local("")), tree(&pair.served(""))));
     let json = run(status(&pair).arg("--json"));
@@ -84,7 +80,7 @@ fn status_tells_conflicts_and_what_is_to_be_done() {
 #[test]
 fn the_local_version_can_be_taken() {
     let pair = in_conflict();
-    resolve(&pair, "local", "a.txt").success().says("1 conflict settled");
+    resolve(&pair, "local", "a.txt").success().says("1 conflict resolved");
     let both = pair.both();
     assert_eq!((both.len(), both["a.txt"].as_str()), (2, "from here"));
     assert!(
@@ -139,7 +135,7 @@ fn what_is_not_named_stays_in_conflict() {
     resolve(&pair, "remote", "b.txt").success();
     assert_eq!(copies(&pair).len(), 1);
     resolve(&pair, "remote", "c.txt").fails(3).says("no conflict matches 'c.txt'").says("hint: `remofile sync status");
-    resolve(&pair, "session", "a.txt").fails(2).says("'session' is no version");
+    resolve(&pair, "session", "a.txt").fails(2).says("invalid value 'session'");
     let planned = run(&mut pair.command(&["resolve", "-n", "--take", "local", &text(&pair.local("")), "/", "**"]));
     assert!(planned.success().stdout.contains("take     a.txt <- a.conflict-"));
     assert_eq!(copies(&pair).len(), 1);
@@ -151,7 +147,7 @@ fn a_file_against_a_directory_is_left_and_the_rest_goes_on() {
     pair.here("x", "a file");
     pair.there("x/y", "in a directory");
     pair.here("z", "z");
-    pair.sync(&[]).fails(26).says("x: left as it is: ").says("hint: rename either");
+    pair.sync(&[]).fails(26).says("x: not synchronized: ").says("hint: rename the file");
     assert!(pair.local("x").is_file() && pair.served("x/y").is_file() && pair.served("z").is_file());
 }
 
@@ -191,6 +187,6 @@ fn names_that_the_protocol_does_not_allow_are_left_and_shown_harmlessly() {
     pair.here("a\u{1b}[2Jb", "x");
     pair.here("z", "z");
     let told = pair.sync(&[]).fails(23);
-    assert!(!told.stderr.contains('\u{1b}') && told.stderr.contains("left as it is"), "{:?}", told.stderr);
+    assert!(!told.stderr.contains('\u{1b}') && told.stderr.contains("not synchronized"), "{:?}", told.stderr);
     assert_eq!(tree(&pair.served("")).len(), 1);
 }

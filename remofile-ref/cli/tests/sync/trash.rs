@@ -65,9 +65,9 @@ fn nothing_is_replaced_by_what_comes_back() {
     trash(&pair, "restore", &["here.txt"])
         .fails(4)
         .says("something is there on the local side")
-        .says("hint: nothing is replaced");
+        .says("hint: rename the existing file");
     assert_eq!(fs::read(pair.local("d/here.txt")).unwrap(), b"another");
-    trash(&pair, "restore", &["nothing"]).fails(3).says("nothing in the trash matches 'nothing'");
+    trash(&pair, "restore", &["nothing"]).fails(3).says("no file in the trash matches 'nothing'");
 }
 
 #[test]
