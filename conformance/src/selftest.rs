@@ -351,6 +351,7 @@ fn try_survivors(executor: &Executor<'_>, selection: &Selection, every: &[&Case]
             for (id, cell) in before {
                 killed.cells.entry(id).or_insert(cell);
             }
+            killed.killed_at.append(&mut observed.rows[at].killed_at);
             observed.rows[at] = killed;
         }
     }
@@ -397,7 +398,7 @@ fn retry_kills(
     let mut missed = Vec::new();
     for (at, row) in observed.rows.iter().enumerate() {
         for (case, kill) in committed.kill_table.of_mutation(row.mutation.name) {
-            let is_killer = row.cells.get(case).is_some_and(|cell| cell.kills() && cell.variant == kill.variant);
+            let is_killer = row.is_killed_by(case, kill.variant);
             // Of a part nothing is known of those that were not run.
             if !is_killer && row.cells.contains_key(case) {
                 missed.push((at, case.to_owned(), kill.clone()));
@@ -417,6 +418,7 @@ fn retry_kills(
     let found = pool::each(&missed, selection.workers, try_one, &mut |_, _| ());
     for ((at, case, _), cell) in missed.into_iter().zip(found) {
         if let Some(cell) = cell {
+            observed.rows[at].killed_at.insert((case.clone(), cell.variant));
             observed.rows[at].cells.insert(case, cell);
         }
     }

@@ -1,4 +1,4 @@
-//! Which mutation or legal variant is switched on, and whether it was reached.
+//! The selected mutation or legal variant, and whether it was reached.
 
 use crate::{LegalVariant, Mutation, variants};
 use std::{
@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// What is switched on; every part of the server holds the same.
+/// The selected mutation and legal variant; every part of the server holds a clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Behaviour(Arc<Inner>);
 
@@ -15,7 +15,7 @@ pub(crate) struct Behaviour(Arc<Inner>);
 struct Inner {
     mutation: Option<&'static Mutation>,
     variant: Option<&'static LegalVariant>,
-    /// The file that is made when the switched one is reached.
+    /// The file to create when the selected one is reached.
     report: Option<PathBuf>,
     reached: OnceLock<()>,
 }
@@ -29,26 +29,26 @@ impl Behaviour {
         Self(Arc::new(Inner { mutation, variant, report, reached: OnceLock::new() }))
     }
 
-    /// Whether this mutation is switched on. Asked where the server is about to break the rule, and nowhere before: the
+    /// Whether this mutation is selected on. Asked where the server is about to break the rule, and nowhere before: the
     /// mutation counts as reached.
     pub(crate) fn has(&self, mutation: &'static Mutation) -> bool {
         self.selects(mutation) && self.reached()
     }
 
-    /// Whether this mutation is switched on, for what has to be prepared: nothing is reached by that.
+    /// Whether this mutation is selected on, for what has to be prepared: nothing is reached by that.
     pub(crate) fn selects(&self, mutation: &'static Mutation) -> bool {
-        self.0.mutation.is_some_and(|switched| switched.name == mutation.name)
+        self.0.mutation.is_some_and(|selected| selected.name == mutation.name)
     }
 
-    /// Whether one of these mutations is switched on whose condition holds.
+    /// Whether one of these mutations is selected on whose condition holds.
     pub(crate) fn any(&self, mutations: &[(bool, &'static Mutation)]) -> bool {
         mutations.iter().any(|(differs, mutation)| *differs && self.has(mutation))
     }
 
-    /// Whether this legal variant is switched on. It counts as reached where it is switched on alone: with a mutation the question
+    /// Whether this legal variant is selected on. It counts as reached where it is selected on alone: with a mutation the question
     /// is whether that one was.
     pub(crate) fn is_variant(&self, variant: &'static LegalVariant) -> bool {
-        let on = self.0.variant.is_some_and(|switched| switched.name == variant.name);
+        let on = self.0.variant.is_some_and(|selected| selected.name == variant.name);
         on && (self.0.mutation.is_some() || self.reached())
     }
 
@@ -57,7 +57,7 @@ impl Behaviour {
         self.is_variant(&variants::FOLDING) || self.is_variant(&variants::WINDOWS)
     }
 
-    /// Tells once that the switched one was reached.
+    /// Reports once that the selected one was reached.
     fn reached(&self) -> bool {
         self.0.reached.get_or_init(|| {
             if let Some(report) = &self.0.report

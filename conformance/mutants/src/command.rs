@@ -5,8 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 const USAGE: &str = "\
 usage: mutation-server [OPTIONS] DIR PORT TOKEN
-  --mutation NAME       break one rule (--list-mutations names them)
-  --variant NAME         be odd and keep every rule (--list-variants names them)
+  --mutation NAME       break one rule (--list-mutations lists them)
+  --variant NAME         use a legal variant (--list-variants lists them)
   --reached FILE     make FILE when the mutation or variant is reached
   --rep              one request at a time, over a REP socket
   --read-only        refuse every change

@@ -16,7 +16,7 @@ const SEQ_AT: usize = 23;
 /// Some frames of a message.
 pub(crate) type Frames<'a> = &'a [Vec<u8>];
 
-/// What is to be done with the frames behind the delimiter.
+/// What to do with the frames after the delimiter.
 pub(crate) enum Message<'a> {
     /// Nothing: it is not a request.
     Ignore,
@@ -36,7 +36,7 @@ pub(crate) struct Request<'a> {
     pub(crate) payload: Option<&'a [u8]>,
 }
 
-/// The routing prefix with its delimiter, and what stands behind it; `None` without a delimiter ([ENV-2], [ENV-14]).
+/// The routing prefix with its delimiter, and what follows it; `None` without a delimiter ([ENV-2], [ENV-14]).
 pub(crate) fn split<'f>(frames: &'f [Vec<u8>], behaviour: &Behaviour) -> Option<(Frames<'f>, Frames<'f>)> {
     let Some(mut delimiter) = frames.iter().position(Vec::is_empty) else {
         // The first frame is the way back, which the socket puts there.
@@ -64,10 +64,10 @@ pub(crate) fn way_back(prefix: &[Vec<u8>], behaviour: &Behaviour) -> Vec<Vec<u8>
 
 /// Section 3.3, in its order.
 pub(crate) fn classify<'a>(body: &'a [Vec<u8>], limits: &Limits, behaviour: &Behaviour) -> Message<'a> {
-    let nobody = SessionId::new([0; 16]);
+    let no_session = SessionId::new([0; 16]);
     let Some(header) = body.first() else {
-        if behaviour.has(&mutations::envelope::NOTHING_BEHIND) {
-            return Message::Refuse(nobody, 0, Code::BadMessage.into());
+        if behaviour.has(&mutations::envelope::NOTHING_AFTER) {
+            return Message::Refuse(no_session, 0, Code::BadMessage.into());
         }
         return Message::Ignore;
     };
@@ -75,10 +75,10 @@ pub(crate) fn classify<'a>(body: &'a [Vec<u8>], limits: &Limits, behaviour: &Beh
         Some([digit @ b'0'..=b'9', ..]) => *digit,
         Some([letter, ..]) if behaviour.has(&mutations::envelope::ANY_VERSION) => *letter,
         _ if header.is_empty() && behaviour.has(&mutations::envelope::EMPTY_IS_ANSWERED) => {
-            return Message::Refuse(nobody, 0, Code::BadMessage.into());
+            return Message::Refuse(no_session, 0, Code::BadMessage.into());
         }
         _ if !header.is_empty() && behaviour.has(&mutations::envelope::STRANGE_IS_ANSWERED) => {
-            return Message::Refuse(nobody, 0, Code::BadMessage.into());
+            return Message::Refuse(no_session, 0, Code::BadMessage.into());
         }
         _ => return Message::Ignore,
     };
@@ -90,14 +90,15 @@ pub(crate) fn classify<'a>(body: &'a [Vec<u8>], limits: &Limits, behaviour: &Beh
     }
     let Some(session) = claimed_session(header, behaviour) else {
         if behaviour.has(&mutations::envelope::SHORT_IS_REFUSED) {
-            return Message::Refuse(nobody, 0, Code::BadMessage.into());
+            return Message::Refuse(no_session, 0, Code::BadMessage.into());
         }
         return Message::Ignore;
     };
     match request(body, session, limits, behaviour) {
         Some(request) => Message::Request(request),
         None => {
-            let told = if behaviour.has(&mutations::envelope::BAD_MESSAGE_OF_NOBODY) { nobody } else { session };
+            let told =
+                if behaviour.has(&mutations::envelope::BAD_MESSAGE_OF_NO_SESSION) { no_session } else { session };
             Message::Refuse(told, claimed_seq(header, behaviour), Code::BadMessage.into())
         }
     }
@@ -115,7 +116,7 @@ fn is_overlooked(header: &[u8], version: u8, behaviour: &Behaviour) -> bool {
 
 /// [ENV-16]
 fn another_version<'a>(header: &[u8], behaviour: &Behaviour) -> Message<'a> {
-    let nobody = SessionId::new([0; 16]);
+    let no_session = SessionId::new([0; 16]);
     let session = claimed_session(header, behaviour);
     if (session.is_none() && behaviour.has(&mutations::envelope::VERSION_NEEDS_A_SESSION))
         || (cbor::decode(header).is_err() && behaviour.has(&mutations::envelope::VERSION_NEEDS_A_HEADER))
@@ -124,7 +125,7 @@ fn another_version<'a>(header: &[u8], behaviour: &Behaviour) -> Message<'a> {
     }
     let told = match session {
         Some(session) if behaviour.has(&mutations::envelope::VERSION_TO_THE_SESSION) => session,
-        _ => nobody,
+        _ => no_session,
     };
     Message::Refuse(told, 0, Code::Version.into())
 }

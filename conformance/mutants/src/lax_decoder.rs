@@ -1,4 +1,4 @@
-//! A decoder of CBOR that forgives what the switched mutation forgives: it reads, and writes again what it took it for.
+//! A CBOR decoder that accepts what the selected mutation accepts, and encodes again what it read.
 //!
 //! The strict decoder comes first; this one sees what that one refused.
 
@@ -39,7 +39,7 @@ pub(crate) fn read<'h>(header: &'h [u8], holder: Option<SessionId>, behaviour: &
 fn understood(header: &[u8], forgives: &dyn Fn(Rule) -> bool) -> Option<Item> {
     let mut reader = Reader { bytes: header, at: 0, forgives };
     let item = reader.item(NESTING)?;
-    if reader.at < header.len() && !forgives(Rule::Behind) {
+    if reader.at < header.len() && !forgives(Rule::TrailingBytes) {
         return None;
     }
     Some(item)
@@ -53,7 +53,7 @@ fn is_trusted(item: &Item, holder: Option<SessionId>, behaviour: &Behaviour) -> 
     let is_holders = holder.is_some_and(|holder| session[..] == holder.as_bytes()[..]);
     (op == "hello" && behaviour.has(&mutations::encoding::HELLO_IS_TRUSTED))
         || (!is_known && behaviour.has(&mutations::encoding::UNKNOWN_OPERATIONS_ARE_TRUSTED))
-        || (!is_holders && behaviour.has(&mutations::encoding::STRANGERS_ARE_TRUSTED))
+        || (!is_holders && behaviour.has(&mutations::encoding::OTHER_SESSIONS_ARE_TRUSTED))
 }
 
 /// Whether a server with a mutation refuses what it has to take.
@@ -135,7 +135,7 @@ enum Rule {
     Order,
     OneTooDeep,
     Depth,
-    Behind,
+    TrailingBytes,
     Cut,
     Claim,
 }
@@ -155,7 +155,7 @@ fn forgives(rule: Rule, behaviour: &Behaviour) -> bool {
         Rule::Order => behaviour.has(&mutations::encoding::KEYS_IN_ANY_ORDER),
         Rule::OneTooDeep => behaviour.has(&mutations::encoding::NINE_DEEP),
         Rule::Depth => behaviour.has(&mutations::encoding::ANY_DEPTH),
-        Rule::Behind => behaviour.has(&mutations::encoding::BYTES_BEHIND),
+        Rule::TrailingBytes => behaviour.has(&mutations::encoding::TRAILING_BYTES),
         Rule::Cut => behaviour.has(&mutations::encoding::CUT_IS_COMPLETE),
         Rule::Claim => behaviour.has(&mutations::encoding::TRUSTED_CLAIMS),
     }
@@ -211,7 +211,7 @@ impl Reader<'_> {
         let bytes = self.take(width)?;
         let number = bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
         let least = if width == 1 { 24 } else { 1 << (width * 4) };
-        // What a float or simple value has behind its head is no number.
+        // The bytes after the head of a float or simple value are no number.
         (major == 7 || number >= least || (self.forgives)(Rule::Long)).then_some(number)
     }
 

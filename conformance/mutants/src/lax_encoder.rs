@@ -1,4 +1,4 @@
-//! A writer of CBOR that breaks the profile where the switched mutation has it so.
+//! A CBOR encoder that breaks the profile as the selected mutation says.
 
 use crate::{behaviour::Behaviour, mutations};
 use remofile_proto::{Code, cbor::Item};

@@ -19,7 +19,7 @@
 //! # Planting a legal variant
 //!
 //! A legal variant is declared in `variants.rs`, and planted where the specification leaves a choice, with `is_variant` in place of
-//! `has`. It may go together with a mutation: some rules, such as those for names that fold, hold for odd servers alone.
+//! `has`. It may go together with a mutation: some rules, such as those for names that fold, apply to those variants alone.
 #![allow(
     clippy::nonminimal_bool,
     reason = "the condition of a mutation stands beside that of its rule, and is not folded into it"

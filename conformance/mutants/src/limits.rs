@@ -30,7 +30,7 @@ pub(crate) struct Limits {
     pub(crate) hold: Duration,
     /// How long a poll is held ([SEQ-13]).
     pub(crate) hold_poll: Duration,
-    /// How many bytes are read, hashed or copied before progress is told and a cancel is heard.
+    /// How many bytes are read, hashed or copied between two progress reports.
     pub(crate) slice: usize,
 }
 

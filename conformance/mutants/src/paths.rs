@@ -42,7 +42,7 @@ impl Path {
         }
     }
 
-    /// A mutation's path, which nobody has looked at.
+    /// A path that a mutation does not check.
     pub(crate) fn unchecked(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -80,7 +80,7 @@ fn respelled(text: &str, behaviour: &Behaviour) -> String {
     let has_capitals = text.chars().any(char::is_uppercase);
     match text {
         _ if !text.starts_with('/') && behaviour.has(&mutations::paths::RELATIVE) => format!("/{text}"),
-        _ if text.ends_with('/') && text.len() > 1 && behaviour.has(&mutations::paths::SLASH_BEHIND) => {
+        _ if text.ends_with('/') && text.len() > 1 && behaviour.has(&mutations::paths::TRAILING_SLASH) => {
             text[..text.len() - 1].to_owned()
         }
         _ if text.contains("e\u{301}") && behaviour.has(&mutations::paths::COMPOSED) => text.replace("e\u{301}", "é"),
@@ -110,7 +110,7 @@ fn is_within_limits(text: &str, behaviour: &Behaviour) -> bool {
     within != judged_otherwise
 }
 
-/// Whether each of the names behind the first slash is one; each mutation counts where it judges otherwise.
+/// Whether each of the names after the first slash is valid.
 fn are_names(names: &str, behaviour: &Behaviour) -> bool {
     let last = names.matches('/').count();
     names.split('/').enumerate().all(|(at, name)| {

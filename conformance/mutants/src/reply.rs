@@ -4,7 +4,7 @@ use crate::{behaviour::Behaviour, lax_encoder, mutations, variants, worker::Canc
 use remofile_proto::{Code, SessionId, cbor::Item, limits::MAGIC};
 use rustix::io::Errno;
 
-/// What somebody says who does not know what a sentence is.
+/// A text with control characters and several scripts.
 const SORRY: &str =
     "Zu unserem größten Bedauern läßt sich „das“ nicht einrichten:\n\t☃ \u{202e}nejf\u{301}\u{0}\u{1b}[31m";
 
@@ -65,7 +65,7 @@ impl Reply {
         self
     }
 
-    /// The frames behind the delimiter.
+    /// The frames after the delimiter.
     pub(crate) fn frames(self, session: SessionId, seq: u64, behaviour: &Behaviour) -> Vec<Vec<u8>> {
         let tells_offset = self.code == Code::Ok.number() && self.result.iter().any(|(key, _)| key == "off");
         let mut items = vec![

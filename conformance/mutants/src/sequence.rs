@@ -37,13 +37,13 @@ impl Numbers {
     }
 
     /// Nothing of the session before stays ([SES-6]).
-    pub(crate) fn behind(mut self, before: &Numbers) -> Self {
+    pub(crate) fn continued_from(mut self, before: &Numbers) -> Self {
         if before.next > 1 && self.behaviour.has(&mutations::session::NUMBERS_GO_ON) {
             self.next = before.next;
         }
         if before.next > 1 && self.behaviour.has(&mutations::session::MEMORY_STAYS) {
             self.memory.clone_from(&before.memory);
-            // What is remembered is found by its number and what it asked, whoever asked it.
+            // A reply is found by its number and its request, whatever the session.
             self.memory.iter_mut().for_each(|remembered| drop(remembered.header.drain(7..23)));
         }
         self

@@ -42,7 +42,7 @@ pub(crate) struct Server {
     worker: Worker,
     sessions: Sessions,
     running: Option<Running>,
-    /// What came behind a request that is being executed, and may have to be executed after it ([SEQ-26]).
+    /// Messages that arrived while a request is executed, and may have to be executed after it ([SEQ-26]).
     kept: Vec<Vec<Vec<u8>>>,
     limits: Limits,
     behaviour: Behaviour,
@@ -119,7 +119,7 @@ impl Server {
         Ok(())
     }
 
-    /// A mutation: takes what waits behind a request from its end.
+    /// A mutation: takes the messages that wait in reverse order.
     fn take_backwards(&mut self) -> Result<(), zmq::Error> {
         let mut waiting = Vec::new();
         while self.behaviour.selects(&mutations::sequence::BACKWARDS)
@@ -240,7 +240,7 @@ impl Server {
                 }
                 let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
                 let checked = match self.arguments(request) {
-                    Err(_) if !is_holders && self.behaviour.has(&mutations::codes::PINGS_OF_STRANGERS) => {
+                    Err(_) if !is_holders && self.behaviour.has(&mutations::codes::PINGS_OF_OTHERS) => {
                         Err(Code::NoSession.into())
                     }
                     checked => checked,
@@ -314,7 +314,7 @@ impl Server {
         if holder.id != session {
             let next = vec![field("next", integer(holder.numbers.next))];
             return match place {
-                Place::Next if behaviour.has(&mutations::session::STRANGERS_ARE_EXECUTED) => {
+                Place::Next if behaviour.has(&mutations::session::OTHERS_ARE_EXECUTED) => {
                     self.execute(prefix, request).map(|()| false)
                 }
                 Place::Other if behaviour.has(&mutations::codes::NO_SESSION_LATE) => {
@@ -394,7 +394,7 @@ impl Server {
             (Place::Other, _, Some(running))
                 if seq > running.seq
                     && match running.is_pending {
-                        true => behaviour.has(&mutations::sequence::KEPT_BEHIND_PENDING),
+                        true => behaviour.has(&mutations::sequence::KEPT_AFTER_PENDING),
                         false => !behaviour.has(&mutations::sequence::SEQ_BEFORE_PENDING),
                     } =>
             {
@@ -405,7 +405,7 @@ impl Server {
                 if seq > next && behaviour.has(&mutations::sequence::SEQ_CONSUMES) {
                     holder.numbers.next = seq;
                 }
-                let next = if behaviour.has(&mutations::sequence::SEQ_TELLS_THE_LAST) { next - 1 } else { next };
+                let next = if behaviour.has(&mutations::sequence::SEQ_RETURNS_THE_LAST) { next - 1 } else { next };
                 let result = match behaviour.has(&mutations::codes::SEQ_WITHOUT_NEXT) {
                     true => Vec::new(),
                     false => vec![field("next", integer(next))],
@@ -433,7 +433,7 @@ impl Server {
     fn refuse(&self, prefix: &[Vec<u8>], request: &Request<'_>, refusal: Refusal) -> Result<bool, zmq::Error> {
         let (mut session, mut seq) = (request.session, request.seq);
         if let Some(holder) = &self.sessions.holder {
-            if holder.id != session && self.behaviour.has(&mutations::envelope::HOLDERS_SESSION) {
+            if holder.id != session && self.behaviour.has(&mutations::envelope::OWNERS_SESSION) {
                 session = holder.id;
             }
             if refusal.code == Code::Seq && self.behaviour.has(&mutations::envelope::SEQ_OF_NEXT) {

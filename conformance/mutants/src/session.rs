@@ -20,7 +20,7 @@ pub(crate) struct Sessions {
     /// Of this process, the oldest first ([SES-5]).
     ended: VecDeque<SessionId>,
     key: HelloKey,
-    /// The secret itself, which is nobody's business.
+    /// The secret itself, which mutations reveal.
     token: String,
     /// Where a session is noted that is to survive.
     note: PathBuf,
@@ -71,7 +71,7 @@ impl Sessions {
         if let (Err(_), Some(holder)) = (&verified, &self.holder)
             && !is_holders
             && !holder.released
-            && self.behaviour.has(&mutations::session::AUTH_BEHIND_BUSY)
+            && self.behaviour.has(&mutations::session::AUTH_AFTER_BUSY)
         {
             holder.check_replaceable(args, working, &self.limits, &self.behaviour)?;
         }
@@ -128,7 +128,7 @@ impl Sessions {
         // What a mutation goes by.
         let inherited = before.as_ref().filter(|before| !before.released).map(|before| before.lease_ms);
         let numbers = match &before {
-            Some(before) => numbers.behind(&before.numbers),
+            Some(before) => numbers.continued_from(&before.numbers),
             None => numbers,
         };
         if let Some(replaced) = before {
@@ -171,7 +171,7 @@ impl Sessions {
         };
         let right = self.key.auth(id);
         if self.key.verify(id, auth)
-            || (is_holders && self.behaviour.has(&mutations::session::HOLDER_NEEDS_NO_AUTH))
+            || (is_holders && self.behaviour.has(&mutations::session::OWNER_NEEDS_NO_AUTH))
             || (auth[..16] == right[..16] && self.behaviour.has(&mutations::keys::AUTH_BY_ITS_BEGINNING))
             || (auth[16..] == right[16..] && self.behaviour.has(&mutations::keys::AUTH_BY_ITS_END))
             || (self.is_by_another_key(id, auth) && self.behaviour.has(&mutations::keys::AUTH_BY_ANY_KEY))
@@ -255,7 +255,7 @@ impl Sessions {
     pub(crate) fn ping(&mut self, id: SessionId) -> Result<Fields, Refusal> {
         match &self.holder {
             Some(holder) if holder.id == id && !holder.released => {
-                if self.behaviour.has(&mutations::hello::PING_TELLS_THE_LEASE) {
+                if self.behaviour.has(&mutations::hello::PING_RETURNS_THE_LEASE) {
                     return Ok(vec![field("lease_ms", integer(holder.lease_ms))]);
                 }
                 Ok(Vec::new())
@@ -263,9 +263,7 @@ impl Sessions {
             Some(holder) if holder.id == id && self.behaviour.has(&mutations::session::RELEASED_PINGS) => {
                 Ok(Vec::new())
             }
-            Some(holder) if holder.id != id && self.behaviour.has(&mutations::session::STRANGERS_PING) => {
-                Ok(Vec::new())
-            }
+            Some(holder) if holder.id != id && self.behaviour.has(&mutations::session::OTHERS_PING) => Ok(Vec::new()),
             _ => Err(Code::NoSession.into()),
         }
     }
@@ -283,7 +281,7 @@ impl Sessions {
                 }
                 Ok(Vec::new())
             }
-            Some(holder) if self.behaviour.has(&mutations::session::STRANGERS_BYE) => {
+            Some(holder) if self.behaviour.has(&mutations::session::OTHERS_BYE) => {
                 holder.released = true;
                 Ok(Vec::new())
             }
@@ -291,10 +289,10 @@ impl Sessions {
         }
     }
 
-    /// [SES-13] The lease starts anew.
+    /// [SES-13] Renews the lease.
     pub(crate) fn heard(&mut self, id: SessionId) {
         let behaviour = &self.behaviour;
-        let counts = |holder: &&mut Session| holder.id == id || behaviour.has(&mutations::session::STRANGERS_RENEW);
+        let counts = |holder: &&mut Session| holder.id == id || behaviour.has(&mutations::session::OTHERS_RENEW);
         if let Some(holder) = self.holder.as_mut().filter(counts) {
             holder.heard = Instant::now();
         }
@@ -341,7 +339,7 @@ impl Sessions {
             field("boot", bytes(boot)),
             field("names", text(names)),
             field("folds", Item::Bool(self.behaviour.folds())),
-            field("ro", Item::Bool(*read_only || has(&mutations::hello::RO_IS_TOLD))),
+            field("ro", Item::Bool(*read_only || has(&mutations::hello::READ_ONLY))),
             field("caps", caps),
         ];
         let root = root.filter(|_| !self.behaviour.is_variant(&variants::NO_ROOT));
@@ -375,14 +373,14 @@ impl Session {
         if released || taken || lapsed {
             return Ok(());
         }
-        let own = self.lease_ms < limits.lease_ms && behaviour.has(&mutations::session::BUSY_TELLS_ITS_OWN_LEASE);
-        let asker = self.client != args.client && behaviour.has(&mutations::session::BUSY_TELLS_THE_ASKER);
+        let own = self.lease_ms < limits.lease_ms && behaviour.has(&mutations::session::BUSY_RETURNS_THE_LONGEST_LEASE);
+        let asker = self.client != args.client && behaviour.has(&mutations::session::BUSY_RETURNS_THE_OTHER_NAME);
         let mut about = vec![
             field("idle_ms", integer(idle_ms)),
             field("lease_ms", integer(if own { limits.lease_ms } else { self.lease_ms })),
             field("client", text(if asker { &args.client } else { &self.client })),
         ];
-        if !behaviour.has(&mutations::session::BUSY_TELLS_NOTHING) {
+        if !behaviour.has(&mutations::session::BUSY_OMITS_THE_SESSION) {
             about.push(field("session", bytes(self.id.as_bytes())));
         }
         Err(Refusal::with(Code::Busy, about))

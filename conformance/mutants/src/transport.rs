@@ -129,7 +129,7 @@ impl Transport {
         Ok(Some(frames))
     }
 
-    /// Sends without waiting: what does not fit the queue of somebody who does not read is dropped.
+    /// Sends without waiting: what does not fit the queue of a client that does not read is dropped.
     pub(crate) fn send(&self, mut frames: Vec<Vec<u8>>) -> Result<(), zmq::Error> {
         let is_req = frames.first().is_some_and(|way| self.req_sockets.borrow().contains(way));
         if is_req && self.behaviour.has(&mutations::envelope::REQ_WITHOUT_DELIMITER) {

@@ -1,6 +1,6 @@
 //! Ways to be unlike other servers while keeping every rule: a suite that fails one of them is wrong.
 
-/// A server that is conformant, and odd.
+/// A conformant server that differs from others where the specification leaves a choice.
 #[derive(Debug)]
 pub struct LegalVariant {
     /// Its name on the command line, in words joined by hyphens.
@@ -11,7 +11,7 @@ pub struct LegalVariant {
     pub shown_by: &'static [&'static str],
     /// The requirements with a SHOULD that it does not keep: a suite may warn of these.
     pub despite: &'static [&'static str],
-    /// What is odd about it, in a sentence.
+    /// The difference, in a sentence.
     pub description: &'static str,
 }
 
@@ -42,7 +42,7 @@ macro_rules! legal_variants {
 
 legal_variants! {
     FOLDING = "folding-names",
-        "It finds names in whatever case, and keeps each as it was first written.";
+        "It finds names in whatever case, and keeps the spelling of each.";
     WINDOWS = "windows-names",
         "It is on Windows: it finds names in whatever case, and some are reserved.";
     PERMISSIONS = "keeps-to-permissions",
@@ -62,7 +62,7 @@ legal_variants! {
     LATE_HELLO = "late-hello", one of 20,
         "It answers hello after 300 ms.";
     CAPABILITIES = "unknown-capabilities",
-        "It has capabilities that nobody knows, in no order.";
+        "It has unknown capabilities, in no order.";
     UNKNOWN_KEYS = "unknown-keys",
         "It has further keys in every result that may have any, and in entries.";
     OTHER_TEXTS = "other-texts",

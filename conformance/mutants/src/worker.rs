@@ -36,7 +36,7 @@ pub(crate) struct Progress {
     pub(crate) total: AtomicU64,
 }
 
-/// An operation is no longer wanted: what it says is heard by nobody.
+/// The operation was cancelled: its reply is dropped.
 pub(crate) struct Cancelled;
 
 /// The server's end.
@@ -91,7 +91,7 @@ impl Worker {
     }
 }
 
-/// Ends the process when the thread panics: a server that never again answers anything but PENDING tells nobody why.
+/// Ends the process when the thread panics: otherwise the server would answer PENDING for ever and give no reason.
 struct EndsAll;
 
 impl Drop for EndsAll {

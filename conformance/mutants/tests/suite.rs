@@ -17,8 +17,11 @@ fn the_suite_passes() {
         (&["--rep"], &[]),
     ];
     for (options, patterns) in setups {
-        let serve =
-            format!("exec '{}' {} {{root}} {{port}} {{token}}", env!("CARGO_BIN_EXE_mutation-server"), options.join(" "));
+        let serve = format!(
+            "exec '{}' {} {{root}} {{port}} {{token}}",
+            env!("CARGO_BIN_EXE_mutation-server"),
+            options.join(" ")
+        );
         let run = Command::new(&suite)
             .args(["run", "--fail-fast", "--timeout", "2", "--seed", "1", "--no-color", "--spawn", &serve])
             .args(patterns)

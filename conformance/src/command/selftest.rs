@@ -24,7 +24,7 @@ pub(super) fn selftest(arguments: &SelfTest, colours: Colours) -> Result<Exit, F
     let live = stderr.is_terminal();
     let mut show = |through: usize, all: usize, name: &str| {
         if live {
-            // Whoever closed standard error does not want to know.
+            // Progress is lost when standard error is closed.
             let _ = write!(io::stderr(), "\r\u{1b}[K{through} of {all}: {name}");
         }
     };

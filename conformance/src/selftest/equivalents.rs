@@ -1,4 +1,4 @@
-//! Mutations that nobody can tell from a server without them, and why.
+//! Mutations that no case can tell from a server without them, and why.
 //!
 //! An entry goes when a case kills its mutation: `selftest` fails on one that is stale.
 

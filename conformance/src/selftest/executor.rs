@@ -69,7 +69,7 @@ pub(super) struct CaseResult {
 pub(super) struct RunReport {
     /// Whether the case that is run first passed.
     pub(super) served: bool,
-    /// Whether the server says that what is switched on in it was reached.
+    /// Whether the server reported that its mutation or variant was reached.
     pub(super) reached: bool,
     pub(super) cases: BTreeMap<String, CaseResult>,
     pub(super) leftovers: Vec<String>,
@@ -204,14 +204,14 @@ impl<'a> Executor<'a> {
                     .and_then(|sabotage| Some(format!("--sabotage={}", sabotage.to_possible_value()?.get_name()))),
             )
             .args(&spec.cases)
-            // Whatever it leaves behind lies here, even when it is killed.
+            // Files that it leaves lie here, even when it is killed.
             .env("TMPDIR", place)
             .env_remove("REMOFILE_SERVER")
             .env_remove("REMOFILE_TOKEN_FILE")
             .env_remove("REMOFILE_PUBLIC_KEY")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            // A key that interrupts a terminal reaches us alone: a run that is told twice does not clean up.
+            // An interrupt key of the terminal reaches this process alone: a run that gets two signals does not clean up.
             .process_group(0);
         command
     }

@@ -27,7 +27,7 @@ pub(crate) struct SelfTestReport {
     pub(super) void: Option<String>,
     pub(super) score: Score,
     pub(super) committed: Score,
-    /// The committed figures that this run falls behind.
+    /// The committed figures that this run falls short of.
     pub(super) drops: Vec<String>,
     /// The committed figures that this run is ahead of.
     pub(super) gains: Vec<String>,
@@ -145,7 +145,7 @@ impl SelfTestReport {
         }
     }
 
-    /// What the shell is told.
+    /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         let survivors =
             self.mutations.iter().any(|mutation| mutation.class == "survived" || mutation.class == "masked");
@@ -175,7 +175,7 @@ impl SelfTestReport {
         }
     }
 
-    /// As JSON, with a line end behind it.
+    /// As JSON, with a final line end.
     pub(crate) fn json(&self) -> String {
         let text = serde_json::to_string(self).expect("texts and figures are JSON");
         format!("{text}\n")

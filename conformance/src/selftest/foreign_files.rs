@@ -1,4 +1,4 @@
-//! A server that is somebody else's: the suite leaves its directory as it found it.
+//! Checks that the suite changes no foreign file in a served directory.
 
 use super::{
     executor::{Executor, RunOutcome, RunSpec},
@@ -40,9 +40,8 @@ fn check(executor: &Executor<'_>, mut spec: RunSpec) -> Result<Vec<String>, Stri
         RunOutcome::Interrupted => return Ok(vec!["interrupted".into()]),
     };
     let after = listed(&root).map_err(|error| format!("the directory could not be listed: {error}"))?;
-    let mut complaints: Vec<String> = ran.leftovers.iter().map(|left| format!("left behind: {left}")).collect();
-    complaints
-        .extend(after.keys().filter(|name| !before.contains_key(*name)).map(|name| format!("left behind: {name}")));
+    let mut complaints: Vec<String> = ran.leftovers.iter().map(|left| format!("left over: {left}")).collect();
+    complaints.extend(after.keys().filter(|name| !before.contains_key(*name)).map(|name| format!("left over: {name}")));
     complaints.extend(
         before
             .iter()
@@ -55,8 +54,8 @@ fn check(executor: &Executor<'_>, mut spec: RunSpec) -> Result<Vec<String>, Stri
 /// Files that are none of the suite's.
 fn plant(root: &Path) -> io::Result<()> {
     fs::create_dir_all(root.join("conformance/1"))?;
-    fs::write(root.join("conformance/1/f"), "somebody's")?;
-    fs::write(root.join("a"), "somebody's")
+    fs::write(root.join("conformance/1/f"), "foreign")?;
+    fs::write(root.join("a"), "foreign")
 }
 
 /// Content and time of change of a file.

@@ -54,7 +54,7 @@ const EXPECTED: &[ExpectedResults] = &[
     ExpectedResults { mutation: None, result: &[("a-restart-draws-a-new-boot-and-keeps-the-root", Verdict::Pass)] },
 ];
 
-/// The cases that a sound server passes, and leaves nothing behind.
+/// The cases that a sound server passes, and after which nothing is left over.
 const SOUND: &[&str] = &["a-directory-has-neither-size-nor-etag", "reply-keys-are-sorted-and-unique"];
 
 /// Tries every way to run the suite, `workers` at a time. The suite as it is has to be fine on the same servers: what
@@ -65,7 +65,7 @@ pub(super) fn run(executor: &Executor<'_>, workers: usize, seed: u64) -> (Vec<Ha
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for (way, complaints) in ways.iter().zip(noticed) {
         match way {
-            None => errors = complaints.into_iter().map(|what| format!("the suite as it is: {what}")).collect(),
+            None => errors = complaints.into_iter().map(|what| format!("the unchanged suite: {what}")).collect(),
             Some(sabotage) => found.push(HarnessFinding {
                 name: name(*sabotage),
                 description: description(*sabotage),

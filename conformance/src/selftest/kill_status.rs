@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{case::Case, runner::SANITY, verdict::Verdict};
 use remofile_mutants::Mutation;
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// What became of a mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +21,7 @@ pub(super) enum KillStatus {
     Masked,
     /// Nothing failed, or the mutation was never reached.
     Survived,
-    /// Nobody can tell it from a server without it, for a reason that was given.
+    /// No case can tell it from a server without it, with a reason.
     Equivalent,
 }
 
@@ -40,6 +43,8 @@ pub(super) struct MutationResult {
     pub(super) why: String,
     pub(super) reached: bool,
     pub(super) cells: BTreeMap<String, Cell>,
+    /// The cases that killed it, each with the variant at which it did.
+    pub(super) killed_at: BTreeSet<(String, Variant)>,
 }
 
 impl fmt::Display for KillStatus {
@@ -61,6 +66,11 @@ impl Cell {
 }
 
 impl MutationResult {
+    /// Whether this case killed it at this variant.
+    pub(super) fn is_killed_by(&self, case: &str, variant: Variant) -> bool {
+        self.killed_at.contains(&(case.to_owned(), variant))
+    }
+
     /// The cases that killed it, in the order of their ids.
     pub(super) fn killers(&self) -> impl Iterator<Item = &str> {
         self.cells.iter().filter(|(_, cell)| cell.kills()).map(|(id, _)| id.as_str())
@@ -79,6 +89,7 @@ pub(super) fn classify(
     trials: &[(Variant, &RunOutcome)],
 ) -> MutationResult {
     let mut cells: BTreeMap<String, Cell> = BTreeMap::new();
+    let mut killed_at = BTreeSet::new();
     let (mut reached, mut sick) = (false, false);
     let mut unserved = None;
     for (variant, outcome) in trials {
@@ -86,6 +97,7 @@ pub(super) fn classify(
             RunOutcome::Reported(ran) => {
                 reached |= ran.reached;
                 sick |= !ran.served;
+                killed_at.extend(kills_of(ran, *variant));
                 merge(&mut cells, *variant, ran);
             }
             RunOutcome::Unreachable(why) | RunOutcome::Failed(why) => unserved = Some(why.as_str()),
@@ -106,7 +118,7 @@ pub(super) fn classify(
         (false, None) if failed => (KillStatus::Masked, "a step that checks build upon failed, and no check".into()),
         (false, None) => (KillStatus::Survived, "no case failed".into()),
     };
-    MutationResult { mutation, class, why, reached, cells }
+    MutationResult { mutation, class, why, reached, cells, killed_at }
 }
 
 fn unreached(unserved: Option<&str>, failed: bool) -> String {
@@ -121,6 +133,12 @@ fn unreached(unserved: Option<&str>, failed: bool) -> String {
 pub(super) fn cell_of(ran: &RunReport, id: &str, variant: Variant) -> Option<Cell> {
     let counts = ran.reached && (ran.served || id == SANITY);
     ran.cases.get(id).map(|result| Cell { result: result.clone(), variant, counts })
+}
+
+/// The cases that killed the mutation in a run.
+fn kills_of(ran: &RunReport, variant: Variant) -> impl Iterator<Item = (String, Variant)> {
+    let kills = move |id: &&String| cell_of(ran, id, variant).is_some_and(|cell| cell.kills());
+    ran.cases.keys().filter(kills).map(move |id| (id.clone(), variant))
 }
 
 /// Takes in what a run saw: of several runs of one case, the verdict that says most.

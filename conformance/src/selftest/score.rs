@@ -10,7 +10,7 @@ pub(super) struct Score {
     pub(super) requirements: usize,
     /// Those of them that a case checks.
     pub(super) tested: usize,
-    /// Those of them that nobody can observe, for a reason that is given.
+    /// Those of them that no client can observe, with a reason.
     pub(super) waived: usize,
     /// Those of them that a mutation breaks which was killed.
     pub(super) proven: usize,
@@ -22,7 +22,7 @@ pub(super) struct Score {
     pub(super) mutations: usize,
     /// Mutations that a case killed which cites what they break.
     pub(super) killed: usize,
-    /// Mutations that nobody can tell from a sound server, for a reason that is given.
+    /// Mutations that no case can tell from a sound server, with a reason.
     pub(super) equivalent: usize,
     /// Sound servers that the whole suite was outcome on, legal variants and other ways to serve.
     pub(super) sound: usize,

@@ -1,4 +1,4 @@
-//! A mutation server: what is switched on in it, and how the suite is told to reach it.
+//! The configuration of a mutation server, and the options with which the suite reaches it.
 
 use std::fmt;
 
@@ -34,7 +34,7 @@ pub(super) struct ServerConfig {
 pub(super) struct KeyFile {
     /// The file that the server reads.
     pub(super) file: String,
-    /// What the suite is told.
+    /// The public key, for the suite.
     pub(super) public: String,
 }
 

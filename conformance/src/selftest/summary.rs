@@ -131,9 +131,9 @@ fn sound(server: &ServerConfig, outcome: &RunOutcome, every: &[&Case]) -> SoundS
         _ => true,
     });
     found.failures.extend(wrong.map(|(id, result)| format!("{id}: {}: {}", result.verdict, result.reason)));
-    found.failures.extend(ran.leftovers.iter().map(|left| format!("left behind: {left}")));
+    found.failures.extend(ran.leftovers.iter().map(|left| format!("left over: {left}")));
     if legal.is_some() && !ran.reached {
-        found.failures.push("what is odd about it was never reached".into());
+        found.failures.push("the variant was never reached".into());
     }
     found
 }

@@ -19,11 +19,11 @@ mutations! {
         "It fills the id of an upload up with zeros, and cuts it off.";
     PRE_OF_ANY_TEXT = "pre-of-any-text", ["OP-4"],
         "It takes any text but absent for any.";
-    RESULT_OF_NOTHING = "remove-tells-the-path", ["OP-3"],
+    RESULT_OF_NOTHING = "remove-returns-the-path", ["OP-3"],
         "It tells what it removed.";
     UNKNOWN_ARGUMENTS = "unknown-arguments-are-ignored", ["CBOR-13"],
         "It picks the arguments that it knows, and never sees the others.";
-    MISSING_IS_INTERNAL = "what-is-missing-is-internal", ["CODE-5", "STAT-1"],
+    MISSING_IS_INTERNAL = "not-found-is-internal", ["CODE-5", "STAT-1"],
         "It has no line for a missing file in its table of the system's errors.";
     SEQ_WITHOUT_NEXT = "seq-without-next", ["CODE-1", "SEQ-5"],
         "It answers SEQ with a sentence, and leaves the number out.";
@@ -35,7 +35,7 @@ mutations! {
         "It looks at the number before it looks at the session.";
     ARGS_BEFORE_SESSION = "arguments-before-session", ["CODE-5", "SES-19"],
         "It checks the arguments before it looks at session and number.";
-    PINGS_OF_STRANGERS = "pings-of-strangers-are-not-checked", ["CODE-5"],
+    PINGS_OF_OTHERS = "pings-of-other-sessions-are-not-checked", ["CODE-5"],
         "It tells who asks by ping or bye that there is no such session, and does not look at the arguments.";
     ARGS_BEFORE_SEQ = "arguments-before-sequence", ["CODE-5", "SEQ-5"],
         "It checks the arguments before it looks at the number.";
@@ -51,7 +51,7 @@ mutations! {
         "It looks whether the target is the source when it has found the source.";
     DENIED_EARLY = "denied-before-arguments", ["CODE-5"],
         "It refuses every change of a read-only server before it looks what it is.";
-    READ_ONLY_IS_BAD_OP = "read-only-does-not-offer", ["CODE-5", "OP-1"],
+    READ_ONLY_IS_BAD_OP = "read-only-is-bad-op", ["CODE-5", "OP-1"],
         "It does not offer what it would have to refuse on a read-only server.";
     OFFSET_BEFORE_UPLOAD = "offset-before-no-upload", ["CODE-5", "APPEND-2"],
         "It takes an upload that it does not know for one of nothing.";
@@ -59,8 +59,8 @@ mutations! {
         "It denies flush and uploads where there is nothing to flush and nothing staged.";
     OWN_CODE = "a-code-of-its-own", ["CODE-5"],
         "It has a code of its own for a directory that is not empty.";
-    FLUSH_TELLS_LEN = "flush-tells-a-len", ["OP-3"],
+    FLUSH_RETURNS_LEN = "flush-returns-a-len", ["OP-3"],
         "It tells how many files it has flushed.";
-    NO_SIZE = "a-part-of-a-file-has-no-size", ["OP-1", "READ-2", "READ-4"],
+    NO_SIZE = "a-partial-read-has-no-size", ["OP-1", "READ-2", "READ-4"],
         "It tells the size of a file with the read that reaches its end.";
 }

@@ -1,4 +1,4 @@
-//! Mutations by which the self-test finds out whether the suite is in order: one that nobody can miss, and others that only
+//! Mutations by which the self-test finds out whether the suite is in order: one that cannot be missed, and others that only
 //! a whole suite notices.
 
 use super::declare::mutations;

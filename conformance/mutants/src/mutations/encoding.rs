@@ -4,9 +4,9 @@ use super::declare::mutations;
 
 mutations! {
     SIMPLE_VALUES = "null-is-read", ["CBOR-1", "CBOR-10"],
-        "Its CBOR library reads null and other simple values, and nobody asked it not to.";
+        "Its CBOR library reads null and other simple values, and the author did not turn that off.";
     FLOATS = "floats-are-read", ["CBOR-1", "CBOR-10"],
-        "Its CBOR library reads floating-point numbers, and nobody asked it not to.";
+        "Its CBOR library reads floating-point numbers, and the author did not turn that off.";
     TAGS = "tags-are-read", ["CBOR-1", "CBOR-10"],
         "Its CBOR library skips tags.";
     LARGE_INTEGERS = "large-integers-are-cut", ["CBOR-2", "CBOR-10"],
@@ -15,7 +15,7 @@ mutations! {
         "It reads numbers and lengths in any form, as most decoders do.";
     INDEFINITE_LENGTHS = "indefinite-lengths-are-read", ["CBOR-4", "CBOR-10"],
         "Its CBOR library reads strings, arrays and maps of indefinite length.";
-    BROKEN_TEXT = "broken-text-is-mended", ["CBOR-5", "CBOR-10"],
+    BROKEN_TEXT = "invalid-text-is-repaired", ["CBOR-5", "CBOR-10"],
         "It replaces what is not UTF-8.";
     KEYS_OF_ANY_TYPE = "keys-of-any-type", ["CBOR-6", "CBOR-10"],
         "It skips entries whose key is no text.";
@@ -31,9 +31,9 @@ mutations! {
         "It counts a level of its own as one of nesting.";
     ANY_DEPTH = "nesting-has-no-limit", ["CBOR-8", "CBOR-10"],
         "It counts no levels; what is nested deeper than it can use is skipped.";
-    BYTES_BEHIND = "bytes-behind-are-ignored", ["CBOR-9", "CBOR-10"],
+    TRAILING_BYTES = "trailing-bytes-are-ignored", ["CBOR-9", "CBOR-10"],
         "It decodes a value, and does not ask where that ended.";
-    CUT_IS_COMPLETE = "what-is-cut-off-is-made-up", ["CBOR-10", "CBOR-12"],
+    CUT_IS_COMPLETE = "missing-bytes-are-made-up", ["CBOR-10", "CBOR-12"],
         "It stops at the end of the frame, and takes what it has.";
     TRUSTED_CLAIMS = "lengths-are-trusted", ["CBOR-12"],
         "It makes room for what a length announces, before it looks at what is there.";
@@ -41,8 +41,8 @@ mutations! {
         "It reads hello, whose unknown arguments are ignored, without checking them.";
     UNKNOWN_OPERATIONS_ARE_TRUSTED = "unknown-operations-are-read-loosely", ["CBOR-10", "ENV-20"],
         "It checks what it decodes, and does not decode the arguments of what it does not know.";
-    STRANGERS_ARE_TRUSTED = "strangers-are-read-loosely", ["CBOR-10", "CODE-5"],
-        "It tells strangers that they have no session before it checks what they sent.";
+    OTHER_SESSIONS_ARE_TRUSTED = "other-sessions-are-read-loosely", ["CBOR-10", "CODE-5"],
+        "It answers NO_SESSION to other sessions before it checks what they sent.";
     PING_HAS_ARGUMENTS = "ping-takes-any-argument", ["CBOR-13"],
         "It does not look at the arguments of operations that have none.";
     HELLO_IS_STRICT = "hello-refuses-unknown-arguments", ["CBOR-13"],
@@ -63,7 +63,7 @@ mutations! {
         "It writes the keys of results with an entry as byte strings, as some languages do by themselves.";
     WRITES_ALPHABETICALLY = "keys-in-alphabetical-order", ["CBOR-7", "ENTRY-1"],
         "It sorts keys by the alphabet, and not by their encodings.";
-    WRITES_A_LINE_FEED = "a-line-feed-behind-not-found", ["CBOR-9"],
+    WRITES_A_LINE_FEED = "a-line-feed-after-not-found", ["CBOR-9"],
         "It ends what it has to say about a missing file with a line feed.";
     WANTS_THE_ALPHABET = "keys-are-wanted-in-alphabetical-order", ["CBOR-7", "LIMIT-1"],
         "It wants the keys of an argument that it does not know in the order of the alphabet.";
@@ -71,6 +71,6 @@ mutations! {
         "It keeps text in units of 16 bits, and refuses letters that take two of them.";
     FEW_ITEMS = "a-map-or-array-has-256-items", ["CBOR-10", "LIMIT-1"],
         "It has room for 256 items of an array or a map.";
-    WRITES_DEEP = "refusals-tell-a-description-in-depth", ["CBOR-8"],
+    WRITES_DEEP = "refusals-are-nested-too-deep", ["CBOR-8"],
         "It tells with BAD_MESSAGE what led to it, and what led to that.";
 }

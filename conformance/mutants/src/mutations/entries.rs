@@ -20,7 +20,7 @@ mutations! {
     ETAG_WITHOUT_INODE = "the-etag-is-size-and-time", ["ENTRY-3"],
         "It makes an etag of size and modification time, as web servers do.";
     ETAG_WITHOUT_CTIME = "the-etag-trusts-the-time", ["ENTRY-3"],
-        "It leaves the time of the last change of any kind out of an etag, and whoever sets the time back hides one.";
+        "It leaves the time of the last change of any kind out of an etag, so that setting the time back hides a change.";
     ETAG_IN_SECONDS = "the-etag-counts-seconds", ["ENTRY-3", "ENTRY-6"],
         "It makes an etag of times in whole seconds.";
     ETAG_WITHOUT_TIMES = "the-etag-is-size-and-inode", ["ENTRY-3"],
@@ -41,7 +41,7 @@ mutations! {
         "It sends racy with every file, true or false.";
     RACY_DIRECTORIES = "directories-are-racy", ["ENTRY-6"],
         "It calls a directory racy that changed just now.";
-    MICROSECONDS = "changes-tell-microseconds", ["ENTRY-5"],
+    MICROSECONDS = "changes-return-microseconds", ["ENTRY-5"],
         "It tells times of what it changed in microseconds, and of what it looks at in nanoseconds.";
     ETAG_OF_THE_PATH = "the-etag-is-the-path", ["ENTRY-3"],
         "It makes an etag of the path.";

@@ -20,7 +20,7 @@ mutations! {
     NOTHING_IS_NO_PAYLOAD = "nothing-is-no-payload", ["ENV-6"],
         "It sends a payload frame where there is a payload, and there is none at the end of a file.";
     UPLOADS_WITH_PAYLOAD = "uploads-are-answered-with-payloads", ["ENV-7", "BEGIN-1", "APPEND-1"],
-        "It sends a payload frame with the replies to begin and append, empty as it is.";
+        "It sends an empty payload frame with the replies to begin and append.";
     REFUSED_WITH_PAYLOAD = "not-found-has-a-payload", ["ENV-7"],
         "It sends an empty payload for a file that is not there.";
     REMEMBERED_TWICE = "remembered-replies-come-twice", ["ENV-8"],
@@ -35,9 +35,9 @@ mutations! {
         "It reads the number as a signed one, and takes what lies below 0 for 0.";
     REFUSALS_WITHOUT_RESULT = "bad-message-has-no-result", ["ENV-11", "ENV-18"],
         "It leaves the result out of BAD_MESSAGE, which has nothing to tell.";
-    HOLDERS_SESSION = "refusals-tell-the-holders-session", ["ENV-12"],
-        "It writes the session that is open into each reply, to a stranger too.";
-    SEQ_OF_NEXT = "refusals-tell-the-next-number", ["ENV-12", "SEQ-5"],
+    OWNERS_SESSION = "refusals-have-the-owners-session", ["ENV-12"],
+        "It writes the open session into each reply, also into those to other sessions.";
+    SEQ_OF_NEXT = "refusals-have-the-next-number", ["ENV-12", "SEQ-5"],
         "It answers SEQ under the number that it selects.";
     NUMBERED_PING = "ping-may-have-a-number", ["ENV-13", "CODE-5"],
         "It executes ping, hello and bye under whatever number they come.";
@@ -60,7 +60,7 @@ mutations! {
     VERSION_TO_THE_SESSION = "version-to-the-session", ["ENV-16", "ENV-12"],
         "It answers VERSION to the session that stands where this version has one.";
     VERSION_NEEDS_A_SESSION = "version-needs-a-session", ["ENV-16"],
-        "It answers VERSION to whoever has a session of 16 bytes, and nobody else.";
+        "It answers VERSION only to headers with a session of 16 bytes.";
     VERSION_NEEDS_A_HEADER = "version-needs-a-header", ["ENV-16", "CODE-5"],
         "It decodes first, and looks at the version of what decodes.";
     VERSION_TO_THE_NEWER = "version-to-the-newer", ["ENV-16"],
@@ -68,10 +68,10 @@ mutations! {
     SHORT_IS_REFUSED = "short-headers-are-refused", ["ENV-17", "ENV-8"],
         "It answers BAD_MESSAGE to a header that is too short to have a session.";
     SHORT_BY_ONE = "headers-of-23-bytes-are-ignored", ["ENV-17"],
-        "It wants a byte behind the session before it takes a header for a request.";
+        "It wants a byte after the session before it takes a header for a request.";
     BAD_MESSAGE_WITH_SEQ_0 = "bad-message-has-seq-0", ["ENV-18"],
         "It does not look for the number of what does not decode.";
-    BAD_MESSAGE_OF_NOBODY = "bad-message-to-nobody", ["ENV-18"],
+    BAD_MESSAGE_OF_NO_SESSION = "bad-message-to-no-session", ["ENV-18"],
         "It does not look for the session of what does not decode.";
     LOOSE_SEQ = "bad-message-repeats-any-number", ["ENV-18"],
         "It repeats a number of BAD_MESSAGE whatever its form.";
@@ -87,12 +87,12 @@ mutations! {
         "It looks operations up without regard to case.";
     NO_DELIMITER = "messages-without-delimiter-are-read", ["ENV-14", "ENV-8"],
         "It takes a message without an empty frame for one whose delimiter a library has taken off.";
-    NOTHING_BEHIND = "a-bare-delimiter-is-answered", ["ENV-14", "ENV-8"],
+    NOTHING_AFTER = "a-bare-delimiter-is-answered", ["ENV-14", "ENV-8"],
         "It answers BAD_MESSAGE to a message that ends with its delimiter.";
     REQ_WITHOUT_DELIMITER = "req-sockets-get-no-delimiter", ["ENV-2"],
         "It leaves the delimiter out for a REQ socket, which hides it from who uses it.";
     NONSENSE_ENDS_IT = "nonsense-ends-it", ["ENV-8"],
-        "It lets nobody in any more once a connection has begun with what it cannot read.";
+        "It accepts no connection after one that began with bytes it cannot read.";
     GREETS_IN_TURN = "greetings-are-read-in-turn", ["ENV-8"],
         "It reads one greeting after the other, and waits for each to be complete.";
 }

@@ -11,7 +11,7 @@ mutations! {
         "It counts the characters of the name, and not its bytes.";
     AUTH_OF_ANY_LENGTH = "auth-of-any-length", ["HELLO-1"],
         "It answers AUTH to an auth of another length, since that cannot be right.";
-    NO_HEADER = "hello-leaves-header-out", ["HELLO-2", "SES-4"],
+    NO_HEADER = "hello-omits-header", ["HELLO-2", "SES-4"],
         "It answers a hello that comes again with less: who sends it has been told the header's limit.";
     SMALL_CHUNK = "hello-announces-a-small-chunk", ["HELLO-2"],
         "It announces a chunk of 32 KiB.";
@@ -27,13 +27,13 @@ mutations! {
         "It takes a hash of 32 bytes for root.";
     NAMES_OF_THE_SYSTEM = "names-is-the-system", ["HELLO-5"],
         "It says linux where it should say what names there may be.";
-    RO_IS_TOLD = "read-only-is-told", ["HELLO-5"],
+    READ_ONLY = "read-only-is-announced", ["HELLO-5"],
         "It says that it refuses every change, and refuses none.";
     CAPS_IS_A_TEXT = "caps-are-texts-with-commas", ["HELLO-6"],
         "It writes the capabilities into one text.";
     OWN_CAPABILITY = "a-capability-of-its-own", ["EXT-4"],
         "It announces a capability of its own under a plain name.";
-    PING_TELLS_THE_LEASE = "ping-tells-the-lease", ["OP-3"],
+    PING_RETURNS_THE_LEASE = "ping-returns-the-lease", ["OP-3"],
         "It tells in the result of ping how long the lease is.";
     MISSING_AUTH = "a-missing-auth-is-a-wrong-one", ["OP-2", "SES-3"],
         "It answers AUTH to a hello whose auth is missing or of another type.";
@@ -49,7 +49,7 @@ mutations! {
         "It draws boot when a session opens.";
     BOOT_IS_ZERO = "boot-is-zero", ["HELLO-3"],
         "It leaves boot for later, and sends zeros.";
-    WINDOW_BY_LOAD = "the-window-goes-by-the-load", ["HELLO-2"],
+    WINDOW_BY_LOAD = "the-window-depends-on-the-load", ["HELLO-2"],
         "It announces a smaller window to every second session.";
     PENDING_HELLO = "hello-again-is-pending", ["CODE-5"],
         "It asks who says hello again to come back later.";

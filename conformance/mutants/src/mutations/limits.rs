@@ -18,7 +18,7 @@ mutations! {
     LONG_REPLIES = "replies-of-any-length", ["LIMIT-2", "LIST-6"],
         "It ends a page by the number of its entries, and not by their bytes.";
     ANY_MESSAGE = "messages-of-any-length-are-awaited", ["LIMIT-3"],
-        "It leaves the socket's limit as it is, which is none.";
+        "It leaves the socket's limit at its default, which is none.";
     TIGHT_SOCKET = "the-socket-takes-a-chunk", ["LIMIT-4"],
         "It has the socket drop what is longer than the chunk.";
     SHORT_QUEUES = "queues-shorter-than-the-window", ["LIMIT-5", "ENV-8"],

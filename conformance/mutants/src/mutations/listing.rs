@@ -14,9 +14,9 @@ mutations! {
     AFTER_IS_INCLUDED = "after-is-included", ["LIST-3", "LIST-8"],
         "It begins a page with the name that the page before ended with.";
     AFTER_HAS_TO_BE_THERE = "after-has-to-be-there", ["LIST-3", "LIST-8"],
-        "It looks for the name that a page begins behind, and begins anew where it is gone.";
-    AFTER_SKIPS_WHAT_IS_IN_IT = "after-a-directory-comes-its-neighbour", ["LIST-3", "LIST-8"],
-        "It goes on behind a directory with what stands beside it.";
+        "It looks for the name in `after`, and starts at the beginning where it is gone.";
+    AFTER_SKIPS_WHAT_IS_IN_IT = "after-a-directory-skips-its-content", ["LIST-3", "LIST-8"],
+        "It continues after a directory with the next entry beside it.";
     AFTER_IS_A_NAME = "after-has-to-be-a-name", ["LIST-4"],
         "It checks after like every other name.";
     AFTER_IS_SHORT = "after-has-255-bytes", ["LIST-4"],
@@ -35,17 +35,17 @@ mutations! {
         "It says that there is more whenever a page is full.";
     NEVER_MORE = "more-is-false", ["LIST-7", "LIST-8"],
         "It never says that there is more.";
-    EMPTY_PAGE_WITH_MORE = "more-is-said-of-nothing", ["LIST-7"],
-        "It says that there is more behind the last entry, and shows an empty page.";
+    EMPTY_PAGE_WITH_MORE = "an-empty-page-has-more", ["LIST-7"],
+        "It returns `more` after the last entry, and then an empty page.";
     KEPT_LISTINGS = "listings-are-kept", ["LIST-8", "SEQ-9"],
         "It keeps the names of a directory for the next page, and looks at the directory no more.";
     TREES_ENTER_LINKS = "a-tree-enters-links", ["LIST-9", "PATH-11", "PATH-10"],
         "It enters what is a directory, seen through links.";
-    BAD_NAMES_ARE_MENDED = "names-that-are-no-text-are-mended", ["LIST-10"],
+    BAD_NAMES_ARE_MENDED = "names-that-are-no-text-are-repaired", ["LIST-10"],
         "It puts question marks in the place of what is not UTF-8.";
     CONTROLS_ARE_LISTED = "control-characters-are-listed", ["LIST-10"],
         "It lists whatever the system allows in a name.";
-    DEEP_IS_LISTED = "what-is-too-deep-is-listed", ["LIST-10"],
+    DEEP_IS_LISTED = "entries-that-are-too-deep-are-listed", ["LIST-10"],
         "It lists names whose paths it would not take.";
     STAGING_IS_LISTED = "the-reserved-directory-is-listed", ["LIST-11", "PATH-6"],
         "It lists its own directory among the others.";
@@ -63,9 +63,9 @@ mutations! {
         "It says DENIED of a whole tree for one directory in it that it may not read.";
     UNREADABLE_IS_NOT_COUNTED = "an-unreadable-directory-looks-empty", ["LIST-13", "LIST-12"],
         "It lists a directory that it may not read, and takes it for an empty one.";
-    TREES_TELL_PATHS = "trees-tell-whole-paths", ["LIST-2"],
+    TREES_LIST_PATHS = "trees-list-whole-paths", ["LIST-2"],
         "It lists a tree with paths from the served directory on.";
-    THE_REST_IS_SKIPPED = "what-comes-later-is-skipped", ["LIST-12"],
+    THE_REST_IS_SKIPPED = "the-next-page-counts-as-skipped", ["LIST-12"],
         "It counts what stands on the next page among the skipped.";
     LARGE_LIMITS = "large-limits-are-refused", ["LIST-5", "LIMIT-1"],
         "It refuses a limit that is larger than its own.";

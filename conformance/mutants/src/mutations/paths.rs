@@ -5,7 +5,7 @@ use super::declare::mutations;
 mutations! {
     RELATIVE = "relative-paths-are-taken", ["PATH-1", "PATH-7"],
         "It puts a slash in front of a path that begins with none.";
-    SLASH_BEHIND = "a-slash-behind-is-dropped", ["PATH-1", "PATH-7"],
+    TRAILING_SLASH = "a-trailing-slash-is-dropped", ["PATH-1", "PATH-7"],
         "It drops a slash at the end of a path, as shells do.";
     EMPTY_NAMES = "empty-names-are-skipped", ["PATH-2", "PATH-7"],
         "It splits a path at its slashes, and throws away what is empty.";
@@ -36,8 +36,8 @@ mutations! {
     PATH_OF_4097 = "a-path-has-4097-bytes", ["PATH-5", "PATH-7"],
         "It does not count the slash that a path begins with.";
     PATH_OF_4095 = "a-path-has-4095-bytes", ["PATH-5", "LIMIT-1"],
-        "It keeps a byte of the longest path for a NUL behind it.";
-    ANY_DEPTH = "a-path-is-as-deep-as-it-is-long", ["PATH-5", "PATH-7"],
+        "It reserves a byte of the longest path for a final NUL.";
+    ANY_DEPTH = "depth-has-no-limit", ["PATH-5", "PATH-7"],
         "It limits the length of a path, and not its depth.";
     DEPTH_OF_129 = "a-path-has-129-names", ["PATH-5", "PATH-7"],
         "It counts the slashes between names.";
@@ -45,7 +45,7 @@ mutations! {
         "It counts the names of a path, and not the slashes, before it finds that some are empty.";
     DEPTH_OF_127 = "a-path-has-127-names", ["PATH-5", "LIMIT-1"],
         "It counts the served directory as a name.";
-    LONG_IS_BAD = "too-long-a-path-is-a-bad-name", ["PATH-7", "CODE-5"],
+    LONG_IS_BAD = "a-long-path-is-a-bad-name", ["PATH-7", "CODE-5"],
         "It has one code for all that may be wrong with a path.";
     NAMES_FIRST = "names-are-looked-at-before-the-length", ["PATH-7", "CODE-5"],
         "It looks at every name of a path, and at its length in the end.";
@@ -53,7 +53,7 @@ mutations! {
         "It keeps the name of its own directory free where that directory is, and nowhere else.";
     RESERVED_IN_CAPITALS = "the-reserved-name-is-free-in-capitals", ["PATH-6", "PATH-7"],
         "It compares the reserved name byte for byte.";
-    RESERVED_INSIDE = "what-is-in-the-reserved-directory-is-free", ["PATH-6", "PATH-7"],
+    RESERVED_INSIDE = "paths-in-the-reserved-directory-are-free", ["PATH-6", "PATH-7"],
         "It looks for the reserved name at the end of a path alone.";
     BAD_IS_MISSING = "a-bad-name-is-not-found", ["PATH-7", "CODE-5"],
         "It says of a name that cannot be there that it is not there.";
@@ -61,8 +61,8 @@ mutations! {
         "It brings names into the form in which an accented letter is one character.";
     LOWER_CASE = "names-are-lower-cased", ["PATH-8", "HELLO-5"],
         "It looks up and stores names in lower case.";
-    TRIMMED = "spaces-behind-a-name-are-dropped", ["PATH-8"],
-        "It drops white space behind a path, as if a person had typed it.";
+    TRIMMED = "trailing-spaces-are-dropped", ["PATH-8"],
+        "It drops trailing white space of a path, as if a person had typed it.";
     BACKSLASHES = "a-backslash-is-a-slash", ["PATH-8"],
         "It lets a backslash divide names too, for the sake of clients on Windows.";
     LINKS_ARE_FOLLOWED = "links-are-followed", ["PATH-11", "PATH-13", "PATH-10"],

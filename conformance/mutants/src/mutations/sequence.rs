@@ -27,7 +27,7 @@ mutations! {
         "It executes whatever is above the last number.";
     GAP_OF_ONE = "a-gap-of-one-is-executed", ["SEQ-5"],
         "It is off by one where it compares the number.";
-    SEQ_TELLS_THE_LAST = "seq-tells-the-last-number", ["SEQ-5"],
+    SEQ_RETURNS_THE_LAST = "seq-returns-the-last-number", ["SEQ-5"],
         "It tells the number that it executed last, and not the next one.";
     FORGOTTEN_ARE_EXECUTED = "forgotten-numbers-are-executed", ["SEQ-5"],
         "It executes what it cannot find in its memory.";
@@ -43,16 +43,16 @@ mutations! {
         "It remembers PENDING as the reply, and raises the number.";
     POLLS_OF_ANOTHER = "polls-are-known-by-their-number", ["SEQ-12"],
         "It takes whatever has the number that runs for a poll.";
-    POLLS_ARE_SEQ = "polls-are-told-seq", ["SEQ-12"],
+    POLLS_ARE_SEQ = "polls-are-answered-seq", ["SEQ-12"],
         "It has raised the number when it starts, and refuses it from then on.";
-    KEPT_BEHIND_PENDING = "requests-behind-pending-wait", ["SEQ-12"],
+    KEPT_AFTER_PENDING = "requests-after-pending-wait", ["SEQ-12"],
         "It keeps what comes while it works, whatever it has said.";
     POLLS_NOT_HELD = "polls-are-answered-at-once", ["SEQ-13"],
         "It answers a poll at once, since it costs nothing.";
     POLLS_HELD_LONG = "polls-are-held-for-seconds", ["SEQ-10", "SEQ-13"],
         "It holds a poll for some seconds, to spare messages.";
-    FINISHED_UNHEARD = "what-ends-unheard-is-forgotten", ["SEQ-14"],
-        "It remembers the reply that it sends, and sends none when nobody waits.";
+    FINISHED_UNAWAITED = "replies-without-a-waiting-client-are-forgotten", ["SEQ-14"],
+        "It remembers the reply that it sends, and sends none when no request waits.";
     BYE_LETS_IT_RUN = "bye-lets-it-run", ["SEQ-15", "SES-17"],
         "It releases the session, and what runs goes on.";
     SEQ_BEFORE_PENDING = "seq-before-pending", ["SEQ-26"],
@@ -60,7 +60,7 @@ mutations! {
     KEPT_ARE_LOST = "kept-requests-are-lost", ["SEQ-26", "ENV-8"],
         "It drops what it has kept when it has to say PENDING.";
     REPLIES_LOST_ON_CANCEL = "replies-lost-on-cancel", ["SEQ-27", "ENV-8"],
-        "It throws whoever waits away together with the operation that is cancelled.";
+        "It drops the waiting requests together with the cancelled operation.";
     CANCELLED_IS_INTERNAL = "cancelled-is-internal", ["SEQ-27"],
         "It says that an operation failed when it was cancelled.";
     FOUND_BY_NUMBER = "resends-are-found-by-their-number", ["SEQ-7", "CODE-5"],
@@ -69,6 +69,6 @@ mutations! {
         "It counts a refused ping among the requests of the session.";
     READS_FORGOTTEN = "reads-are-not-remembered", ["SEQ-3"],
         "It remembers the replies to changes, and answers SEQ to a read that comes again.";
-    BACKWARDS = "what-comes-together-is-executed-backwards", ["SEQ-9", "SEQ-1"],
+    BACKWARDS = "requests-that-arrive-together-run-backwards", ["SEQ-9", "SEQ-1"],
         "It takes requests that wait from the end of their queue.";
 }

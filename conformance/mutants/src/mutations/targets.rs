@@ -23,7 +23,7 @@ mutations! {
         "It opens the copy for writing, whatever is there.";
     COMMIT_REPLACES = "commit-replaces", ["TARGET-4", "TARGET-1"],
         "It finds that who has sent a whole file wants it to be there.";
-    ABSENT_IS_UNKNOWN = "absent-is-no-word", ["TARGET-4", "OP-4"],
+    ABSENT_IS_UNKNOWN = "absent-is-unknown", ["TARGET-4", "OP-4"],
         "It knows any and etags, and no word for what is to be left out.";
     ANY_NEEDS_A_FILE = "any-needs-a-file", ["TARGET-1"],
         "It takes any for the leave to replace, and finds nothing that could be.";
@@ -41,7 +41,7 @@ mutations! {
         "It says that something is there, whatever pre says.";
     EMPTY_REPLACED = "an-empty-directory-is-replaced", ["TARGET-5"],
         "It lets the system rename a directory onto one that is empty.";
-    FILE_IS_IN_THE_WAY = "a-file-is-in-a-directorys-way", ["TARGET-5"],
+    FILE_IS_IN_THE_WAY = "a-file-as-the-target-of-a-directory-is-not-dir", ["TARGET-5"],
         "It says NOT_DIR, as the system does, when a directory is moved onto a file.";
     ANY_ETAG = "any-etag-fits-a-target", ["TARGET-7"],
         "It takes an etag for the leave to replace whatever is there.";
@@ -51,9 +51,9 @@ mutations! {
         "It looks for the file that an etag is of, and does not find it.";
     EXISTS_FOR_ETAG = "another-etag-exists", ["TARGET-7"],
         "It says EXISTS of a file that may not be replaced, with an etag too.";
-    REMOVED_FIRST = "what-is-replaced-is-removed-first", ["TARGET-8"],
+    REMOVED_FIRST = "the-replaced-file-is-removed-first", ["TARGET-8"],
         "It makes room before it renames, as it must on other systems.";
-    WRITTEN_IN_PLACE = "what-is-replaced-is-written-over", ["TARGET-8"],
+    WRITTEN_IN_PLACE = "the-replaced-file-is-written-over", ["TARGET-8"],
         "It copies the staged bytes into the file that is there.";
     PRIVATE_FILES = "new-files-are-private", ["TARGET-10"],
         "It makes its staged files for itself alone, and leaves them so under their names.";
@@ -77,7 +77,7 @@ mutations! {
         "It replaces what it finds under a name, however that is spelled.";
     CLASH_EXISTS = "another-spelling-exists", ["TARGET-3"],
         "It says EXISTS of whatever it finds under a name.";
-    CLASH_BEHIND_ABSENT = "absence-is-looked-at-before-the-spelling", ["TARGET-3", "TARGET-1"],
+    CLASH_AFTER_ABSENT = "absence-is-looked-at-before-the-spelling", ["TARGET-3", "TARGET-1"],
         "It looks at pre first, and at the spelling of what may be replaced.";
     RESPELLED_CLASHES = "a-new-spelling-is-a-clash", ["TARGET-2"],
         "It finds the name taken to which a file is to be respelled: by the file itself.";
@@ -87,7 +87,7 @@ mutations! {
         "It takes two spellings for two links of one file, and removes the one.";
     RESPELLED_FILES_ALONE = "directories-are-not-respelled", ["TARGET-2"],
         "It says of a directory that is to be respelled that a directory is there.";
-    PRE_IS_NEEDED = "pre-has-to-be-said", ["TARGET-4", "OP-2"],
+    PRE_IS_NEEDED = "pre-is-required", ["TARGET-4", "OP-2"],
         "It wants pre of whatever makes a file but put.";
     PUT_NEEDS_PRE = "put-needs-pre", ["TARGET-4", "OP-2"],
         "It wants to be told what put may replace.";

@@ -7,9 +7,9 @@ mutations! {
         "It stages uploads in a directory beside the served one.";
     HASH_OF_NOTHING = "the-hash-of-begin-is-of-nothing", ["BEGIN-1"],
         "It answers every begin as if it were the first.";
-    BEGIN_STARTS_ANEW = "begin-starts-anew", ["BEGIN-2"],
+    BEGIN_STARTS_OVER = "begin-starts-over", ["BEGIN-2"],
         "It empties what is staged whenever an upload is begun.";
-    ANOTHER_SIZE_STARTS_ANEW = "another-size-starts-anew", ["BEGIN-1", "BEGIN-2"],
+    ANOTHER_SIZE_STARTS_OVER = "another-size-starts-over", ["BEGIN-1", "BEGIN-2"],
         "It takes an upload whose announced size has changed for one of another file, and empties it.";
     ANOTHER_PATH_GOES_ON = "another-path-goes-on", ["BEGIN-2"],
         "It knows an upload by its id, and lets its bytes go to another path.";
@@ -39,13 +39,13 @@ mutations! {
         "It keeps sixteen uploads, which is enough for anybody.";
     REPLACED_COUNTS = "an-upload-of-the-same-path-counts", ["BEGIN-3", "BEGIN-6"],
         "It counts an upload that begin pushes out against its limit.";
-    CHUNKS_GO_BEHIND = "chunks-go-behind", ["APPEND-1"],
-        "It puts every chunk behind the one before, wherever it was meant to go.";
+    CHUNKS_GO_TO_THE_END = "chunks-go-to-the-end", ["APPEND-1"],
+        "It puts every chunk after the one before, whatever its offset.";
     CHUNKS_AGAIN = "a-chunk-again-is-ok", ["APPEND-1"],
         "It finds that the bytes of a chunk are staged already, and answers OK.";
     OFF_BEFORE = "append-answers-its-own-off", ["APPEND-1"],
         "It answers the offset of the request.";
-    OFFSET_OF_THE_REQUEST = "offset-tells-the-wrong-one", ["APPEND-1", "CODE-1"],
+    OFFSET_OF_THE_REQUEST = "offset-repeats-the-wrong-one", ["APPEND-1", "CODE-1"],
         "It repeats the wrong offset in its refusal.";
     UPLOADS_ARE_SHARED = "uploads-are-shared", ["APPEND-2", "COMMIT-1"],
         "It knows an upload by its id alone, and lets two clients write one.";
@@ -80,7 +80,7 @@ mutations! {
     ABORT_OF_NOTHING = "abort-of-nothing-is-refused", ["ABORT-1"],
         "It says that there is no upload of that id.";
     ABORT_OF_ONES_OWN = "abort-needs-begin", ["ABORT-1"],
-        "It lets nobody abort an upload that another session began.";
+        "It refuses to abort an upload that another session began.";
     ABORT_FORGETS_NOTHING = "abort-keeps-the-bytes", ["ABORT-1"],
         "It ends what the session may do with an upload, and keeps it for who comes again.";
     ABORT_REMOVES = "abort-removes-the-target", ["ABORT-1"],
@@ -97,17 +97,17 @@ mutations! {
         "It counts the age of an upload from its begin on.";
     AGE_OF_THE_RUN = "the-age-counts-from-the-start", ["UPLOADS-1"],
         "It takes what it finds at its start for new.";
-    SIZE_IS_FORGOTTEN = "uploads-tells-no-size", ["UPLOADS-1"],
+    SIZE_IS_FORGOTTEN = "uploads-omits-the-size", ["UPLOADS-1"],
         "It does not note what begin announced.";
-    SIZE_IS_OFF = "uploads-tells-a-size-always", ["UPLOADS-1"],
+    SIZE_IS_OFF = "uploads-always-has-a-size", ["UPLOADS-1"],
         "It tells the number of staged bytes where begin announced no size.";
     UPLOADS_ALWAYS_MORE = "uploads-always-has-more", ["UPLOADS-2"],
         "It says that there is more, and leaves it to the next page to be empty.";
     LONG_PAGES = "pages-of-uploads-are-of-any-length", ["UPLOADS-2", "LIMIT-2"],
         "It sends all uploads in one page, as there are never many.";
-    UPLOADS_NEVER_MORE = "more-uploads-are-not-told", ["UPLOADS-2"],
+    UPLOADS_NEVER_MORE = "uploads-never-has-more", ["UPLOADS-2"],
         "It ends a page of uploads where the chunk does, and says nothing of the rest.";
-    STAGED_IN_SIGHT = "uploads-are-in-sight", ["UP-1"],
+    STAGED_IN_SIGHT = "uploads-are-visible", ["UP-1"],
         "It makes the target when an upload is begun, to keep its name.";
     UPLOADS_END = "uploads-end-with-their-session", ["UP-2", "UP-3"],
         "It clears up after a session when the next one begins an upload.";
@@ -133,7 +133,7 @@ mutations! {
         "It knows by its connection who may go on with an upload.";
     NOTHING_IS_NOT_COMMITTED = "nothing-is-not-committed", ["COMMIT-3"],
         "It takes an upload of no bytes for one that has not begun.";
-    COMMIT_BY_HANDLE = "commit-goes-where-begin-pointed", ["COMMIT-3"],
+    COMMIT_BY_HANDLE = "commit-goes-to-the-directory-of-begin", ["COMMIT-3"],
         "It opens the directory at begin, and gives the file its name there, wherever that is by now.";
     COMMIT_CLEARS = "a-commit-clears-the-staging", ["COMMIT-3", "UP-3"],
         "It clears up everything that is staged once something is committed.";
@@ -143,6 +143,6 @@ mutations! {
         "It writes what is appended into the file that is to be replaced, too.";
     HASH_MAY_BE_MISSING = "a-commit-without-hash-is-trusted", ["OP-2", "COMMIT-1"],
         "It compares the hash where there is one.";
-    COMMIT_BY_NAME = "commit-goes-the-way-twice", ["PATH-10", "PATH-11", "COMMIT-3"],
+    COMMIT_BY_NAME = "commit-resolves-the-path-twice", ["PATH-10", "PATH-11", "COMMIT-3"],
         "It looks at the way to a target, and then goes it by the names alone.";
 }

@@ -28,11 +28,11 @@ mutations! {
     WRITE_APPENDS = "write-appends", ["WRITE-1"],
         "It opens the file to append.";
     WRITE_CUTS = "write-cuts-the-rest", ["WRITE-1"],
-        "It cuts the file off behind what it wrote.";
-    NO_HOLES = "a-write-behind-the-end-is-put-at-the-end", ["WRITE-2", "WRITE-1"],
-        "It begins at the end of the file where the offset lies behind it.";
-    HOLES_ARE_REFUSED = "a-write-behind-the-end-is-refused", ["WRITE-2", "WRITE-1"],
-        "It takes an offset behind the end for an argument that does not fit.";
+        "It cuts the file off after what it wrote.";
+    NO_HOLES = "a-write-past-the-end-goes-to-the-end", ["WRITE-2", "WRITE-1"],
+        "It writes at the end of the file where the offset lies past it.";
+    HOLES_ARE_REFUSED = "a-write-past-the-end-is-refused", ["WRITE-2", "WRITE-1"],
+        "It takes an offset past the end for a bad argument.";
     NOTHING_GROWS = "a-write-of-nothing-grows", ["WRITE-3"],
         "It makes the file long enough first, and writes no bytes then.";
     NOTHING_TOUCHES = "a-write-of-nothing-touches", ["WRITE-3"],

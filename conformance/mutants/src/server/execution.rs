@@ -1,4 +1,4 @@
-//! Section 7.2: the request that is being executed, and whoever selects its reply.
+//! Section 7.2: the request that is being executed, and the requests that wait for its reply.
 
 use super::{Server, TOGETHER};
 use crate::{
@@ -26,7 +26,7 @@ pub(super) struct Running {
     pub(super) seq: u64,
     pub(super) header: Vec<u8>,
     pub(super) progress: Arc<Progress>,
-    /// Whoever selects its reply.
+    /// The requests that wait for its reply.
     pub(super) held: Vec<Held>,
     /// It was answered PENDING.
     pub(super) is_pending: bool,
@@ -86,7 +86,7 @@ impl Server {
         }
     }
 
-    /// A mutation: has what comes soon behind a request be kept, however short that is.
+    /// A mutation: keeps the requests that arrive soon after one, however short that one takes.
     fn keep_what_comes_together(&mut self) -> Result<(), zmq::Error> {
         while self.behaviour.selects(&mutations::sequence::KEPT_BACKWARDS)
             && !self.transport.is_rep
@@ -115,7 +115,7 @@ impl Server {
                 self.transport.wait(&self.worker.done, false, -1)?;
                 match self.worker.answer() {
                     Some((of, reply)) if Arc::ptr_eq(&of, &progress) => break reply,
-                    // What was cancelled is heard by nobody.
+                    // The reply of a cancelled operation is dropped.
                     _ => {}
                 }
             },
@@ -126,7 +126,7 @@ impl Server {
     /// What the worker has to say.
     pub(super) fn finish(&mut self) -> Result<(), zmq::Error> {
         while let Some((progress, reply)) = self.worker.answer() {
-            // What was cancelled is heard by nobody.
+            // The reply of a cancelled operation is dropped.
             if self.running.as_ref().is_some_and(|running| Arc::ptr_eq(&running.progress, &progress)) {
                 self.conclude(reply)?;
             }
@@ -142,7 +142,7 @@ impl Server {
         for held in &running.held {
             self.transport.send(held.prefix.iter().chain(&frames).cloned().collect())?;
         }
-        let unheard = running.held.is_empty() && self.behaviour.has(&mutations::sequence::FINISHED_UNHEARD);
+        let unheard = running.held.is_empty() && self.behaviour.has(&mutations::sequence::FINISHED_UNAWAITED);
         if let Some(holder) = self.sessions.holder.as_mut().filter(|_| !unheard) {
             if !self.behaviour.has(&mutations::session::IDLE_FROM_THE_START) {
                 holder.heard = Instant::now();
@@ -155,12 +155,12 @@ impl Server {
         self.take_kept()
     }
 
-    /// [SEQ-10] Whoever was held for long enough is told how far it is.
+    /// [SEQ-10] Answers PENDING to the requests that were held for long enough.
     pub(super) fn answer_pending(&mut self) -> Result<(), zmq::Error> {
         self.say_pending(Instant::now())
     }
 
-    /// Tells whoever is to be held no longer than until then.
+    /// Answers PENDING to the requests that are held until `now` at most.
     fn say_pending(&mut self, now: Instant) -> Result<(), zmq::Error> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
@@ -201,7 +201,7 @@ impl Server {
         self.conclude(pending)
     }
 
-    /// [SES-9], [SES-17], [SEQ-15]: abandons what runs; whoever is held is told ([SEQ-27]).
+    /// [SES-9], [SES-17], [SEQ-15]: cancels the running operation, and answers the held requests ([SEQ-27]).
     pub(super) fn cancel(&mut self) {
         let Some(running) = self.running.take() else { return };
         running.progress.cancel();
@@ -209,7 +209,7 @@ impl Server {
             if self.behaviour.has(&mutations::sequence::REPLIES_LOST_ON_CANCEL) {
                 break;
             }
-            // A reply that cannot be sent is one that nobody receives: the next wait tells of a broken socket.
+            // A failed send is dropped: the next wait reports a broken socket.
             let internal = self.behaviour.has(&mutations::sequence::CANCELLED_IS_INTERNAL);
             let code = if internal { Code::Internal } else { Code::NoSession };
             let _ = self.reply(&held.prefix, running.session, running.seq, Refusal::from(code).into());

@@ -13,10 +13,10 @@ use rustix::{
 use std::fs::File;
 
 impl Store {
-    /// [DUR-2], [DUR-3]: all of the file system, whoever wrote it.
+    /// [DUR-2], [DUR-3]: the whole file system.
     pub(super) fn flush(&mut self) -> Answer {
         self.told(syncfs(&self.root))?;
-        Ok(Reply::ok(match self.behaviour.has(&mutations::codes::FLUSH_TELLS_LEN) {
+        Ok(Reply::ok(match self.behaviour.has(&mutations::codes::FLUSH_RETURNS_LEN) {
             true => vec![field("len", integer(0))],
             false => Vec::new(),
         }))

@@ -34,7 +34,7 @@ struct Page<'p> {
     room: usize,
     entries: Vec<Item>,
     skipped: u64,
-    /// Names left out behind the last entry so far: they count if another entry follows, or nothing does.
+    /// Names left out after the last entry so far: they count if another entry follows, or the listing ends.
     left_out: u64,
     progress: &'p Progress,
     seen: u64,
@@ -119,7 +119,7 @@ impl Store {
         1 + turn % self.limits.page
     }
 
-    /// The name that a page begins behind ([LIST-3], [LIST-4]).
+    /// The name after which a page begins ([LIST-3], [LIST-4]).
     fn after(&self, args: &Arguments, place: &Place<'_>) -> Result<Vec<u8>, Refusal> {
         let after = std::str::from_utf8(&args.after).unwrap_or_default();
         let is_bad = !after.is_empty() && !after.split('/').all(paths::is_name);
@@ -281,7 +281,7 @@ impl Store {
         let shown = text.filter(|text| is_name && page.listed.below(text).is_some());
         if let Some(shown) = shown {
             let below = page.tree && !page.listed.is_root();
-            let whole = below && self.behaviour.has(&mutations::listing::TREES_TELL_PATHS);
+            let whole = below && self.behaviour.has(&mutations::listing::TREES_LIST_PATHS);
             return Some(if whole {
                 format!("{}/{shown}", page.listed.as_str().trim_start_matches('/'))
             } else {
@@ -300,7 +300,7 @@ impl Store {
 }
 
 impl Page<'_> {
-    /// Whether some of what is in a directory sorts behind `after`, though itself does not.
+    /// Whether the directory has entries that sort after `after`, though it does not itself.
     fn has_more_below(&self, directory: &[u8]) -> bool {
         let inside = [directory, b"\0"].concat();
         self.tree && self.after.starts_with(&inside)

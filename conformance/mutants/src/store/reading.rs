@@ -36,7 +36,7 @@ impl Store {
         let wanted = usize::try_from(args.len.unwrap_or(0)).map_err(|_| Code::TooLarge)?;
         self.refuse_at_the_end(args.off, size(&found.stat))?;
         let is_behind = args.etag.is_some() && args.off >= size(&found.stat);
-        if is_behind && self.behaviour.has(&mutations::reading::BEHIND_THE_END_IS_CHANGED) {
+        if is_behind && self.behaviour.has(&mutations::reading::PAST_THE_END_IS_CHANGED) {
             return Err(Code::Changed.into());
         }
         let mut payload = vec![0; wanted];
@@ -57,9 +57,9 @@ impl Store {
         Ok(Reply { payload: Some(payload), ..Reply::ok(result) })
     }
 
-    /// Mutations: an offset at or behind the end is refused.
+    /// Mutations: an offset at or past the end is refused.
     fn refuse_at_the_end(&self, off: u64, size: u64) -> Result<(), Refusal> {
-        if off > size && self.behaviour.has(&mutations::reading::BEHIND_THE_END) {
+        if off > size && self.behaviour.has(&mutations::reading::PAST_THE_END) {
             return Err(Code::BadArgs.into());
         }
         if off == size && self.behaviour.has(&mutations::reading::AT_THE_END) {
@@ -102,7 +102,7 @@ impl Store {
         if changed && !unseen {
             return Err(Code::Changed.into());
         }
-        let asked = args.len.filter(|len| *len > done && self.behaviour.has(&mutations::reading::HASH_TELLS_LEN));
+        let asked = args.len.filter(|len| *len > done && self.behaviour.has(&mutations::reading::HASH_RETURNS_LEN));
         self.hashes.set(self.hashes.get() + 1);
         Ok(Reply::ok(vec![
             field("hash", bytes(hash.finalize().as_bytes())),

@@ -1,4 +1,4 @@
-//! The server's own directory below the served one: the lock, the root's id, and files that nobody sees yet.
+//! The server's own directory below the served one: the lock, the root's id, and files before they are published.
 
 use super::entry::times;
 use crate::{behaviour::Behaviour, mutations, paths::STAGING};

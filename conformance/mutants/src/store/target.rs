@@ -35,7 +35,7 @@ impl Store {
             let replaced = *pre != Pre::Absent && self.behaviour.has(&mutations::targets::CLASH_IS_REPLACED);
             let code = match &self.behaviour {
                 behaviour if behaviour.has(&mutations::targets::CLASH_EXISTS) => Code::Exists,
-                behaviour if *pre == Pre::Absent && behaviour.has(&mutations::targets::CLASH_BEHIND_ABSENT) => {
+                behaviour if *pre == Pre::Absent && behaviour.has(&mutations::targets::CLASH_AFTER_ABSENT) => {
                     Code::Exists
                 }
                 _ => Code::NameClash,

@@ -112,7 +112,7 @@ impl Upload {
         self.staged.as_ref().is_some_and(|staged| staged.len > 0)
     }
 
-    /// The upload that a note tells of: its path, and behind a line break its size.
+    /// Reads the note of an upload: its path, a line break, its size.
     fn noted(staging: &Staging, name: &str) -> Result<Option<Self>, Errno> {
         let Some(note) = staging.read_note(&note_of(name))? else { return Ok(None) };
         let Some((path, size)) = note.split_once('\n') else { return Ok(None) };
@@ -135,8 +135,8 @@ impl Store {
         let has = |mutation| behaviour.has(mutation);
         let resized = self.uploads.0.get(&id).is_some_and(|upload| upload.size != args.size && upload.is_staged());
         let anew = known == Some(true)
-            && (has(&mutations::uploads::BEGIN_STARTS_ANEW)
-                || (resized && has(&mutations::uploads::ANOTHER_SIZE_STARTS_ANEW)));
+            && (has(&mutations::uploads::BEGIN_STARTS_OVER)
+                || (resized && has(&mutations::uploads::ANOTHER_SIZE_STARTS_OVER)));
         let onward = known == Some(false) && has(&mutations::uploads::ANOTHER_PATH_GOES_ON);
         let goes_on = (known == Some(true) && !anew) || onward;
         let is_full = |store: &Self| Ok::<_, Refusal>(args.size > Some(store.free_space()?));
@@ -247,7 +247,7 @@ impl Store {
         {
             return Ok(Reply::ok(vec![field("off", integer(staged.len))]));
         }
-        if !fits && !has(&mutations::uploads::CHUNKS_GO_BEHIND) {
+        if !fits && !has(&mutations::uploads::CHUNKS_GO_TO_THE_END) {
             let told = if has(&mutations::uploads::OFFSET_OF_THE_REQUEST) { args.off } else { staged.len };
             return Err(Refusal::with(Code::Offset, vec![field("off", integer(told))]));
         }
@@ -516,7 +516,7 @@ fn note_of(name: &str) -> String {
     format!("{name}.note")
 }
 
-/// A mutation keeps the bytes there that it has hashed, behind a byte of its own.
+/// A mutation keeps the hashed bytes in this file, after one byte of its own.
 fn hashed(name: &str) -> String {
     format!("{name}.hashed")
 }

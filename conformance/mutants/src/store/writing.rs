@@ -96,7 +96,7 @@ impl Store {
         Ok(Reply::entry(self.publish(temporary.name, &temporary.file, &place, &pre, false)?))
     }
 
-    /// A mutation: makes a file where everybody sees it grow.
+    /// A mutation: writes a new file under its final name.
     fn put_in_place(&self, place: &Place<'_>, args: &Arguments, payload: &[u8]) -> Answer {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&place.directory, place.name(), flags, Mode::from_raw_mode(0o666))?.into();

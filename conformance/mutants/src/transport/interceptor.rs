@@ -2,6 +2,10 @@
 
 use super::relay;
 use crate::{Mutation, behaviour::Behaviour, mutations};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    time::Timespec,
+};
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
@@ -10,7 +14,7 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The greeting of a ZMTP 3.1 peer up to its mechanism, which is how long libzmq waits before it says which one it has.
@@ -29,6 +33,10 @@ const BOX: usize = 80;
 /// How long a client may take to say which mechanism it wants.
 const SAYS_WITHIN: Duration = Duration::from_millis(500);
 
+/// How long a client may take to close its connection before it counts as company: libzmq closes one some time after the
+/// program did.
+const CLOSES_WITHIN: Duration = Duration::from_millis(500);
+
 /// The mutations that are of here.
 const MUTATIONS: [&Mutation; 6] = [
     &mutations::keys::FALLS_BACK,
@@ -39,7 +47,7 @@ const MUTATIONS: [&Mutation; 6] = [
     &mutations::envelope::GREETS_IN_TURN,
 ];
 
-/// Whether a mutation is switched on that needs this.
+/// Whether the selected mutation needs the interceptor.
 pub(super) fn is_needed(behaviour: &Behaviour) -> bool {
     MUTATIONS.into_iter().any(|mutation| behaviour.selects(mutation))
 }
@@ -51,8 +59,6 @@ struct Interceptor {
     secured: String,
     insecure: String,
     behaviour: Behaviour,
-    /// One is held by each connection that is joined.
-    joined: Arc<()>,
     has_ended: Arc<AtomicBool>,
 }
 
@@ -61,20 +67,20 @@ pub(super) fn start(port: u16, secured: &str, insecure: &str, behaviour: Behavio
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let address = listener.local_addr()?;
     let [secured, insecure] = [secured, insecure].map(|at| at.trim_start_matches("tcp://").to_owned());
-    let front = Interceptor { secured, insecure, behaviour, joined: Arc::default(), has_ended: Arc::default() };
+    let interceptor = Interceptor { secured, insecure, behaviour, has_ended: Arc::default() };
     thread::Builder::new().name("front".to_owned()).spawn(move || {
+        let mut connected = Vec::new();
         for client in listener.incoming().flatten() {
-            front.accept(client);
+            interceptor.accept(client, &mut connected);
         }
     })?;
     Ok(format!("tcp://{address}"))
 }
 
 impl Interceptor {
-    /// A connection that fails is one that ends early.
-    fn accept(&self, client: TcpStream) {
-        let has_company = Arc::strong_count(&self.joined) > 1;
-        if self.has_ended.load(Relaxed) || (has_company && self.behaviour.has(&mutations::keys::ONE_CONNECTION)) {
+    /// Serves a connection; one that fails ends early.
+    fn accept(&self, client: TcpStream, connected: &mut Vec<TcpStream>) {
+        if self.has_ended.load(Relaxed) || self.is_one_too_many(&client, connected) {
             return;
         }
         if self.behaviour.selects(&mutations::envelope::GREETS_IN_TURN) {
@@ -83,6 +89,22 @@ impl Interceptor {
         }
         let front = self.clone();
         thread::spawn(move || front.greet(client));
+    }
+
+    /// A mutation: refuses a client while another one stays connected.
+    fn is_one_too_many(&self, client: &TcpStream, connected: &mut Vec<TcpStream>) -> bool {
+        if !self.behaviour.selects(&mutations::keys::ONE_CONNECTION) {
+            return false;
+        }
+        let deadline = Instant::now() + CLOSES_WITHIN;
+        while !connected.is_empty() && Instant::now() < deadline {
+            wait_for_close(connected, deadline);
+        }
+        if !connected.is_empty() && self.behaviour.has(&mutations::keys::ONE_CONNECTION) {
+            return true;
+        }
+        connected.extend(client.try_clone());
+        false
     }
 
     /// Waits for the whole greeting, however long that takes.
@@ -160,7 +182,7 @@ impl Interceptor {
         self.join(&client, &server)
     }
 
-    /// What comes of a greeting within its time, and behind it nothing.
+    /// Reads what arrives of a greeting within its time, and nothing after it.
     fn read_greeting(&self, client: &mut TcpStream, greeting: &mut [u8; relay::GREETING]) -> io::Result<usize> {
         let mut came = 0;
         client.set_read_timeout(Some(SAYS_WITHIN))?;
@@ -189,8 +211,19 @@ impl Interceptor {
         if self.has_ended.load(Relaxed) {
             return Ok(());
         }
-        relay::join(client, server, &self.joined)
+        relay::join(client, server)
     }
+}
+
+/// Waits until one of the clients closes its connection, and removes those that did.
+fn wait_for_close(connected: &mut Vec<TcpStream>, deadline: Instant) {
+    let left = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
+    let mut polled: Vec<PollFd<'_>> = connected.iter().map(|client| PollFd::new(client, PollFlags::RDHUP)).collect();
+    // After an interruption the caller waits again.
+    let _ = poll(&mut polled, left.as_ref());
+    let is_open: Vec<bool> = polled.iter().map(|client| client.revents().is_empty()).collect();
+    let mut is_open = is_open.into_iter();
+    connected.retain(|_| is_open.next().unwrap_or(true));
 }
 
 /// What a client says that it speaks.

@@ -1,4 +1,4 @@
-//! What stands between clients and the socket where connections are odd: it hands their bytes on, in its own mode.
+//! A TCP relay between clients and the socket, for legal variants and mutations of connections.
 
 use std::{
     io::{self, Read, Write},
@@ -43,45 +43,43 @@ const COMMAND: u8 = 4;
 const LEAST: u64 = 16;
 const SPREAD: u64 = 61;
 
-/// The largest piece of a trickle in bytes, and the pause behind each.
+/// The largest piece of a trickle in bytes, and the pause after each.
 const PIECE: usize = 8_192;
 const PAUSE: Duration = Duration::from_micros(200);
 
-/// Listens at a port, 0 for a free one, for clients of the socket at `behind`; gives the address.
-pub(super) fn start(port: u16, behind: &str, mode: RelayMode) -> io::Result<String> {
+/// Listens at a port, 0 for a free one, for clients of the socket at `target`; gives the address.
+pub(super) fn start(port: u16, target: &str, mode: RelayMode) -> io::Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let address = listener.local_addr()?;
-    let behind = behind.trim_start_matches("tcp://").to_owned();
+    let target = target.trim_start_matches("tcp://").to_owned();
     thread::Builder::new().name("relay".to_owned()).spawn(move || {
         for (number, client) in (0..).zip(listener.incoming()) {
             // A connection that fails is one that ends early.
-            let _ = client.and_then(|client| connect(&client, &behind, mode, number));
+            let _ = client.and_then(|client| connect(&client, &target, mode, number));
         }
     })?;
     Ok(format!("tcp://{address}"))
 }
 
 /// Hands on both ways, each in a thread of its own, until either side is through.
-fn connect(client: &TcpStream, behind: &str, mode: RelayMode, number: u64) -> io::Result<()> {
-    let server = TcpStream::connect(behind)?;
-    join_by(client, &server, mode, number, &Arc::default())
+fn connect(client: &TcpStream, target: &str, mode: RelayMode, number: u64) -> io::Result<()> {
+    let server = TcpStream::connect(target)?;
+    join_by(client, &server, mode, number)
 }
 
-/// Hands on both ways as it comes; `joined` is held until the connection ends.
-pub(super) fn join(client: &TcpStream, server: &TcpStream, joined: &Arc<()>) -> io::Result<()> {
-    join_by(client, server, RelayMode::Plain, 0, joined)
+/// Forwards both ways as it comes.
+pub(super) fn join(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+    join_by(client, server, RelayMode::Plain, 0)
 }
 
-fn join_by(client: &TcpStream, server: &TcpStream, mode: RelayMode, number: u64, joined: &Arc<()>) -> io::Result<()> {
+fn join_by(client: &TcpStream, server: &TcpStream, mode: RelayMode, number: u64) -> io::Result<()> {
     let left = Arc::new(AtomicU64::new(LEAST + number.wrapping_mul(23) % SPREAD));
     // Of two connections one loses a reply, and the other a request.
     let (up, down) = (Direction::Up, Direction::Down { last: number.is_multiple_of(2) });
     for (from, to, way) in [(client, server, up), (server, client, down)] {
         to.set_nodelay(true)?;
         let (mut from, mut to, left) = (from.try_clone()?, to.try_clone()?, Arc::clone(&left));
-        let joined = Arc::clone(joined);
         thread::Builder::new().spawn(move || {
-            let _joined = joined;
             // However it ends, this is the end of the connection.
             let _ = match mode {
                 RelayMode::Plain => io::copy(&mut from, &mut to).map(drop),
