@@ -15,7 +15,7 @@ const START: &[u8] = &[0x85, 0x64, b'r', b'm', b'f', b'1', 0x50];
 const NESTING: usize = 8;
 
 /// The header that a lax_decoder server takes this one for, or the header itself.
-pub(crate) fn read<'h>(header: &'h [u8], holder: Option<SessionId>, behaviour: &Behaviour) -> Cow<'h, [u8]> {
+pub(crate) fn read<'h>(header: &'h [u8], owner: Option<SessionId>, behaviour: &Behaviour) -> Cow<'h, [u8]> {
     let kept = Cow::Borrowed(header);
     if !header.starts_with(START) {
         return kept;
@@ -29,7 +29,7 @@ pub(crate) fn read<'h>(header: &'h [u8], holder: Option<SessionId>, behaviour: &
         Err(_) => {
             let most = |rule| !matches!(rule, Rule::Claim | Rule::Cut);
             let own = understood(header, &|rule| forgives(rule, behaviour));
-            let found = own.or_else(|| understood(header, &most).filter(|item| is_trusted(item, holder, behaviour)));
+            let found = own.or_else(|| understood(header, &most).filter(|item| is_trusted(item, owner, behaviour)));
             found.and_then(|item| item.encode().ok()).map_or(kept, Cow::Owned)
         }
     }
@@ -46,14 +46,14 @@ fn understood(header: &[u8], forgives: &dyn Fn(Rule) -> bool) -> Option<Item> {
 }
 
 /// What a server forgives that does not look at some requests.
-fn is_trusted(item: &Item, holder: Option<SessionId>, behaviour: &Behaviour) -> bool {
+fn is_trusted(item: &Item, owner: Option<SessionId>, behaviour: &Behaviour) -> bool {
     let Item::Array(items) = item else { return false };
     let [_, Item::Bytes(session), _, Item::Text(op), _] = &items[..] else { return false };
     let is_known = arguments::is_known(op);
-    let is_holders = holder.is_some_and(|holder| session[..] == holder.as_bytes()[..]);
+    let is_owner = owner.is_some_and(|owner| session[..] == owner.as_bytes()[..]);
     (op == "hello" && behaviour.has(&mutations::encoding::HELLO_IS_TRUSTED))
         || (!is_known && behaviour.has(&mutations::encoding::UNKNOWN_OPERATIONS_ARE_TRUSTED))
-        || (!is_holders && behaviour.has(&mutations::encoding::OTHER_SESSIONS_ARE_TRUSTED))
+        || (!is_owner && behaviour.has(&mutations::encoding::OTHER_SESSIONS_ARE_TRUSTED))
 }
 
 /// Whether a server with a mutation refuses what it has to take.

@@ -148,6 +148,13 @@ pub(crate) fn field(key: &str, value: Item) -> (String, Item) {
     (key.to_owned(), value)
 }
 
+/// Replaces the value of a key that is there.
+pub(crate) fn replace(fields: &mut Fields, key: &str, value: Item) {
+    if let Some((_, replaced)) = fields.iter_mut().find(|(name, _)| name == key) {
+        *replaced = value;
+    }
+}
+
 /// A count of bytes, milliseconds or requests; more than the profile has is shown as the most it has.
 pub(crate) fn integer(number: u64) -> Item {
     Item::Int(i64::try_from(number).unwrap_or(i64::MAX))

@@ -1,6 +1,8 @@
 //! Section 7: numbers, and the replies that are remembered for them.
 
-use crate::{behaviour::Behaviour, mutations};
+mod mutated;
+
+use crate::behaviour::Behaviour;
 use remofile_proto::Code;
 use std::collections::VecDeque;
 
@@ -20,10 +22,11 @@ struct Remembered {
     frames: Vec<Vec<u8>>,
 }
 
-/// What a number is.
-pub(crate) enum Place<'a> {
-    /// Answered: with these frames ([SEQ-3]).
-    Remembered(&'a [Vec<u8>]),
+/// How a number stands to those of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeqStatus {
+    /// Answered, and the reply is remembered ([SEQ-3]).
+    Remembered,
     /// Answered, but to another request ([SEQ-4]).
     Reused,
     Next,
@@ -36,66 +39,38 @@ impl Numbers {
         Self { next: 1, memory: VecDeque::new(), window, behaviour }
     }
 
-    /// Nothing of the session before stays ([SES-6]).
-    pub(crate) fn continued_from(mut self, before: &Numbers) -> Self {
-        if before.next > 1 && self.behaviour.has(&mutations::session::NUMBERS_GO_ON) {
-            self.next = before.next;
-        }
-        if before.next > 1 && self.behaviour.has(&mutations::session::MEMORY_STAYS) {
-            self.memory.clone_from(&before.memory);
-            // A reply is found by its number and its request, whatever the session.
-            self.memory.iter_mut().for_each(|remembered| drop(remembered.header.drain(7..23)));
-        }
-        self
-    }
-
-    pub(crate) fn place(&self, seq: u64, header: &[u8]) -> Place<'_> {
-        match self.memory.iter().find(|remembered| remembered.seq == seq) {
-            Some(_) if seq + 1 == self.next && self.behaviour.has(&mutations::sequence::EXECUTED_AGAIN) => Place::Next,
-            Some(remembered) if self.same(&remembered.header, header) => Place::Remembered(&remembered.frames),
-            Some(_) if self.behaviour.has(&mutations::sequence::REUSED_IS_SEQ) => Place::Other,
-            Some(_) => Place::Reused,
-            None if seq == self.next => Place::Next,
-            None if seq > self.next && self.behaviour.has(&mutations::sequence::GAPS_ARE_EXECUTED) => Place::Next,
-            None if seq == self.next + 1 && self.behaviour.has(&mutations::sequence::GAP_OF_ONE) => Place::Next,
-            None if seq < self.next && self.behaviour.has(&mutations::sequence::FORGOTTEN_ARE_EXECUTED) => Place::Next,
-            None => Place::Other,
-        }
+    pub(crate) fn status(&self, seq: u64, header: &[u8]) -> SeqStatus {
+        let remembered = self.memory.iter().find(|remembered| remembered.seq == seq);
+        let status = match remembered {
+            Some(remembered) if self.is_same(&remembered.header, header) => SeqStatus::Remembered,
+            Some(_) => SeqStatus::Reused,
+            None if seq == self.next => SeqStatus::Next,
+            None => SeqStatus::Other,
+        };
+        self.mutated_status(seq, remembered.is_some(), status)
     }
 
     /// Whether a request with a remembered number is the same one ([SEQ-3], [SEQ-4]).
-    fn same(&self, remembered: &[u8], header: &[u8]) -> bool {
-        let same_of_any_session = || remembered == [&header[..7], &header[23..]].concat();
-        remembered == header
-            || (same_of_any_session() && self.behaviour.has(&mutations::session::MEMORY_STAYS))
-            || (remembered.len() == header.len() && self.behaviour.has(&mutations::sequence::SAME_LENGTH))
-            || self.behaviour.has(&mutations::sequence::ANY_HEADER)
+    fn is_same(&self, remembered: &[u8], header: &[u8]) -> bool {
+        remembered == header || self.mutated_sameness(remembered, header)
     }
 
     /// [SEQ-1], [SEQ-2], [SEQ-14]: the next number is consumed.
     pub(crate) fn consume(&mut self, seq: u64, header: Vec<u8>, frames: Vec<Vec<u8>>, code: Code) {
-        let refused = code != Code::Ok;
-        if (refused && self.behaviour.has(&mutations::sequence::REFUSED_KEEP))
-            || (code == Code::BadOp && self.behaviour.has(&mutations::sequence::BAD_OP_KEEPS))
-            || (code == Code::BadArgs && self.behaviour.has(&mutations::sequence::BAD_ARGS_KEEPS))
-        {
+        if !self.mutated_consumption(code) {
             return;
         }
         self.memory.retain(|remembered| remembered.seq != seq);
-        if !(refused && self.behaviour.has(&mutations::sequence::REFUSALS_FORGOTTEN)) {
+        if self.mutated_memory(code) {
             self.memory.push_back(Remembered { seq, header, frames });
         }
         self.next = seq.saturating_add(1);
-        let full = self.memory.len() == self.window;
-        if self.memory.len() > self.window
-            || (full && self.behaviour.has(&mutations::sequence::MEMORY_ONE_SHORT))
-            || (self.memory.len() > 1 && self.behaviour.has(&mutations::sequence::ONE_REPLY))
-        {
+        if self.memory.len() > self.mutated_window(self.window) {
             self.memory.pop_front();
         }
     }
 
-    /// A mutation finds by its number alone what was answered.
+    /// The reply to a number, if it is remembered.
     pub(crate) fn remembered(&self, seq: u64) -> Option<&[Vec<u8>]> {
         self.memory.iter().find(|remembered| remembered.seq == seq).map(|remembered| &remembered.frames[..])
     }

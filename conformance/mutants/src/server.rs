@@ -1,6 +1,7 @@
 //! The server: takes messages, keeps the session and the numbers, and has the worker execute.
 
 mod execution;
+mod mutated;
 
 use crate::{
     arguments::{self, Arguments},
@@ -9,9 +10,8 @@ use crate::{
     envelope::{self, Message, Request},
     lax_decoder,
     limits::Limits,
-    mutations,
-    reply::{Refusal, Reply, field, integer, text},
-    sequence::Place,
+    reply::{Refusal, Reply, field, integer},
+    sequence::SeqStatus,
     session::{About, HelloOutcome, Sessions},
     store::Store,
     transport::Transport,
@@ -19,19 +19,13 @@ use crate::{
     worker::Worker,
 };
 use execution::{Held, Running};
-use remofile_proto::{
-    Code, Keys, SessionId, Token,
-    cbor::{Item, Value},
-};
+use remofile_proto::{Code, Keys, SessionId, Token};
 use std::{
     convert::Infallible,
     path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
-
-/// What comes within so many milliseconds of each other has come together.
-const TOGETHER: i64 = 3;
 
 /// How late a hello is answered, where it is.
 const LATE: Duration = Duration::from_millis(300);
@@ -62,17 +56,14 @@ impl Server {
         let store = Store::open(&options.directory, options.read_only, limits.clone(), behaviour.clone())?;
         let mut boot = [0; 16];
         getrandom::fill(&mut boot).map_err(|error| format!("no random bytes: {error}"))?;
-        let mut root = store.root_id();
-        if root.is_some() && behaviour.has(&mutations::hello::ROOT_IS_DRAWN) {
-            root = Some(boot);
-        }
+        let root = behaviour.mutated_root(store.root_id(), boot);
         let about = About { boot, root, read_only: options.read_only };
         let context = zmq::Context::new();
         let transport = Transport::bind(&context, options, &keys, &limits, &behaviour)?;
         let worker = Worker::start(&context, store)?;
         let mut sessions =
             Sessions::new(keys.hello.clone(), options.token.clone(), about, limits.clone(), behaviour.clone());
-        sessions.restore(&options.directory);
+        sessions.mutated_start(&options.directory);
         eprintln!("mutation-server: serving on {}", transport.endpoint());
         let (read_only, directory) = (options.read_only, options.directory.clone());
         Ok(Self {
@@ -109,29 +100,14 @@ impl Server {
             self.finish()?;
         }
         self.answer_pending()?;
-        self.sessions.expire(self.running.is_some());
+        self.sessions.mutated_expiry(self.running.is_some());
         if ready.message
             && let Some(frames) = self.transport.receive()?
         {
             self.take(frames)?;
-            self.take_backwards()?;
+            self.mutated_arrival()?;
         }
         Ok(())
-    }
-
-    /// A mutation: takes the messages that wait in reverse order.
-    fn take_backwards(&mut self) -> Result<(), zmq::Error> {
-        let mut waiting = Vec::new();
-        while self.behaviour.selects(&mutations::sequence::BACKWARDS)
-            && !self.transport.is_rep
-            && self.transport.wait(&self.worker.done, true, TOGETHER)?.message
-        {
-            waiting.extend(self.transport.receive()?);
-        }
-        if waiting.len() > 1 && self.behaviour.has(&mutations::sequence::BACKWARDS) {
-            waiting.reverse();
-        }
-        waiting.into_iter().try_for_each(|frames| self.take(frames))
     }
 
     /// How long nothing has to be done, in milliseconds; for ever is negative.
@@ -157,8 +133,8 @@ impl Server {
         let prefix = &envelope::way_back(prefix, &self.behaviour)[..];
         let mut body = body.to_vec();
         if let Some(header) = body.first_mut() {
-            let holder = self.sessions.holder.as_ref().map(|holder| holder.id);
-            *header = lax_decoder::read(header, holder, &self.behaviour).into_owned();
+            let owner = self.sessions.owner.as_ref().map(|owner| owner.id);
+            *header = lax_decoder::read(header, owner, &self.behaviour).into_owned();
         }
         let message = envelope::classify(&body, &self.limits, &self.behaviour);
         match message {
@@ -176,8 +152,7 @@ impl Server {
 
     /// [ENV-13]
     fn is_unnumbered(&self, request: &Request<'_>) -> bool {
-        let is_sessions = matches!(request.op, "hello" | "ping" | "bye");
-        request.seq == 0 || (is_sessions && self.behaviour.has(&mutations::envelope::NUMBERED_PING))
+        request.seq == 0 || (is_of_session(request.op) && self.behaviour.mutated_numbered_ping())
     }
 
     /// Steps 2 and 3 of the order.
@@ -188,18 +163,8 @@ impl Server {
         seq: u64,
         refusal: Refusal,
     ) -> Result<(), zmq::Error> {
-        if let Some(holder) = self.sessions.holder.as_mut().filter(|holder| holder.id == session) {
-            if let Some(remembered) = holder.numbers.remembered(seq)
-                && self.behaviour.has(&mutations::sequence::FOUND_BY_NUMBER)
-            {
-                return self.transport.send(prefix.iter().chain(remembered).cloned().collect());
-            }
-            if self.behaviour.has(&mutations::session::BAD_MESSAGE_RENEWS) {
-                holder.heard = Instant::now();
-            }
-            if seq == holder.numbers.next && self.behaviour.has(&mutations::sequence::BAD_MESSAGE_CONSUMES) {
-                holder.numbers.next += 1;
-            }
+        if let Some(frames) = self.mutated_bad_message(session, seq) {
+            return self.transport.send(prefix.iter().cloned().chain(frames).collect());
         }
         self.reply(prefix, session, seq, refusal.into())
     }
@@ -209,48 +174,29 @@ impl Server {
         if !self.transport.is_rep {
             return Ok(());
         }
-        if self.behaviour.has(&mutations::envelope::REP_ANSWERS_IN_FULL) {
-            return self.reply(&[], SessionId::new([0; 16]), 0, Refusal::from(Code::BadMessage).into());
+        if let Some(reply) = self.behaviour.mutated_empty_reply() {
+            return self.reply(&[], SessionId::new([0; 16]), 0, reply);
         }
         self.transport.send(vec![Vec::new()])
     }
 
     /// Step 4 of the order.
     fn unnumbered(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<(), zmq::Error> {
+        let is_current = self.sessions.is_current(request.session);
         let result = match request.op {
             "hello" => {
                 if self.behaviour.is_variant(&variants::LATE_HELLO) {
                     thread::sleep(LATE);
                 }
-                let checked = self.arguments(request).map_err(|refusal| self.of_a_wrong_auth(request, refusal));
-                let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
+                let checked = self.mutated_arguments_of_hello(request, self.arguments(request));
                 let result = checked.and_then(|args| self.hello(request.session, &args));
-                if is_holders && result.is_ok() && self.behaviour.has(&mutations::hello::PENDING_HELLO) {
-                    let pending = Reply { code: Code::Pending.number(), result: Vec::new(), payload: None };
-                    return self.reply(prefix, request.session, request.seq, pending);
-                }
-                if is_holders && result.is_err() && self.behaviour.has(&mutations::session::REFUSED_HELLOS_RENEW) {
-                    self.sessions.heard(request.session);
-                }
-                result
+                self.mutated_reply_to_hello(request, is_current, result)
             }
             "ping" | "bye" => {
-                if !self.behaviour.has(&mutations::session::PING_RENEWS_NOTHING) {
+                if self.behaviour.mutated_renewal_by_ping() {
                     self.sessions.heard(request.session);
                 }
-                let is_holders = self.sessions.holder.as_ref().is_some_and(|holder| holder.id == request.session);
-                let checked = match self.arguments(request) {
-                    Err(_) if !is_holders && self.behaviour.has(&mutations::codes::PINGS_OF_OTHERS) => {
-                        Err(Code::NoSession.into())
-                    }
-                    checked => checked,
-                };
-                if let (Err(_), Some(holder)) = (&checked, &mut self.sessions.holder)
-                    && is_holders
-                    && self.behaviour.has(&mutations::sequence::REFUSED_PING_COUNTS)
-                {
-                    holder.numbers.next += 1;
-                }
+                let checked = self.mutated_arguments_of_ping(is_current, self.arguments(request));
                 checked.and_then(|_| match request.op {
                     "ping" => self.sessions.ping(request.session).map(Reply::ok),
                     _ => self.bye(request.session),
@@ -258,32 +204,16 @@ impl Server {
             }
             _ => {
                 self.sessions.heard(request.session);
-                if self.behaviour.has(&mutations::envelope::UNNUMBERED_IS_BAD) {
-                    return self.reply(prefix, request.session, 0, Refusal::from(Code::BadMessage).into());
-                }
-                Err(Code::BadOp.into())
+                Err(self.behaviour.mutated_code_of_unnumbered(Code::BadOp).into())
             }
         };
         self.reply(prefix, request.session, request.seq, result.unwrap_or_else(Reply::from))?;
         self.take_kept()
     }
 
-    /// A mutation: what is said of bad arguments of who has a wrong auth.
-    fn of_a_wrong_auth(&self, request: &Request<'_>, refusal: Refusal) -> Refusal {
-        match request.args.get("auth") {
-            Some(Value::Bytes(auth))
-                if self.sessions.is_wrong(request.session, auth)
-                    && self.behaviour.has(&mutations::hello::AUTH_FIRST) =>
-            {
-                Code::Auth.into()
-            }
-            _ => refusal,
-        }
-    }
-
     fn hello(&mut self, id: SessionId, args: &Arguments) -> Result<Reply, Refusal> {
         let result = match self.sessions.hello(id, args, self.running.is_some())? {
-            HelloOutcome::Again(result) => result,
+            HelloOutcome::Repeated(result) => result,
             HelloOutcome::Opened(result) => {
                 self.cancel();
                 result
@@ -294,7 +224,7 @@ impl Server {
 
     fn bye(&mut self, id: SessionId) -> Result<Reply, Refusal> {
         let result = self.sessions.bye(id)?;
-        if self.running.is_none() || !self.behaviour.has(&mutations::sequence::BYE_LETS_IT_RUN) {
+        if self.mutated_cancel_by_bye() {
             self.cancel();
         }
         Ok(Reply::ok(result))
@@ -302,178 +232,112 @@ impl Server {
 
     /// Steps 5 and 6 of the order; whether the message is to be kept.
     fn numbered(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<bool, zmq::Error> {
-        if let Some(refusal) = self.refused_early(request) {
+        if let Some(refusal) = self.mutated_early_refusal(request) {
             return self.refuse(prefix, request, refusal);
         }
-        let (session, seq) = (request.session, request.seq);
-        let behaviour = self.behaviour.clone();
-        let Some(holder) = self.sessions.holder.as_mut() else {
+        let Some(owner) = &mut self.sessions.owner else {
             return self.refuse(prefix, request, Code::NoSession.into());
         };
-        let place = holder.numbers.place(seq, request.header);
-        if holder.id != session {
-            let next = vec![field("next", integer(holder.numbers.next))];
-            return match place {
-                Place::Next if behaviour.has(&mutations::session::OTHERS_ARE_EXECUTED) => {
-                    self.execute(prefix, request).map(|()| false)
-                }
-                Place::Other if behaviour.has(&mutations::codes::NO_SESSION_LATE) => {
-                    self.refuse(prefix, request, Refusal::with(Code::Seq, next))
-                }
-                _ => self.refuse(prefix, request, Code::NoSession.into()),
+        let status = owner.numbers.status(request.seq, request.header);
+        if owner.id != request.session {
+            return match self.mutated_request_of_others(status, Code::NoSession.into()) {
+                None => self.execute(prefix, request).map(|()| false),
+                Some(refusal) => self.refuse(prefix, request, refusal),
             };
         }
-        let repeated =
-            matches!(place, Place::Remembered(_)) && behaviour.has(&mutations::session::REPEATED_RENEW_NOTHING);
-        let refused =
-            matches!(place, Place::Other | Place::Reused) && behaviour.has(&mutations::session::REFUSED_RENEW_NOTHING);
-        if !repeated && !refused {
-            holder.heard = Instant::now();
+        if self.behaviour.mutated_renewal_by_request(status) {
+            owner.heard = Instant::now();
         }
-        match (place, holder.released, &mut self.running) {
-            (Place::Remembered(_), _, running)
-                if is_reading(request.op) && behaviour.is_variant(&variants::READS_AGAIN) =>
+        let released = owner.released;
+        if let Some(refusal) = self.mutated_resend_of_read(request, status, released) {
+            return self.refuse(prefix, request, refusal);
+        }
+        match (status, &self.running) {
+            (SeqStatus::Remembered, running)
+                if is_reading(request.op) && self.behaviour.is_variant(&variants::READS_AGAIN) =>
             {
                 match running {
-                    // In its turn, as everything is.
+                    // In its turn, like every request.
                     Some(_) => Ok(true),
                     None => self.execute_again(prefix, request).map(|()| false),
                 }
             }
-            (Place::Remembered(_), released, _)
-                if is_reading(request.op)
-                    && behaviour.any(&[
-                        (released, &mutations::session::READS_AFTER_BYE),
-                        (!released, &mutations::sequence::READS_FORGOTTEN),
-                    ]) =>
-            {
-                let next = vec![field("next", integer(holder.numbers.next))];
-                self.refuse(prefix, request, Refusal::with(Code::Seq, next))
-            }
-            (Place::Remembered(frames), ..) => {
-                let frames: Vec<_> = prefix.iter().chain(frames).cloned().collect();
-                if behaviour.has(&mutations::envelope::REMEMBERED_TWICE) {
-                    self.transport.send(frames.clone())?;
-                }
-                self.transport.send(frames)?;
-                Ok(false)
-            }
-            (_, true, _) if !behaviour.has(&mutations::session::RELEASED_GOES_ON) => {
+            (SeqStatus::Remembered, _) => self.send_again(prefix, request.seq).map(|()| false),
+            _ if released && self.behaviour.mutated_end_of_released() => {
                 self.refuse(prefix, request, Code::NoSession.into())
             }
-            (Place::Reused, ..) => self.refuse(prefix, request, Code::SeqReused.into()),
-            (Place::Next, _, Some(running))
-                if running.header != request.header && !behaviour.has(&mutations::sequence::POLLS_OF_ANOTHER) =>
+            (SeqStatus::Reused, _) => self.refuse(prefix, request, Code::SeqReused.into()),
+            (SeqStatus::Next, Some(running))
+                if running.header != request.header && self.behaviour.mutated_comparison_of_polls() =>
             {
                 self.refuse(prefix, request, Code::SeqReused.into())
             }
-            (Place::Next, _, Some(running)) => {
-                if behaviour.has(&mutations::sequence::POLLS_ARE_SEQ) {
-                    let next = vec![field("next", integer(seq + 1))];
-                    return self.refuse(prefix, request, Refusal::with(Code::Seq, next));
-                }
-                let mut hold = self.limits.hold_poll;
-                if behaviour.has(&mutations::sequence::POLLS_NOT_HELD) {
-                    hold = Duration::ZERO;
-                }
-                if behaviour.has(&mutations::sequence::POLLS_HELD_LONG) {
-                    hold *= 5;
-                }
-                let until = Instant::now() + hold;
-                if !running.held.is_empty() && behaviour.has(&mutations::envelope::OLDER_POLLS_FORGOTTEN) {
-                    running.held.clear();
-                }
-                if behaviour.is_variant(&variants::OLDER_POLLS) {
-                    // [SEQ-27]
-                    running.held.iter_mut().for_each(|older| older.until = Instant::now());
-                }
-                running.held.push(Held { prefix: prefix.to_vec(), until });
-                Ok(false)
-            }
-            (Place::Next, _, None) => self.execute(prefix, request).map(|()| false),
-            (Place::Other, _, Some(running))
-                if seq > running.seq
-                    && match running.is_pending {
-                        true => behaviour.has(&mutations::sequence::KEPT_AFTER_PENDING),
-                        false => !behaviour.has(&mutations::sequence::SEQ_BEFORE_PENDING),
-                    } =>
-            {
-                Ok(true)
-            }
-            (Place::Other, ..) => {
-                let next = holder.numbers.next;
-                if seq > next && behaviour.has(&mutations::sequence::SEQ_CONSUMES) {
-                    holder.numbers.next = seq;
-                }
-                let next = if behaviour.has(&mutations::sequence::SEQ_RETURNS_THE_LAST) { next - 1 } else { next };
-                let result = match behaviour.has(&mutations::codes::SEQ_WITHOUT_NEXT) {
-                    true => Vec::new(),
-                    false => vec![field("next", integer(next))],
-                };
-                self.refuse(prefix, request, Refusal::with(Code::Seq, result))
+            (SeqStatus::Next, Some(_)) => self.hold(prefix, request),
+            (SeqStatus::Next, None) => self.execute(prefix, request).map(|()| false),
+            (SeqStatus::Other, Some(running)) if request.seq > running.seq && self.mutated_keeping(running) => Ok(true),
+            (SeqStatus::Other, _) => {
+                let refusal = self.mutated_wrong_number(request.seq, self.wrong_number());
+                self.refuse(prefix, request, refusal)
             }
         }
     }
 
-    /// A mutation finds this wrong before it looks at session and number.
-    fn refused_early(&self, request: &Request<'_>) -> Option<Refusal> {
-        let holder = self.sessions.holder.as_ref().filter(|holder| holder.id == request.session);
-        let is_due = holder.is_some_and(|holder| holder.numbers.next >= request.seq);
-        if is_due {
-            return None;
+    /// [SEQ-3]
+    fn send_again(&self, prefix: &[Vec<u8>], seq: u64) -> Result<(), zmq::Error> {
+        let remembered = self.sessions.owner.as_ref().and_then(|owner| owner.numbers.remembered(seq));
+        let frames: Vec<_> = prefix.iter().chain(remembered.unwrap_or_default()).cloned().collect();
+        self.mutated_resend(&frames)?;
+        self.transport.send(frames)
+    }
+
+    /// [SEQ-13] A poll: it waits with the request that is being executed.
+    fn hold(&mut self, prefix: &[Vec<u8>], request: &Request<'_>) -> Result<bool, zmq::Error> {
+        if let Some(refusal) = self.behaviour.mutated_refusal_of_poll(request.seq) {
+            return self.refuse(prefix, request, refusal);
         }
-        let found = self.arguments(request).err()?;
-        let early = match holder {
-            None => self.behaviour.has(&mutations::codes::ARGS_BEFORE_SESSION),
-            Some(_) => self.behaviour.has(&mutations::codes::ARGS_BEFORE_SEQ),
-        };
-        early.then_some(found)
+        let until = Instant::now() + self.behaviour.mutated_hold(self.limits.hold_poll);
+        if let Some(running) = &mut self.running {
+            self.behaviour.mutated_older_polls(&mut running.held);
+            if self.behaviour.is_variant(&variants::OLDER_POLLS) {
+                // [SEQ-27]
+                running.held.iter_mut().for_each(|older| older.until = Instant::now());
+            }
+            running.held.push(Held { prefix: prefix.to_vec(), until });
+        }
+        Ok(false)
+    }
+
+    /// [SEQ-5], with the number that is due.
+    fn wrong_number(&self) -> Refusal {
+        let next = self.sessions.owner.as_ref().map_or(1, |owner| owner.numbers.next);
+        Refusal::with(Code::Seq, vec![field("next", integer(next))])
     }
 
     fn refuse(&self, prefix: &[Vec<u8>], request: &Request<'_>, refusal: Refusal) -> Result<bool, zmq::Error> {
-        let (mut session, mut seq) = (request.session, request.seq);
-        if let Some(holder) = &self.sessions.holder {
-            if holder.id != session && self.behaviour.has(&mutations::envelope::OWNERS_SESSION) {
-                session = holder.id;
-            }
-            if refusal.code == Code::Seq && self.behaviour.has(&mutations::envelope::SEQ_OF_NEXT) {
-                seq = holder.numbers.next;
-            }
-        }
+        let (session, seq) = self.mutated_address((request.session, request.seq), &refusal);
         self.reply(prefix, session, seq, refusal.into())?;
         Ok(false)
     }
 
-    /// What was kept has its turn, in its order; some of it may have to be kept again.
+    /// Takes the kept messages in their order; some of them may have to be kept again.
     fn take_kept(&mut self) -> Result<(), zmq::Error> {
-        if self.kept.len() > 1 && self.behaviour.has(&mutations::sequence::KEPT_BACKWARDS) {
-            self.kept.reverse();
-        }
+        self.mutated_kept();
         std::mem::take(&mut self.kept).into_iter().try_for_each(|frames| self.take(frames))
     }
 
     /// Steps 7 to 12 of the order.
     fn arguments(&self, request: &Request<'_>) -> Result<Arguments, Refusal> {
         let Request { op, args, payload, .. } = request;
-        let is_sessions = matches!(*op, "hello" | "ping" | "bye");
-        if request.seq > 0 && is_sessions && !self.behaviour.has(&mutations::envelope::NUMBERED_PING) {
+        if request.seq > 0 && is_of_session(op) && !self.behaviour.mutated_numbered_ping() {
             return Err(Code::BadOp.into());
         }
-        let denied = self.read_only && changes(op);
-        let is_nothing = self.read_only && matches!(*op, "flush" | "uploads");
-        if is_nothing && self.behaviour.has(&mutations::codes::UNFLUSHED) {
-            return Err(Code::Denied.into());
-        }
-        if denied && self.behaviour.has(&mutations::codes::READ_ONLY_IS_BAD_OP) {
-            return Err(Code::BadOp.into());
-        }
-        if denied && self.behaviour.has(&mutations::codes::DENIED_EARLY) {
-            return Err(Code::Denied.into());
-        }
+        self.mutated_read_only(op)?;
         let arguments = arguments::read(op, *args, *payload, &self.limits, &self.behaviour)?;
-        let root_goes = *op == "remove" && arguments.path.is_root();
-        let denied = denied || (root_goes && !self.behaviour.has(&mutations::moving::ROOT_IS_LEFT_TO_THE_SYSTEM));
-        if denied { Err(Code::Denied.into()) } else { Ok(arguments) }
+        let removes_root = *op == "remove" && arguments.path.is_root();
+        if (self.read_only && changes(op)) || (removes_root && self.behaviour.mutated_removal_of_root()) {
+            return Err(Code::Denied.into());
+        }
+        Ok(arguments)
     }
 
     fn reply(&self, prefix: &[Vec<u8>], session: SessionId, seq: u64, reply: Reply) -> Result<(), zmq::Error> {
@@ -482,28 +346,16 @@ impl Server {
 
     /// Every reply takes its form here, once; what is remembered keeps it.
     fn frames(&self, session: SessionId, seq: u64, reply: Reply) -> Vec<Vec<u8>> {
-        let turned = seq > 0 && self.behaviour.has(&mutations::control::NOTHING_RIGHT);
-        let mut reply = if turned { reply.inverted() } else { reply };
-        let is_for_people = seq > 0 && reply.result.iter().any(|(key, _)| key == "msg");
-        if reply.code == Code::NotFound.number() && self.behaviour.has(&mutations::codes::ROOT_IS_REVEALED) {
-            reply.result = vec![field("msg", text(&format!("{}: nothing there", self.directory.display())))];
-        }
-        let is_not_empty = reply.code == Code::NotEmpty.number();
-        if is_not_empty && self.behaviour.has(&mutations::codes::OWN_CODE) {
-            reply.code = 77;
-        }
-        if reply.code == Code::BadMessage.number() && self.behaviour.has(&mutations::encoding::WRITES_DEEP) {
-            let description = (0..8).fold(text("it does not decode"), |description, _| Item::Array(vec![description]));
-            reply.result.push(field("description", description));
-        }
-        if is_for_people && self.behaviour.has(&mutations::codes::NUMBERS_FOR_PEOPLE) {
-            reply.result = vec![field("msg", integer(reply.code.into()))];
-        }
-        reply.varied(&self.behaviour).frames(session, seq, &self.behaviour)
+        self.mutated_reply(seq, reply).varied(&self.behaviour).frames(session, seq, &self.behaviour)
     }
 }
 
-/// A legal variant executes these again in place of remembering their replies ([SEQ-8]), and some mutations forget them.
+/// The operations of a session itself ([ENV-13]).
+fn is_of_session(op: &str) -> bool {
+    matches!(op, "hello" | "ping" | "bye")
+}
+
+/// A legal variant executes these again instead of remembering their replies ([SEQ-8]), and some mutations forget them.
 fn is_reading(op: &str) -> bool {
     matches!(op, "read" | "list" | "uploads")
 }

@@ -1,9 +1,8 @@
 //! Section 7.2: the request that is being executed, and the requests that wait for its reply.
 
-use super::{Server, TOGETHER};
+use super::Server;
 use crate::{
     envelope::Request,
-    mutations,
     reply::{Refusal, Reply, field, integer},
     variants,
     worker::{Progress, Task},
@@ -11,14 +10,11 @@ use crate::{
 use remofile_proto::{Code, SessionId};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// How long the worker is waited for before anything else is read: most operations take less.
 const SHORT: i64 = 20;
-
-/// How much later a mutation answers PENDING.
-const LATE: Duration = Duration::from_millis(2_500);
 
 /// The numbered request that is being executed.
 pub(super) struct Running {
@@ -56,7 +52,7 @@ impl Server {
             self.say_pending(Instant::now() + self.limits.hold)?;
         }
         let task = self.arguments(request).map(|arguments| Task {
-            session: self.owner(prefix, session),
+            session: self.mutated_owner(prefix, session),
             op: request.op.to_owned(),
             arguments,
             payload: request.payload.unwrap_or_default().to_vec(),
@@ -68,34 +64,10 @@ impl Server {
                 if self.worker.execute(task).is_err() {
                     return self.conclude(Refusal::from(Code::Internal).into());
                 }
-                self.keep_what_comes_together()?;
+                self.mutated_gathering()?;
                 if self.transport.wait(&self.worker.done, false, SHORT)?.done { self.finish() } else { Ok(()) }
             }
         }
-    }
-
-    /// Whose uploads a request may go on with.
-    fn owner(&self, prefix: &[Vec<u8>], session: SessionId) -> SessionId {
-        match prefix.first() {
-            Some(way) if self.behaviour.selects(&mutations::uploads::OF_A_CONNECTION) => {
-                let mut id = [0; 16];
-                id.copy_from_slice(&blake3::hash(way).as_bytes()[..16]);
-                SessionId::new(id)
-            }
-            _ => session,
-        }
-    }
-
-    /// A mutation: keeps the requests that arrive soon after one, however short that one takes.
-    fn keep_what_comes_together(&mut self) -> Result<(), zmq::Error> {
-        while self.behaviour.selects(&mutations::sequence::KEPT_BACKWARDS)
-            && !self.transport.is_rep
-            && self.kept.len() < self.limits.window
-            && self.transport.wait(&self.worker.done, true, TOGETHER)?.message
-        {
-            self.kept.extend(self.transport.receive()?);
-        }
-        Ok(())
     }
 
     /// A legal variant has a remembered number executed once more, and waits for the end ([SEQ-8]).
@@ -135,22 +107,21 @@ impl Server {
     }
 
     /// [SEQ-14] The running request has its reply.
-    fn conclude(&mut self, reply: Reply) -> Result<(), zmq::Error> {
+    pub(super) fn conclude(&mut self, reply: Reply) -> Result<(), zmq::Error> {
         let Some(running) = self.running.take() else { return Ok(()) };
         let code = Code::from_number(reply.code.into()).unwrap_or(Code::Internal);
         let frames = self.frames(running.session, running.seq, reply);
         for held in &running.held {
             self.transport.send(held.prefix.iter().chain(&frames).cloned().collect())?;
         }
-        let unheard = running.held.is_empty() && self.behaviour.has(&mutations::sequence::FINISHED_UNAWAITED);
-        if let Some(holder) = self.sessions.holder.as_mut().filter(|_| !unheard) {
-            if !self.behaviour.has(&mutations::session::IDLE_FROM_THE_START) {
-                holder.heard = Instant::now();
+        if let Some(owner) = &mut self.sessions.owner
+            && self.behaviour.mutated_memory_of_reply(&running.held)
+        {
+            if self.behaviour.mutated_renewal_by_work() {
+                owner.heard = Instant::now();
             }
-            holder.numbers.consume(running.seq, running.header, frames, code);
-            if code == Code::Denied && self.behaviour.has(&mutations::targets::REFUSALS_RELEASE) {
-                holder.released = true;
-            }
+            owner.numbers.consume(running.seq, running.header, frames, code);
+            owner.released |= self.behaviour.mutated_release(code);
         }
         self.take_kept()
     }
@@ -164,12 +135,8 @@ impl Server {
     fn say_pending(&mut self, now: Instant) -> Result<(), zmq::Error> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let due: Vec<Held> = running.held.extract_if(.., |held| held.until <= now).collect();
+        let due = running.mutated_due(due, now, &self.behaviour);
         if due.is_empty() {
-            return Ok(());
-        }
-        if !running.is_pending && !running.was_put_off && self.behaviour.has(&mutations::sequence::PENDING_COMES_LATE) {
-            running.was_put_off = true;
-            running.held.extend(due.into_iter().map(|held| Held { until: now + LATE, ..held }));
             return Ok(());
         }
         running.is_pending = true;
@@ -182,36 +149,20 @@ impl Server {
         let (session, seq) = (running.session, running.seq);
         for held in due {
             let pending = Reply { code: Code::Pending.number(), result: result.clone(), payload: None };
-            if self.behaviour.has(&mutations::sequence::PENDING_CONSUMES) {
-                return self.conclude_early(pending, held);
-            }
+            let Some(pending) = self.mutated_pending(pending, &held)? else { return Ok(()) };
             self.reply(&held.prefix, session, seq, pending)?;
         }
-        if !self.kept.is_empty() && self.behaviour.has(&mutations::sequence::KEPT_ARE_LOST) {
-            self.kept.clear();
-        }
+        self.mutated_kept_after_pending();
         self.take_kept()
-    }
-
-    /// PENDING as if it were the last word.
-    fn conclude_early(&mut self, pending: Reply, held: Held) -> Result<(), zmq::Error> {
-        if let Some(running) = &mut self.running {
-            running.held.push(held);
-        }
-        self.conclude(pending)
     }
 
     /// [SES-9], [SES-17], [SEQ-15]: cancels the running operation, and answers the held requests ([SEQ-27]).
     pub(super) fn cancel(&mut self) {
         let Some(running) = self.running.take() else { return };
         running.progress.cancel();
-        for held in &running.held {
-            if self.behaviour.has(&mutations::sequence::REPLIES_LOST_ON_CANCEL) {
-                break;
-            }
+        let code = self.behaviour.mutated_code_of_cancel(Code::NoSession, &running.held);
+        for held in self.behaviour.mutated_replies_of_cancel(&running.held) {
             // A failed send is dropped: the next wait reports a broken socket.
-            let internal = self.behaviour.has(&mutations::sequence::CANCELLED_IS_INTERNAL);
-            let code = if internal { Code::Internal } else { Code::NoSession };
             let _ = self.reply(&held.prefix, running.session, running.seq, Refusal::from(code).into());
         }
     }

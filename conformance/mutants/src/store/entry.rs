@@ -106,13 +106,13 @@ impl Store {
         if has(&mutations::entries::ETAG_OF_THE_RUN) {
             hash.update(&std::process::id().to_be_bytes());
         }
-        if let Some(session) = self.session.get()
+        if let Some(session) = self.history.session.get()
             && has(&mutations::entries::ETAG_OF_THE_SESSION)
         {
             hash.update(session.as_bytes());
         }
-        if self.hashes.get() > 0 && has(&mutations::entries::ETAG_OF_THE_MOMENT) {
-            hash.update(&self.hashes.get().to_be_bytes());
+        if self.history.hashes.get() > 0 && has(&mutations::entries::ETAG_OF_THE_MOMENT) {
+            hash.update(&self.history.hashes.get().to_be_bytes());
         }
         let mut etag = [0; 64];
         hash.finalize_xof().fill(&mut etag);

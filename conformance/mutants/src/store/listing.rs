@@ -256,7 +256,7 @@ impl Store {
         }
         if self.behaviour.has(&mutations::listing::KEPT_LISTINGS) {
             let stat = fstat(directory)?;
-            return Ok(self.kept_listings.entry((stat.st_dev, stat.st_ino)).or_insert(names).clone());
+            return Ok(self.history.listings.entry((stat.st_dev, stat.st_ino)).or_insert(names).clone());
         }
         Ok(names)
     }

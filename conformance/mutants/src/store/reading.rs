@@ -103,7 +103,7 @@ impl Store {
             return Err(Code::Changed.into());
         }
         let asked = args.len.filter(|len| *len > done && self.behaviour.has(&mutations::reading::HASH_RETURNS_LEN));
-        self.hashes.set(self.hashes.get() + 1);
+        self.history.hashes.set(self.history.hashes.get() + 1);
         Ok(Reply::ok(vec![
             field("hash", bytes(hash.finalize().as_bytes())),
             field("len", integer(asked.unwrap_or(done))),

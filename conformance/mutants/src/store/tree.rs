@@ -63,14 +63,6 @@ impl Store {
         Ok(directory)
     }
 
-    /// A mutation: the directory that a path is in, by whatever its names lead to after a while.
-    pub(super) fn directory_by_name(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-        let (parents, _) = path.split();
-        let way = if parents.is_empty() { ".".to_owned() } else { parents.join("/") };
-        fs::openat(&self.root, way, HANDLE | OFlags::DIRECTORY, Mode::empty())
-    }
-
     /// The place of a path: [PATH-13] for all names before the last.
     pub(super) fn place<'p>(&self, path: &'p Path) -> Result<Place<'p>, Refusal> {
         let (parents, asked) = path.split();
@@ -183,7 +175,8 @@ pub(super) fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
-const HANDLE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+/// Flags that open a file to look at it.
+pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// A mutation asks whether a name is that of a link.
 fn is_link(directory: &OwnedFd, name: &str) -> bool {
