@@ -175,8 +175,7 @@ impl Store {
             return self.behaviour.has(&uploads::ANOTHER_PATH_GOES_ON);
         }
         let resized = upload.size != args.size && upload.has_bytes();
-        !self.behaviour.has(&uploads::BEGIN_STARTS_OVER)
-            && !(resized && self.behaviour.has(&uploads::ANOTHER_SIZE_STARTS_OVER))
+        !self.behaviour.any(&[(true, &uploads::BEGIN_STARTS_OVER), (resized, &uploads::ANOTHER_SIZE_STARTS_OVER)])
     }
 
     pub(super) fn mutated_no_space(&mut self, id: UploadId, args: &Arguments) -> Result<(), Refusal> {
