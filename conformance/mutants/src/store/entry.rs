@@ -1,8 +1,9 @@
 //! Section 9: entries and etags.
 
+mod mutated;
+
 use super::{Store, tree::kind};
 use crate::{
-    mutations,
     reply::{Fields, bytes, field, integer, text},
     variants,
 };
@@ -34,86 +35,44 @@ impl Store {
     }
 
     fn fields_of_kind(&self, stat: &Stat) -> Fields {
-        let mtime = || field("mtime_ns", Item::Int(self.mtime_ns(stat)));
-        let has = |mutation| self.behaviour.has(mutation);
-        match kind(stat) {
+        let fields = match self.mutated_kind(kind(stat)) {
             FileType::RegularFile => self.file_fields(stat),
-            FileType::Directory => {
-                let mut fields = vec![field("kind", text("dir"))];
-                if !has(&mutations::entries::NO_DIRECTORY_TIMES) {
-                    fields.push(mtime());
-                }
-                if has(&mutations::entries::DIRECTORY_SIZES) {
-                    fields.push(field("size", integer(size(stat))));
-                }
-                if self.is_racy(stat) && has(&mutations::entries::RACY_DIRECTORIES) {
-                    fields.push(field("racy", Item::Bool(true)));
-                }
-                fields
-            }
-            FileType::Symlink if has(&mutations::entries::LINKS_ARE_SYMLINKS) => vec![field("kind", text("symlink"))],
-            FileType::Symlink if has(&mutations::entries::LINKS_ARE_OTHERS) => vec![field("kind", text("other"))],
-            FileType::Symlink if has(&mutations::entries::LINK_TIMES) => vec![field("kind", text("link")), mtime()],
+            FileType::Directory => vec![field("kind", text("dir")), self.mtime(stat)],
             FileType::Symlink => vec![field("kind", text("link"))],
-            _ if has(&mutations::entries::FIFOS_ARE_FILES) => self.file_fields(stat),
             _ => vec![field("kind", text("other"))],
-        }
+        };
+        self.mutated_fields(stat, fields)
     }
 
     fn file_fields(&self, stat: &Stat) -> Fields {
         let mut fields = vec![
             field("kind", text("file")),
             field("size", integer(size(stat))),
-            field("mtime_ns", Item::Int(self.mtime_ns(stat))),
+            self.mtime(stat),
             field("etag", bytes(&self.etag(stat))),
         ];
-        let racy = self.is_racy(stat);
-        let judged_otherwise =
-            self.behaviour.any(&[(racy, &mutations::entries::NEVER_RACY), (!racy, &mutations::entries::ALWAYS_RACY)]);
-        let told = racy != judged_otherwise;
-        if told || self.behaviour.has(&mutations::entries::RACY_IS_FALSE) {
-            fields.push(field("racy", Item::Bool(told)));
+        if self.mutated_racy(self.is_racy(stat)) {
+            fields.push(field("racy", Item::Bool(true)));
         }
         fields
     }
 
     /// [ENTRY-3] Without ctime, changes that restore the modification time would not show.
     pub(super) fn etag(&self, stat: &Stat) -> Vec<u8> {
+        let state = self.mutated_state(State {
+            inode: Some(stat.st_ino),
+            size: Some(size(stat)),
+            mtime_ns: Some(self.kept(nanoseconds_of_mtime(stat))),
+            ctime_ns: Some(self.kept(nanoseconds(stat.st_ctime, stat.st_ctime_nsec))),
+        });
         let mut hash = blake3::Hasher::new();
-        let has = |mutation| self.behaviour.has(mutation);
-        if !has(&mutations::entries::ETAG_WITHOUT_INODE) {
-            hash.update(&stat.st_ino.to_be_bytes());
+        for number in [state.inode, state.size].into_iter().flatten() {
+            hash.update(&number.to_be_bytes());
         }
-        if !has(&mutations::entries::ETAG_OF_THE_PLACE) {
-            hash.update(&size(stat).to_be_bytes());
+        for time in [state.mtime_ns, state.ctime_ns].into_iter().flatten() {
+            hash.update(&time.to_be_bytes());
         }
-        let changed = [(stat.st_mtime, stat.st_mtime_nsec), (stat.st_ctime, stat.st_ctime_nsec)];
-        let timeless = has(&mutations::entries::ETAG_OF_THE_PLACE) || has(&mutations::entries::ETAG_WITHOUT_TIMES);
-        let mtime_alone = has(&mutations::entries::ETAG_WITHOUT_INODE) || has(&mutations::entries::ETAG_WITHOUT_CTIME);
-        let times = if timeless {
-            0
-        } else if mtime_alone {
-            1
-        } else {
-            2
-        };
-        for (seconds, fraction) in &changed[..times] {
-            let fraction = if has(&mutations::entries::ETAG_IN_SECONDS) { 0 } else { *fraction };
-            let time = self.kept(nanoseconds(*seconds, fraction));
-            let coarse = if has(&mutations::entries::NEVER_RACY) { time.div_euclid(SECOND / 10) } else { time };
-            hash.update(&coarse.to_be_bytes());
-        }
-        if has(&mutations::entries::ETAG_OF_THE_RUN) {
-            hash.update(&std::process::id().to_be_bytes());
-        }
-        if let Some(session) = self.history.session.get()
-            && has(&mutations::entries::ETAG_OF_THE_SESSION)
-        {
-            hash.update(session.as_bytes());
-        }
-        if self.history.hashes.get() > 0 && has(&mutations::entries::ETAG_OF_THE_MOMENT) {
-            hash.update(&self.history.hashes.get().to_be_bytes());
-        }
+        self.mutated_hash(&mut hash);
         let mut etag = [0; 64];
         hash.finalize_xof().fill(&mut etag);
         let len = match &self.behaviour {
@@ -121,11 +80,7 @@ impl Store {
             behaviour if behaviour.is_variant(&variants::ANY_ETAGS) => 5 + usize::from(etag[0] % 32),
             _ => 16,
         };
-        let mut etag = etag[..len].to_vec();
-        if size(stat) == 0 && has(&mutations::entries::ETAG_TOO_LONG) {
-            etag.resize(65, 0);
-        }
-        etag
+        self.mutated_etag(stat, etag[..len].to_vec())
     }
 
     /// A time as the file system keeps it.
@@ -153,14 +108,18 @@ impl Store {
         if self.behaviour.is_variant(&variants::COARSE_TIMES) { self.kept(ns.saturating_add(TICK / 2)) } else { ns }
     }
 
-    fn mtime_ns(&self, stat: &Stat) -> i64 {
-        let atime_ns = nanoseconds(stat.st_atime, stat.st_atime_nsec);
+    fn mtime(&self, stat: &Stat) -> (String, Item) {
         let mtime_ns = self.kept(nanoseconds_of_mtime(stat));
-        if atime_ns != mtime_ns && self.behaviour.has(&mutations::entries::MTIME_IS_ATIME) {
-            return atime_ns;
-        }
-        mtime_ns
+        field("mtime_ns", Item::Int(self.mutated_mtime(stat, mtime_ns)))
     }
+}
+
+/// What an etag is made of.
+struct State {
+    inode: Option<u64>,
+    size: Option<u64>,
+    mtime_ns: Option<i64>,
+    ctime_ns: Option<i64>,
 }
 
 pub(super) fn nanoseconds_of_mtime(stat: &Stat) -> i64 {

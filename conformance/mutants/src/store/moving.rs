@@ -102,7 +102,7 @@ impl Store {
         }
         let moved = Some(kind(&source));
         let is_file = moved == Some(FileType::RegularFile);
-        let pre = self.pre(args, &to, &mutations::targets::MOVE_REPLACES)?;
+        let pre = self.mutated_pre("move", args, &to)?;
         let replaced = self.check_target(&to, &pre, moved)?;
         match &replaced {
             Some(replaced) if is_same(&source, replaced) => {
@@ -182,7 +182,7 @@ impl Store {
         args.loop_found()?;
         self.check_etag("copy", args, &found.stat)?;
         let to = self.place(&args.to)?;
-        let pre = self.pre(args, &to, &mutations::targets::COPY_REPLACES)?;
+        let pre = self.mutated_pre("copy", args, &to)?;
         let replaced = self.check_target(&to, &pre, None)?;
         if replaced.is_none() && self.behaviour.has(&mutations::moving::COPY_LINKS) {
             linkat(&from.directory, from.name(), &to.directory, to.name(), AtFlags::empty())?;

@@ -1,13 +1,19 @@
 //! Mutations of what all operations share.
 
-use super::Store;
+use super::{
+    Store,
+    tree::{Place, kind},
+};
 use crate::{
-    mutations::{codes, entries},
+    Mutation,
+    arguments::{Arguments, Pre},
+    mutations::{codes, entries, targets},
     paths::Path,
-    reply::{Answer, Fields},
+    reply::{Answer, Fields, Refusal},
     worker::Task,
 };
 use remofile_proto::{Code, SessionId, UploadId, cbor::Item};
+use rustix::fs::FileType;
 use std::{cell::Cell, collections::BTreeMap};
 
 /// What only mutations know of earlier operations.
@@ -26,6 +32,27 @@ pub(super) struct History {
 }
 
 impl Store {
+    /// What has to be at a target: anything, with a mutation that replaces files.
+    pub(super) fn mutated_pre(&self, op: &str, args: &Arguments, target: &Place<'_>) -> Result<Pre, Refusal> {
+        let replaces = match op {
+            "put" => &targets::PUT_REPLACES,
+            "move" => &targets::MOVE_REPLACES,
+            _ => &targets::COPY_REPLACES,
+        };
+        self.pre(args, target, replaces)
+    }
+
+    pub(super) fn pre(
+        &self,
+        args: &Arguments,
+        target: &Place<'_>,
+        replaces: &'static Mutation,
+    ) -> Result<Pre, Refusal> {
+        let is_file = target.look()?.as_ref().map(kind) == Some(FileType::RegularFile);
+        let unasked = args.pre == Pre::Absent && is_file && self.behaviour.has(replaces);
+        Ok(if unasked { Pre::Any } else { args.pre.clone() })
+    }
+
     pub(super) fn mutated_answer(&self, task: &Task, answer: Answer) -> Answer {
         let Task { arguments, op, .. } = task;
         let has_target = matches!(op.as_str(), "move" | "copy");

@@ -5,12 +5,7 @@ use super::{
     entry::{nanoseconds_of_mtime, times},
     tree::{Place, kind},
 };
-use crate::{
-    Mutation,
-    arguments::{Arguments, Pre},
-    mutations,
-    reply::Refusal,
-};
+use crate::{Mutation, arguments::Pre, mutations, reply::Refusal};
 use remofile_proto::{Code, cbor::Item};
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fchmod, fstat, futimens, renameat_with, unlinkat,
@@ -92,18 +87,6 @@ impl Store {
         ];
         let found = otherwise.iter().find(|(differs, mutation, _)| *differs && self.behaviour.has(mutation));
         found.map_or(right, |(_, _, code)| *code)
-    }
-
-    /// What has to be at a target; with a mutation that replaces files unasked, anything.
-    pub(super) fn pre(
-        &self,
-        args: &Arguments,
-        target: &Place<'_>,
-        replaces: &'static Mutation,
-    ) -> Result<Pre, Refusal> {
-        let is_file = target.look()?.as_ref().map(kind) == Some(FileType::RegularFile);
-        let unasked = args.pre == Pre::Absent && is_file && self.behaviour.has(replaces);
-        Ok(if unasked { Pre::Any } else { args.pre.clone() })
     }
 
     /// Gives a staged file its name, by the target rules and atomically ([TARGET-8]); its entry there.
