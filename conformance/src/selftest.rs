@@ -1,4 +1,4 @@
-//! How good the suite is: it is outcome on servers with mutations, on sound ones, and on itself.
+//! Measures the suite: against servers with one mutation each, sound servers, and mutations of the suite itself.
 
 mod committed;
 mod equivalents;
@@ -39,31 +39,31 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// The mutation that nothing can miss: where it lives, the run is void.
+/// The mutation that every suite detects: if it survives, the run is void.
 const CONTROL: &str = "nothing-is-answered-right";
 
-/// Seconds after which a sound server counts as silent, and one with a mutation.
+/// Seconds without a reply after which a sound server counts as silent, and one with a mutation.
 const SOUND_SILENT_AFTER: u64 = 5;
 const MUTATED_SILENT_AFTER: u64 = 2;
 
-/// One of so many mutations is outcome twice.
+/// One of so many mutations runs twice.
 const REPEATED: usize = 10;
 
-/// How many runs go on at once for each core: most of their time is spent waiting.
+/// Runs at the same time per core: they spend most of their time waiting.
 const RUNS_A_CORE: usize = 4;
 
-/// What a self-test has observed so far.
+/// The results of a self-test so far.
 struct Observations {
     sound: Vec<(ServerConfig, RunOutcome)>,
-    /// The plain server once more, in another order.
+    /// The plain server again, with the cases in another order.
     again: Option<RunOutcome>,
     rows: Vec<MutationResult>,
-    /// Mutations that were outcome twice, and what became of them the second time.
+    /// The mutations that ran twice, with the status of the second run.
     repeated: Vec<(&'static str, KillStatus)>,
     errors: Vec<String>,
 }
 
-/// Tries the suite; `tell` hears of every server that is through, with how many are and how many there will be.
+/// Runs the self-test; `on_progress` gets the number of finished runs, of all runs, and the name of the server.
 pub(crate) fn perform(
     arguments: &SelfTest,
     interrupted: &AtomicBool,
@@ -89,7 +89,7 @@ pub(crate) fn perform(
             (harness, errors) = harness::run(&executor, selection.workers, arguments.seed);
             observed.errors.extend(errors);
             let lives = harness.iter().any(|mutant| mutant.name == harness::name(harness::CONTROL) && !mutant.killed);
-            void = lives.then(|| "a suite in which everything passes went unnoticed".to_owned());
+            void = lives.then(|| "a suite in which everything passes was not detected".to_owned());
         }
     }
     let mut findings = summary::summarize(&selection, &every, &committed, &observed, harness);
@@ -105,29 +105,29 @@ pub(crate) fn perform(
     Ok(findings)
 }
 
-/// SelfTestReport for people.
+/// Renders a report for a terminal.
 pub(crate) fn terminal(findings: &SelfTestReport, colour: bool) -> String {
     terminal::render(findings, colour)
 }
 
-/// SelfTestReport as one page.
+/// Renders a report as one page.
 pub(crate) fn page(findings: &SelfTestReport) -> String {
     html::render(findings)
 }
 
-/// What a self-test is to try.
+/// What a self-test runs.
 struct Selection {
     mutations: Vec<&'static Mutation>,
     /// Sound servers.
     sound: Vec<ServerConfig>,
-    /// With `full`: the cases that each mutation is outcome with.
+    /// With `full`: the cases to run against each mutation.
     cases: Vec<String>,
     full: bool,
-    /// Whether it is everything.
+    /// Whether everything is selected.
     whole: bool,
     workers: usize,
     seed: u64,
-    /// For each mutation what is outcome on it.
+    /// The runs of each mutation.
     plans: Vec<Vec<RunSpec>>,
 }
 
@@ -167,8 +167,8 @@ impl Selection {
         Ok(selection)
     }
 
-    /// What is outcome on a mutation: the cases that cite what it breaks and those whose witness it is, or all with `full`;
-    /// for the plain server first, then for the variants at which witnesses are to be observed.
+    /// The runs of a mutation: the cases that cite what it breaks and those that the kill table names, or all with `full`;
+    /// at the plain server first, then at the variants that the kill table names.
     fn plan(&self, mutation: &'static Mutation, every: &[&Case], committed: &CommittedFiles) -> Vec<RunSpec> {
         let mut plans: Vec<(Variant, BTreeSet<String>)> = vec![(Variant::Plain, BTreeSet::new())];
         for (case, kill) in committed.kill_table.of_mutation(mutation.name) {
@@ -200,22 +200,22 @@ impl Selection {
         }
     }
 
-    /// The whole suite; of a legal variant that was not asked for by its name a part of it, so that all of them together are
-    /// outcome with each case many times.
+    /// The whole suite, or a sample of it for a legal variant that was not named: together the variants run each case
+    /// many times.
     fn sound_spec(&self, server: ServerConfig, every: &[&Case]) -> RunSpec {
         let one_of = if self.full || !self.whole { 1 } else { server.variant.one_of() };
         let cases = if one_of > 1 { sample(every, server, self.seed, one_of) } else { Vec::new() };
         RunSpec { server, cases, seed: self.seed, silent_after: SOUND_SILENT_AFTER, ..RunSpec::default() }
     }
 
-    /// The whole suite once more on the plain server, in another order.
+    /// The whole suite again at the plain server, in another order.
     fn repetition(&self, every: &[&Case]) -> RunSpec {
         let seed = self.seed.wrapping_add(1);
         RunSpec { shuffle: true, seed, ..self.sound_spec(ServerConfig::default(), every) }
     }
 }
 
-/// One of so many cases, others for each server and each seed, and the one that is run first.
+/// A sample of one in so many cases, different for each server and seed, with the case that runs first.
 fn sample(every: &[&Case], server: ServerConfig, seed: u64, one_of: usize) -> Vec<String> {
     let is_drawn = |id: &str| {
         let [one, other, ..] = *blake3::hash(format!("{server} {seed} {id}").as_bytes()).as_bytes();
@@ -226,7 +226,7 @@ fn sample(every: &[&Case], server: ServerConfig, seed: u64, one_of: usize) -> Ve
     every.iter().filter(|case| is_tried(case)).map(|case| case.id.clone()).collect()
 }
 
-/// The items that fit one of the patterns; all without a pattern.
+/// The items that match one of the patterns; all without a pattern.
 fn fitting<T: Clone>(
     items: Vec<T>,
     patterns: &[String],
@@ -235,7 +235,7 @@ fn fitting<T: Clone>(
 ) -> Result<Vec<T>, Failure> {
     for pattern in patterns {
         if !items.iter().any(|item| matches(pattern, name(item))) {
-            return Err(Failure::new(Exit::Incomplete, format!("no {what} fits the pattern '{pattern}'"))
+            return Err(Failure::new(Exit::Incomplete, format!("no {what} matches the pattern '{pattern}'"))
                 .hint("see conformance mutation-server --list-mutations and --list-variants, and conformance list"));
         }
     }
@@ -243,7 +243,7 @@ fn fitting<T: Clone>(
     Ok(items.into_iter().filter(fits).collect())
 }
 
-/// Why nothing can be said: a server that answers nothing right has to be told from a sound one.
+/// Why the run is void: the suite has to tell a server that answers nothing right from a sound one.
 fn control(executor: &Executor<'_>, seed: u64) -> Option<String> {
     let spec = |mutation| RunSpec {
         server: ServerConfig { variant: Variant::Plain, mutation },
@@ -265,7 +265,7 @@ fn control(executor: &Executor<'_>, seed: u64) -> Option<String> {
     }
 }
 
-/// Tries the sound servers and the mutations.
+/// Runs the sound servers and the mutations.
 fn try_all(
     executor: &Executor<'_>,
     selection: &Selection,
@@ -320,7 +320,7 @@ fn try_all(
     }
 }
 
-/// Tries the mutations that live again, and where the server serves in another way: there cases apply that did not before.
+/// Runs surviving mutations again, and at other variants, where other cases apply.
 fn try_survivors(executor: &Executor<'_>, selection: &Selection, every: &[&Case], observed: &mut Observations) {
     let alive: Vec<usize> = (0..observed.rows.len())
         .filter(|at| !matches!(observed.rows[*at].class, KillStatus::Killed | KillStatus::Equivalent))
@@ -371,7 +371,7 @@ fn try_survivors(executor: &Executor<'_>, selection: &Selection, every: &[&Case]
     }
 }
 
-/// Tries a mutation that was to be killed once more.
+/// Runs a mutation again that should have been killed.
 fn kill_again(executor: &Executor<'_>, selection: &Selection, every: &[&Case], at: usize) -> Option<MutationResult> {
     (1..=AGAIN).find_map(|turn| {
         let plan =
@@ -384,11 +384,11 @@ fn kill_again(executor: &Executor<'_>, selection: &Selection, every: &[&Case], a
     })
 }
 
-/// How often what was to be killed and was not is outcome again: some cases wait for a moment that a busy machine may not
+/// How often a mutation runs again that should have been killed: some cases need a moment that a busy machine may not
 /// give.
 const AGAIN: u64 = 2;
 
-/// Tries cases once more on the mutation that they are said to kill, and did not.
+/// Runs the cases again that did not kill the mutation of their line in the kill table.
 fn retry_kills(
     executor: &Executor<'_>,
     selection: &Selection,

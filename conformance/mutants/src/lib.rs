@@ -1,29 +1,27 @@
-//! A zoo of servers for the conformance suite: one that keeps the protocol, and behaviour that make it break one rule
-//! ([`mutations`](mod@mutations)) or look unlike other servers while it keeps them all ([`variants`](mod@legal variants)).
+//! The mutation server of the conformance suite: a server that keeps the protocol, with mutations
+//! ([`mutations`](mod@mutations)) that each make it break one rule, and legal variants ([`variants`](mod@variants)) in
+//! which it differs from other servers and keeps every rule.
 //!
-//! With every switch off it is an implementation of `spec/protocol.md` of its own, which shares the codec and the keys
-//! with the reference and nothing else.
+//! Without either it is an independent implementation of `spec/protocol.md`, which shares codec and keys with the
+//! reference, and nothing else.
 //!
-//! # Planting a mutation
+//! # Adding a mutation
 //!
-//! A mutation is declared in the file of its section below `mutations/`, and planted where the rule is kept:
+//! Declare the mutation in the file of its section below `mutations/`, and add it to a hook. A hook is a method
+//! `mutated_…` in the file `mutated.rs` beside the module that keeps the rule. The module computes a value by the rule
+//! and passes it to the hook, and the hook returns it unchanged unless a mutation applies:
 //!
 //! ```text
-//! if entry.kind() == Kind::Link && self.behaviour.has(&mutations::paths::LINKS_ARE_FOLLOWED) {
-//!     …the wrong thing…
-//! }
+//! let lease_ms = self.mutated_lease(asked, asked.min(longest).max(1_000));
 //! ```
 //!
-//! `has` comes last: it tells that the mutation was reached, which is true only where the server now does the wrong thing.
+//! In the hook the condition comes first, and `has` last: `has` reports that the server reached its mutation, which has
+//! to be true only where the server breaks the rule.
 //!
-//! # Planting a legal variant
+//! # Adding a legal variant
 //!
-//! A legal variant is declared in `variants.rs`, and planted where the specification leaves a choice, with `is_variant` in place of
-//! `has`. It may go together with a mutation: some rules, such as those for names that fold, apply to those variants alone.
-#![allow(
-    clippy::nonminimal_bool,
-    reason = "the condition of a mutation stands beside that of its rule, and is not folded into it"
-)]
+//! Declare the variant in `variants.rs`, and ask for it with `is_variant` where the specification leaves a choice. A
+//! variant and a mutation may go together: some rules, such as those for names that fold, apply to variants alone.
 
 mod arguments;
 mod behaviour;

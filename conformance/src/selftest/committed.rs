@@ -1,4 +1,4 @@
-//! What is kept beside the suite: the table of witnesses and the figures.
+//! The files next to the suite: kill table and score.
 
 use super::{findings::SelfTestReport, kill_status::MutationResult, kill_table::KillTable, score::Score};
 use crate::{
@@ -13,7 +13,7 @@ use std::{
 const KILL_TABLE: &str = "kill-table.txt";
 const SCORE: &str = "score.json";
 
-/// The committed as they are committed.
+/// The files next to the suite: kill table and score.
 pub(super) struct CommittedFiles {
     pub(super) kill_table: KillTable,
     pub(super) score: Score,

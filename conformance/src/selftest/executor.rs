@@ -1,4 +1,4 @@
-//! Tries the suite on one mutation server, in a process of its own, and does not take its word for anything.
+//! Runs the suite against one mutation server, in a process of its own, and checks its report.
 
 use super::server_config::{KeyFile, ServerConfig, Variant};
 use crate::{
@@ -28,46 +28,46 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How often to look whether a run has ended: nothing tells it to a thread that waits for an interruption too.
+/// The interval at which a thread checks whether its run has ended or the self-test is interrupted.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// How long a run that was asked to end may take to clean up.
+/// How long an interrupted run may take to clean up.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
-/// More bytes than all runs of a time need.
+/// More bytes than all simultaneous runs need.
 const ROOM: u64 = 1 << 30;
 
-/// What is outcome: cases of the suite on a server.
+/// A run of cases of the suite against a server.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RunSpec {
     pub(super) server: ServerConfig,
-    /// The ids of cases; all without one.
+    /// The ids of the cases; all cases if empty.
     pub(super) cases: Vec<String>,
     pub(super) seed: u64,
     pub(super) shuffle: bool,
-    /// Seconds after which a server counts as silent.
+    /// Seconds without a reply after which the server counts as silent.
     pub(super) silent_after: u64,
-    /// What the suite itself does wrong.
+    /// The harness mutation.
     pub(super) sabotage: Option<Sabotage>,
-    /// How long it may take, where that is less than the executor allows.
+    /// The time limit, where it is less than that of the executor.
     pub(super) limit: Option<Duration>,
-    /// A server that runs already, in place of one that the suite starts: its address and token.
+    /// Address and token of a running server, in place of one that the suite starts.
     pub(super) foreign: Option<(String, String)>,
 }
 
-/// What a case result to.
+/// The result of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CaseResult {
     pub(super) verdict: Verdict,
     pub(super) reason: String,
-    /// Of a check of every reply: the case in which it failed first.
+    /// For a check of every reply: the case in which it failed first.
     pub(super) seen_in: Option<String>,
 }
 
-/// A run that has a report.
+/// The report of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RunReport {
-    /// Whether the case that is run first passed.
+    /// Whether the first case passed.
     pub(super) served: bool,
     /// Whether the server reported that its mutation or variant was reached.
     pub(super) reached: bool,
@@ -76,23 +76,23 @@ pub(super) struct RunReport {
     pub(super) took: Duration,
 }
 
-/// What became of an spec.
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub(super) enum RunOutcome {
     Reported(RunReport),
-    /// No session could be opened, for this reason.
+    /// No session could be opened: the reason.
     Unreachable(String),
-    /// The suite failed, in this way.
+    /// The suite itself failed: the error.
     Failed(String),
     Interrupted,
 }
 
-/// Where servers are outcome.
+/// Runs the suite in child processes.
 pub(super) struct Executor<'a> {
     program: PathBuf,
     scratch: TempDir,
     pinned: KeyFile,
-    /// How long a run may take.
+    /// The time limit of a run.
     limit: Duration,
     interrupted: &'a AtomicBool,
     specs: AtomicU64,
@@ -114,26 +114,26 @@ impl<'a> Executor<'a> {
         Ok(Self { program, scratch, pinned, limit, interrupted, specs: AtomicU64::new(0) })
     }
 
-    /// A directory that goes with the executor.
+    /// A directory that is removed with the executor.
     pub(super) fn scratch(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// The command line of `sh` that serves, as `--spawn` takes it; the server tells `reached` by making that file.
+    /// The `sh` command line of a server, for `--spawn`; the server creates the file `reached` when it reaches its mutation.
     pub(super) fn serving(&self, server: &ServerConfig, reached: &Path) -> String {
         let mut words = vec![self.program.display().to_string(), "mutation-server".into()];
         words.extend(server.server_options(&self.pinned));
         words.extend(["--reached".into(), reached.display().to_string()]);
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
         // Who may change nothing can make nothing to read.
-        let furnish = match server.variant {
+        let set_up = match server.variant {
             Variant::ReadOnly => "[ -e {root}/file ] || echo content > {root}/file; ",
             _ => "",
         };
-        format!("{furnish}exec {} {{root}} {{port}} {{token}}", words.join(" "))
+        format!("{set_up}exec {} {{root}} {{port}} {{token}}", words.join(" "))
     }
 
-    /// Runs the suite. A server that could not be reached gets a second chance, for another may have had its port.
+    /// Runs the suite. Retries once when the server could not be reached: another process may have taken its port.
     pub(super) fn execute(&self, spec: &RunSpec) -> RunOutcome {
         if self.interrupted.load(Ordering::Relaxed) {
             return RunOutcome::Interrupted;
@@ -154,7 +154,7 @@ impl<'a> Executor<'a> {
         let removed = fs::remove_dir_all(&place);
         match (outcome, removed) {
             (Ok(RunOutcome::Reported(_)), Err(error)) => {
-                RunOutcome::Failed(format!("the directory of a run stays: {error}"))
+                RunOutcome::Failed(format!("the directory of a run could not be removed: {error}"))
             }
             (Ok(outcome) | Err(outcome), _) => outcome,
         }
@@ -216,7 +216,7 @@ impl<'a> Executor<'a> {
         command
     }
 
-    /// Waits for a run: ends it when it takes too long, or when we are to end.
+    /// Waits for a run, and ends it at its time limit or on an interruption.
     fn wait_for(&self, mut child: Child, limit: Duration) -> Result<ExitStatus, RunOutcome> {
         let group = Pid::from_child(&child);
         let mut deadline = Instant::now() + limit;
@@ -243,8 +243,8 @@ impl<'a> Executor<'a> {
     }
 }
 
-/// The file system in memory where there is one with room, and nobody said otherwise: a thousand servers make and remove
-/// a hundred thousand files, and none of them is to be kept.
+/// The file system in memory if it has room and TMPDIR is not set: a thousand servers make and remove
+/// a hundred thousand files, and none of them is kept.
 fn place_for_scratch() -> PathBuf {
     let shared = Path::new("/dev/shm");
     let has_room = || statvfs(shared).is_ok_and(|stat| stat.f_bavail.saturating_mul(stat.f_frsize) >= ROOM);
@@ -257,7 +257,7 @@ fn signal(group: Pid, signal: Signal) {
     let _ = kill_process_group(group, signal);
 }
 
-/// The part of a report that counts here.
+/// The part of a report that the self-test reads.
 #[derive(Deserialize)]
 struct ReportDocument {
     exit: i32,
@@ -289,7 +289,7 @@ impl ReportDocument {
     }
 }
 
-/// Why a report is not to be believed.
+/// Why a report is inconsistent, if it is.
 fn inconsistency(ran: &RunReport, spec: &RunSpec, code: i32, reported: i32) -> Option<String> {
     let all: Vec<String>;
     let wanted = if spec.cases.is_empty() {
@@ -303,7 +303,7 @@ fn inconsistency(ran: &RunReport, spec: &RunSpec, code: i32, reported: i32) -> O
         return Some(format!("{lost} was to be run and is not in the report"));
     }
     if let Some((id, result)) = ran.cases.iter().find(|(_, result)| result.verdict == Verdict::HarnessError) {
-        return Some(format!("{id} result to a harness error: {}", result.reason));
+        return Some(format!("{id} ended in a harness error: {}", result.reason));
     }
     let any = |wanted: &dyn Fn(Verdict) -> bool| ran.cases.values().any(|result| wanted(result.verdict));
     let right = if any(&Verdict::is_failure) {

@@ -18,9 +18,9 @@ pub(crate) struct SelfTestReport {
     pub(super) began: String,
     pub(super) took_ms: u64,
     pub(super) exit: u8,
-    /// Whether everything was outcome, so that the figures can be held against the committed ones.
+    /// Whether everything ran, so that the figures compare with the committed ones.
     pub(super) whole: bool,
-    /// Whether each mutation was outcome with every case.
+    /// Whether every case ran against each mutation.
     pub(super) full: bool,
     pub(super) interrupted: bool,
     /// Why nothing here is to be believed.
@@ -29,9 +29,9 @@ pub(crate) struct SelfTestReport {
     pub(super) committed: Score,
     /// The committed figures that this run falls short of.
     pub(super) drops: Vec<String>,
-    /// The committed figures that this run is ahead of.
+    /// The committed figures that this run exceeds.
     pub(super) gains: Vec<String>,
-    /// What is wrong with the committed beside the suite.
+    /// Stale lines of the files next to the suite.
     pub(super) stale: Vec<String>,
     /// Where the suite itself failed.
     pub(super) errors: Vec<String>,
@@ -58,7 +58,7 @@ pub(super) struct MutationFinding {
     pub(super) passed: Vec<String>,
 }
 
-/// What a case result to at a server with a mutation.
+/// The result of a case at a server with a mutation.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct CellFinding {
     pub(super) case: String,
@@ -90,7 +90,7 @@ pub(super) struct CaseFinding {
     pub(super) requirements: Vec<String>,
     /// The mutations that it killed in this run.
     pub(super) kills: Vec<String>,
-    /// What the committed table says of it.
+    /// Its line in the committed kill table.
     pub(super) table: Option<String>,
 }
 
@@ -151,7 +151,7 @@ impl SelfTestReport {
             self.mutations.iter().any(|mutation| mutation.class == "survived" || mutation.class == "masked");
         let failures = self.sound.iter().any(|sound| !sound.failures.is_empty());
         let unnoticed = self.harness.iter().any(|mutant| !mutant.killed);
-        // Of a part nothing is committed: whatever is not as it should be fails it.
+        // There is no committed figure for a part: every survivor fails it.
         let weak = if self.whole { !self.drops.is_empty() } else { survivors };
         if self.void.is_some() || !self.errors.is_empty() {
             Exit::OwnFault

@@ -16,7 +16,7 @@ use std::{
 /// How long the server may take to start.
 const START_WITHIN: Duration = Duration::from_secs(30);
 
-/// Runs cases against a server that was there before, with files in it; gives what is wrong, a sentence each.
+/// Runs cases against a running server with files in it; returns each problem as a sentence.
 pub(super) fn complaints(executor: &Executor<'_>, spec: RunSpec) -> Vec<String> {
     check(executor, spec).unwrap_or_else(|error| vec![error])
 }
@@ -51,17 +51,17 @@ fn check(executor: &Executor<'_>, mut spec: RunSpec) -> Result<Vec<String>, Stri
     Ok(complaints)
 }
 
-/// Files that are none of the suite's.
+/// Creates the foreign files.
 fn plant(root: &Path) -> io::Result<()> {
     fs::create_dir_all(root.join("conformance/1"))?;
     fs::write(root.join("conformance/1/f"), "foreign")?;
     fs::write(root.join("a"), "foreign")
 }
 
-/// Content and time of change of a file.
+/// Content and modification time of a file.
 type FileState = (Vec<u8>, SystemTime);
 
-/// Everything in a directory but the server's own, with content and time of what is a file.
+/// Lists a directory without the server's own one, with content and time of each file.
 fn listed(root: &Path) -> io::Result<BTreeMap<String, Option<FileState>>> {
     let mut found = BTreeMap::new();
     let mut directories = vec![root.to_owned()];

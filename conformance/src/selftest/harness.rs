@@ -1,4 +1,4 @@
-//! Spoils the suite, one way at a time, and has it notice: on a few servers with what each case comes to there.
+//! Runs the suite with each harness mutation against a few servers, and compares the results with the expected ones.
 
 use super::{
     executor::{Executor, RunOutcome, RunSpec},
@@ -10,19 +10,19 @@ use crate::{sabotage::Sabotage, verdict::Verdict};
 use clap::ValueEnum;
 use std::time::Duration;
 
-/// The one that cannot go unnoticed: where it does, the run is void.
+/// The harness mutation that is always detected: if it survives, the run is void.
 pub(super) const CONTROL: Sabotage = Sabotage::EverythingPasses;
 
-/// How long a harness run may take: some never end.
+/// The time limit of a run with a harness mutation: some never end.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// A server, and what cases come to there.
+/// A server, and the expected results of cases there.
 struct ExpectedResults {
     mutation: Option<&'static str>,
     result: &'static [(&'static str, Verdict)],
 }
 
-/// The servers, selection so that each way to run the suite changes what one of the cases comes to.
+/// The servers: each harness mutation changes one of the expected results.
 const EXPECTED: &[ExpectedResults] = &[
     // A failure as such; a comparison; a code.
     ExpectedResults {
@@ -54,11 +54,11 @@ const EXPECTED: &[ExpectedResults] = &[
     ExpectedResults { mutation: None, result: &[("a-restart-draws-a-new-boot-and-keeps-the-root", Verdict::Pass)] },
 ];
 
-/// The cases that a sound server passes, and after which nothing is left over.
+/// The cases that a sound server passes and that leave nothing over.
 const SOUND: &[&str] = &["a-directory-has-neither-size-nor-etag", "reply-keys-are-sorted-and-unique"];
 
-/// Tries every way to run the suite, `workers` at a time. The suite as it is has to be fine on the same servers: what
-/// is wrong there is an error.
+/// Runs every harness mutation, `workers` at a time. The unchanged suite has to give the expected results: any problem
+/// there is an error.
 pub(super) fn run(executor: &Executor<'_>, workers: usize, seed: u64) -> (Vec<HarnessFinding>, Vec<String>) {
     let ways: Vec<Option<Sabotage>> = std::iter::once(None).chain(ways().into_iter().map(Some)).collect();
     let noticed = pool::each(&ways, workers, |way| complaints(executor, *way, seed), &mut |_, _| ());
@@ -70,19 +70,19 @@ pub(super) fn run(executor: &Executor<'_>, workers: usize, seed: u64) -> (Vec<Ha
                 name: name(*sabotage),
                 description: description(*sabotage),
                 killed: !complaints.is_empty(),
-                why: complaints.into_iter().next().unwrap_or_else(|| "nothing noticed it".into()),
+                why: complaints.into_iter().next().unwrap_or_else(|| "not detected".into()),
             }),
         }
     }
     (found, errors)
 }
 
-/// Every way to run the suite.
+/// Every harness mutation.
 pub(super) fn ways() -> Vec<Sabotage> {
     Sabotage::value_variants().to_vec()
 }
 
-/// The name of a way, as on the command line.
+/// The name of a harness mutation on the command line.
 pub(super) fn name(sabotage: Sabotage) -> String {
     sabotage.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
@@ -92,7 +92,7 @@ fn description(sabotage: Sabotage) -> String {
     value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
 }
 
-/// What is not as it has to be, a sentence each; the first is enough.
+/// The differences from the expected results, a sentence each; the first is enough.
 fn complaints(executor: &Executor<'_>, sabotage: Option<Sabotage>, seed: u64) -> Vec<String> {
     let spec = |mutation, cases: Vec<String>| RunSpec {
         server: ServerConfig { variant: Variant::Plain, mutation },
@@ -112,7 +112,7 @@ fn complaints(executor: &Executor<'_>, sabotage: Option<Sabotage>, seed: u64) ->
                     if result != Some(*wanted) {
                         let result = result.map_or_else(|| "nothing".into(), |result| result.to_string());
                         let server = expected.mutation.unwrap_or("a sound server");
-                        return vec![format!("{case} result to {result} at {server}, and has to come to {wanted}")];
+                        return vec![format!("{case}: {result} at {server}, expected {wanted}")];
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! SelfTestReport as one page that needs nothing else: the kill table by mutation, by case and by requirement.
+//! The report as one self-contained page: the kill table by mutation, by case and by requirement.
 
 use super::findings::{CaseFinding, MutationFinding, SelfTestReport};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
-/// The page around the committed, with its style and script.
+/// The page around the tables, with its style and script.
 const PAGE: &str = include_str!("page.html");
 
 pub(super) fn render(findings: &SelfTestReport) -> String {
@@ -58,7 +58,7 @@ fn remarks(findings: &SelfTestReport) -> String {
     let void = findings.void.iter().map(|why| format!("void: {why}"));
     let lists = [
         ("worse than committed", &findings.drops),
-        ("not the same again", &findings.flips),
+        ("flip", &findings.flips),
         ("stale", &findings.stale),
         ("the suite itself failed", &findings.errors),
         ("better than committed", &findings.gains),
@@ -82,7 +82,7 @@ fn mutation(mutation: &MutationFinding) -> String {
         format!(
             "<tr><td><a href=\"#case-{id}\">{id}</a>{}{}</td><td>{}</td><td>{}</td></tr>",
             escape(&under),
-            if cell.cites { "" } else { " <span class=\"muted\">(cites it not)</span>" },
+            if cell.cites { "" } else { " <span class=\"muted\">(does not cite it)</span>" },
             escape(&cell.verdict),
             shown(&cell.reason),
             id = escape(&cell.case)
@@ -161,7 +161,7 @@ fn requirements(findings: &SelfTestReport) -> String {
     rows.collect()
 }
 
-/// Sound servers, and the suite harness.
+/// Sound servers, and harness mutations.
 fn others(findings: &SelfTestReport) -> String {
     let sound = findings.sound.iter().map(|sound| {
         let class = if sound.failures.is_empty() { "killed" } else { "survived" };
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_cases_and_requirements_lead_to_each_other() {
+    fn mutations_cases_and_requirements_lead_to_each_other() {
         let page = render(&findings());
         for place in ["mutation-a-gap-is-taken", "case-a-gap-is-refused", "req-SEQ-5"] {
             assert!(

@@ -1,4 +1,4 @@
-//! What became of a mutation: killed, masked, survived, or explained.
+//! The status of a mutation: killed, masked, survived, or equivalent.
 
 use super::{
     equivalents::equivalent,
@@ -12,7 +12,7 @@ use std::{
     fmt,
 };
 
-/// What became of a mutation.
+/// The status of a mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum KillStatus {
     /// A case that cites one of its requirements failed.
@@ -25,7 +25,7 @@ pub(super) enum KillStatus {
     Equivalent,
 }
 
-/// What a case result to at a server with a mutation.
+/// The result of a case at a server with a mutation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) result: CaseResult,
@@ -34,7 +34,7 @@ pub(super) struct Cell {
     pub(super) counts: bool,
 }
 
-/// A mutation, and what every case that was run result to.
+/// A mutation, and the result of every case that ran.
 #[derive(Clone, Debug)]
 pub(super) struct MutationResult {
     pub(super) mutation: &'static Mutation,
@@ -59,7 +59,7 @@ impl fmt::Display for KillStatus {
 }
 
 impl Cell {
-    /// Whether the case told this server from a sound one.
+    /// Whether the case detected the mutation.
     pub(super) fn kills(&self) -> bool {
         self.counts && matches!(self.result.verdict, Verdict::Fail | Verdict::Warn)
     }
@@ -129,7 +129,7 @@ fn unreached(unserved: Option<&str>, failed: bool) -> String {
     }
 }
 
-/// What a case result to in a run.
+/// The result of a case in a run.
 pub(super) fn cell_of(ran: &RunReport, id: &str, variant: Variant) -> Option<Cell> {
     let counts = ran.reached && (ran.served || id == SANITY);
     ran.cases.get(id).map(|result| Cell { result: result.clone(), variant, counts })

@@ -1,14 +1,14 @@
-//! For every case a mutation that it kills, or why there is none: a table that is kept beside the suite.
+//! The kill table: for every case a mutation that it kills, or why there is none.
 
 use super::{kill_status::MutationResult, server_config::Variant};
 use crate::case::Case;
 use std::{collections::BTreeMap, fmt};
 
-/// What a line of the table says of a case.
+/// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TableEntry {
     Kills(Kill),
-    /// No mutation can be killed by it, for this reason.
+    /// It can kill no mutation, for this reason.
     Nothing(String),
 }
 
@@ -68,7 +68,7 @@ impl KillTable {
         self.0.get(case)
     }
 
-    /// The cases whose witness is this mutation, with what else has to be run for them.
+    /// The cases whose line names this mutation, with what else has to run for them.
     pub(super) fn of_mutation(&self, mutation: &str) -> impl Iterator<Item = (&str, &Kill)> {
         self.0.iter().filter_map(move |(case, entry)| match entry {
             TableEntry::Kills(kill) if kill.mutation == mutation => Some((case.as_str(), kill)),
@@ -76,7 +76,7 @@ impl KillTable {
         })
     }
 
-    /// What is said of things that do not exist, a sentence each.
+    /// Lines that name unknown cases or mutations, a sentence each.
     pub(super) fn unknown_names(&self, cases: &[&Case]) -> Vec<String> {
         let is_case = |id: &str| cases.iter().any(|case| case.id == id);
         let mut unknown_names = Vec::new();
@@ -96,7 +96,7 @@ impl KillTable {
         unknown_names
     }
 
-    /// Lines that a run shows to be wrong: a witness that survives its case, a reason where there is a kill.
+    /// Lines that a run refutes: the mutation survives the case at the server that the line names, or a case with a reason kills.
     pub(super) fn stale(&self, rows: &[MutationResult], cases: &[&Case]) -> Vec<String> {
         let mut stale = Vec::new();
         for case in cases {
@@ -122,8 +122,8 @@ impl KillTable {
         stale
     }
 
-    /// The table with what a run showed: witnesses that still serve stay, others are selection anew, reasons stay unless
-    /// they are stale. What a run says nothing of stays too, where `whole` is false.
+    /// The table after a run: lines that hold stay, others are replaced, reasons stay unless
+    /// they are stale. Lines of mutations that did not run stay too, where `whole` is false.
     pub(super) fn updated(&self, rows: &[MutationResult], cases: &[&Case], whole: bool) -> Self {
         let mut entries = BTreeMap::new();
         for case in cases {

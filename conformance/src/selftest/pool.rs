@@ -1,4 +1,4 @@
-//! Several runs at once, as most of their time is spent waiting.
+//! Runs at the same time.
 
 use super::executor::{Executor, RunOutcome, RunSpec};
 use std::{
@@ -9,8 +9,8 @@ use std::{
     thread,
 };
 
-/// Makes all specs, `workers` at a time, begun in the order of the places that `order` names; gives what became of
-/// each, as `specs` server. `tell` hears of each when it is through.
+/// Executes all runs, `workers` at a time, started in the order of the indices in `order`; returns their outcomes in the
+/// order of `specs`. `on_progress` gets each outcome as it arrives.
 pub(super) fn execute_all(
     executor: &Executor<'_>,
     specs: &[RunSpec],
@@ -25,7 +25,7 @@ pub(super) fn execute_all(
     placed.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Applies `work` to all items, `workers` at a time; gives the results in the order of the items.
+/// Applies `work` to all items, `workers` at a time; returns the results in the order of the items.
 pub(super) fn each<T: Sync, R: Send>(
     items: &[T],
     workers: usize,

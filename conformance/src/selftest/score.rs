@@ -24,13 +24,13 @@ pub(super) struct Score {
     pub(super) killed: usize,
     /// Mutations that no case can tell from a sound server, with a reason.
     pub(super) equivalent: usize,
-    /// Sound servers that the whole suite was outcome on, legal variants and other ways to serve.
+    /// Sound servers: legal variants and other options.
     pub(super) sound: usize,
     /// Cases that failed at one of them.
     pub(super) false_failures: usize,
     /// Decisions that were made twice.
     pub(super) repeated: usize,
-    /// Those of them that result out otherwise.
+    /// Those of them that differed.
     pub(super) flips: usize,
     /// Ways to run the suite.
     pub(super) harness_mutations: usize,
@@ -44,7 +44,7 @@ impl Score {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
-    /// The figures as they are committed.
+    /// Renders the figures for the committed file.
     pub(super) fn render(&self) -> String {
         let text = serde_json::to_string_pretty(self).expect("figures are JSON");
         format!("{text}\n")
@@ -75,12 +75,12 @@ impl Score {
         )
     }
 
-    /// What is worse than it was committed, a sentence each.
+    /// The figures that are worse than the committed ones, a sentence each.
     pub(super) fn drops_from(&self, committed: &Self) -> Vec<String> {
         worse(committed, self).map(|(name, before, now)| format!("{name}: {now} against {before}")).collect()
     }
 
-    /// What is better than it was committed, a sentence each.
+    /// The figures that are better than the committed ones, a sentence each.
     pub(super) fn gains_over(&self, committed: &Self) -> Vec<String> {
         worse(self, committed).map(|(name, now, before)| format!("{name}: {now} against {before}")).collect()
     }

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-/// There are many legal variants: of so many cases each has one, and another one than its neighbours.
+/// Each legal variant runs one in so many cases, different ones for each.
 const VARIANT_ONE_OF: usize = 4;
 
-/// How a server serves, whatever its mutation.
+/// How a server serves, apart from its mutation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Variant {
-    /// With every switch off.
+    /// Without any option.
     #[default]
     Plain,
     /// Over a REP socket.
@@ -22,14 +22,14 @@ pub(super) enum Variant {
     Legal(&'static str),
 }
 
-/// One mutation server.
+/// The configuration of a mutation server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ServerConfig {
     pub(super) variant: Variant,
     pub(super) mutation: Option<&'static str>,
 }
 
-/// A key pair for servers with one of their own.
+/// The key pair of servers with a pair of their own.
 #[derive(Debug)]
 pub(super) struct KeyFile {
     /// The file that the server reads.
@@ -39,7 +39,7 @@ pub(super) struct KeyFile {
 }
 
 impl Variant {
-    /// Those that a server has beside its legal variants.
+    /// The variants by options of their own.
     pub(super) const REGULAR: [Variant; 5] =
         [Variant::Plain, Variant::Rep, Variant::ReadOnly, Variant::Insecure, Variant::Pinned];
 
@@ -49,13 +49,13 @@ impl Variant {
         Self::REGULAR.into_iter().chain(odd).collect()
     }
 
-    /// Of so many cases one is outcome on it in a quick self-test: all on what is not odd.
+    /// One in so many cases runs on it in a quick self-test: 1 for all but the legal variants.
     pub(super) fn one_of(self) -> usize {
         let legal = remofile_mutants::legal_variants().find(|legal| self == Variant::Legal(legal.name));
         legal.map_or(1, |legal| legal.one_of.max(VARIANT_ONE_OF))
     }
 
-    /// The requirements whose cases are outcome on it in any self-test.
+    /// The requirements whose cases always run on it.
     pub(super) fn shown_by(self) -> &'static [&'static str] {
         let legal = remofile_mutants::legal_variants().find(|legal| self == Variant::Legal(legal.name));
         legal.map_or(&[], |legal| legal.shown_by)
@@ -73,7 +73,7 @@ impl ServerConfig {
         Self { variant, mutation: None }
     }
 
-    /// The options of `conformance mutation-server` that make this server.
+    /// The options of `conformance mutation-server` for this server.
     pub(super) fn server_options(&self, pinned: &KeyFile) -> Vec<String> {
         let variant: &[&str] = match self.variant {
             Variant::Plain => &[],
@@ -87,7 +87,7 @@ impl ServerConfig {
         variant.iter().copied().chain(mutation).map(str::to_owned).collect()
     }
 
-    /// The options of `conformance run` that reach it.
+    /// The options of `conformance run` for this server.
     pub(super) fn run_options(&self, pinned: &KeyFile) -> Vec<String> {
         match self.variant {
             Variant::Insecure => vec!["--insecure".into()],

@@ -1,4 +1,4 @@
-//! Makes findings of what was observed.
+//! Summarizes the results of a self-test.
 
 use super::{
     Observations, Selection,
@@ -38,7 +38,7 @@ pub(super) fn summarize(
     stale.extend(committed.kill_table.stale(&observed.rows, every));
     for (name, _) in equivalents::all() {
         if observed.rows.iter().any(|row| row.mutation.name == *name && row.class == KillStatus::Killed) {
-            stale.push(format!("{name} is killed, and said to be equivalent"));
+            stale.push(format!("{name} is killed, but listed as equivalent"));
         }
     }
     let score = Score {
@@ -94,7 +94,7 @@ fn count(rows: &[MutationResult], class: KillStatus) -> usize {
     rows.iter().filter(|row| row.class == class).count()
 }
 
-/// What a server without a mutation showed.
+/// The results at a server without a mutation.
 fn sound(server: &ServerConfig, outcome: &RunOutcome, every: &[&Case]) -> SoundServerFinding {
     let legal = match server.variant {
         Variant::Legal(name) => remofile_mutants::legal_variants().find(|legal| legal.name == name),
@@ -196,13 +196,13 @@ fn requirements(every: &[&Case], rows: &[MutationResult]) -> Vec<RequirementFind
         .collect()
 }
 
-/// How many decisions were made twice, and those that result out otherwise.
+/// The number of repeated decisions, and those that differed.
 fn flips(observed: &Observations) -> (usize, Vec<String>) {
     let mut flips = Vec::new();
     let mut repeated = observed.repeated.len();
     for (name, again) in &observed.repeated {
         let before = observed.rows.iter().find(|row| row.mutation.name == *name).map(|row| row.class);
-        // A mutation that was killed at a variant alone is not outcome there again.
+        // A mutation that was killed at a variant alone does not run there again.
         flips.extend(
             before
                 .filter(|before| before != again && is_plain(observed, name))

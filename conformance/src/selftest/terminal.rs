@@ -1,4 +1,4 @@
-//! SelfTestReport for people: what is wrong in full, the kill table in short.
+//! The report for a terminal: problems in full, the kill table in short.
 
 use super::{
     findings::{MutationFinding, SelfTestReport},
@@ -7,10 +7,10 @@ use super::{
 use crate::{exit::Exit, report::visible};
 use std::fmt::Write as _;
 
-/// Cases that are named in a row of the table, and characters of a reason.
+/// Cases named in a row of the table, and characters of a reason.
 const NAMED: usize = 3;
 const REASON: usize = 160;
-/// Cases without a witness that are named.
+/// Cases without a kill that are listed.
 const LISTED: usize = 30;
 
 const RED: &str = "\u{1b}[1;31m";
@@ -43,7 +43,7 @@ pub(super) fn render(findings: &SelfTestReport, colour: bool) -> String {
         listed(&mut text, &sound.failures);
     }
     if !findings.harness.is_empty() {
-        text += &format!("\n{}\n", on(BOLD, "The suite harness, and what noticed it"));
+        text += &format!("\n{}\n", on(BOLD, "Harness mutations, and what detected them"));
     }
     for mutant in &findings.harness {
         let verdict = if mutant.killed { on(GREEN, "killed    ") } else { on(RED, "survived  ") };
@@ -63,11 +63,11 @@ pub(super) fn render(findings: &SelfTestReport, colour: bool) -> String {
         paragraphs.push((YELLOW, "Requirements of which no mutation is killed", vec![unproven.join(" ")]));
     }
     paragraphs.extend([
-        (RED, "Not the same again", findings.flips.clone()),
+        (RED, "Flips", findings.flips.clone()),
         (RED, "Stale in the committed", findings.stale.clone()),
         (RED, "The suite itself failed", findings.errors.clone()),
         (RED, "Worse than committed", findings.drops.clone()),
-        (YELLOW, "Better than committed (write it down with --write)", findings.gains.clone()),
+        (YELLOW, "Better than committed (record it with --write)", findings.gains.clone()),
         (RED, "Void", findings.void.iter().cloned().collect()),
     ]);
     for (style, heading, lines) in paragraphs {
@@ -83,7 +83,7 @@ pub(super) fn render(findings: &SelfTestReport, colour: bool) -> String {
     text
 }
 
-/// What killed a mutation, or why nothing did.
+/// The cases that killed a mutation, or the reason why none did.
 fn by(mutation: &MutationFinding) -> String {
     let killers: Vec<&str> = mutation.cells.iter().filter(|cell| cell.kills).map(|cell| cell.case.as_str()).collect();
     let cited: Vec<&str> =
@@ -116,7 +116,7 @@ fn listed(text: &mut String, lines: &[String]) {
     }
 }
 
-/// The beginning of what a server may have had a part in.
+/// The beginning of a text that may contain bytes of a server.
 fn shown(text: &str) -> String {
     let text = visible(text);
     match text.char_indices().nth(REASON) {
