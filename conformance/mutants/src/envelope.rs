@@ -1,6 +1,8 @@
 //! Section 3: what a message is, by its frames and the first bytes of its header.
 
-use crate::{arguments, behaviour::Behaviour, limits::Limits, mutations, reply::Refusal};
+mod mutated;
+
+use crate::{behaviour::Behaviour, limits::Limits, reply::Refusal};
 use remofile_proto::{
     Code, SessionId,
     cbor::{self, Map, Value},
@@ -12,6 +14,9 @@ const START: [u8; 5] = [0x85, 0x64, b'r', b'm', b'f'];
 const SESSION: u8 = 0x50;
 /// Where seq begins.
 const SEQ_AT: usize = 23;
+
+/// The session of a reply that concerns none.
+const NO_SESSION: SessionId = SessionId::new([0; 16]);
 
 /// Some frames of a message.
 pub(crate) type Frames<'a> = &'a [Vec<u8>];
@@ -38,96 +43,47 @@ pub(crate) struct Request<'a> {
 
 /// The routing prefix with its delimiter, and what follows it; `None` without a delimiter ([ENV-2], [ENV-14]).
 pub(crate) fn split<'f>(frames: &'f [Vec<u8>], behaviour: &Behaviour) -> Option<(Frames<'f>, Frames<'f>)> {
-    let Some(mut delimiter) = frames.iter().position(Vec::is_empty) else {
-        // The first frame is the way back, which the socket puts there.
-        return (frames.len() > 1 && behaviour.has(&mutations::envelope::NO_DELIMITER)).then(|| frames.split_at(1));
-    };
-    let last = frames.iter().rposition(Vec::is_empty)?;
-    if last > delimiter && behaviour.has(&mutations::envelope::LAST_DELIMITER) {
-        delimiter = last;
-    }
-    Some(frames.split_at(delimiter + 1))
+    let delimiter = frames.iter().position(Vec::is_empty);
+    behaviour.mutated_delimiter(frames, delimiter).map(|delimiter| frames.split_at(delimiter + 1))
 }
 
 /// The frames before each reply ([ENV-2]).
 pub(crate) fn way_back(prefix: &[Vec<u8>], behaviour: &Behaviour) -> Vec<Vec<u8>> {
-    let mut way = prefix.to_vec();
-    if way.len() > 2 && behaviour.has(&mutations::envelope::ONE_ROUTING_FRAME) {
-        way.drain(1..prefix.len() - 1);
-    }
-    // The first frame is the way to the next proxy: the order of the others is what gets lost.
-    if way.len() > 3 && behaviour.has(&mutations::envelope::ROUTING_IS_TURNED) {
-        way[1..prefix.len() - 1].reverse();
-    }
-    way
+    behaviour.mutated_way_back(prefix.to_vec())
 }
 
 /// Section 3.3, in its order.
 pub(crate) fn classify<'a>(body: &'a [Vec<u8>], limits: &Limits, behaviour: &Behaviour) -> Message<'a> {
-    let no_session = SessionId::new([0; 16]);
-    let Some(header) = body.first() else {
-        if behaviour.has(&mutations::envelope::NOTHING_AFTER) {
-            return Message::Refuse(no_session, 0, Code::BadMessage.into());
-        }
-        return Message::Ignore;
-    };
+    let Some(header) = body.first() else { return behaviour.mutated_ignorance(&[], None) };
     let version = match header.strip_prefix(&START) {
-        Some([digit @ b'0'..=b'9', ..]) => *digit,
-        Some([letter, ..]) if behaviour.has(&mutations::envelope::ANY_VERSION) => *letter,
-        _ if header.is_empty() && behaviour.has(&mutations::envelope::EMPTY_IS_ANSWERED) => {
-            return Message::Refuse(no_session, 0, Code::BadMessage.into());
-        }
-        _ if !header.is_empty() && behaviour.has(&mutations::envelope::STRANGE_IS_ANSWERED) => {
-            return Message::Refuse(no_session, 0, Code::BadMessage.into());
-        }
-        _ => return Message::Ignore,
+        Some([letter, ..]) if behaviour.mutated_version(letter.is_ascii_digit()) => *letter,
+        _ => return behaviour.mutated_ignorance(header, None),
     };
-    if is_reply(header) && !is_overlooked(header, version, behaviour) {
+    if is_reply(header) && behaviour.mutated_reply_from_client(header, version) {
         return Message::Ignore;
     }
-    if version != b'1' && !(version == b'0' && behaviour.has(&mutations::envelope::VERSION_TO_THE_NEWER)) {
+    if !behaviour.mutated_own_version(version, version == b'1') {
         return another_version(header, behaviour);
     }
     let Some(session) = claimed_session(header, behaviour) else {
-        if behaviour.has(&mutations::envelope::SHORT_IS_REFUSED) {
-            return Message::Refuse(no_session, 0, Code::BadMessage.into());
-        }
-        return Message::Ignore;
+        return behaviour.mutated_ignorance(header, Some(version));
     };
     match request(body, session, limits, behaviour) {
         Some(request) => Message::Request(request),
         None => {
-            let told =
-                if behaviour.has(&mutations::envelope::BAD_MESSAGE_OF_NO_SESSION) { no_session } else { session };
-            Message::Refuse(told, claimed_seq(header, behaviour), Code::BadMessage.into())
+            let (session, seq) = behaviour.mutated_claims(header, session, claimed_seq(header));
+            Message::Refuse(session, seq, Code::BadMessage.into())
         }
     }
 }
 
-/// A mutation takes this reply for something else.
-fn is_overlooked(header: &[u8], version: u8, behaviour: &Behaviour) -> bool {
-    let code = unsigned(header, SEQ_AT).and_then(|(_, next)| header.get(next));
-    let is_negative = code.is_some_and(|initial| initial >> 5 == 1);
-    behaviour.has(&mutations::envelope::REPLIES_ARE_ANSWERED)
-        || (version != b'1' && behaviour.has(&mutations::envelope::REPLIES_OF_VERSION_1))
-        || (is_negative && behaviour.has(&mutations::envelope::NEGATIVE_CODES))
-        || (cbor::decode(header).is_err() && behaviour.has(&mutations::envelope::CUT_REPLIES))
-}
-
 /// [ENV-16]
 fn another_version<'a>(header: &[u8], behaviour: &Behaviour) -> Message<'a> {
-    let no_session = SessionId::new([0; 16]);
     let session = claimed_session(header, behaviour);
-    if (session.is_none() && behaviour.has(&mutations::envelope::VERSION_NEEDS_A_SESSION))
-        || (cbor::decode(header).is_err() && behaviour.has(&mutations::envelope::VERSION_NEEDS_A_HEADER))
-    {
-        return Message::Ignore;
+    match behaviour.mutated_session_of_version(header, session, NO_SESSION) {
+        Some(session) => Message::Refuse(session, 0, Code::Version.into()),
+        None => Message::Ignore,
     }
-    let told = match session {
-        Some(session) if behaviour.has(&mutations::envelope::VERSION_TO_THE_SESSION) => session,
-        _ => no_session,
-    };
-    Message::Refuse(told, 0, Code::Version.into())
 }
 
 /// Whether requests of this operation have a payload frame ([ENV-4]).
@@ -148,32 +104,23 @@ fn is_reply(header: &[u8]) -> bool {
 
 fn claimed_session(header: &[u8], behaviour: &Behaviour) -> Option<SessionId> {
     let session = header.get(7..SEQ_AT)?;
-    if header[6] != SESSION || (header.len() == SEQ_AT && behaviour.has(&mutations::envelope::SHORT_BY_ONE)) {
+    if header[6] != SESSION || behaviour.mutated_end_of_session(header) {
         return None;
     }
     SessionId::try_from(session).ok()
 }
 
 /// The seq of a header that need not decode ([ENV-18]).
-fn claimed_seq(header: &[u8], behaviour: &Behaviour) -> u64 {
-    let seq = match unsigned(header, SEQ_AT) {
-        Some((seq, _)) => seq,
-        None if matches!(header[SEQ_AT..], [24, _, ..]) && behaviour.has(&mutations::envelope::LOOSE_SEQ) => {
-            header[SEQ_AT + 1].into()
-        }
-        None => 0,
-    };
-    match i64::try_from(seq) {
-        Ok(_) if seq > 0 && behaviour.has(&mutations::envelope::BAD_MESSAGE_WITH_SEQ_0) => 0,
-        Ok(_) => seq,
-        Err(_) => 0,
-    }
+fn claimed_seq(header: &[u8]) -> u64 {
+    let seq = unsigned(header, SEQ_AT).map_or(0, |(seq, _)| seq);
+    if i64::try_from(seq).is_ok() { seq } else { 0 }
 }
 
 /// The request, unless it is to be answered BAD_MESSAGE.
 fn request<'a>(body: &'a [Vec<u8>], session: SessionId, limits: &Limits, behaviour: &Behaviour) -> Option<Request<'a>> {
     let header = &body[0][..];
-    if is_too_long(header.len(), limits.header, behaviour) {
+    // [LIMIT-1]
+    if behaviour.mutated_length_of_header(header.len(), limits.header, header.len() > limits.header) {
         return None;
     }
     let Ok(Value::Array(items)) = cbor::decode(header) else {
@@ -182,58 +129,23 @@ fn request<'a>(body: &'a [Vec<u8>], session: SessionId, limits: &Limits, behavio
     let mut items = items.iter();
     let (_magic, _session) = (items.next()?, items.next()?);
     let seq = match items.next()? {
-        Value::Int(seq) if seq < 0 && behaviour.has(&mutations::envelope::NEGATIVE_NUMBERS) => 0,
-        Value::Int(seq) => u64::try_from(seq).ok()?,
+        Value::Int(seq) => u64::try_from(behaviour.mutated_seq(seq)).ok()?,
         _ => return None,
     };
     let op = match items.next()? {
         Value::Text(op) => op,
-        _ if behaviour.has(&mutations::envelope::OPERATION_OF_ANY_TYPE) => "",
-        _ => return None,
+        _ => behaviour.mutated_op()?,
     };
     let args = match items.next()? {
         Value::Map(args) => args,
-        _ if behaviour.has(&mutations::envelope::ARGS_OF_ANY_TYPE) => no_arguments()?,
-        _ => return None,
+        _ => behaviour.mutated_args()?,
     };
-    if !counts(op, seq, body.len(), behaviour) {
+    // [ENV-4], [ENV-5], [ENV-20]
+    let is_whole = body.len() == if has_payload(op) { 2 } else { 1 };
+    if !behaviour.mutated_frames(op, seq, body.len(), is_whole) {
         return None;
     }
     Some(Request { session, seq, op, args, header, payload: body.get(1).map(|payload| &payload[..]) })
-}
-
-/// A mutation's arguments, in place of what is no map.
-fn no_arguments() -> Option<Map<'static>> {
-    match cbor::decode(&[0xa0]) {
-        Ok(Value::Map(empty)) => Some(empty),
-        _ => None,
-    }
-}
-
-/// [LIMIT-1]
-fn is_too_long(len: usize, limit: usize, behaviour: &Behaviour) -> bool {
-    if len > limit {
-        let by_one = len == limit + 1 && behaviour.has(&mutations::limits::HEADER_ONE_MORE);
-        return !by_one && !behaviour.has(&mutations::limits::HEADER_OF_ANY_LENGTH);
-    }
-    len == limit && behaviour.has(&mutations::limits::HEADER_ONE_LESS)
-}
-
-/// Whether a request of this operation has so many frames ([ENV-4], [ENV-5], [ENV-20]).
-fn counts(op: &str, seq: u64, frames: usize, behaviour: &Behaviour) -> bool {
-    let takes_payload = has_payload(op);
-    let is_known = arguments::is_known(op);
-    if !is_known && behaviour.has(&mutations::envelope::UNKNOWN_IS_BAD_MESSAGE) {
-        return false;
-    }
-    match (takes_payload, frames) {
-        (true, 2) | (false, 1) => true,
-        (true, 1) => behaviour.has(&mutations::envelope::PAYLOADS_MAY_BE_MISSING),
-        (true, _) => behaviour.has(&mutations::envelope::FURTHER_FRAMES),
-        (false, 2) if !is_known => behaviour.has(&mutations::envelope::UNKNOWN_WITH_PAYLOAD),
-        (false, _) if seq == 0 && behaviour.has(&mutations::envelope::PAYLOADS_OF_SEQ_0) => true,
-        (false, _) => seq > 0 && behaviour.has(&mutations::envelope::PAYLOADS_ARE_IGNORED),
-    }
 }
 
 /// An unsigned integer of up to 64 bits in shortest form, and where it ends.

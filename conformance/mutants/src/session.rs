@@ -10,7 +10,7 @@ use crate::{
     sequence::Numbers,
     variants,
 };
-use mutated::History;
+use mutated::SessionHistory;
 use remofile_proto::{Code, SessionId, cbor::Item, token::HelloKey};
 use std::{
     collections::VecDeque,
@@ -50,7 +50,7 @@ pub(crate) struct Session {
     /// The later of its last request and the end of the work for it ([SES-14]).
     pub(crate) heard: Instant,
     pub(crate) numbers: Numbers,
-    history: History,
+    history: SessionHistory,
     behaviour: Behaviour,
 }
 
@@ -212,7 +212,7 @@ impl Sessions {
 
 impl Session {
     fn new(id: SessionId, client: String, lease_ms: u64, numbers: Numbers, behaviour: Behaviour) -> Self {
-        let (heard, history) = (Instant::now(), History::new());
+        let (heard, history) = (Instant::now(), SessionHistory::new());
         Self { id, client, lease_ms, released: false, heard, numbers, history, behaviour }
     }
 

@@ -351,7 +351,7 @@ impl Server {
         Ok(())
     }
 
-    /// PENDING as it is to be sent; nothing where it concludes the request.
+    /// The PENDING reply to send; nothing where it concludes the request.
     pub(super) fn mutated_pending(&mut self, pending: Reply, held: &Held) -> Result<Option<Reply>, zmq::Error> {
         if !self.behaviour.has(&sequence::PENDING_CONSUMES) {
             return Ok(Some(pending));

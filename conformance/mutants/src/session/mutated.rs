@@ -17,13 +17,13 @@ use std::{
 };
 
 /// What only mutations know of a session.
-pub(super) struct History {
+pub(super) struct SessionHistory {
     opened: Instant,
     /// The names of the clients that got BUSY.
     refused: Vec<String>,
 }
 
-impl History {
+impl SessionHistory {
     pub(super) fn new() -> Self {
         Self { opened: Instant::now(), refused: Vec::new() }
     }

@@ -274,7 +274,7 @@ impl Store {
         hidden != judged_otherwise
     }
 
-    /// The name of an entry as it is listed; nothing where it is left out ([LIST-10]).
+    /// The listed name of an entry; nothing where it is left out ([LIST-10]).
     fn shown(&self, page: &Page<'_>, name: &[u8], relative: &[u8]) -> Option<String> {
         let text = std::str::from_utf8(relative).ok();
         let is_name = std::str::from_utf8(name).is_ok_and(paths::is_name);

@@ -22,13 +22,13 @@ impl Store {
         let behaviour = self.behaviour.clone();
         let has = |mutation| behaviour.has(mutation);
         let is_listed = |id: &UploadId, upload: &Upload| {
-            let behind = id.as_bytes()[..] > args.after[..];
+            let follows = id.as_bytes()[..] > args.after[..];
             let judged_otherwise = self.behaviour.any(&[
                 (id.as_bytes()[..] == args.after[..], &mutations::uploads::UPLOADS_AFTER_INCLUDED),
-                (!behind, &mutations::uploads::UPLOADS_AFTER_IGNORED),
-                (behind && upload.begun_in != Some(session), &mutations::uploads::OWN_UPLOADS),
+                (!follows, &mutations::uploads::UPLOADS_AFTER_IGNORED),
+                (follows && upload.begun_in != Some(session), &mutations::uploads::OWN_UPLOADS),
             ]);
-            behind != judged_otherwise
+            follows != judged_otherwise
         };
         let mut listed: Vec<_> = self.uploads.0.iter().filter(|(id, upload)| is_listed(id, upload)).collect();
         if listed.len() > 1 && has(&mutations::uploads::UPLOADS_BY_AGE) {

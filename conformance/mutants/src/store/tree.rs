@@ -1,7 +1,9 @@
 //! The jail ([PATH-10] to [PATH-12]): every name is opened in the directory before it, and no link is followed.
 
+mod mutated;
+
 use super::Store;
-use crate::{mutations, paths::Path, reply::Refusal, variants};
+use crate::{paths::Path, reply::Refusal, variants};
 use remofile_proto::Code;
 use rustix::{
     fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat},
@@ -17,7 +19,7 @@ pub(super) struct Place<'p> {
     pub(super) directory: OwnedFd,
     /// As the path spells it; `.` for the served directory itself.
     pub(super) asked: &'p str,
-    /// As it is stored, where that is another spelling.
+    /// The stored spelling, where it differs.
     stored: Option<String>,
 }
 
@@ -40,22 +42,7 @@ impl Store {
             let stored = self.stored(&directory, name)?;
             let name = &stored.as_deref().unwrap_or(name);
             let opened = fs::openat(&directory, *name, HANDLE | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
-            let is_link = || is_link(&directory, name);
-            directory = match opened {
-                Err(Errno::NOTDIR) if is_link() && self.behaviour.has(&mutations::paths::LINKS_ARE_FOLLOWED) => {
-                    fs::openat(&directory, *name, HANDLE | OFlags::DIRECTORY, Mode::empty())?
-                }
-                Err(Errno::NOTDIR) if is_link() && self.behaviour.has(&mutations::paths::LINK_ON_THE_WAY) => {
-                    return Err(Code::UnsupportedKind.into());
-                }
-                Err(Errno::NOTDIR) if self.behaviour.has(&mutations::paths::FILE_ON_THE_WAY) => {
-                    return Err(Code::NotFound.into());
-                }
-                Err(Errno::NOENT) if self.behaviour.has(&mutations::paths::NOTHING_ON_THE_WAY) => {
-                    return Err(Code::NotDir.into());
-                }
-                other => other?,
-            };
+            directory = self.mutated_step(&directory, name, opened)?;
             if self.behaviour.is_variant(&variants::PERMISSIONS) && fs::fstat(&directory)?.st_mode & 0o100 == 0 {
                 return Err(Code::Denied.into());
             }
@@ -87,20 +74,14 @@ impl Store {
         let found = place.find()?;
         match found.kind() {
             FileType::RegularFile => Ok(found),
-            FileType::Directory if self.behaviour.has(&mutations::targets::DIRECTORIES_ARE_OF_NO_KIND) => {
-                Err(Code::UnsupportedKind.into())
-            }
-            FileType::Directory => Err(Code::NotFile.into()),
-            FileType::Symlink if self.behaviour.has(&mutations::paths::LAST_LINK) => Ok(place.find_through()?),
-            FileType::Fifo if self.behaviour.has(&mutations::paths::FIFOS_ARE_READ) => Ok(found),
-            _ if self.behaviour.has(&mutations::targets::LINKS_ARE_NO_FILES) => Err(Code::NotFile.into()),
-            _ => Err(Code::UnsupportedKind.into()),
+            FileType::Directory => self.mutated_file(&place, found, Code::NotFile),
+            _ => self.mutated_file(&place, found, Code::UnsupportedKind),
         }
     }
 }
 
 impl Place<'_> {
-    /// The name as it is stored.
+    /// The stored name.
     pub(super) fn name(&self) -> &str {
         self.stored.as_deref().unwrap_or(self.asked)
     }
@@ -161,7 +142,7 @@ impl Found {
         fs::utimensat(CWD, self.by_handle(), &super::entry::times(mtime_ns), AtFlags::empty())
     }
 
-    /// As it is now.
+    /// Its present state.
     pub(super) fn stat_again(&self) -> Result<Stat, Errno> {
         fs::fstat(&self.handle)
     }
@@ -177,8 +158,3 @@ pub(super) fn kind(stat: &Stat) -> FileType {
 
 /// Flags that open a file to look at it.
 pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
-
-/// A mutation asks whether a name is that of a link.
-fn is_link(directory: &OwnedFd, name: &str) -> bool {
-    fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| kind(&stat) == FileType::Symlink)
-}

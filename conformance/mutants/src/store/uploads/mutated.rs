@@ -55,7 +55,7 @@ impl Behaviour {
 
     /// Whether an append renews the age of its upload.
     pub(super) fn mutated_renewal_of_upload(&self) -> bool {
-        !self.has(&uploads::AGE_OF_BEGIN) && !self.has(&uploads::FIRST_BEGUN_GOES)
+        !self.any(&[(true, &uploads::AGE_OF_BEGIN), (true, &uploads::FIRST_BEGUN_GOES)])
     }
 
     pub(super) fn mutated_off(&self, asked: u64, payload: &[u8], off: u64) -> u64 {
@@ -106,7 +106,7 @@ impl Upload {
             return is_allowed;
         }
         // With the first one a session stands for a connection.
-        !behaviour.has(&uploads::OF_A_CONNECTION) && behaviour.has(&uploads::UPLOADS_ARE_SHARED)
+        if behaviour.has(&uploads::OF_A_CONNECTION) { false } else { behaviour.has(&uploads::UPLOADS_ARE_SHARED) }
     }
 
     /// Judges where a chunk goes; gives the reply where it is not to be written.
