@@ -102,7 +102,7 @@ impl Upload {
 
     /// Whether a session may append to the upload and commit it.
     pub(super) fn mutated_access(&self, session: SessionId, is_allowed: bool, behaviour: &Behaviour) -> bool {
-        if !self.begun_in.is_some_and(|begun_in| begun_in != session) {
+        if self.begun_in.is_none_or(|begun_in| begun_in == session) {
             return is_allowed;
         }
         // With the first one a session stands for a connection.
