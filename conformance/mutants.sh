@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Changes the source of the zoo's server, one place at a time, and has the suite notice. What it does not notice is either
-# a case that is missing, or stands in equivalent-mutants.txt with the reason why nobody could notice.
-#   conformance/mutants.sh --all [--jobs J]       every mutant: many hours; J at a time
-#   conformance/mutants.sh --sample N [--seed S]  N of them, the same ones for the same seed
-#   conformance/mutants.sh --list                 tells them
-# Needs cargo-mutants and python3, and takes the suite of REMOFILE_CONFORMANCE where that names one. Works on a copy of
-# the tree below the target directory, which stays there: it keeps what was built. Exit code 1: a mutant lives, or a line
-# of the list is stale.
+# Changes the source of the mutation server, one place at a time, and runs the suite against each mutant. A mutant that
+# survives means a missing case, unless equivalent-mutants.txt explains why no client can detect it.
+#   conformance/mutants.sh --all [--jobs J]       run every mutant: many hours; J at a time
+#   conformance/mutants.sh --sample N [--seed S]  run N of them, the same ones for the same seed
+#   conformance/mutants.sh --list                 list them
+# Needs cargo-mutants and python3. Uses the suite that REMOFILE_CONFORMANCE names, or builds it. Works on a copy of the
+# tree below the target directory, and keeps that copy with its build. Exit code 1: a mutant survives, or a line of
+# equivalent-mutants.txt is stale.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,31 +27,31 @@ target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# The faults themselves are no part of the server, nor is what only they and the oddities do; its command line is none of
-# the protocol, and its limits are its own choice.
-mutants=(cargo mutants -p remofile-zoo --features mutants --exclude 'conformance/zoo/src/faults/**'
-    --exclude '**/command.rs' --exclude '**/main.rs' --exclude '**/switches.rs' --exclude '**/oddities.rs'
-    --exclude '**/limits.rs' --exclude '**/forgiving.rs' --exclude '**/careless.rs' --exclude '**/relay.rs'
-    --exclude '**/front.rs' --exclude '**/fallback.rs')
+# Excluded: the mutations and what only they and the legal variants use, the command line, which is no part of the
+# protocol, and the limits, which are the server's own choice.
+mutants=(cargo mutants -p remofile-mutants --features mutants --exclude 'conformance/mutants/src/mutations/**'
+    --exclude '**/mutated.rs' --exclude '**/command.rs' --exclude '**/main.rs' --exclude '**/behaviour.rs'
+    --exclude '**/variants.rs' --exclude '**/limits.rs' --exclude '**/lax_decoder.rs' --exclude '**/lax_encoder.rs'
+    --exclude '**/relay.rs' --exclude '**/interceptor.rs' --exclude '**/plaintext.rs')
 "${mutants[@]}" --list --json > "$scratch/every.json"
-# A mutant of a fault's own condition makes that fault, which selftest sees killed, or never happens. Those of a sample are
-# drawn by a hash of seed and name, so that a new line moves none of the others.
+# A mutant of the condition of a mutation makes that mutation, which the self-test kills, or has no effect. A sample is drawn
+# by a hash of seed and name, so that a new line does not change the rest of the sample.
 python3 - "$scratch/every.json" "$sample" "$seed" "$scratch/lone" > "$scratch/chosen" <<'PYTHON'
 import collections, hashlib, json, re, sys
 
 every, sample, seed = json.load(open(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
 sources = {}
 
-def is_of_a_fault(mutant):
+def is_of_a_mutation(mutant):
     lines = sources.setdefault(mutant["file"], open(mutant["file"]).read().split("\n"))
     first, last = (mutant["span"][end]["line"] for end in ("start", "end"))
-    # With the lines around it: the condition of a fault may be broken over lines, and what it does stands below.
+    # With the lines around it: the condition of a mutation may take several lines, and its effect stands below.
     text = "\n".join(lines[max(first - 3, 0) : (last if last - first < 12 else first) + 1])
-    if re.search(r"faults::|oddities::|\b(has|awaits)\(|(?<!/)// .*\bfault\b", text):
+    if re.search(r"mutations::|variants::|\b(has|selects)\(|(?<!/)// .*\bmutation\b", text):
         return True
-    # A function that only faults have says so first.
+    # The doc comment of a function that only mutations use begins with that.
     line = mutant["function"]["span"]["start"]["line"] - 1 if mutant["function"] else len(lines) - 1
-    return bool(re.match(r"\s*/// An? (fault|oddity)\b", lines[line]))
+    return bool(re.match(r"\s*/// A (mutation|legal variant)\b", lines[line]))
 
 # Flags have no bits in common: whether one of two or exactly one is the same.
 def is_the_same(mutant):
@@ -64,7 +64,7 @@ def place(mutant):
 
 names, alike = [], collections.Counter()
 for mutant in every:
-    if not is_of_a_fault(mutant) and not is_the_same(mutant):
+    if not is_of_a_mutation(mutant) and not is_the_same(mutant):
         alike[place(mutant)] += 1
         drawn = hashlib.sha256(f"{seed} {place(mutant)} {alike[place(mutant)]}".encode()).digest()
         names.append((drawn, mutant["name"]))
@@ -101,14 +101,14 @@ while read -r name; do
 done < "$scratch/chosen"
 mutants+=("${patterns[@]}" --output "$scratch" --baseline skip --timeout 300 --no-shuffle --colors never)
 status=0
-# The suite has passed on the server itself wherever this is run: selftest sees to that. Several at a time each have a tree
-# of their own, which each of them builds from nothing.
+# No baseline run: the self-test checks that the suite passes against the unchanged server. With several jobs each has a
+# copy of the tree, and builds it from scratch.
 if [ "$jobs" = 1 ]; then
     (cd "$copy" && CARGO_TARGET_DIR=$target/mutants/built "${mutants[@]}" --in-place -- --test suite) || status=$?
 else
     (cd "$copy" && env -u CARGO_TARGET_DIR "${mutants[@]}" --jobs "$jobs" -- --test suite) || status=$?
 fi
-# 2: some live; 3: some made the suite take too long, which is noticed as well.
+# 2: some survive; 3: some made the suite time out, which counts as detected.
 case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac
 
 # Beside those of the patterns, cargo-mutants 27.1 makes all that delete a field of a struct with a base.
@@ -120,10 +120,10 @@ comm -23 "$scratch/missed" "$scratch/explained" > "$scratch/alive"
 sort -o "$scratch/lone" "$scratch/lone"
 comm -23 "$scratch/caught" "$scratch/missed" | comm -12 - "$scratch/explained" | comm -12 - "$scratch/lone" > "$scratch/stale"
 if [ "$sample" = 0 ]; then
-    # What is explained has to exist.
+    # Explained mutants have to exist.
     sort -u "$scratch/missed" "$scratch/caught" | comm -13 - "$scratch/explained" >> "$scratch/stale"
 fi
-sed 's/^/alive: /' "$scratch/alive"
+sed 's/^/survived: /' "$scratch/alive"
 sed 's/^/stale in equivalent-mutants.txt: /' "$scratch/stale"
 echo "mutants: $(wc -l < "$scratch/caught") killed, $(wc -l < "$scratch/missed") missed," \
     "$(wc -l < "$scratch/alive") of them without a reason"

@@ -6,13 +6,13 @@ mod decode;
 mod doctor;
 mod explain;
 mod list;
+mod mutation_server;
 mod outputs;
 mod replay;
 mod run;
 mod selftest;
 mod setup;
 mod vectors;
-mod zoo;
 
 use crate::{
     command::args::{Cli, Command},
@@ -55,7 +55,7 @@ fn attempt(cli: Cli) -> Result<Exit, Failure> {
         Command::Decode { frames } => decode::decode(&frames),
         Command::Vectors { directory } => vectors::vectors(&directory),
         Command::SelfTest(arguments) => selftest::selftest(&arguments, colours),
-        Command::Zoo { words } => Ok(zoo::zoo(&words)),
+        Command::MutationServer { words } => Ok(mutation_server::serve(&words)),
     }
 }
 

@@ -52,13 +52,13 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
-    /// Find out how good the suite is: on servers with faults, on sound ones, and on itself
+    /// Measure the suite: against servers with one mutation each, sound servers, and itself
     #[command(name = "selftest", after_help = SELFTEST_EXAMPLES)]
     SelfTest(SelfTest),
-    /// Serve as the servers of `selftest` do: `[OPTIONS] DIR PORT TOKEN`
+    /// Run the server that `selftest` uses: `[OPTIONS] DIR PORT TOKEN`
     #[command(disable_help_flag = true)]
-    Zoo {
-        /// --fault NAME, --odd NAME, --list-faults, --list-oddities and others, then DIR PORT TOKEN
+    MutationServer {
+        /// --mutation NAME, --variant NAME, --list-mutations, --list-variants and others, then DIR PORT TOKEN
         #[arg(value_name = "WORDS", trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
@@ -67,7 +67,7 @@ pub(crate) enum Command {
 const SELFTEST_EXAMPLES: &str = "\
 Examples:
   conformance selftest
-  conformance selftest --fault 'append-*'
+  conformance selftest --mutation 'append-*'
   conformance selftest --full --tables conformance --write
   conformance selftest --output kills.html --output kills.json
 
@@ -277,40 +277,40 @@ pub(crate) struct Replay {
 /// `conformance selftest`
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SelfTest {
-    /// Try every fault with every case, not only with those that cite what it breaks
+    /// Run every case against every mutation, not only the cases that cite what it breaks
     #[arg(long)]
     pub(crate) full: bool,
-    /// Only faults that fit this pattern, and sound servers only with --odd
+    /// Run only mutations that match PATTERN, and sound servers only with --variant
     #[arg(long, value_name = "PATTERN")]
-    pub(crate) fault: Vec<String>,
-    /// Only sound servers that fit this pattern (plain, rep, oddities), and faults only with --fault
+    pub(crate) mutation: Vec<String>,
+    /// Run only sound servers that match PATTERN (plain, rep, legal variants), and mutations only with --mutation
     #[arg(long, value_name = "PATTERN")]
-    pub(crate) odd: Vec<String>,
-    /// Only spoil the suite itself, and see whether that is noticed
-    #[arg(long, conflicts_with_all = ["full", "fault", "odd"])]
+    pub(crate) variant: Vec<String>,
+    /// Run only the harness mutations: changes of the suite itself, each of which has to be detected
+    #[arg(long, conflicts_with_all = ["full", "mutation", "variant"])]
     pub(crate) harness: bool,
-    /// With --full, only cases that fit this pattern
+    /// With --full, only cases that match PATTERN
     #[arg(long, value_name = "PATTERN", requires = "full")]
     pub(crate) case: Vec<String>,
-    /// With --full, only cases of which the table says nothing
+    /// With --full, only cases that have no line in the kill table
     #[arg(long, requires = "full")]
-    pub(crate) unwitnessed: bool,
-    /// How many runs continue at once; by default four a core
+    pub(crate) without_kill: bool,
+    /// Number of runs at the same time; 4 per core by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256).map(usize::from))]
     pub(crate) jobs: Option<usize>,
-    /// What random choices come from
+    /// Seed of all random choices
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) seed: u64,
-    /// Seconds that one run may take
+    /// Time limit of one run in seconds
     #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub(crate) limit: u64,
-    /// The directory of witnesses.txt and headline.json, in place of those that were built in
+    /// Directory of kill-table.txt and score.json, in place of the built-in ones
     #[arg(long, value_name = "DIR")]
     pub(crate) tables: Option<PathBuf>,
-    /// Write down the witnesses and figures that were found
+    /// Update kill-table.txt and score.json
     #[arg(long, requires = "tables")]
     pub(crate) write: bool,
-    /// Write the kill table there: .json by selftest.schema.json, or .html
+    /// Write the results to FILE: .json (selftest.schema.json) or .html
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
 }

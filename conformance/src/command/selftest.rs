@@ -4,7 +4,7 @@ use super::{Colours, print, run::interruption};
 use crate::{
     command::args::SelfTest,
     exit::{Exit, Failure},
-    selftest::{self, Findings},
+    selftest::{self, SelfTestReport},
 };
 use std::{
     fs,
@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Writes findings in one form.
-type Render = fn(&Findings) -> String;
+type Render = fn(&SelfTestReport) -> String;
 
 /// Finds out how good the suite is, and reports.
 pub(super) fn selftest(arguments: &SelfTest, colours: Colours) -> Result<Exit, Failure> {
@@ -24,7 +24,7 @@ pub(super) fn selftest(arguments: &SelfTest, colours: Colours) -> Result<Exit, F
     let live = stderr.is_terminal();
     let mut show = |through: usize, all: usize, name: &str| {
         if live {
-            // A closed standard error is not a failure.
+            // Progress is lost when standard error is closed.
             let _ = write!(io::stderr(), "\r\u{1b}[K{through} of {all}: {name}");
         }
     };
@@ -42,7 +42,7 @@ pub(super) fn selftest(arguments: &SelfTest, colours: Colours) -> Result<Exit, F
 
 fn form(path: &Path) -> Result<Render, Failure> {
     match path.extension().and_then(|ending| ending.to_str()) {
-        Some("json") => Ok(Findings::json),
+        Some("json") => Ok(SelfTestReport::json),
         Some("html" | "htm") => Ok(selftest::page),
         _ => Err(Failure::usage(format!("--output {}: its name ends neither in .json nor in .html", path.display()))),
     }

@@ -1,13 +1,13 @@
-//! Faults that nobody can tell from a server without them, and why.
+//! Mutations that no case can tell from a server without them, and why.
 //!
-//! An entry goes when a case kills its fault: `selftest` fails on one that is stale.
+//! An entry goes when a case kills its mutation: `selftest` fails on one that is stale.
 
-/// A fault's name and why no case can fail at it.
+/// A mutation's name and why no case can fail at it.
 const EQUIVALENTS: &[(&str, &str)] = &[];
 
-/// Why no case can fail at a fault.
-pub(super) fn equivalent(fault: &str) -> Option<&'static str> {
-    EQUIVALENTS.iter().find(|(name, _)| *name == fault).map(|(_, why)| *why)
+/// Why no case can fail at a mutation.
+pub(super) fn equivalent(mutation: &str) -> Option<&'static str> {
+    EQUIVALENTS.iter().find(|(name, _)| *name == mutation).map(|(_, why)| *why)
 }
 
 /// All of them, with their reasons.
@@ -20,9 +20,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_entry_is_a_fault_with_a_reason() {
+    fn every_entry_is_a_mutation_with_a_reason() {
         for (name, why) in all() {
-            assert!(remofile_zoo::faults().any(|fault| fault.name == *name), "there is no fault {name}");
+            assert!(
+                remofile_mutants::mutations().any(|mutation| mutation.name == *name),
+                "there is no mutation {name}"
+            );
             assert!(why.len() > 20, "{name}: {why}");
         }
     }

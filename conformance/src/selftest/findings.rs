@@ -1,6 +1,6 @@
 //! What a self-test found, as programs read it and reports show it.
 
-use super::headline::Headline;
+use super::score::Score;
 use crate::exit::Exit;
 use serde::Serialize;
 use std::time::Duration;
@@ -10,7 +10,7 @@ const SCHEMA: u32 = 1;
 
 /// All that a self-test found, by `selftest.schema.json`.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Findings {
+pub(crate) struct SelfTestReport {
     pub(super) schema: u32,
     pub(super) suite: &'static str,
     /// A text, because it does not fit into the numbers of every reader.
@@ -18,64 +18,64 @@ pub(crate) struct Findings {
     pub(super) began: String,
     pub(super) took_ms: u64,
     pub(super) exit: u8,
-    /// Whether everything was tried, so that the figures can be held against the committed ones.
+    /// Whether everything ran, so that the figures compare with the committed ones.
     pub(super) whole: bool,
-    /// Whether each fault was tried with every case.
+    /// Whether every case ran against each mutation.
     pub(super) full: bool,
     pub(super) interrupted: bool,
     /// Why nothing here is to be believed.
     pub(super) void: Option<String>,
-    pub(super) headline: Headline,
-    pub(super) committed: Headline,
-    /// The committed figures that this run falls behind.
+    pub(super) score: Score,
+    pub(super) committed: Score,
+    /// The committed figures that this run falls short of.
     pub(super) drops: Vec<String>,
-    /// The committed figures that this run is ahead of.
+    /// The committed figures that this run exceeds.
     pub(super) gains: Vec<String>,
-    /// What is wrong with the tables beside the suite.
+    /// Stale lines of the files next to the suite.
     pub(super) stale: Vec<String>,
     /// Where the suite itself failed.
     pub(super) errors: Vec<String>,
-    pub(super) faults: Vec<FaultFound>,
-    pub(super) sound: Vec<SoundFound>,
-    pub(super) cases: Vec<CaseFound>,
-    pub(super) requirements: Vec<RequirementFound>,
+    pub(super) mutations: Vec<MutationFinding>,
+    pub(super) sound: Vec<SoundServerFinding>,
+    pub(super) cases: Vec<CaseFinding>,
+    pub(super) requirements: Vec<RequirementFinding>,
     pub(super) flips: Vec<String>,
-    pub(super) harness: Vec<HarnessFound>,
+    pub(super) harness: Vec<HarnessFinding>,
 }
 
-/// A fault.
+/// A mutation.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct FaultFound {
+pub(super) struct MutationFinding {
     pub(super) name: String,
     pub(super) requirements: Vec<String>,
-    pub(super) story: String,
+    pub(super) description: String,
     pub(super) class: String,
     pub(super) why: String,
     pub(super) reached: bool,
     /// The cases that did not pass.
-    pub(super) cells: Vec<CellFound>,
+    pub(super) cells: Vec<CellFinding>,
     /// The cases that passed.
     pub(super) passed: Vec<String>,
 }
 
-/// What a case came to at a server with a fault.
+/// The result of a case at a server with a mutation.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct CellFound {
+pub(super) struct CellFinding {
     pub(super) case: String,
     pub(super) verdict: String,
     /// How the server served.
     pub(super) variant: String,
     pub(super) kills: bool,
-    /// Whether the case cites a requirement that the fault breaks.
+    /// Whether the case cites a requirement that the mutation breaks.
     pub(super) cites: bool,
     pub(super) reason: String,
 }
 
-/// A server without a fault.
+/// A server without a mutation.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct SoundFound {
+pub(super) struct SoundServerFinding {
     pub(super) name: String,
-    pub(super) story: String,
+    pub(super) description: String,
     pub(super) passed: usize,
     pub(super) not_applicable: usize,
     pub(super) took_ms: u64,
@@ -85,39 +85,39 @@ pub(super) struct SoundFound {
 
 /// A case.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct CaseFound {
+pub(super) struct CaseFinding {
     pub(super) id: String,
     pub(super) requirements: Vec<String>,
-    /// The faults that it killed in this run.
+    /// The mutations that it killed in this run.
     pub(super) kills: Vec<String>,
-    /// What the committed table says of it.
+    /// Its line in the committed kill table.
     pub(super) table: Option<String>,
 }
 
 /// A requirement.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct RequirementFound {
+pub(super) struct RequirementFinding {
     pub(super) id: String,
     pub(super) level: String,
     pub(super) cases: usize,
     pub(super) waived: bool,
-    /// The faults that break it.
-    pub(super) faults: Vec<String>,
+    /// The mutations that break it.
+    pub(super) mutations: Vec<String>,
     /// How many of them were killed.
     pub(super) killed: usize,
 }
 
-/// A way to spoil the suite.
+/// A way to run the suite.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct HarnessFound {
+pub(super) struct HarnessFinding {
     pub(super) name: String,
-    pub(super) story: String,
+    pub(super) description: String,
     pub(super) killed: bool,
     /// What it was noticed by, or that nothing did.
     pub(super) why: String,
 }
 
-impl Findings {
+impl SelfTestReport {
     pub(super) fn new(seed: u64, took: Duration) -> Self {
         Self {
             schema: SCHEMA,
@@ -130,13 +130,13 @@ impl Findings {
             full: false,
             interrupted: false,
             void: None,
-            headline: Headline::default(),
-            committed: Headline::default(),
+            score: Score::default(),
+            committed: Score::default(),
             drops: Vec::new(),
             gains: Vec::new(),
             stale: Vec::new(),
             errors: Vec::new(),
-            faults: Vec::new(),
+            mutations: Vec::new(),
             sound: Vec::new(),
             cases: Vec::new(),
             requirements: Vec::new(),
@@ -145,12 +145,13 @@ impl Findings {
         }
     }
 
-    /// What the shell is told.
+    /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
-        let survivors = self.faults.iter().any(|fault| fault.class == "survived" || fault.class == "masked");
+        let survivors =
+            self.mutations.iter().any(|mutation| mutation.class == "survived" || mutation.class == "masked");
         let failures = self.sound.iter().any(|sound| !sound.failures.is_empty());
         let unnoticed = self.harness.iter().any(|mutant| !mutant.killed);
-        // Of a part nothing is committed: whatever is not as it should be fails it.
+        // There is no committed figure for a part: every survivor fails it.
         let weak = if self.whole { !self.drops.is_empty() } else { survivors };
         if self.void.is_some() || !self.errors.is_empty() {
             Exit::OwnFault
@@ -174,7 +175,7 @@ impl Findings {
         }
     }
 
-    /// As JSON, with a line end behind it.
+    /// As JSON, with a final line end.
     pub(crate) fn json(&self) -> String {
         let text = serde_json::to_string(self).expect("texts and figures are JSON");
         format!("{text}\n")
@@ -192,8 +193,8 @@ pub(super) mod tests {
     use serde_json::Value;
 
     /// One of everything, with characters that have to be escaped.
-    pub(crate) fn findings() -> Findings {
-        let cell = CellFound {
+    pub(crate) fn findings() -> SelfTestReport {
+        let cell = CellFinding {
             case: "a-gap-is-refused".into(),
             verdict: "fail".into(),
             variant: "plain".into(),
@@ -201,51 +202,51 @@ pub(super) mod tests {
             cites: true,
             reason: "<b>\u{1b}[31m & \"it\"</b>".into(),
         };
-        let fault = |name: &str, class: &str| FaultFound {
+        let mutation = |name: &str, class: &str| MutationFinding {
             name: name.into(),
             requirements: vec!["SEQ-5".into()],
-            story: "It takes <any> number.".into(),
+            description: "It takes <any> number.".into(),
             class: class.into(),
             why: String::new(),
             reached: true,
             cells: vec![cell.clone()],
             passed: vec!["the-server-serves".into()],
         };
-        Findings {
+        SelfTestReport {
             began: "2026-01-01T00:00:00Z".into(),
             whole: true,
-            headline: Headline { faults: 2, killed: 1, ..Headline::default() },
-            gains: vec!["faults killed: 1 against 2".into()],
-            faults: vec![fault("a-gap-is-taken", "killed"), fault("late", "survived")],
-            sound: vec![SoundFound {
+            score: Score { mutations: 2, killed: 1, ..Score::default() },
+            gains: vec!["mutations killed: 1 against 2".into()],
+            mutations: vec![mutation("a-gap-is-taken", "killed"), mutation("late", "survived")],
+            sound: vec![SoundServerFinding {
                 name: "plain".into(),
-                story: "With every switch off.".into(),
+                description: "With every switch off.".into(),
                 passed: 1_100,
                 not_applicable: 22,
                 took_ms: 30_000,
                 failures: Vec::new(),
             }],
-            cases: vec![CaseFound {
+            cases: vec![CaseFinding {
                 id: "a-gap-is-refused".into(),
                 requirements: vec!["SEQ-5".into()],
                 kills: vec!["a-gap-is-taken".into()],
                 table: None,
             }],
-            requirements: vec![RequirementFound {
+            requirements: vec![RequirementFinding {
                 id: "SEQ-5".into(),
                 level: "must".into(),
                 cases: 1,
                 waived: false,
-                faults: vec!["a-gap-is-taken".into()],
+                mutations: vec!["a-gap-is-taken".into()],
                 killed: 1,
             }],
-            harness: vec![HarnessFound {
+            harness: vec![HarnessFinding {
                 name: "lint-off".into(),
-                story: "Replies are not looked at.".into(),
+                description: "Replies are not looked at.".into(),
                 killed: true,
                 why: "x passed".into(),
             }],
-            ..Findings::new(7, Duration::from_secs(200))
+            ..SelfTestReport::new(7, Duration::from_secs(200))
         }
     }
 
@@ -256,26 +257,26 @@ pub(super) mod tests {
         let mut document: Value = serde_json::from_str(&findings().json()).unwrap();
         let errors: Vec<String> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:?}");
-        document["faults"][0]["unheard_of"] = Value::Bool(true);
+        document["mutations"][0]["unheard_of"] = Value::Bool(true);
         assert!(!schema.is_valid(&document));
     }
 
     #[test]
     fn a_void_run_is_the_suites_own_fault() {
-        let void = Findings { void: Some("the control lives".into()), ..findings() };
+        let void = SelfTestReport { void: Some("the control lives".into()), ..findings() };
         assert_eq!(void.exit(), Exit::OwnFault);
     }
 
     #[test]
     fn of_a_whole_run_the_committed_figures_decide() {
         assert_eq!(findings().exit(), Exit::Conformant);
-        let dropped = Findings { drops: vec!["faults killed: 1 against 2".into()], ..findings() };
+        let dropped = SelfTestReport { drops: vec!["mutations killed: 1 against 2".into()], ..findings() };
         assert_eq!(dropped.exit(), Exit::NotConformant);
     }
 
     #[test]
-    fn of_a_part_every_fault_has_to_be_killed() {
-        assert_eq!(Findings { whole: false, ..findings() }.exit(), Exit::NotConformant);
+    fn of_a_part_every_mutation_has_to_be_killed() {
+        assert_eq!(SelfTestReport { whole: false, ..findings() }.exit(), Exit::NotConformant);
     }
 
     #[test]
@@ -283,7 +284,7 @@ pub(super) mod tests {
         let mut unnoticed = findings();
         unnoticed.harness[0].killed = false;
         assert_eq!(unnoticed.exit(), Exit::NotConformant);
-        assert_eq!(Findings { flips: vec!["x".into()], ..findings() }.exit(), Exit::NotConformant);
-        assert_eq!(Findings { stale: vec!["x".into()], ..findings() }.exit(), Exit::NotConformant);
+        assert_eq!(SelfTestReport { flips: vec!["x".into()], ..findings() }.exit(), Exit::NotConformant);
+        assert_eq!(SelfTestReport { stale: vec!["x".into()], ..findings() }.exit(), Exit::NotConformant);
     }
 }

@@ -1,6 +1,6 @@
-//! Findings as one page that needs nothing else: the kill table by fault, by case and by requirement.
+//! The report as one self-contained page: the kill table by mutation, by case and by requirement.
 
-use super::findings::{CaseFound, FaultFound, Findings};
+use super::findings::{CaseFinding, MutationFinding, SelfTestReport};
 use crate::{
     report::{escape, visible},
     spec,
@@ -10,15 +10,15 @@ use std::{collections::BTreeMap, fmt::Write as _};
 /// The page around the tables, with its style and script.
 const PAGE: &str = include_str!("page.html");
 
-pub(super) fn render(findings: &Findings) -> String {
+pub(super) fn render(findings: &SelfTestReport) -> String {
     let good = findings.exit() as u8 == 0;
     let fields: [(&str, String); 9] = [
         ("{{conclusion}}", shown(findings.conclusion())),
         ("{{tone}}", if good { "good" } else { "bad" }.into()),
-        ("{{sentence}}", shown(&findings.headline.sentence())),
+        ("{{sentence}}", shown(&findings.score.sentence())),
         ("{{facts}}", facts(findings)),
         ("{{remarks}}", remarks(findings)),
-        ("{{faults}}", faults(findings)),
+        ("{{mutations}}", mutations(findings)),
         ("{{cases}}", findings.cases.iter().map(case).collect()),
         ("{{requirements}}", requirements(findings)),
         ("{{others}}", others(findings)),
@@ -39,25 +39,26 @@ pub(super) fn render(findings: &Findings) -> String {
     page
 }
 
-fn facts(findings: &Findings) -> String {
+fn facts(findings: &SelfTestReport) -> String {
     let facts = [
         ("suite", findings.suite.to_owned()),
         ("began", findings.began.clone()),
         ("took", format!("{} s", findings.took_ms / 1_000)),
         ("seed", findings.seed.clone()),
         (
-            "tried",
-            if findings.full { "every fault with every case" } else { "each fault with the cases that cite it" }.into(),
+            "outcome",
+            if findings.full { "every mutation with every case" } else { "each mutation with the cases that cite it" }
+                .into(),
         ),
     ];
     facts.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(value))).collect()
 }
 
-fn remarks(findings: &Findings) -> String {
+fn remarks(findings: &SelfTestReport) -> String {
     let void = findings.void.iter().map(|why| format!("void: {why}"));
     let lists = [
         ("worse than committed", &findings.drops),
-        ("not the same again", &findings.flips),
+        ("flip", &findings.flips),
         ("stale", &findings.stale),
         ("the suite itself failed", &findings.errors),
         ("better than committed", &findings.gains),
@@ -66,22 +67,22 @@ fn remarks(findings: &Findings) -> String {
     void.chain(lines).map(|line| format!("<p class=\"remark\">{}</p>", shown(&line))).collect()
 }
 
-fn faults(findings: &Findings) -> String {
-    findings.faults.iter().map(fault).collect()
+fn mutations(findings: &SelfTestReport) -> String {
+    findings.mutations.iter().map(mutation).collect()
 }
 
-fn fault(fault: &FaultFound) -> String {
-    let (killers, others): (Vec<_>, Vec<_>) = fault.cells.iter().partition(|cell| cell.kills);
-    let mut body = format!("<p>{}</p>", shown(&fault.story));
-    if !fault.why.is_empty() {
-        let _ = write!(body, "<p class=\"bad\">{}</p>", shown(&fault.why));
+fn mutation(mutation: &MutationFinding) -> String {
+    let (killers, others): (Vec<_>, Vec<_>) = mutation.cells.iter().partition(|cell| cell.kills);
+    let mut body = format!("<p>{}</p>", shown(&mutation.description));
+    if !mutation.why.is_empty() {
+        let _ = write!(body, "<p class=\"bad\">{}</p>", shown(&mutation.why));
     }
-    let row = |cell: &&super::findings::CellFound| {
+    let row = |cell: &&super::findings::CellFinding| {
         let under = if cell.variant == "plain" { String::new() } else { format!(" under {}", cell.variant) };
         format!(
             "<tr><td><a href=\"#case-{id}\">{id}</a>{}{}</td><td>{}</td><td>{}</td></tr>",
             escape(&under),
-            if cell.cites { "" } else { " <span class=\"muted\">(cites it not)</span>" },
+            if cell.cites { "" } else { " <span class=\"muted\">(does not cite it)</span>" },
             escape(&cell.verdict),
             shown(&cell.reason),
             id = escape(&cell.case)
@@ -93,17 +94,17 @@ fn fault(fault: &FaultFound) -> String {
         killers.iter().map(row).collect::<String>(),
         others.iter().map(row).collect::<String>()
     );
-    if !fault.passed.is_empty() {
-        let passed: String = fault.passed.iter().map(|id| chip("case", id, "quiet")).collect();
-        let _ = write!(body, "<details><summary>{} passed</summary>{passed}</details>", fault.passed.len());
+    if !mutation.passed.is_empty() {
+        let passed: String = mutation.passed.iter().map(|id| chip("case", id, "quiet")).collect();
+        let _ = write!(body, "<details><summary>{} passed</summary>{passed}</details>", mutation.passed.len());
     }
-    let cites: String = fault.requirements.iter().map(|id| chip("req", id, "info")).collect();
+    let cites: String = mutation.requirements.iter().map(|id| chip("req", id, "info")).collect();
     format!(
-        "<details class=\"row\" id=\"fault-{name}\" data-class=\"{class}\"><summary><span class=\"badge c-{class}\">{class}</span> \
+        "<details class=\"row\" id=\"mutation-{name}\" data-class=\"{class}\"><summary><span class=\"badge c-{class}\">{class}</span> \
          <b>{name}</b> {cites} <span class=\"muted\">{}</span></summary>{body}</details>\n",
         shown(&killed_by(killers.len())),
-        name = escape(&fault.name),
-        class = escape(&fault.class),
+        name = escape(&mutation.name),
+        class = escape(&mutation.class),
     )
 }
 
@@ -115,13 +116,13 @@ fn killed_by(count: usize) -> String {
     }
 }
 
-fn case(case: &CaseFound) -> String {
+fn case(case: &CaseFinding) -> String {
     let class = match (&case.table, case.kills.is_empty()) {
         (_, false) => "killed",
         (Some(_), true) => "equivalent",
         (None, true) => "survived",
     };
-    let kills: String = case.kills.iter().map(|name| chip("fault", name, "killed")).collect();
+    let kills: String = case.kills.iter().map(|name| chip("mutation", name, "killed")).collect();
     let table = case
         .table
         .as_deref()
@@ -133,23 +134,23 @@ fn case(case: &CaseFound) -> String {
     )
 }
 
-fn requirements(findings: &Findings) -> String {
+fn requirements(findings: &SelfTestReport) -> String {
     let classes: BTreeMap<&str, &str> =
-        findings.faults.iter().map(|fault| (fault.name.as_str(), fault.class.as_str())).collect();
+        findings.mutations.iter().map(|mutation| (mutation.name.as_str(), mutation.class.as_str())).collect();
     let rows = findings.requirements.iter().map(|one| {
         let class = match (one.killed, one.waived, one.level.as_str()) {
             (1.., _, _) => "killed",
             (0, false, "must") => "survived",
             _ => "equivalent",
         };
-        let faults: String = one
-            .faults
+        let mutations: String = one
+            .mutations
             .iter()
-            .map(|name| chip("fault", name, classes.get(name.as_str()).copied().unwrap_or("survived")))
+            .map(|name| chip("mutation", name, classes.get(name.as_str()).copied().unwrap_or("survived")))
             .collect();
         let words = spec::requirement(&one.id).map_or_else(String::new, |one| spec::plain(one.text));
         format!(
-            "<div class=\"row\" id=\"req-{id}\" data-class=\"{class}\"><b>{id}</b> <span class=\"muted\">{} · {} cases{}</span> {}<br>{faults}</div>\n",
+            "<div class=\"row\" id=\"req-{id}\" data-class=\"{class}\"><b>{id}</b> <span class=\"muted\">{} · {} cases{}</span> {}<br>{mutations}</div>\n",
             escape(&one.level),
             one.cases,
             if one.waived { " · waived" } else { "" },
@@ -160,8 +161,8 @@ fn requirements(findings: &Findings) -> String {
     rows.collect()
 }
 
-/// Sound servers, and the suite spoilt.
-fn others(findings: &Findings) -> String {
+/// Sound servers, and harness mutations.
+fn others(findings: &SelfTestReport) -> String {
     let sound = findings.sound.iter().map(|sound| {
         let class = if sound.failures.is_empty() { "killed" } else { "survived" };
         let said = if sound.failures.is_empty() { "sound" } else { "failed" };
@@ -171,7 +172,7 @@ fn others(findings: &Findings) -> String {
             "<div class=\"row\" data-class=\"{class}\"><span class=\"badge c-{class}\">{said}</span> <b>{}</b> {} \
              <span class=\"muted\">{} passed, {} not applicable</span>{failures}</div>\n",
             escape(&sound.name),
-            shown(&sound.story),
+            shown(&sound.description),
             sound.passed,
             sound.not_applicable
         )
@@ -182,7 +183,7 @@ fn others(findings: &Findings) -> String {
             "<div class=\"row\" data-class=\"{class}\"><span class=\"badge c-{class}\">{class}</span> <b>{}</b> {} \
              <span class=\"muted\">{}</span></div>\n",
             escape(&mutant.name),
-            shown(&mutant.story),
+            shown(&mutant.description),
             shown(&mutant.why)
         )
     });
@@ -223,9 +224,9 @@ mod tests {
     }
 
     #[test]
-    fn faults_cases_and_requirements_lead_to_each_other() {
+    fn mutations_cases_and_requirements_lead_to_each_other() {
         let page = render(&findings());
-        for place in ["fault-a-gap-is-taken", "case-a-gap-is-refused", "req-SEQ-5"] {
+        for place in ["mutation-a-gap-is-taken", "case-a-gap-is-refused", "req-SEQ-5"] {
             assert!(
                 page.contains(&format!("id=\"{place}\"")) && page.contains(&format!("href=\"#{place}\"")),
                 "{place}"

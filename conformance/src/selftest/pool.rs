@@ -1,6 +1,6 @@
-//! Several runs at once, as most of their time is spent waiting.
+//! Runs at the same time.
 
-use super::bench::{Attempt, Bench, Tried};
+use super::executor::{Executor, RunOutcome, RunSpec};
 use std::{
     sync::{
         atomic::{AtomicUsize, Ordering},
@@ -9,27 +9,28 @@ use std::{
     thread,
 };
 
-/// Makes all attempts, `workers` at a time, begun in the order of the places that `order` names; gives what became of
-/// each, as `attempts` stand. `tell` hears of each when it is through.
-pub(super) fn attempt_all(
-    bench: &Bench<'_>,
-    attempts: &[Attempt],
+/// Executes all runs, `workers` at a time, started in the order of the indices in `order`; returns their outcomes in the
+/// order of `specs`. `on_progress` gets each outcome as it arrives.
+pub(super) fn execute_all(
+    executor: &Executor<'_>,
+    specs: &[RunSpec],
     order: &[usize],
     workers: usize,
-    tell: &mut dyn FnMut(&Attempt, &Tried),
-) -> Vec<Tried> {
-    let tried = each(order, workers, |at| bench.attempt(&attempts[*at]), &mut |at, tried| tell(&attempts[*at], tried));
-    let mut placed: Vec<(usize, Tried)> = order.iter().copied().zip(tried).collect();
+    on_progress: &mut dyn FnMut(&RunSpec, &RunOutcome),
+) -> Vec<RunOutcome> {
+    let outcome =
+        each(order, workers, |at| executor.execute(&specs[*at]), &mut |at, outcome| on_progress(&specs[*at], outcome));
+    let mut placed: Vec<(usize, RunOutcome)> = order.iter().copied().zip(outcome).collect();
     placed.sort_by_key(|(at, _)| *at);
-    placed.into_iter().map(|(_, tried)| tried).collect()
+    placed.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Applies `work` to all items, `workers` at a time; gives the results in the order of the items.
+/// Applies `work` to all items, `workers` at a time; returns the results in the order of the items.
 pub(super) fn each<T: Sync, R: Send>(
     items: &[T],
     workers: usize,
     work: impl Fn(&T) -> R + Sync,
-    tell: &mut dyn FnMut(&T, &R),
+    on_progress: &mut dyn FnMut(&T, &R),
 ) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
@@ -49,7 +50,7 @@ pub(super) fn each<T: Sync, R: Send>(
         }
         drop(done);
         for (at, result) in through {
-            tell(&items[at], &result);
+            on_progress(&items[at], &result);
             results[at] = Some(result);
         }
     });

@@ -56,7 +56,7 @@ mod tests {
         assert!(bare.is_empty(), "neither case nor waiver: {}", bare.join(" "));
     }
 
-    /// What no server of the zoo breaks, and why.
+    /// What no mutation server breaks, and why.
     const UNBROKEN: &[(&str, &str)] = &[(
         "KEY-6",
         "to a server whose public key is another one than that of its secret key no handshake succeeds: every run ends \
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_observable_must_is_broken_by_a_mutation() {
-        let is_broken = |id| remofile_zoo::faults().any(|fault| fault.requirements.contains(&id));
+        let is_broken = |id| remofile_mutants::mutations().any(|mutation| mutation.requirements.contains(&id));
         let is_excepted = |id| UNBROKEN.iter().any(|(one, why)| *one == id && !why.is_empty());
         let every = every_case();
         let unbroken: Vec<&str> = rows(&every)

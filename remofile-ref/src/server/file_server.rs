@@ -14,7 +14,7 @@ use crate::{
         TransportError,
     },
 };
-use remofile_proto::{BootId, Capabilities, HelloReply, KeyPair, Keys, Names, Token, TokenError, limits};
+use remofile_proto::{BootId, HelloReply, KeyPair, Keys, Names, Token, TokenError, limits};
 use std::{
     path::{Path, PathBuf},
     time::Duration,

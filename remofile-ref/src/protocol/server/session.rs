@@ -22,7 +22,7 @@ pub use owner::OwnerInfo;
 use crate::{Outcome, Success};
 use answer::{answer, refuse};
 use open_uploads::{OpenUploads, UploadChange};
-use owner::{SessionOwner, RunningRequest, milliseconds};
+use owner::{RunningRequest, SessionOwner, milliseconds};
 use remofile_proto::envelope::Request;
 use remofile_proto::limits::{HEADER, LEASE_MIN_MS, Limits};
 use remofile_proto::{

@@ -1,0 +1,5 @@
+//! Mutations of flush and durability.
+
+use super::declare::mutations;
+
+mutations! {}

@@ -1,5 +1,0 @@
-//! Faults of flush and durability.
-
-use super::declare::faults;
-
-faults! {}
