@@ -126,8 +126,8 @@ impl FileServer {
         self
     }
 
-    /// How many uploads may be staged at once, 64 at least, which is also the default. Beyond that the one that was left
-    /// alone the longest goes [BEGIN-6].
+    /// How many uploads may be staged at once, 64 at least, which is also the default. Beyond that the one that was
+    /// left alone the longest goes [BEGIN-6].
     #[must_use]
     pub fn max_uploads(mut self, uploads: usize) -> Self {
         self.store.max_uploads = uploads.max(limits::UPLOADS);
@@ -256,8 +256,9 @@ impl FileServer {
     /// effect; on a socket without CURVE `auth` alone guards the session, and everything travels in clear.
     ///
     /// What the program has to set before it binds, the sizes being those of this server: `ZMQ_MAXMSGSIZE` to
-    /// [`Bounds::frame_max`] or more, or unauthenticated peers can send frames of any size; `ZMQ_SNDHWM` to the window or more, which
-    /// is checked, and `ZMQ_RCVHWM` likewise; `ZMQ_LINGER` to 0, unless closing may wait for peers that do not read.
+    /// [`Bounds::frame_max`] or more, or unauthenticated peers can send frames of any size; `ZMQ_SNDHWM` to the window
+    /// or more, which is checked, and `ZMQ_RCVHWM` likewise; `ZMQ_LINGER` to 0, unless closing may wait for peers that
+    /// do not read.
     ///
     /// # Errors
     /// [`ServeError::Store`] where the directory is served already or cannot be; [`TransportError::SocketType`] for a

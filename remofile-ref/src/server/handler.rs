@@ -17,11 +17,11 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 /// Each message goes to [`Handler::handle`]; while [`Handler::is_working`], the program calls
 /// [`Handler::run_slice`] repeatedly, between messages or when idle, and sends the replies that it returns.
 ///
-/// **Long operations.** HASH, COPY, COMMIT, BEGIN, LIST and FLUSH may take many slices of about 10 ms. The client is owed
-/// one reply: the result, or PENDING after half a second, and then it asks again. Messages that arrive while a reply is
-/// owed are queued: at most as many bytes as a client may have unanswered, and twice the window of messages. Further
-/// messages are dropped, and clients send them again; a program that receives only while [`Handler::has_room`] drops no
-/// request that is within the limits.
+/// **Long operations.** HASH, COPY, COMMIT, BEGIN, LIST and FLUSH may take many slices of about 10 ms. The client is
+/// owed one reply: the result, or PENDING after half a second, and then it asks again. Messages that arrive while a
+/// reply is owed are queued: at most as many bytes as a client may have unanswered, and twice the window of messages.
+/// Further messages are dropped, and clients send them again; a program that receives only while [`Handler::has_room`]
+/// drops no request that is within the limits.
 ///
 /// **Security.** The handler encrypts nothing, and only `auth` in hello protects the session: the embedding program
 /// has to secure the transport.
@@ -99,7 +99,7 @@ impl Handler {
     }
 
     /// Takes a received message and works until there is a reply: at once, or within about half a second, which is when
-    /// a long operation is answered PENDING. It goes on while the next message is answered; clients ask every 100 ms.
+    /// a long operation is answered PENDING. It continues while the next message is answered; clients ask every 100 ms.
     /// `None` for what is not answered: see [`HandleOutcome::NotOurs`] and [`HandleOutcome::Silent`].
     ///
     /// For lockstep carriers that have one request at a time, such as a POST of HTTP; not to be mixed with
@@ -120,8 +120,8 @@ impl Handler {
         }
     }
 
-    /// Runs the next slice of the operation, about 10 ms, or handles a queued request; returns the reply that is due, if
-    /// any.
+    /// Runs the next slice of the operation, about 10 ms, or handles a queued request; returns the reply that is due,
+    /// if any.
     #[must_use = "a reply that is not sent is owed to a client"]
     pub fn run_slice(&mut self) -> Option<Frames> {
         if !self.service.owes_reply()
@@ -138,12 +138,12 @@ impl Handler {
         reply
     }
 
-    /// Restricts the calling thread and all threads and processes that it starts later to the served directory, by Landlock
-    /// and irrevocably. Call it in the thread that calls [`Handler::handle`] and [`Handler::run_slice`]. Files in the
-    /// directories of `removable` may still be removed.
+    /// Restricts the calling thread and all threads and processes that it starts later to the served directory, by
+    /// Landlock and irrevocably. Call it in the thread that calls [`Handler::handle`] and [`Handler::run_slice`]. Files
+    /// in the directories of `removable` may still be removed.
     ///
-    /// This adds to the restriction of every request by `openat2`. Call it after opening everything else that the thread
-    /// uses, such as its log file.
+    /// This adds to the restriction of every request by `openat2`. Call it after opening everything else that the
+    /// thread uses, such as its log file.
     ///
     /// # Errors
     /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is not confined.
@@ -199,8 +199,8 @@ impl fmt::Debug for Handler {
     }
 }
 
-/// Whether a message looks like one of this version of the protocol, by its first bytes: only a message that is handled is
-/// decoded, and so each one is decoded once.
+/// Whether a message looks like one of this version of the protocol, by its first bytes: only a message that is handled
+/// is decoded, and so each one is decoded once.
 fn is_of_this_version<F: AsRef<[u8]>>(frames: &[F]) -> bool {
     let mut frames = frames.iter().map(AsRef::as_ref).skip_while(|frame| !frame.is_empty());
     frames.nth(1).is_some_and(|header| header.starts_with(&HEADER_START))

@@ -16,7 +16,8 @@ pub enum Confinement {
     Full,
     /// The access rights that this kernel knows are restricted; Linux 6.10 and later know all.
     Partial,
-    /// Nothing is restricted: the kernel has no Landlock (Linux before 5.19), or it is disabled. Only `openat2` restricts.
+    /// Nothing is restricted: the kernel has no Landlock (Linux before 5.19), or it is disabled. Only `openat2`
+    /// restricts.
     None,
 }
 

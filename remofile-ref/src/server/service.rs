@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-/// How long a request or poll is held before it is answered PENDING [SEQ-10], [SEQ-13].
+/// How long a request or poll waits before it is answered PENDING [SEQ-10], [SEQ-13].
 pub const HOLD: Duration = Duration::from_millis(500);
 
 /// The frames of a message, routing frames and delimiter included.
@@ -34,8 +34,8 @@ pub enum HandleOutcome {
     /// The message is not of this protocol: dropped or handed to the embedding program; a REP socket sends one
     /// empty frame [ENV-14], [ENV-19].
     NotOurs,
-    /// The message is a reply, or a request that a [`Handler`](crate::server::Handler) has no room for: not answered, but
-    /// for the empty frame of a REP socket [ENV-15].
+    /// The message is a reply, or a request that a [`Handler`](crate::server::Handler) has no room for: not answered,
+    /// but for the empty frame of a REP socket [ENV-15].
     Silent,
     /// An operation runs, and the reply will come out of [`Service::run_slice`] or that of the handler.
     Later,
@@ -64,7 +64,7 @@ struct RunningOperation {
     since: Duration,
     pending: Pending,
     /// The routing frames of the request that waits for the reply, and the time since when.
-    held: Option<(Frames, Duration)>,
+    waiting: Option<(Frames, Duration)>,
     done: u64,
     total: u64,
 }
@@ -95,17 +95,17 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         let work = self.work.as_mut()?;
         match self.storage.proceed() {
             ExecutionStatus::Done(outcome) => {
-                let RunningOperation { session, operation, since, pending, held, .. } = self.work.take()?;
+                let RunningOperation { session, operation, since, pending, waiting, .. } = self.work.take()?;
                 if AccessLog::is_enabled() {
                     self.access_log.outcome(now, since, session, &operation, 0, &outcome);
                 }
                 // [SEQ-14] The reply is remembered even if no request waits for it.
                 let reply = self.session.on_outcome(now, pending, outcome);
-                held.map(|(prefix, _)| addressed(prefix, reply))
+                waiting.map(|(prefix, _)| addressed(prefix, reply))
             }
             ExecutionStatus::Working { done, total } => {
                 (work.done, work.total) = (done, total);
-                let (prefix, _) = work.held.take_if(|(_, since)| now.saturating_sub(*since) >= HOLD)?;
+                let (prefix, _) = work.waiting.take_if(|(_, since)| now.saturating_sub(*since) >= HOLD)?;
                 Some(addressed(prefix, work.not_yet()))
             }
         }
@@ -116,8 +116,8 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         self.access_log.address = address;
     }
 
-    /// Notes that the last [`Service::handle`] or [`Service::run_slice`] took until `now`: if it was for the owner of the
-    /// session, the owner's idle time starts here [SES-14]. May be called after each.
+    /// Notes that the last [`Service::handle`] or [`Service::run_slice`] took until `now`: if it was for the owner of
+    /// the session, the owner's idle time starts here [SES-14]. May be called after each.
     pub fn work_ended(&mut self, now: Duration) {
         self.session.work_ended(now);
         self.access_log.log_done(now);
@@ -128,9 +128,9 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         self.work.is_some() || !self.owed.is_empty()
     }
 
-    /// Whether a request or poll is held: a driver receives nothing meanwhile, at most about 500 ms.
+    /// Whether a request or poll is waiting: a driver receives nothing meanwhile, at most about 500 ms.
     pub fn owes_reply(&self) -> bool {
-        !self.owed.is_empty() || self.work.as_ref().is_some_and(|work| work.held.is_some())
+        !self.owed.is_empty() || self.work.as_ref().is_some_and(|work| work.waiting.is_some())
     }
 
     /// The id of the session's owner.
@@ -180,13 +180,13 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
         match self.session.on_request(now, request, &self.authentic) {
             SessionAction::Reply(reply) => {
                 if is_enabled {
-                    self.note_unexecuted(now, before.as_ref(), request, &reply);
+                    self.log_unexecuted(now, before.as_ref(), request, &reply);
                 }
                 HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
             }
             SessionAction::Abandon(reply) => {
                 if is_enabled {
-                    self.note_unexecuted(now, before.as_ref(), request, &reply);
+                    self.log_unexecuted(now, before.as_ref(), request, &reply);
                 }
                 self.abandon();
                 HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
@@ -202,9 +202,9 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
                         HandleOutcome::Reply(envelope::frames(prefix, reply.header, reply.payload))
                     }
                     ExecutionStatus::Working { done, total } => {
-                        let held = Some((copied(prefix), now));
+                        let waiting = Some((copied(prefix), now));
                         self.work =
-                            Some(RunningOperation { session, operation, since: now, pending, held, done, total });
+                            Some(RunningOperation { session, operation, since: now, pending, waiting, done, total });
                         HandleOutcome::Later
                     }
                 }
@@ -216,14 +216,14 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     fn poll<F: AsRef<[u8]>>(&mut self, now: Duration, prefix: &[F]) -> HandleOutcome {
         // The session says Poll only while an operation runs, and then there is work.
         let Some(work) = &mut self.work else { return HandleOutcome::NotOurs };
-        match work.held.replace((copied(prefix), now)) {
+        match work.waiting.replace((copied(prefix), now)) {
             // A second poll, perhaps over a new connection, answers the first.
             Some((earlier, _)) => HandleOutcome::Reply(addressed(earlier, work.not_yet())),
             None => HandleOutcome::Later,
         }
     }
 
-    fn note_unexecuted(&mut self, now: Duration, before: Option<&OwnerInfo>, request: &Request<'_>, reply: &Reply) {
+    fn log_unexecuted(&mut self, now: Duration, before: Option<&OwnerInfo>, request: &Request<'_>, reply: &Reply) {
         self.access_log.unexecuted(now, request, &reply.header);
         let after = if request.header.seq == 0 { self.session.owner_info(now) } else { None };
         match (request.header.op, before, &after) {
@@ -234,9 +234,9 @@ impl<S: Storage, A: Fn(&SessionId, &[u8; 32]) -> bool> Service<S, A> {
     }
 
     fn abandon(&mut self) {
-        if let Some(RunningOperation { pending, held, .. }) = self.work.take() {
+        if let Some(RunningOperation { pending, waiting, .. }) = self.work.take() {
             self.storage.cancel();
-            self.owed.extend(held.map(|(prefix, _)| addressed(prefix, pending.abandoned())));
+            self.owed.extend(waiting.map(|(prefix, _)| addressed(prefix, pending.abandoned())));
         }
     }
 }

@@ -123,8 +123,8 @@ impl BoundServer {
         self.server.stop_handle()
     }
 
-    /// As [`Handler::confine_thread`]: to be called in the thread that is to call [`BoundServer::run`]. Threads of libzmq
-    /// run already, and are not confined; they open no files.
+    /// As [`Handler::confine_thread`]: to be called in the thread that is to call [`BoundServer::run`]. Threads of
+    /// libzmq run already, and are not confined; they open no files.
     ///
     /// # Errors
     /// A directory of `removable` cannot be opened, or the kernel refuses a rule; the thread is not confined.
@@ -222,8 +222,8 @@ impl SocketServer {
     /// runs, and does at most one slice of that, about 10 ms. Gives a message that is not Remofile's, whole and as the
     /// socket received it. The stop wakes it, and is to be looked for by [`StopHandle::is_stopped`].
     ///
-    /// May return `None` although messages are waiting. On a REP socket the program answers what it was given
-    /// before the next turn, which sends an empty frame otherwise.
+    /// May return `None` although messages are waiting. On a REP socket the program answers the message before the next
+    /// turn, which sends an empty frame otherwise.
     ///
     /// # Errors
     /// The socket failed.
@@ -280,8 +280,8 @@ impl SocketServer {
         Ok(handed_over)
     }
 
-    /// While a reply is owed, libzmq queues messages, for at most half a second [SEQ-10]. On a socket that is shared with
-    /// the program the loop receives on, and the handler queues Remofile's requests.
+    /// While a reply is owed, libzmq queues messages, for at most half a second [SEQ-10]. On a socket that is shared
+    /// with the program the loop receives on, and the handler queues Remofile's requests.
     fn may_receive(&self, foreign: Foreign) -> bool {
         match foreign {
             Foreign::HandedOver if !self.socket.must_answer() => self.handler.has_room(),

@@ -1,4 +1,4 @@
-//! Stopping a server from outside: an event that its wait notices, not a flag that it looks at now and then.
+//! Stops a server from another thread or a signal handler, by an event that wakes its wait.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt;
@@ -30,18 +30,18 @@ pub struct StopHandle {
     wake: Arc<UnixStream>,
 }
 
-/// What a server looks at, and waits for.
+/// The stop as a server sees it.
 #[derive(Debug)]
 pub(super) struct Stop {
-    /// Kept, so that the other end never looks closed.
+    /// Kept so that the other end is never closed.
     handle: StopHandle,
     /// Readable from the stop on: nothing is ever read from it.
     woken: Arc<UnixStream>,
 }
 
 impl StopHandle {
-    /// Stops the server: what waits for a message is woken at once, and a long operation is left after its present
-    /// slice of about 10 ms. Everything staged is kept. A server that was stopped stays so.
+    /// Stops the server: a wait for a message ends at once, and a long operation ends after its current slice of about
+    /// 10 ms. Staged uploads are kept. A stopped server cannot be started again.
     pub fn stop(&self) {
         self.requested.store(true, Ordering::SeqCst);
         // A full pipe wakes just as well.
@@ -90,7 +90,7 @@ impl Stop {
         self.woken.as_fd().try_clone_to_owned()
     }
 
-    /// Whether [`StopHandle::stop`] was called: cheap enough to ask for every message.
+    /// Whether [`StopHandle::stop`] was called: cheap enough to check for every message.
     pub(super) fn is_called(&self) -> bool {
         self.handle.is_stopped()
     }
@@ -100,7 +100,7 @@ impl Stop {
         if !self.is_called() {
             let now = Timespec { tv_sec: 0, tv_nsec: 0 };
             let mut waiting = [PollFd::new(&*self.woken, PollFlags::IN)];
-            // An error can only be a signal: the next look sees what it wrote.
+            // An error can only be a signal: the next check sees what its handler wrote.
             if poll(&mut waiting, Some(&now)).is_ok_and(|ready| ready > 0) {
                 self.handle.requested.store(true, Ordering::SeqCst);
             }

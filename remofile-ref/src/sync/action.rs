@@ -1,4 +1,4 @@
-//! What a synchronisation does, one change of one path at a time, and which versions it may be done over.
+//! The actions of a plan: one change of one path each, with the versions that it may replace.
 
 use remofile_proto::Etag;
 use std::fmt;
@@ -22,8 +22,8 @@ pub struct Action {
     pub change: Change,
     /// The size of the file in bytes; 0 for directories.
     pub bytes: u64,
-    /// What is there now on both sides. What is something else by the time it would be changed is left alone, and the
-    /// action fails.
+    /// The versions on both sides. If either differs when the action is executed, nothing is changed and the action
+    /// fails.
     pub expected: Expected,
 }
 
@@ -71,9 +71,9 @@ pub enum Change {
         /// It is a directory.
         is_directory: bool,
     },
-    /// Both sides have the same; the archive takes note of it. Changes nothing on either side.
+    /// Both sides have the same; the saved state records it. Changes neither side.
     Record,
-    /// Neither side has it any more; the archive drops it. Changes nothing on either side.
+    /// Neither side has it any more; the saved state drops it. Changes neither side.
     Forget,
 }
 
@@ -86,8 +86,8 @@ pub struct Expected {
     pub remote: Option<Etag>,
 }
 
-/// The state of a local file as far as one look tells: it differs whenever the file is another one or has changed,
-/// within the granularity of the file system's time stamps.
+/// The version of a local file by its metadata: it differs whenever the file is another one or has changed, within the
+/// granularity of the file system's time stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalVersion {
     pub(super) device: u64,
@@ -98,7 +98,7 @@ pub struct LocalVersion {
 }
 
 impl Action {
-    /// Whether either side is changed; else it concerns the archive alone.
+    /// Whether either side is changed; otherwise only the saved state is.
     #[must_use]
     pub fn is_change(&self) -> bool {
         !matches!(self.change, Change::Record | Change::Forget)

@@ -1,4 +1,4 @@
-//! Which contents have to be read before a plan can be made, and reading them: where stamps and etags do not tell.
+//! Requests the hashes that the plan needs where time stamps and etags do not suffice.
 
 use super::{
     LocalVersion, ProblemReason, Side, SyncError,
@@ -16,14 +16,14 @@ use crate::client::{
 use remofile_proto::{Answer, Digest, Etag, Operation, Refusal, RemotePath};
 use std::{collections::HashSet, time::SystemTime};
 
-/// What has to be read, by path.
+/// The files whose hashes are needed, by path.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct HashRequests {
     pub(super) local: Vec<String>,
     pub(super) remote: Vec<String>,
 }
 
-/// Which files have to be read. Files of different sizes have different contents; all else is known or asked.
+/// The hashes that are needed: files of different sizes have different contents, all others are compared by hash.
 pub(super) fn hash_requests(input: &SyncInput) -> HashRequests {
     let (removed_locally, removed_remotely) = removed_sizes(input);
     let mut hash_requests = HashRequests::default();
@@ -48,7 +48,7 @@ pub(super) fn hash_requests(input: &SyncInput) -> HashRequests {
     hash_requests
 }
 
-/// The sizes of files that one side has no more: what is new there in such a size may be one of them, renamed.
+/// The sizes of files that one side has removed: a new file of such a size may be one of them, renamed.
 fn removed_sizes(input: &SyncInput) -> (HashSet<u64>, HashSet<u64>) {
     let (mut locally, mut remotely) = (HashSet::new(), HashSet::new());
     let is_empty = |size: &u64| *size == 0;
@@ -65,7 +65,7 @@ fn removed_sizes(input: &SyncInput) -> (HashSet<u64>, HashSet<u64>) {
     (locally, remotely)
 }
 
-/// Reads what is asked for on both sides. What changes meanwhile, or cannot be read, is blocked.
+/// Computes the requested hashes on both sides. Files that change meanwhile or cannot be read are blocked.
 pub(super) fn answer(
     client: &mut FileClient,
     local: Option<&LocalRoot>,
@@ -114,12 +114,12 @@ fn read_local(
     Ok(hash)
 }
 
-/// Refuses what is not the version that was looked at.
+/// Fails unless the file is of the expected version.
 pub(super) fn check(source: &Source, expected: &LocalVersion) -> Result<(), ClientError> {
     if LocalVersion::of(source) == *expected { Ok(()) } else { Err(source.changed()) }
 }
 
-/// Hashes that the server is asked for, many at a time.
+/// Requests hashes from the server, many at a time.
 struct HashRequester<'a> {
     client: &'a mut FileClient,
     remote: &'a RemotePath,
@@ -171,20 +171,20 @@ impl Walk for HashRequester<'_> {
         Ok(())
     }
 
-    /// Looking changes nothing.
+    /// Reading changes nothing.
     fn settle(job: String) -> String {
         job
     }
 }
 
-/// What became of one side of a file since it was archived.
+/// How a file of one side has changed since the saved state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileChange {
-    /// The content that was archived.
+    /// It has the content of the saved state.
     Same,
-    /// Another content, or a file where none was archived.
+    /// It has another content, or is new.
     Changed,
-    /// It is gone, or never was there.
+    /// It was removed, or never existed.
     Gone,
 }
 
@@ -207,7 +207,7 @@ impl PathState<'_> {
     }
 }
 
-/// A content that nobody had to read differs in size from the one that was archived.
+/// A content whose hash was not requested differs in size from that in the saved state.
 fn change_of(hash: Option<Option<Digest>>, saved: Option<Digest>) -> FileChange {
     match hash {
         None => FileChange::Gone,

@@ -1,4 +1,4 @@
-//! Why a run stopped: by a guard before anything was done, or because no item could go on.
+//! Why a run stopped: by a safety check, or by an error that concerns all items.
 
 use super::Side;
 use crate::client::ClientError;
@@ -8,15 +8,16 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SyncError {
-    /// A guard stopped it; nothing was done. [`SyncOptions::allow_delete`](super::SyncOptions::allow_delete) lets it go on.
-    #[error("stopped before anything was done: {0}")]
+    /// A safety check stopped it; nothing was changed. See
+    /// [`SyncOptions::allow_delete`](super::SyncOptions::allow_delete).
+    #[error("stopped before any change: {0}")]
     SafetyCheck(SafetyCheck),
-    /// The server or the session is gone, the call was cancelled, or a root cannot be read. What was done so far is
-    /// done whole, and the next run goes on from there.
+    /// The server or the session is gone, the call was cancelled, or a root cannot be read. Finished actions are
+    /// complete, and the next run continues from there.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The archive cannot be read or written.
-    #[error("the archive '{}'", .path.display())]
+    /// The saved state cannot be read or written.
+    #[error("cannot use the saved state '{}'", .path.display())]
     State {
         /// Its file or directory.
         path: PathBuf,
@@ -24,17 +25,17 @@ pub enum SyncError {
         source: io::Error,
     },
     /// Another run synchronises the same two directories.
-    #[error("another run synchronises the same directories ('{}' is locked)", .path.display())]
+    #[error("another run is synchronising these directories ('{}' is locked)", .path.display())]
     Locked {
-        /// The archive's lock.
+        /// The lock of the saved state.
         path: PathBuf,
     },
-    /// Neither the environment nor the options tell where archives are kept.
-    #[error("there is no directory for archives: neither XDG_STATE_HOME nor HOME is set")]
+    /// Neither the environment nor the options specify a directory for the saved state.
+    #[error("no directory for the saved state: neither XDG_STATE_HOME nor HOME is set")]
     NoStateDirectory,
 }
 
-/// Why a run was stopped before anything was done.
+/// A check that stopped a run before it changed anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SafetyCheck {

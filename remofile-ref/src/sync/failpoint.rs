@@ -1,11 +1,11 @@
-//! For tests: ends a run at a chosen step as a kill would, with nothing tidied up behind it.
+//! A failpoint for tests: ends a run at a chosen step, as a kill would, without cleaning up.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-/// Blows after so many steps; by default never.
+/// Fails after a number of steps; by default never.
 #[derive(Clone, Debug)]
 pub(super) struct Failpoint {
     left: Arc<AtomicU64>,
@@ -16,10 +16,10 @@ impl Failpoint {
         Self { left: Arc::new(AtomicU64::new(steps)) }
     }
 
-    /// One step more; false from the moment on that it has blown.
+    /// Takes one step; false once the number is reached.
     pub(super) fn passes(&self) -> bool {
-        let burn = |left: u64| Some(left.saturating_sub(1));
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, burn).is_ok_and(|left| left > 0)
+        let step = |left: u64| Some(left.saturating_sub(1));
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).is_ok_and(|left| left > 0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is on each side and in the archive, and the three of them path by path.
+//! The input of the plan: the entries of both sides and of the saved state, merged path by path.
 
 use super::{LocalVersion, ProblemReason, Side};
 use remofile_proto::{Digest, Etag};
@@ -17,10 +17,10 @@ pub(super) struct ScannedEntry<F> {
 pub(super) enum Node<F> {
     File(F),
     Directory {
-        /// It holds something that is not synchronised, and so is never empty.
+        /// It contains something that is not synchronised, and so is never empty.
         hides: bool,
     },
-    /// Neither it nor what is below is touched on either side.
+    /// Neither it nor anything below it is changed on either side.
     Blocked(ProblemReason),
 }
 
@@ -28,9 +28,9 @@ pub(super) enum Node<F> {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LocalFileState {
     pub(super) version: LocalVersion,
-    /// It changed so recently that another change may leave its time stamps as they are.
+    /// It was modified so recently that another change may not change its time stamps.
     pub(super) is_recently_modified: bool,
-    /// Where it had to be read.
+    /// Set if the file had to be read.
     pub(super) hash: Option<Digest>,
 }
 
@@ -42,11 +42,11 @@ pub(super) struct RemoteFileState {
     pub(super) mtime_ns: i64,
     /// [ENTRY-6]
     pub(super) is_racy: bool,
-    /// Where it had to be asked for.
+    /// Set if the server had to compute it.
     pub(super) hash: Option<Digest>,
 }
 
-/// What both sides had when they were last the same.
+/// An entry that both sides had when they were last synchronised.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum SavedEntry {
     File(SavedFile),
@@ -59,17 +59,17 @@ pub(super) struct SavedFile {
     pub(super) hash: Digest,
     /// The local state that had this content.
     pub(super) version: LocalVersion,
-    /// That state is no proof of the content.
+    /// The state does not prove the content.
     pub(super) is_recently_modified: bool,
     /// The server's state that had this content.
     pub(super) etag: Etag,
-    /// [ENTRY-7] That state is no proof of the content.
+    /// [ENTRY-7] The state does not prove the content.
     pub(super) is_racy: bool,
     /// The modification times agreed, as far as both file systems keep them.
     pub(super) has_equal_times: bool,
 }
 
-/// Both sides and the archive, each in the order of listings.
+/// The entries of both sides and of the saved state, each in the order of listings.
 #[derive(Debug, Default)]
 pub(super) struct SyncInput {
     pub(super) local: Vec<ScannedEntry<LocalFileState>>,
@@ -77,7 +77,7 @@ pub(super) struct SyncInput {
     pub(super) saved: Vec<(Box<str>, SavedEntry)>,
 }
 
-/// What there is of one path.
+/// The entries of one path.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PathState<'a> {
     pub(super) path: &'a str,
@@ -124,7 +124,7 @@ impl SyncInput {
         })
     }
 
-    /// What there is of one path.
+    /// The entries of one path.
     pub(super) fn path_state<'a>(&'a self, path: &'a str) -> PathState<'a> {
         fn node<'a, F>(items: &'a [ScannedEntry<F>], path: &str) -> Option<&'a Node<F>> {
             index(items, path).map(|index| &items[index].node)
@@ -138,7 +138,7 @@ impl SyncInput {
         }
     }
 
-    /// Whether a side has anything there.
+    /// Whether a side has an entry there.
     pub(super) fn has(&self, side: Side, path: &str) -> bool {
         match side {
             Side::Local => index(&self.local, path).is_some(),
@@ -200,7 +200,7 @@ impl<'a> PathState<'a> {
         }
     }
 
-    /// The hash of the local file as far as it is known: by reading it, or because nothing has touched it.
+    /// The hash of the local file if known: because it was read, or because the file has not changed.
     pub(super) fn local_hash(&self) -> Option<Digest> {
         let file = self.local_file()?;
         file.hash.or_else(|| {
@@ -221,7 +221,7 @@ impl<'a> PathState<'a> {
         })
     }
 
-    /// Why nothing is done here: what either side says.
+    /// Why this path is left alone, if either side blocks it.
     pub(super) fn blocked(&self) -> Option<&'a ProblemReason> {
         match (self.local, self.remote) {
             (Some(Node::Blocked(why)), _) | (_, Some(Node::Blocked(why))) => Some(why),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_a_slash_behind_it_is_below() {
+    fn only_a_path_that_continues_with_a_slash_is_below() {
         assert!(is_below("a/b", "a"));
         assert!(!is_below("ab", "a"));
         assert!(!is_below("a", "a"));

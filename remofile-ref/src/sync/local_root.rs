@@ -64,7 +64,7 @@ impl LocalRoot {
         Source::open_at(&directory, OsStr::new(name), &self.shown.join(path), false)
     }
 
-    /// What a path would get as its content, in the same directory under a name of its own.
+    /// The path of the staged file for `path`, in the same directory.
     pub(super) fn staged(path: &str) -> String {
         let digits = &blake3::hash(path.as_bytes()).to_hex()[..32];
         match split(path) {
@@ -73,28 +73,28 @@ impl LocalRoot {
         }
     }
 
-    /// Where a download goes that becomes `path` later.
+    /// The target of a download to a staged file.
     pub(super) fn target(&self, staged: &str) -> Result<Target, ClientError> {
         let (parent, name) = split(staged);
         let directory = self.directory(parent).map_err(|errno| self.failed(staged, errno))?;
         Ok(Target::within(directory, name, self.shown.join(staged)))
     }
 
-    /// Writes the content that a path is to get, under its staged name.
+    /// Writes content to the staged file for `path`.
     pub(super) fn stage(&self, path: &str, content: &[u8], mtime_ns: i64) -> Result<(), ClientError> {
         let staged = Self::staged(path);
         let (parent, name) = split(&staged);
         let write = || -> io::Result<()> {
             let directory = self.directory(parent)?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            // Nobody is to read what nobody was to read in what it replaces.
+            // The new file gets the permissions of the file that it replaces.
             let mode = mode_at(&directory, split(path).1).unwrap_or(Mode::from_raw_mode(0o666)) | Mode::WUSR;
             let file = File::from(calls::openat(&directory, name, flags, mode)?);
             let written = write_all_at(&file, content, 0)
                 .map_err(io::Error::from)
                 .and_then(|()| set_mtime(&file, Some(mtime_ns)));
             if written.is_err() {
-                // What failed is worth more than that its rest could not be removed.
+                // The first error matters more than a failed clean-up.
                 let _ = calls::unlinkat(&directory, name, AtFlags::empty());
             }
             written
@@ -102,11 +102,11 @@ impl LocalRoot {
         write().map_err(|error| self.failed(path, error))
     }
 
-    /// Gives what is staged for `path` its place, and puts what was there, if that is `expected`, into the trash. At
-    /// every moment the name shows the old file or the new one, unless the file system cannot exchange two.
+    /// Moves the staged file for `path` to its name, and the file there, if its version is `expected`, to the trash. At
+    /// every moment the name refers to the old file or the new one, unless the file system cannot exchange two names.
     ///
     /// # Errors
-    /// [`ClientError::SourceChanged`] where anything but `expected` is there; it stays then.
+    /// [`ClientError::SourceChanged`] where another version is there, which is kept.
     pub(super) fn install(
         &self,
         path: &str,
@@ -116,7 +116,7 @@ impl LocalRoot {
         let staged = Self::staged(path);
         let (parent, name) = split(path);
         let own = split(&staged).1;
-        // What is under the staged name is a copy of what the server has, until it has been exchanged.
+        // Until the exchange, the staged file is a copy of the server's.
         let mut is_copy = true;
         let installed = (|| {
             let directory = self.directory(parent).map_err(|errno| self.failed(path, errno))?;
@@ -137,7 +137,7 @@ impl LocalRoot {
             if displaced.is_some_and(|displaced| displaced.is_same_but_for_its_name(expected)) {
                 return trash.put(&staged, path).map(drop);
             }
-            // Another program has changed the file meanwhile: that version gets its name again.
+            // Another program replaced it meanwhile: restores its version.
             exchange(&directory, own, name).map_err(|errno| self.failed(path, errno))?;
             is_copy = true;
             Err(self.has_changed(path))
@@ -193,7 +193,7 @@ impl LocalRoot {
         Err(self.has_changed(path))
     }
 
-    /// Makes a directory; one that is there already is as good.
+    /// Makes a directory, unless it exists.
     pub(super) fn make_directory(&self, path: &str) -> Result<(), ClientError> {
         let (parent, name) = split(path);
         let make = || match calls::mkdirat(self.directory(parent)?, name, Mode::from_raw_mode(0o777)) {
@@ -298,7 +298,7 @@ impl LocalVersion {
     }
 }
 
-/// The permissions of the regular file of this name, without those to run as somebody else.
+/// The permissions of the regular file of this name, without setuid and setgid.
 fn mode_at(directory: &OwnedFd, name: &str) -> Option<Mode> {
     let found = stat_name(directory, name).ok()??;
     let is_file = stat::kind(&found) == FileType::RegularFile;

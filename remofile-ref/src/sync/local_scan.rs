@@ -1,4 +1,4 @@
-//! One look at all that is below the local root: names, kinds and stamps, and no content.
+//! The local scan: names, kinds and metadata of all entries below the local root, without reading contents.
 
 use super::{
     LocalVersion, Problem, ProblemReason, Side, SyncOptions,
@@ -24,28 +24,28 @@ use std::{
     time::SystemTime,
 };
 
-/// The end of the name of a file that is about to get its place, see [`is_own`].
+/// The suffix of a staged file, see [`is_own`].
 pub(super) const STAGED: &str = ".sync";
 
-/// A file that changed less than this long ago may change again without a new time stamp, in nanoseconds: two ticks of
-/// the kernel's clock.
+/// A file that changed less than this many nanoseconds ago may change again without a new time stamp: two ticks of the
+/// kernel's clock.
 const TICK_NS: i128 = 20_000_000;
 
 /// The same where time stamps have whole seconds, as on FAT.
 const COARSE_TICK_NS: i128 = 2_000_000_000;
 
-/// What is below a local root.
+/// The entries below a local root.
 #[derive(Debug, Default)]
 pub(super) struct LocalScan {
     /// In the order of listings.
     pub(super) items: Vec<ScannedEntry<LocalFileState>>,
-    /// What has no path that both sides could have.
+    /// Entries whose path is not valid on both sides.
     pub(super) problems: Vec<Problem>,
-    /// What an earlier run was about to give its place, or had taken out of it.
+    /// Staged files that an earlier run left.
     pub(super) leftovers: Vec<String>,
 }
 
-/// What the server thinks of names.
+/// The rules of the server for names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NameRules {
     pub(super) names: Names,
@@ -53,7 +53,7 @@ pub(super) struct NameRules {
     pub(super) prefix: (usize, usize),
 }
 
-/// Looks at all below `root`.
+/// Scans all entries below `root`.
 ///
 /// # Errors
 /// [`ClientError::Local`] where the root itself cannot be read, [`ClientError::Cancelled`] once `stop` is set.
@@ -72,8 +72,7 @@ pub(super) fn scan(
     }
 }
 
-/// Whether a name is one that runs and transfers use for files that are not whole or not in their place: such are
-/// synchronised nowhere.
+/// Whether runs and transfers use a name for staged and partial files, which are not synchronised.
 pub(super) fn is_own(name: &str) -> bool {
     let Some((digits, ending)) = name.strip_prefix(".remofile-").and_then(|rest| rest.split_at_checked(32)) else {
         return false;
@@ -82,7 +81,7 @@ pub(super) fn is_own(name: &str) -> bool {
     is_hex && matches!(ending, STAGED | ".part" | ".record" | ".new")
 }
 
-/// Whether another change at `now` might leave the time stamps of this version as they are.
+/// Whether another change at `now` might not change the time stamps of this version.
 pub(super) fn is_recently_modified(version: &LocalVersion, now: SystemTime) -> bool {
     const SECOND: i64 = 1_000_000_000;
     let now_ns = match now.duration_since(SystemTime::UNIX_EPOCH) {
@@ -91,7 +90,7 @@ pub(super) fn is_recently_modified(version: &LocalVersion, now: SystemTime) -> b
     };
     let is_coarse = version.mtime_ns % SECOND == 0 && version.ctime_ns % SECOND == 0;
     let tick = if is_coarse { COARSE_TICK_NS } else { TICK_NS };
-    // A modification time that is yet to come was set by somebody, and tells nothing.
+    // A modification time in the future was set by a program, and proves nothing.
     let (modified, changed) = (i128::from(version.mtime_ns), i128::from(version.ctime_ns));
     changed > now_ns - tick || (modified > now_ns - tick && modified <= now_ns)
 }
@@ -118,7 +117,8 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// Whether it holds something that is not synchronised. `depth` is how many names its entries have.
+    /// Returns whether it contains something that is not synchronised. `depth` is how many names its entries' paths
+    /// have.
     fn directory(&mut self, directory: &OwnedFd, path: &str, depth: usize) -> Result<bool, Errno> {
         let mut hides = false;
         for (name, kind) in sorted_entries(directory)? {
@@ -130,11 +130,11 @@ impl Scanner<'_> {
         Ok(hides)
     }
 
-    /// Whether it is something that is not synchronised.
+    /// Returns whether it is not synchronised.
     fn entry(&mut self, directory: &OwnedFd, parent: &str, name: &CString, kind: FileType, depth: usize) -> bool {
         let Ok(text) = name.to_str() else {
             let shown = joined(parent, &name.to_string_lossy());
-            return self.misnamed(shown, "it is not UTF-8".to_owned());
+            return self.misnamed(shown, "not UTF-8".to_owned());
         };
         let path = joined(parent, text);
         if text == TRASH || (parent.is_empty() && text == RemotePath::STAGING) {
@@ -182,7 +182,7 @@ impl Scanner<'_> {
         self.found.items[index].node = match entered {
             Ok(hides) => Node::Directory { hides },
             Err(errno) => {
-                // What was found below before it failed is not all that is there.
+                // The entries found before the error are not all.
                 self.found.items.truncate(index + 1);
                 Node::Blocked(unreadable(errno))
             }
@@ -209,10 +209,10 @@ impl NameRules {
         }
         let (bytes, names) = self.prefix;
         if bytes + 1 + path.len() > limits::PATH {
-            return Err(format!("its path is longer than {} bytes on the server", limits::PATH));
+            return Err(format!("its path would be longer than {} bytes on the server", limits::PATH));
         }
         if names + depth > limits::DEPTH {
-            return Err(format!("it lies deeper than {} directories on the server", limits::DEPTH));
+            return Err(format!("it would be deeper than {} directories on the server", limits::DEPTH));
         }
         Ok(())
     }
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_synchronised_is_told_and_hidden_in_its_directory() {
+    fn what_cannot_be_synchronised_is_reported_and_marks_its_directory() {
         let root = tempfile::tempdir().unwrap();
         for directory in ["links", "names", "trash/.remofile-trash/x", "plain"] {
             fs::create_dir_all(root.path().join(directory)).unwrap();
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_fresh_until_its_stamp_has_to_move_on() {
+    fn a_file_is_recently_modified_until_a_change_must_change_its_time_stamp() {
         let at = |ns: u64| SystemTime::UNIX_EPOCH + Duration::from_nanos(ns);
         let (second, tick) = (1_000_000_000, 20_000_000);
         let fine = LocalVersion { device: 1, inode: 1, size: 1, mtime_ns: 7, ctime_ns: 5_000_000_001 };
@@ -322,7 +322,7 @@ mod tests {
         let coarse = LocalVersion { mtime_ns: 5_000_000_000, ctime_ns: 5_000_000_000, ..fine };
         assert!(is_recently_modified(&coarse, at(6 * second)));
         assert!(!is_recently_modified(&coarse, at(7 * second)));
-        // Somebody set a time that is yet to come.
+        // A program set a time in the future.
         assert!(!is_recently_modified(&LocalVersion { mtime_ns: i64::MAX, ..fine }, at(6 * second)));
     }
 }

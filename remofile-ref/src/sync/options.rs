@@ -1,4 +1,4 @@
-//! How directories are synchronised: what is left out, what may be removed, where the archive is.
+//! The options of a synchronisation.
 
 use super::{Timestamp, trash::KEPT_FOR};
 use std::{
@@ -30,7 +30,7 @@ pub struct SyncOptions {
     pub(super) bytes_per_second: Option<NonZeroU64>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     exclude: Option<Arc<ExcludeFn>>,
-    /// A directory below the roots that is no user's business.
+    /// The directory of the saved state, if it is below the root.
     own: Option<String>,
     #[cfg(test)]
     pub(super) failpoint: super::failpoint::Failpoint,
@@ -39,7 +39,8 @@ pub struct SyncOptions {
 type ExcludeFn = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
 
 impl SyncOptions {
-    /// Everything is synchronised; the guards hold; the archive is in `$XDG_STATE_HOME/remofile/sync`.
+    /// The defaults: everything is synchronised, the safety checks are on, and the state is in
+    /// `$XDG_STATE_HOME/remofile/sync`.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -59,74 +60,75 @@ impl SyncOptions {
         }
     }
 
-    /// One-way runs: what the target has and the source has not is removed. Two-way runs propagate deletions always.
+    /// One-way runs: removes entries that only the target has. Two-way runs always propagate deletions.
     #[must_use]
     pub fn delete(mut self, delete: bool) -> Self {
         self.delete = delete;
         self
     }
 
-    /// Goes on where a guard would stop the run, see [`SafetyCheck`](super::SafetyCheck).
+    /// Turns the safety checks off, see [`SafetyCheck`](super::SafetyCheck).
     #[must_use]
     pub fn allow_delete(mut self, allow_delete: bool) -> Self {
         self.allow_delete = allow_delete;
         self
     }
 
-    /// Transfers names that differ in case or normalisation alone, where the server keeps them apart; else they are
-    /// reported ([`ProblemReason::NameCollision`](super::ProblemReason::NameCollision)), since one side or a later one might merge them.
+    /// Transfers names that differ only in case or normalisation, if the server keeps them apart; otherwise they are
+    /// reported ([`ProblemReason::NameCollision`](super::ProblemReason::NameCollision)), since one side or a later one
+    /// might merge them.
     #[must_use]
     pub fn allow_name_collisions(mut self, allow_name_collisions: bool) -> Self {
         self.allow_name_collisions = allow_name_collisions;
         self
     }
 
-    /// Only tells what would be done, with all comparing and hashing that it takes, and changes nothing: neither side,
-    /// nor the archive.
+    /// Reports what a run would do, with all comparing and hashing that it takes, and changes neither side nor the
+    /// saved state.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
-    /// Leaves out what `exclude` is true of, and all below it, on both sides. It is asked with the path below the
-    /// roots, and whether that is a directory. What is left out is neither transferred nor removed.
+    /// Excludes the paths for which `exclude` returns true, and all below them, on both sides. Its arguments are the
+    /// path below the roots and whether it is a directory. Excluded paths are neither transferred nor removed.
     #[must_use]
     pub fn exclude(mut self, exclude: impl Fn(&LocalPath, bool) -> bool + Send + Sync + 'static) -> Self {
         self.exclude = Some(Arc::new(exclude));
         self
     }
 
-    /// Where archives are kept, one file for each pair of roots.
+    /// The directory for the saved state, with files for each pair of roots.
     #[must_use]
     pub fn state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_directory = Some(directory.into());
         self
     }
 
-    /// What conflict copies call this machine; characters that no file name should have become `-`.
+    /// The name of this machine in conflict copies; characters that are not portable in file names become `-`.
     #[must_use]
     pub fn host_name(mut self, host: &str) -> Self {
         self.host = as_host(host);
         self
     }
 
-    /// The clock that names conflict copies and directories of the trash; for tests. It decides nothing else.
+    /// The clock for the names of conflict copies and trash directories; for tests.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// How long the trash of either side keeps what is in it; 30 days where nothing is said. What is older goes at the
-    /// end of each run, on a server that is read-only excepted.
+    /// How long the trash of either side keeps files, by default 30 days. Each run ends by removing older ones, except
+    /// on a read-only server.
     #[must_use]
     pub fn trash_kept_for(mut self, kept_for: Duration) -> Self {
         self.kept_for = kept_for;
         self
     }
 
-    /// Content passes at no more than so many bytes a second; zero means at full speed.
+    /// Limits the transfer of content to this many bytes per second; zero means no limit.
     #[must_use]
     pub fn bytes_per_second(mut self, bytes_per_second: u64) -> Self {
         self.bytes_per_second = NonZeroU64::new(bytes_per_second);
@@ -137,7 +139,7 @@ impl SyncOptions {
         Timestamp::at((self.clock)())
     }
 
-    /// The same, and leaves this path below the roots out too.
+    /// Excludes this path below the roots too.
     pub(super) fn without(mut self, own: Option<String>) -> Self {
         self.own = own;
         self
@@ -148,7 +150,7 @@ impl SyncOptions {
             || self.exclude.as_ref().is_some_and(|exclude| exclude(LocalPath::new(path), is_directory))
     }
 
-    /// Where the archives are; nothing where neither the environment nor the caller tells.
+    /// The directory of the saved state; `None` where neither the environment nor the caller specifies it.
     #[must_use]
     pub fn state_path(&self) -> Option<PathBuf> {
         if let Some(directory) = &self.state_directory {
@@ -186,7 +188,7 @@ fn host_name() -> String {
     as_host(&rustix::system::uname().nodename().to_string_lossy())
 }
 
-/// A part of a file name, of at most 32 characters, that every file system takes and no parser of names trips over.
+/// Converts a host name to at most 32 characters that are valid in every file name.
 fn as_host(host: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
     let host: String = host.chars().map(allowed).take(32).collect();
@@ -198,14 +200,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_part_of_a_name_whatever_it_is_called() {
+    fn every_host_name_becomes_part_of_a_file_name() {
         assert_eq!(as_host("nas.local/a b\u{e9}"), "nas-local-a-b-");
         assert_eq!(as_host(""), "host");
         assert_eq!(as_host(&"x".repeat(300)).len(), 32);
     }
 
     #[test]
-    fn nothing_is_left_out_unless_said() {
+    fn nothing_is_excluded_by_default() {
         assert!(!SyncOptions::new().excludes("a.tmp", false));
         let options = SyncOptions::new().exclude(|path, is_directory| is_directory && path == LocalPath::new("a/b"));
         assert!(options.excludes("a/b", true));

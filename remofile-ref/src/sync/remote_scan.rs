@@ -1,4 +1,4 @@
-//! One look at all that is below the remote root, by a listing of the tree.
+//! The remote scan: all entries below the remote root, by one listing of the tree.
 
 use super::{
     Problem, ProblemReason, Side, SyncOptions,
@@ -9,24 +9,24 @@ use super::{
 use crate::client::{ClientError, FileClient, listing::Pages};
 use remofile_proto::{Code, Entry, Kind, ListedEntry, RemotePath};
 
-/// What is below a remote root.
+/// The entries below a remote root.
 #[derive(Debug, Default)]
 pub(super) struct RemoteScan {
     /// In the order of listings.
     pub(super) items: Vec<ScannedEntry<RemoteFileState>>,
-    /// Names that the listing has left out, and directories that the server could not look into.
+    /// Names that the listing left out, and directories that the server could not read.
     pub(super) problems: Vec<Problem>,
 }
 
 impl FileClient {
-    /// Looks at all below `root`; nothing where there is no such directory.
+    /// Lists all entries below `root`; `None` where there is no such directory.
     pub(super) fn scan_remote(
         &mut self,
         root: &RemotePath,
         options: &SyncOptions,
     ) -> Result<Option<RemoteScan>, ClientError> {
         let mut found = RemoteScan::default();
-        // The directories that are open: their places in the list.
+        // The indexes of the directories that the listing is in.
         let mut open: Vec<usize> = Vec::new();
         let mut pages = Pages::new(root.clone(), true);
         loop {
@@ -51,7 +51,7 @@ impl FileClient {
         let skipped = pages.skipped();
         if skipped > 0 {
             if found.items.is_empty()
-                && let Some(code) = self.keeps_secret(root)?
+                && let Some(code) = self.listing_refusal(root)?
             {
                 return Err(crate::client::refused("list", root, code));
             }
@@ -61,8 +61,8 @@ impl FileClient {
         Ok(Some(found))
     }
 
-    /// [LIST-13] A directory that the server could not look into is listed like an empty one. What it held must not be
-    /// taken for removed.
+    /// [LIST-13] A directory that the server could not read is listed like an empty one. Its entries must not be taken
+    /// for removed.
     fn find_unreadable(&mut self, root: &RemotePath, found: &mut RemoteScan) -> Result<(), ClientError> {
         for index in 0..found.items.len() {
             let is_empty = !found
@@ -73,7 +73,7 @@ impl FileClient {
                 continue;
             }
             let path = root.join(&found.items[index].path)?;
-            if let Some(code) = self.keeps_secret(&path)? {
+            if let Some(code) = self.listing_refusal(&path)? {
                 let reason = code.text().to_owned();
                 found.items[index].node = Node::Blocked(ProblemReason::Unreadable { on: Side::Remote, reason });
             }
@@ -81,10 +81,10 @@ impl FileClient {
         Ok(())
     }
 
-    /// Why the server does not tell what is in a directory, if it does not.
-    fn keeps_secret(&mut self, directory: &RemotePath) -> Result<Option<Code>, ClientError> {
+    /// Why the server does not list a directory, if it does not.
+    fn listing_refusal(&mut self, directory: &RemotePath) -> Result<Option<Code>, ClientError> {
         let mut listing = self.list(directory, false);
-        let told = match listing.next() {
+        let listed = match listing.next() {
             // Names may be left out for what they are, or since the directory may be read and not searched.
             None if listing.skipped() > 0 => match directory.join("-") {
                 Ok(any) => self.stat(&any).map(drop),
@@ -93,7 +93,7 @@ impl FileClient {
             None => return Ok(None),
             Some(listed) => listed.map(drop),
         };
-        match told {
+        match listed {
             Ok(()) => Ok(None),
             Err(error) if error.is_not_found() => Ok(None),
             Err(ClientError::Refused { refusal, .. }) => Ok(Some(refusal.code)),
@@ -103,7 +103,7 @@ impl FileClient {
 }
 
 impl RemoteScan {
-    /// Gives the name back if it is a directory that is left out with all below it.
+    /// Returns the name if it is a directory that is left out with all below it.
     fn add(&mut self, listed: ListedEntry, options: &SyncOptions, open: &mut Vec<usize>) -> Option<String> {
         let ListedEntry { name, entry } = listed;
         while let Some(&last) = open.last() {
@@ -129,7 +129,7 @@ impl RemoteScan {
         None
     }
 
-    /// The directory that is open holds something that is not synchronised.
+    /// Marks the directory that the listing is in: it contains something that is not synchronised.
     fn hide(&mut self, open: &[usize]) {
         if let Some(&last) = open.last() {
             self.items[last].node = Node::Directory { hides: true };
@@ -149,13 +149,13 @@ fn node(entry: Entry) -> Node<RemoteFileState> {
     }
 }
 
-/// What a file on the server is right now, by the answer to a change of it.
+/// The version of a file on the server after a change, by the answer to it.
 pub(super) fn version_of(entry: &Entry) -> Result<(remofile_proto::Etag, bool), ClientError> {
     let without = || ClientError::Protocol { reason: "a file without an etag".to_owned() };
     Ok((entry.etag.clone().ok_or_else(without)?, entry.racy))
 }
 
-/// Whether a refusal says that the file is not what it was.
+/// Whether a refusal says that the file has changed.
 pub(super) fn says_changed(code: Code) -> bool {
     matches!(code, Code::NotFound | Code::Changed | Code::NotFile | Code::NotDir | Code::UnsupportedKind)
 }

@@ -1,4 +1,4 @@
-//! What a run tells: each item as it happens, and everything together at the end.
+//! The reports of a run: each item as it is done, and a summary at the end.
 
 use super::{Action, Side};
 use crate::client::ClientError;
@@ -11,16 +11,16 @@ const NAMED_FAILURES: usize = 100;
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Plan {
-    /// In the order in which they are executed. Those that only concern the archive are among them.
+    /// In the order in which they are executed. Includes those that only change the saved state.
     pub actions: Vec<Action>,
-    /// What is left as it is on both sides, and why.
+    /// Paths that are left unchanged on both sides, with the reason.
     pub problems: Vec<Problem>,
-    /// Conflict copies that earlier runs have left on either side and this one does not take away, by their paths; those
-    /// of this run are in [`Change::KeepBoth`](super::Change::KeepBoth).
+    /// Conflict copies that earlier runs have left on either side and this one does not take away, by their paths;
+    /// those of this run are in [`Change::KeepBoth`](super::Change::KeepBoth).
     pub conflict_copies: Vec<String>,
 }
 
-/// A path that is left as it is on both sides, with all below it.
+/// A path that is left unchanged on both sides, with all below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -30,7 +30,7 @@ pub struct Problem {
     pub why: ProblemReason,
 }
 
-/// Why a path is left as it is.
+/// Why a path is left unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProblemReason {
@@ -50,7 +50,7 @@ pub enum ProblemReason {
         /// What is wrong with it.
         reason: String,
     },
-    /// Another name in the same directory differs in case or normalisation alone.
+    /// Another name in the same directory differs only in case or normalisation.
     NameCollision {
         /// The other one's path.
         of: String,
@@ -59,10 +59,10 @@ pub enum ProblemReason {
     Unreadable {
         /// The side.
         on: Side,
-        /// What was said.
+        /// The error.
         reason: String,
     },
-    /// It changed while it was looked at.
+    /// It changed during the scan.
     Changing(Side),
     /// So many names on the server that the protocol has no text for.
     Unlisted {
@@ -77,11 +77,11 @@ pub enum ProblemReason {
 pub struct SyncItem<'a> {
     /// What is done.
     pub action: &'a Action,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: SyncOutcome<'a>,
 }
 
-/// What became of one action.
+/// The outcome of one action.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SyncOutcome<'a> {
@@ -96,7 +96,7 @@ pub enum SyncOutcome<'a> {
     Failed(&'a ClientError),
 }
 
-/// What a run came to.
+/// The summary of a run.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct SyncReport {
@@ -172,12 +172,12 @@ impl fmt::Display for ProblemReason {
                 write!(f, "a name on the {on} side that the other does not allow: {reason}")
             }
             ProblemReason::NameCollision { of } => {
-                write!(f, "differs from '{}' in case or normalisation alone", of.escape_default())
+                write!(f, "differs from '{}' only in case or normalisation", of.escape_default())
             }
             ProblemReason::Unreadable { on, reason } => write!(f, "cannot be read on the {on} side: {reason}"),
-            ProblemReason::Changing(side) => write!(f, "changed on the {side} side while it was looked at"),
+            ProblemReason::Changing(side) => write!(f, "changed on the {side} side during the scan"),
             ProblemReason::Unlisted { names } => {
-                write!(f, "{names} names on the server are no text, or cannot be looked at")
+                write!(f, "{names} names on the server are not UTF-8 or cannot be read")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A run from its beginning to its end: look at both sides, plan, guard, execute.
+//! A run: scan both sides, plan, check, execute.
 
 use super::{
     Change, Plan, SafetyCheck, Side, SyncError, SyncItem, SyncOptions, SyncOutcome, SyncReport, compare, execute,
@@ -24,16 +24,16 @@ use std::{
     time::Duration,
 };
 
-/// What is told of each item.
+/// The callback for each item.
 pub(super) type OnSyncItem<'a> = dyn FnMut(&SyncItem<'_>) + 'a;
 
-/// How often the session is kept while this machine's disk is scanned at.
+/// How often the session is kept alive during the local scan.
 const KEPT_EVERY: Duration = Duration::from_millis(100);
 
-/// How many links a root may be behind, as for the kernel.
+/// How many symbolic links the path of a root may have, as in the kernel.
 const LINKS_MAX: u32 = 40;
 
-/// Which way content goes.
+/// The direction of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Both,
@@ -45,11 +45,11 @@ impl FileClient {
     /// Synchronises the directory `local` with the directory `remote` in both directions. A root that is not there, and
     /// was never synchronised, is made; its parent has to be there.
     ///
-    /// `on_item` is told of each action as soon as it is known what became of it. What is guaranteed, and what is not,
-    /// is in the documentation of [`sync`](crate::sync).
+    /// `on_item` is called for each action as soon as its outcome is known. Guarantees and limitations are in the
+    /// documentation of [`sync`](crate::sync).
     ///
     /// # Errors
-    /// [`SyncError`]: a guard stopped the run, or what concerns all items. All else is in the report.
+    /// [`SyncError`]: a safety check, or an error that concerns all items. All others are in the report.
     pub fn synchronize(
         &mut self,
         local: &LocalPath,
@@ -60,8 +60,8 @@ impl FileClient {
         run(self, local, remote, Direction::Both, options, on_item)
     }
 
-    /// Makes `remote` what `local` is (a push): content, and modification times of files. What `local` has not is
-    /// removed only by [`SyncOptions::delete`].
+    /// Makes `remote` equal to `local` (a push): content, and modification times of files. Entries that `local` lacks
+    /// are removed only with [`SyncOptions::delete`].
     ///
     /// # Errors
     /// As [`FileClient::synchronize`].
@@ -75,7 +75,7 @@ impl FileClient {
         run(self, local, remote, Direction::Upload, options, on_item)
     }
 
-    /// Makes `local` what `remote` is (a pull): the mirror image of [`FileClient::synchronize_upload`].
+    /// Makes `local` equal to `remote` (a pull): the mirror image of [`FileClient::synchronize_upload`].
     ///
     /// # Errors
     /// As [`FileClient::synchronize`].
@@ -110,7 +110,7 @@ struct Run<'a> {
     options: &'a SyncOptions,
 }
 
-/// Both sides, as far as they are there.
+/// The scans of both sides; `None` for a missing root.
 struct ScannedSides {
     local: Option<LocalRoot>,
     local_scan: Option<LocalScan>,
@@ -180,7 +180,7 @@ impl Run<'_> {
         Ok(StateFiles::new(directory, &local, self.remote, client.welcome().root))
     }
 
-    /// Looks at both sides at once: one thread waits for the disk, the other one for the server.
+    /// Scans both sides at once: one thread reads the disk, the other waits for the server.
     fn look(&self, client: &mut FileClient) -> Result<ScannedSides, SyncError> {
         client.observer().enter(Phase::Counting, None, None);
         let local = match LocalRoot::open(self.local) {
@@ -198,7 +198,7 @@ impl Run<'_> {
             let (options, stop) = (self.options, &stop);
             scope.spawn(move || {
                 let local_scan = root.map(|(fd, shown)| local_scan::scan(fd, shown, options, rules, stop)).transpose();
-                // Nobody waits for it where the other side failed in a way that it cannot.
+                // The receiver is gone if the other side failed.
                 let _ = sender.send(local_scan);
             });
             let mut remote_scan = client.scan_remote(self.remote, self.options);
@@ -223,7 +223,7 @@ impl Run<'_> {
         Ok(ScannedSides { local, remote_scan: remote_scan?, local_scan: local_scan? })
     }
 
-    /// A root that is gone stops the run; one that never was there is made, unless it is all that there is to look at.
+    /// Stops the run if a root is missing that existed before; makes one that never existed, unless it is the source.
     fn with_both_roots(
         &self,
         client: &mut FileClient,
@@ -258,7 +258,7 @@ impl Run<'_> {
         Ok(scanned)
     }
 
-    /// What has been in the trash of either side for long enough goes.
+    /// Removes expired files from the trash of both sides.
     fn clean(
         &self,
         client: &mut FileClient,
@@ -279,7 +279,7 @@ impl Run<'_> {
     }
 }
 
-/// How many entries both sides have that are left alone.
+/// How many entries of both sides are left unchanged.
 fn unchanged(plan: &Plan, input: &SyncInput) -> u64 {
     let both = input
         .path_states()
@@ -290,16 +290,15 @@ fn unchanged(plan: &Plan, input: &SyncInput) -> u64 {
     (both.count() as u64).saturating_sub(changed.count() as u64)
 }
 
-/// The directory of archives, where it lies below the local root. It tells of this machine alone, changes in every run,
-/// and would take the place of another machine's of the same name there.
+/// The directory of the saved state, if it is below the local root. It concerns this machine only, changes in every
+/// run, and would replace another machine's of the same name there.
 fn state_below(root: &LocalPath, options: &SyncOptions) -> Option<String> {
     let (root, state) = (absolute(root).ok()?, absolute(&options.state_path()?).ok()?);
     let below = state.strip_prefix(root).ok()?.to_str()?;
     (!below.is_empty()).then(|| below.to_owned())
 }
 
-/// The path of a root wherever links lead to it: the same when it is there and when it is gone, alone or with what it
-/// was in, or behind a link that leads to it still.
+/// The canonical path of a root. It is the same whether or not the root, its parents or the target of a link exist.
 fn absolute(root: &LocalPath) -> io::Result<PathBuf> {
     resolved(&std::path::absolute(root)?, LINKS_MAX)
 }

@@ -1,17 +1,17 @@
-//! What stops a run before anything is done: signs that a side is not what it seems.
+//! The safety checks, which stop a run before it changes anything.
 
 use super::{Change, Plan, SafetyCheck, Side, input::SyncInput};
 
-/// So many removals on a side are never too many.
+/// Up to this many removals on a side are always allowed.
 const ALWAYS_ALLOWED: u64 = 10;
 
-/// Looks at what a plan would remove.
+/// Checks the removals of a plan.
 pub(super) fn check(plan: &Plan, input: &SyncInput) -> Result<(), SafetyCheck> {
     for losing in [Side::Local, Side::Remote] {
         let removed = RemovalCount::of(plan, losing);
         let (held_files, held) = input.count(losing);
         let other = losing.other();
-        // An empty side is more often a disk that is not mounted than one that somebody has emptied.
+        // An empty side is more often a disk that is not mounted than a directory that was emptied.
         if removed.entries > 0 && !input.saved.is_empty() && input.count(other).1 == 0 {
             return Err(SafetyCheck::Emptied { side: other, held: input.saved.len() as u64 });
         }
@@ -24,7 +24,7 @@ pub(super) fn check(plan: &Plan, input: &SyncInput) -> Result<(), SafetyCheck> {
     Ok(())
 }
 
-/// What a side loses.
+/// The removals on one side.
 struct RemovalCount {
     files: u64,
     entries: u64,

@@ -7,10 +7,11 @@ use std::{
 
 const DAY: i64 = 86_400;
 
-/// 9999-12-31T23:59:59Z: what is later does not fit the digits.
+/// 9999-12-31T23:59:59Z: later times do not fit the digits.
 const LAST: i64 = 253_402_300_799;
 
-/// A second in UTC, written as `20261123T013422Z`: in ISO 8601, without what file systems do not like in names.
+/// A second in UTC, written as `20261123T013422Z`: ISO 8601 without the colons, which some file systems do not allow in
+/// names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     /// Since 1970-01-01T00:00:00Z, up to [`LAST`].
@@ -59,7 +60,7 @@ impl Timestamp {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.seconds.unsigned_abs())
     }
 
-    /// How long it is over at `now`; nothing where it is yet to come.
+    /// The time from then until `now`; zero if it is in the future.
     #[must_use]
     pub fn age(self, now: SystemTime) -> Duration {
         now.duration_since(self.time()).unwrap_or_default()
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_yet_to_come_has_no_age() {
+    fn a_time_in_the_future_has_no_age() {
         let stamp = Timestamp::parse("20251123T013422Z").unwrap();
         assert_eq!(stamp.age(stamp.time() + Duration::from_secs(90)), Duration::from_secs(90));
         assert_eq!(stamp.age(SystemTime::UNIX_EPOCH), Duration::ZERO);

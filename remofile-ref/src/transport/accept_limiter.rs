@@ -1,11 +1,12 @@
 //! The accept limiter: while few file descriptors are left, no new connection is accepted.
 //!
-//! Without a free descriptor libzmq's I/O thread cannot accept the next connection in the queue, polls it again at once,
-//! and uses a whole core for as long as unauthenticated peers hold the descriptors. So the limiter attaches a filter to
-//! the listening socket that drops every packet while few descriptors are left. TCP clients retry, and connect when
-//! descriptors are free again, at the latest when the handshakes of silent peers have timed out. Established connections
-//! are not affected. A connection that is in the queue already, with no descriptor left for it, is accepted and closed:
-//! for that the limiter reserves as many descriptors as the queue is long, since libzmq takes freed ones as well.
+//! Without a free descriptor libzmq's I/O thread cannot accept the next connection in the queue, polls it again at
+//! once, and uses a whole core for as long as unauthenticated peers hold the descriptors. So the limiter attaches a
+//! filter to the listening socket that drops every packet while few descriptors are left. TCP clients retry, and
+//! connect when descriptors are free again, at the latest when the handshakes of silent peers have timed out.
+//! Established connections are not affected. A connection that is in the queue already, with no descriptor left for it,
+//! is accepted and closed: for that the limiter reserves as many descriptors as the queue is long, since libzmq takes
+//! freed ones as well.
 
 use super::TransportError;
 use super::server::BACKLOG;
@@ -50,7 +51,7 @@ impl AcceptLimiter {
         let limiter = LimiterThread::new(shared, &thread_end).map_err(system("watch the listening socket"))?;
         let thread = thread::Builder::new()
             .name("accept-limiter".to_owned())
-            .spawn(move || limiter.keep(&thread_end))
+            .spawn(move || limiter.run(&thread_end))
             .map_err(system("start the accept limiter's thread"))?;
         Ok(Self { control: Some(control), thread: Some(thread) })
     }
@@ -71,7 +72,7 @@ fn share(listener: u32) -> io::Result<TcpListener> {
     let number = ForeignRawFd::try_from(listener).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let this = pidfd_open(getpid(), PidfdFlags::empty())?;
     let listener = TcpListener::from(pidfd_getfd(this, number, PidfdGetfdFlags::empty())?);
-    // Also libzmq's then, which takes it as it should be.
+    // Applies to libzmq's descriptor too, which expects that.
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -113,7 +114,7 @@ impl LimiterThread {
         }
     }
 
-    fn keep(mut self, _control: &UnixStream) {
+    fn run(mut self, _control: &UnixStream) {
         let mut events = Vec::with_capacity(2);
         loop {
             let wait = if self.is_limiting { CHECK_WHILE_LIMITING } else { CHECK_INTERVAL };
@@ -125,13 +126,13 @@ impl LimiterThread {
             if events.iter().any(|event: &epoll::Event| event.data.u64() == CONTROL) {
                 return;
             }
-            if let Err(error) = self.look() {
+            if let Err(error) = self.check() {
                 return tracing::error!(%error, "the accept limiter has stopped");
             }
         }
     }
 
-    fn look(&mut self) -> io::Result<()> {
+    fn check(&mut self) -> io::Result<()> {
         self.fill_reserve();
         let free = free_descriptors(&self.listener);
         let least = spare() + if self.is_limiting { RELIEF } else { 0 };

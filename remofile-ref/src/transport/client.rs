@@ -105,12 +105,12 @@ struct Link {
 }
 
 impl ClientSocket {
-    /// Begins to connect; [`poll`](Self::poll) reports the progress. Waits for the lookup of a host name, and where that
-    /// gives several addresses, until one of them accepts a connection.
+    /// Begins to connect; [`poll`](Self::poll) reports the progress. Waits for the lookup of a host name, and where
+    /// that gives several addresses, until one of them accepts a connection.
     ///
     /// # Errors
-    /// [`TransportError::NoCurve`], [`TransportError::Connect`], [`TransportError::Endpoint`] for an endpoint that only a
-    /// server can use, and others as they are described.
+    /// [`TransportError::NoCurve`], [`TransportError::Connect`], [`TransportError::Endpoint`] for an endpoint that only
+    /// a server can use, and others as they are described.
     pub fn connect(
         context: &Context,
         endpoint: &Endpoint,

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 /// The longest path of a Unix socket in bytes: `sun_path` less its NUL.
 const IPC_PATH_MAX: usize = 107;
 
-/// Where a server listens and a client connects: `host:port`, `[address]:port`, `tcp://…`, `ipc://PATH`, `inproc://NAME`.
+/// Where a server listens and a client connects: `host:port`, `[address]:port`, `tcp://…`, `ipc://PATH`,
+/// `inproc://NAME`.
 ///
 /// ```
 /// use remofile::transport::Endpoint;
@@ -100,8 +101,8 @@ impl fmt::Display for Endpoint {
 impl Endpoint {
     /// Binds by `bind`, which is called with the address that libzmq is to listen on.
     ///
-    /// The address is tried by the standard library first, because crate zmq panics where libzmq reports an error number
-    /// that the crate does not know.
+    /// The address is tried by the standard library first, because crate zmq panics where libzmq reports an error
+    /// number that the crate does not know.
     pub(super) fn bind_with(&self, bind: impl Fn(&str) -> Result<(), zmq::Error>) -> Result<(), TransportError> {
         let cannot = |source| TransportError::Bind { endpoint: self.clone(), source };
         let address = self.bind_address().map_err(cannot)?;

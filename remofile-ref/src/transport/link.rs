@@ -7,17 +7,17 @@
 //! | wrong server key, or a cut in the handshake | connected, handshake failed without detail, again and again |
 //! | client key refused (ZAP 400) | authentication refused, once |
 //! | one side without CURVE | handshake failed by protocol, once |
-//! | a peer that is no ZeroMQ socket | connected and silence, or disconnected without a word |
+//! | a peer that is no ZeroMQ socket | connected and silence, or disconnected without a reason |
 //! | closed port | connect retried |
 //!
-//! [`LinkWatch`] is pure: time is an input. **Once it has a verdict, it keeps it.**
+//! [`LinkWatch`] is pure: time is an argument. **A verdict does not change.**
 
 use std::time::{Duration, Instant};
 
-/// How many failures of one kind it takes: a single one may have been a cut.
+/// The number of failures of one kind until a verdict: a single one may be an interrupted connection.
 const FAILURES: u32 = 3;
 
-/// Over how long a time they must have been seen.
+/// The shortest time between the first failure and the verdict.
 const FAILING_FOR: Duration = Duration::from_secs(2);
 
 /// How a handshake failed.
@@ -64,19 +64,19 @@ pub enum LinkVerdict {
     /// Nothing accepts connections.
     #[error("nothing accepts connections at this address")]
     Unreachable,
-    /// Something accepts connections, and that is all.
+    /// The peer accepts connections, but is not a Remofile server.
     #[error("what answers at this address is not a Remofile server")]
     NotRemofile,
 }
 
-/// Judges a client's link by its events.
+/// Derives the verdict on a client's link from its events.
 #[derive(Clone, Debug)]
 pub struct LinkWatch {
     /// When the link is given up if no handshake has succeeded.
     deadline: Instant,
     succeeded: bool,
     connected: bool,
-    /// Whether the present connection has said why it ends.
+    /// Whether the current connection has reported a reason for its end.
     explained: bool,
     handshakes: Failures,
     attempts: Failures,
@@ -84,7 +84,7 @@ pub struct LinkWatch {
 }
 
 impl LinkWatch {
-    /// Begins to judge a link that is opened `now` and has `connect_timeout` for its first handshake.
+    /// Starts with a link that is opened `now` and has `connect_timeout` for its first handshake.
     #[must_use]
     pub fn new(now: Instant, connect_timeout: Duration) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl LinkWatch {
         }
     }
 
-    /// Takes note of an event that was seen `now`.
+    /// Processes an event at the time `now`.
     pub fn on_event(&mut self, event: LinkEvent, now: Instant) {
         let verdict = match event {
             LinkEvent::Connected => {
@@ -115,13 +115,13 @@ impl LinkWatch {
             LinkEvent::HandshakeFailed(failure) => {
                 self.explained = true;
                 self.handshakes.count(now);
-                self.judge_failure(failure)
+                self.verdict_on(failure)
             }
             LinkEvent::AuthRefused => {
                 self.explained = true;
                 Some(LinkVerdict::AuthRefused)
             }
-            // libzmq ends a connection to something that is no ZeroMQ socket without a word, and does not try again.
+            // libzmq ends a connection to a peer that is not a ZeroMQ socket without a reason, and does not reconnect.
             LinkEvent::Disconnected => (self.connected && !self.explained).then_some(LinkVerdict::NotRemofile),
             LinkEvent::ConnectRetried => {
                 self.attempts.count(now);
@@ -152,7 +152,7 @@ impl LinkWatch {
         self.verdict
     }
 
-    /// When to ask for a verdict again though nothing happens; `None` once there is one or a handshake has succeeded.
+    /// When to check the verdict again without an event; `None` once there is one or a handshake has succeeded.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         if self.succeeded || self.verdict.is_some() {
@@ -161,8 +161,8 @@ impl LinkWatch {
         [self.handshakes.due(), self.attempts.due(), Some(self.deadline)].into_iter().flatten().min()
     }
 
-    /// libzmq does not connect again after a protocol error, whatever was before; other failures may have been cuts.
-    fn judge_failure(&self, failure: HandshakeFailure) -> Option<LinkVerdict> {
+    /// libzmq does not reconnect after a protocol error; other failures may be interrupted connections.
+    fn verdict_on(&self, failure: HandshakeFailure) -> Option<LinkVerdict> {
         match failure {
             HandshakeFailure::NoDetail => None,
             HandshakeFailure::Mechanism => Some(LinkVerdict::Mechanism),
@@ -171,7 +171,7 @@ impl LinkWatch {
     }
 }
 
-/// How often something failed, and since when.
+/// The number of failures, and the time of the first.
 #[derive(Clone, Copy, Debug, Default)]
 struct Failures {
     count: u32,
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn disconnected_without_a_word_is_not_remofile() {
+    fn disconnected_without_a_reason_is_not_remofile() {
         let events = [(0, LinkEvent::Connected), (1, LinkEvent::Disconnected)];
         assert_eq!(verdict(&events, 1), Some(LinkVerdict::NotRemofile));
     }

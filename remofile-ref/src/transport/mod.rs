@@ -3,8 +3,8 @@
 //! A [`ServerSocket`] is bound with CURVE and a ZAP handler that admits one client key; a [`ClientSocket`] is connected
 //! with CURVE and watches its link, so that a refusal is reported instead of retried for ever. Neither waits in a send.
 //!
-//! **Invariant: no constructor opens a socket before [`require_curve`] has passed**, and no message of a CURVE server is
-//! handed out once its ZAP handler has ended.
+//! **Invariant: no constructor opens a socket before [`require_curve`] has passed**, and no message of a CURVE server
+//! is handed out once its ZAP handler has ended.
 //!
 //! Message bodies are handed to libzmq without a copy: make a [`Message`] from a `Vec` whose capacity is its length.
 
@@ -75,7 +75,8 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// The largest frame on the wire in bytes: what is a little too large still gets its answer, and CURVE adds 33 bytes.
+    /// The largest frame on the wire in bytes: what is a little too large still gets its answer, and CURVE adds 33
+    /// bytes.
     #[must_use]
     pub fn frame_max(&self) -> u64 {
         u64::from(self.chunk.max(self.header)) + 2_048
@@ -90,8 +91,8 @@ impl Bounds {
 
 /// Sets the soft limit of open file descriptors to `wanted`, or to the hard limit where that is lower, and returns it.
 ///
-/// Every connection takes a descriptor. A process that only serves calls it at its start with [`SERVER_DESCRIPTORS`]; one
-/// that has many connections of its own passes `u64::MAX`.
+/// Every connection takes a descriptor. A process that only serves calls it at its start with [`SERVER_DESCRIPTORS`];
+/// one that has many connections of its own passes `u64::MAX`.
 ///
 /// # Errors
 /// The error of the system; the limit does not change.

@@ -63,7 +63,8 @@ impl ServerSocket {
     /// With CURVE the ZAP handler is bound in `context` first, so that a context holds one such server.
     ///
     /// # Errors
-    /// [`TransportError::NoCurve`], [`TransportError::Bind`] with what the system says, and others as they are described.
+    /// [`TransportError::NoCurve`], [`TransportError::Bind`] with what the system says, and others as they are
+    /// described.
     pub fn bind(
         context: &Context,
         endpoint: &Endpoint,
@@ -78,10 +79,11 @@ impl ServerSocket {
         Self::bind_with(context, endpoint, pattern, security, bounds, authenticate)
     }
 
-    /// Serves on a socket that the embedding program made, secured, and bound or connected: ROUTER, REP, DEALER or PAIR.
+    /// Serves on a socket that the embedding program made, secured, and bound or connected: ROUTER, REP, DEALER or
+    /// PAIR.
     ///
-    /// All its options stay as they are. Its send queue has to hold the replies of a whole `window`: a ROUTER drops what
-    /// does not fit, without a word.
+    /// All its options stay as they are. Its send queue has to hold the replies of a whole `window`: a ROUTER drops
+    /// what does not fit, without a word.
     ///
     /// # Errors
     /// [`TransportError::NoCurve`]; [`TransportError::SocketType`] for any other kind of socket;

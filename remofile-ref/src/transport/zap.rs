@@ -1,8 +1,8 @@
 //! The ZAP handler (ZeroMQ RFC 27): a thread that admits one CURVE key and refuses everything else ([CURVE-2]).
 //!
-//! libzmq asks the socket bound at `inproc://zeromq.zap.01` in the server's context, and accepts every key while none is
-//! bound. Crate zmq has no setter for `ZMQ_ZAP_ENFORCE_DOMAIN`, which would change that. So the handler is bound before
-//! the server's socket and unbound after it, and reports its end before it unbinds ([CURVE-3]).
+//! libzmq asks the socket bound at `inproc://zeromq.zap.01` in the server's context, and accepts every key while none
+//! is bound. Crate zmq has no setter for `ZMQ_ZAP_ENFORCE_DOMAIN`, which would change that. So the handler is bound
+//! before the server's socket and unbound after it, and reports its end before it unbinds ([CURVE-3]).
 
 use super::frames::{self, ReceiveOutcome};
 use super::rate::LogRate;
@@ -194,7 +194,7 @@ mod tests {
         request
     }
 
-    fn judged(request: &[Message]) -> AuthDecision {
+    fn decision_on(request: &[Message]) -> AuthDecision {
         authenticate(request, &CurveKey::new(KEY))
     }
 
@@ -217,31 +217,31 @@ mod tests {
 
     #[test]
     fn the_key_is_admitted() {
-        assert_eq!(judged(&request("1.0", "CURVE", &[&KEY])), AuthDecision::Admit);
+        assert_eq!(decision_on(&request("1.0", "CURVE", &[&KEY])), AuthDecision::Admit);
     }
 
     #[test]
     fn another_key_is_refused() {
         let mut other = KEY;
         other[31] ^= 1;
-        assert_eq!(judged(&request("1.0", "CURVE", &[&other])), AuthDecision::Refuse("wrong key"));
+        assert_eq!(decision_on(&request("1.0", "CURVE", &[&other])), AuthDecision::Refuse("wrong key"));
     }
 
     #[test]
     fn another_mechanism_is_refused() {
-        assert_eq!(judged(&request("1.0", "NULL", &[])), AuthDecision::Refuse("not CURVE"));
-        assert_eq!(judged(&request("1.0", "PLAIN", &[b"user", b"password"])), AuthDecision::Refuse("not CURVE"));
+        assert_eq!(decision_on(&request("1.0", "NULL", &[])), AuthDecision::Refuse("not CURVE"));
+        assert_eq!(decision_on(&request("1.0", "PLAIN", &[b"user", b"password"])), AuthDecision::Refuse("not CURVE"));
     }
 
     #[test]
     fn another_version_is_refused() {
-        assert_eq!(judged(&request("2.0", "CURVE", &[&KEY])), AuthDecision::Refuse("unknown ZAP version"));
+        assert_eq!(decision_on(&request("2.0", "CURVE", &[&KEY])), AuthDecision::Refuse("unknown ZAP version"));
     }
 
     #[test]
     fn malformed_credentials_are_refused() {
         for credentials in [&[][..], &[&KEY[..31]], &[&KEY[..], &KEY[..]]] {
-            let decision = judged(&request("1.0", "CURVE", credentials));
+            let decision = decision_on(&request("1.0", "CURVE", credentials));
             assert_eq!(decision, AuthDecision::Refuse("malformed credentials"));
         }
     }
@@ -250,7 +250,7 @@ mod tests {
     fn a_short_request_is_refused() {
         let whole = request("1.0", "CURVE", &[]);
         for frames in 0..whole.len() {
-            assert_eq!(judged(&whole[..frames]), AuthDecision::Refuse("malformed request"));
+            assert_eq!(decision_on(&whole[..frames]), AuthDecision::Refuse("malformed request"));
         }
     }
 

@@ -53,7 +53,7 @@ fn messages(lost: bool, long: bool, fault: Fault) -> Result<u64, u64> {
         work[300] = (Kinds::Copy, 20);
     }
     let mut world = World::new(1, WINDOW, vec![work], Patience::default(), Mutant::Client(fault));
-    let mut random = super::random::Random(1);
+    let mut random = super::random::ModelRandom(1);
     world.peers[0].0.start(world.now, &mut random);
     for _ in 0..4 {
         world.round().unwrap();

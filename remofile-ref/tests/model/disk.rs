@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 /// Shared by all servers that are started one after the other.
 #[derive(Default)]
-pub struct Log {
+pub struct DiskLog {
     /// Labels in the order of their execution; those of reads are not among them.
     pub executed: Vec<u64>,
     /// The label of the last change.
@@ -16,8 +16,8 @@ pub struct Log {
     pub faults: Vec<String>,
 }
 
-pub struct Disk {
-    pub log: Rc<RefCell<Log>>,
+pub struct ModelDisk {
+    pub log: Rc<RefCell<DiskLog>>,
     running: Option<(u64, u64, Operation)>,
 }
 
@@ -73,8 +73,8 @@ pub fn answers(label: u64, reply: &remofile_proto::Reply<'_>, operation: &Operat
     }
 }
 
-impl Disk {
-    pub fn new(log: Rc<RefCell<Log>>) -> Self {
+impl ModelDisk {
+    pub fn new(log: Rc<RefCell<DiskLog>>) -> Self {
         Self { log, running: None }
     }
 
@@ -118,7 +118,7 @@ impl Disk {
     }
 }
 
-impl Storage for Disk {
+impl Storage for ModelDisk {
     fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         if self.running.is_some() {
             self.log.borrow_mut().faults.push("two operations at once".into());

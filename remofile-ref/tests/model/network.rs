@@ -1,6 +1,6 @@
 //! Connections that lose, repeat and delay: each keeps its own order, and old ones may deliver after new ones.
 
-use super::random::Random;
+use super::random::ModelRandom;
 use std::collections::VecDeque;
 
 /// A message after the routing frame.
@@ -41,14 +41,14 @@ impl Link {
     }
 
     /// Takes the next message of one of the connections.
-    pub fn take(queues: &mut [VecDeque<Packet>], random: &mut Random) -> Option<(usize, Packet)> {
+    pub fn take(queues: &mut [VecDeque<Packet>], random: &mut ModelRandom) -> Option<(usize, Packet)> {
         let full: Vec<usize> = (0..queues.len()).filter(|at| !queues[*at].is_empty()).collect();
         let at = *full.get(random.below(full.len()))?;
         queues[at].pop_front().map(|packet| (at, packet))
     }
 
     /// Loses what the network had taken; later messages are sent over the new connection or arrives late.
-    pub fn cut(&mut self, random: &mut Random) {
+    pub fn cut(&mut self, random: &mut ModelRandom) {
         for queues in [&mut self.up, &mut self.down] {
             let last = queues.last_mut().unwrap();
             let start = random.below(last.len() + 1);
@@ -75,7 +75,7 @@ impl Link {
     }
 
     /// Sends a reply over the connection of this number, if it may still deliver.
-    pub fn answer(&mut self, number: usize, frames: Frames, random: &mut Random) {
+    pub fn answer(&mut self, number: usize, frames: Frames, random: &mut ModelRandom) {
         let current = number == self.number(self.current());
         let place = number.checked_sub(self.first).filter(|_| current || random.one_in(2));
         if let Some(queue) = place.and_then(|at| self.down.get_mut(at)) {
@@ -83,7 +83,7 @@ impl Link {
         }
     }
 
-    pub fn lose_one(&mut self, random: &mut Random) {
+    pub fn lose_one(&mut self, random: &mut ModelRandom) {
         let queues = if random.one_in(2) { &mut self.up } else { &mut self.down };
         let at = random.below(queues.len());
         let packet = random.below(queues[at].len());

@@ -2,7 +2,7 @@
 
 use super::disk::{self, Kinds};
 use super::network::Frames;
-use super::random::Random;
+use super::random::ModelRandom;
 use super::server::auth;
 use remofile::protocol::client::handshake::{Greeting, Opening};
 use remofile::protocol::client::request_window::{Event, Patience, Stream};
@@ -80,7 +80,7 @@ impl Peer {
         }
     }
 
-    pub fn start(&mut self, now: Duration, random: &mut Random) {
+    pub fn start(&mut self, now: Duration, random: &mut ModelRandom) {
         self.say_hello(now, random);
     }
 
@@ -118,7 +118,7 @@ impl Peer {
         Some(frames)
     }
 
-    pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>], random: &mut Random) -> Result<(), String> {
+    pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>], random: &mut ModelRandom) -> Result<(), String> {
         let reply = Reply::decode(frames).map_err(|error| format!("malformed reply: {error}"))?;
         match &mut self.phase {
             Phase::Opening(opening) => match opening.on_reply(&reply) {
@@ -153,7 +153,7 @@ impl Peer {
         Ok(())
     }
 
-    pub fn on_timer(&mut self, now: Duration, random: &mut Random) -> Result<(), String> {
+    pub fn on_timer(&mut self, now: Duration, random: &mut ModelRandom) -> Result<(), String> {
         match &mut self.phase {
             Phase::Opening(opening) if opening.next_deadline().is_none_or(|at| now >= at) => {
                 self.say_hello(now, random);
@@ -195,7 +195,7 @@ impl Peer {
         now: Duration,
         event: Event<Option<Vec<u8>>>,
         reply: Option<&Reply<'_>>,
-        random: &mut Random,
+        random: &mut ModelRandom,
     ) -> Result<(), String> {
         match event {
             Event::Answered { seq, .. } => {
@@ -232,7 +232,7 @@ impl Peer {
         self.outbox = Some(vec![vec![], encode_request(self.session, 0, &Operation::Bye)]);
     }
 
-    fn say_hello(&mut self, now: Duration, random: &mut Random) {
+    fn say_hello(&mut self, now: Duration, random: &mut ModelRandom) {
         let Phase::Opening(opening) = &mut self.phase else { return };
         self.late_hellos |= opening.next_deadline().is_some();
         let again = self.fault == Fault::SameHello && !self.hello.is_empty() && opening.next_deadline().is_some();

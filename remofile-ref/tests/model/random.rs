@@ -1,9 +1,9 @@
 //! Randomness from a seed, so that a failure can be run again.
 
 /// SplitMix64.
-pub struct Random(pub u64);
+pub struct ModelRandom(pub u64);
 
-impl Random {
+impl ModelRandom {
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -1,6 +1,6 @@
 //! One start of the server, as a ROUTER: the first frame says which client and connection.
 
-use super::disk::{Disk, Log};
+use super::disk::{DiskLog, ModelDisk};
 use super::network::Frames;
 use remofile::protocol::server::session::ServerLimits;
 use remofile::server::service::{HandleOutcome, Service};
@@ -14,8 +14,8 @@ use std::time::Duration;
 type Authentic = fn(&SessionId, &[u8; 32]) -> bool;
 
 pub struct Server {
-    service: Service<Disk, Authentic>,
-    disk: Disk,
+    service: Service<ModelDisk, Authentic>,
+    disk: ModelDisk,
     /// A deliberately broken server: executes what it has executed before.
     seen: Option<HashSet<Vec<u8>>>,
 }
@@ -44,11 +44,11 @@ pub fn terms(window: u64) -> ServerLimits {
 }
 
 impl Server {
-    pub fn start(window: u64, log: Rc<RefCell<Log>>, executes_again: bool) -> Self {
+    pub fn start(window: u64, log: Rc<RefCell<DiskLog>>, executes_again: bool) -> Self {
         let authentic: Authentic = |id, given| *given == auth(*id);
         Self {
-            service: Service::new(terms(window), Disk::new(log.clone()), authentic),
-            disk: Disk::new(log),
+            service: Service::new(terms(window), ModelDisk::new(log.clone()), authentic),
+            disk: ModelDisk::new(log),
             seen: executes_again.then(HashSet::new),
         }
     }

@@ -1,9 +1,9 @@
 //! Clients, network, servers and disk in one place; every step is chosen by the seed.
 
-use super::disk::{Kinds, Log};
+use super::disk::{DiskLog, Kinds};
 use super::network::{Frames, Link, Packet};
 use super::peer::{Fault, Peer};
-use super::random::Random;
+use super::random::ModelRandom;
 use super::server::Server;
 use remofile::protocol::client::request_window::Patience;
 use std::cell::RefCell;
@@ -33,8 +33,8 @@ pub struct Tally {
 
 pub struct World {
     pub now: Duration,
-    pub random: Random,
-    pub log: Rc<RefCell<Log>>,
+    pub random: ModelRandom,
+    pub log: Rc<RefCell<DiskLog>>,
     pub server: Server,
     pub peers: Vec<(Peer, Link)>,
     window: u64,
@@ -50,12 +50,12 @@ const CALM_STEPS: u64 = 2_000;
 
 impl World {
     pub fn new(seed: u64, window: u64, work: Vec<Vec<(Kinds, u64)>>, patience: Patience, mutant: Mutant) -> Self {
-        let log = Rc::new(RefCell::new(Log::default()));
+        let log = Rc::new(RefCell::new(DiskLog::default()));
         let fault = if let Mutant::Client(fault) = mutant { fault } else { Fault::None };
         let peers = work.into_iter().map(|todo| (Peer::new(todo, patience.clone(), fault), Link::new())).collect();
         Self {
             now: Duration::from_secs(1),
-            random: Random(seed),
+            random: ModelRandom(seed),
             server: Server::start(window, log.clone(), mutant == Mutant::ExecutesAgain),
             log,
             peers,
@@ -69,7 +69,7 @@ impl World {
 
     /// A world out of a seed: one or two clients, any window, any mixture of requests.
     pub fn from_seed(seed: u64, mutant: Mutant) -> Self {
-        let mut random = Random(seed);
+        let mut random = ModelRandom(seed);
         let window = [1, 2, 4, 8][random.below(4)];
         let clients = if random.one_in(3) { 2 } else { 1 };
         let long = random.one_in(3);
@@ -314,7 +314,7 @@ impl World {
     }
 }
 
-fn kind(random: &mut Random, long: bool, reads: bool) -> (Kinds, u64) {
+fn kind(random: &mut ModelRandom, long: bool, reads: bool) -> (Kinds, u64) {
     match random.below(8) {
         0 | 1 if reads => (Kinds::Read, 0),
         2 if long => (Kinds::Hash, 1 + random.below(12) as u64),

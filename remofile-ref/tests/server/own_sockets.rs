@@ -39,13 +39,13 @@ fn last_endpoint(socket: &Socket) -> String {
     socket.get_last_endpoint().unwrap().unwrap()
 }
 
-struct Bench {
+struct SocketFixture {
     context: Context,
     directory: TempDir,
     token: Token,
 }
 
-impl Bench {
+impl SocketFixture {
     fn new() -> Self {
         Self { context: Context::new(), directory: tempfile::tempdir().unwrap(), token: generate_token() }
     }
@@ -66,13 +66,13 @@ impl Bench {
 
 /// A file goes there and comes back, through a server and a client on sockets of these kinds.
 fn talk(server: SocketType, client: SocketType, endpoint: &str) {
-    let bench = Bench::new();
-    let endpoint = if endpoint == "ipc" { bench.ipc() } else { endpoint.to_owned() };
-    let socket = bound(&bench.context, server, &endpoint);
+    let fixture = SocketFixture::new();
+    let endpoint = if endpoint == "ipc" { fixture.ipc() } else { endpoint.to_owned() };
+    let socket = bound(&fixture.context, server, &endpoint);
     let dialled = last_endpoint(&socket);
-    let serving = serve_on_socket(bench.server_on(socket));
-    let dialling = connected(&bench.context, client, &dialled);
-    let mut client = ClientOptions::new().over_socket(dialling, &bench.token).unwrap();
+    let serving = serve_on_socket(fixture.server_on(socket));
+    let dialling = connected(&fixture.context, client, &dialled);
+    let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
     let content: Vec<u8> = (0..200_000_u32).map(|index| index.to_le_bytes()[0]).collect();
     client.put(&path("/file"), content.clone(), Precondition::Absent, None).unwrap();
     assert_eq!(client.read(&path("/file"), 0, 250_000, None).unwrap().0, content);
@@ -115,18 +115,18 @@ fn pair_talks_to_pair() {
 
 #[test]
 fn a_dealer_behind_a_proxy_talks() {
-    let bench = Bench::new();
+    let fixture = SocketFixture::new();
     let (front, back) =
-        (bound(&bench.context, ROUTER, "inproc://front"), bound(&bench.context, DEALER, "inproc://back"));
-    let control = bound(&bench.context, PAIR, "inproc://control");
-    let steering = connected(&bench.context, PAIR, "inproc://control");
+        (bound(&fixture.context, ROUTER, "inproc://front"), bound(&fixture.context, DEALER, "inproc://back"));
+    let control = bound(&fixture.context, PAIR, "inproc://control");
+    let steering = connected(&fixture.context, PAIR, "inproc://control");
     let proxy = std::thread::spawn(move || {
         let (mut front, mut back, mut control) = (front, back, control);
         zmq::proxy_steerable(&mut front, &mut back, &mut control)
     });
-    let serving = serve_on_socket(bench.server_on(connected(&bench.context, DEALER, "inproc://back")));
-    let dialling = connected(&bench.context, DEALER, "inproc://front");
-    let mut client = ClientOptions::new().over_socket(dialling, &bench.token).unwrap();
+    let serving = serve_on_socket(fixture.server_on(connected(&fixture.context, DEALER, "inproc://back")));
+    let dialling = connected(&fixture.context, DEALER, "inproc://front");
+    let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
     client.mkdir(&path("/made")).unwrap();
     client.bye();
     serving.stop();
@@ -136,43 +136,43 @@ fn a_dealer_behind_a_proxy_talks() {
 
 #[test]
 fn a_socket_with_curve_of_the_programs_own_talks() {
-    let bench = Bench::new();
-    let keys = Keys::derive(&bench.token);
-    let router = socket(&bench.context, ROUTER);
+    let fixture = SocketFixture::new();
+    let keys = Keys::derive(&fixture.token);
+    let router = socket(&fixture.context, ROUTER);
     router.set_curve_server(true).unwrap();
     router.set_curve_secretkey(keys.server.secret()).unwrap();
     router.bind("tcp://127.0.0.1:*").unwrap();
-    let dealer = socket(&bench.context, DEALER);
+    let dealer = socket(&fixture.context, DEALER);
     dealer.set_curve_serverkey(keys.server.public()).unwrap();
     dealer.set_curve_publickey(keys.client.public()).unwrap();
     dealer.set_curve_secretkey(keys.client.secret()).unwrap();
     dealer.connect(&last_endpoint(&router)).unwrap();
-    let serving = serve_on_socket(bench.server_on(router));
-    ClientOptions::new().over_socket(dealer, &bench.token).unwrap().bye();
+    let serving = serve_on_socket(fixture.server_on(router));
+    ClientOptions::new().over_socket(dealer, &fixture.token).unwrap().bye();
     serving.stop();
 }
 
 #[test]
 fn a_socket_of_another_kind_is_refused() {
-    let bench = Bench::new();
-    let server = FileServer::new(bench.directory.path(), &bench.token).unwrap();
+    let fixture = SocketFixture::new();
+    let server = FileServer::new(fixture.directory.path(), &fixture.token).unwrap();
     for kind in [PUB, REQ] {
-        let error = server.on_socket(socket(&bench.context, kind)).unwrap_err();
+        let error = server.on_socket(socket(&fixture.context, kind)).unwrap_err();
         assert!(matches!(error, ServeError::Transport(TransportError::SocketType(_))), "{error:?}");
     }
     for kind in [PUB, REP, ROUTER] {
-        let error = ClientOptions::new().over_socket(socket(&bench.context, kind), &bench.token).unwrap_err();
+        let error = ClientOptions::new().over_socket(socket(&fixture.context, kind), &fixture.token).unwrap_err();
         assert!(matches!(error, ClientError::Transport(_)), "{error:?}");
     }
 }
 
 #[test]
 fn a_send_queue_below_the_window_is_refused() {
-    let bench = Bench::new();
+    let fixture = SocketFixture::new();
     for (queue, window, is_refused) in [(63, 64, true), (64, 64, false), (0, 1_024, false), (1_000, 1_024, true)] {
-        let router = socket(&bench.context, ROUTER);
+        let router = socket(&fixture.context, ROUTER);
         router.set_sndhwm(queue).unwrap();
-        let server = FileServer::new(bench.directory.path(), &bench.token).unwrap().window(window);
+        let server = FileServer::new(fixture.directory.path(), &fixture.token).unwrap().window(window);
         let refused = match server.on_socket(router) {
             Ok(_) => false,
             Err(ServeError::Transport(TransportError::SendQueue { .. })) => true,
@@ -189,14 +189,14 @@ fn serve_with(mut server: SocketServer, mut foreign: impl FnMut(Vec<Message>, &S
 
 #[test]
 fn foreign_messages_are_handed_over_whole() {
-    let bench = Bench::new();
+    let fixture = SocketFixture::new();
     let (seen, handed_over) = channel();
-    let server = bench.server_on(bound(&bench.context, ROUTER, "inproc://files"));
+    let server = fixture.server_on(bound(&fixture.context, ROUTER, "inproc://files"));
     let serving = serve_with(server, move |message, _| {
         let frames: Vec<Vec<u8>> = message[1..].iter().map(|frame| frame.to_vec()).collect();
         seen.send(frames).unwrap();
     });
-    let asker = connected(&bench.context, DEALER, "inproc://files");
+    let asker = connected(&fixture.context, DEALER, "inproc://files");
     let many = vec![b"x".to_vec(); 50];
     let messages = [
         vec![b"one frame".to_vec()],
@@ -214,15 +214,15 @@ fn foreign_messages_are_handed_over_whole() {
 
 #[test]
 fn foreign_messages_do_not_wait_for_a_long_operation() {
-    let bench = Bench::new();
-    let server = bench.server_on(bound(&bench.context, ROUTER, "inproc://files"));
-    File::create(bench.served().join("huge")).unwrap().set_len(1 << 42).unwrap();
+    let fixture = SocketFixture::new();
+    let server = fixture.server_on(bound(&fixture.context, ROUTER, "inproc://files"));
+    File::create(fixture.served().join("huge")).unwrap().set_len(1 << 42).unwrap();
     let serving = serve_with(server, |message, socket| socket.send_multipart(message, 0).unwrap());
-    let mut client = Lockstep::over(connected(&bench.context, REQ, "inproc://files"), &bench.token);
+    let mut client = Lockstep::over(connected(&fixture.context, REQ, "inproc://files"), &fixture.token);
     client.hello().unwrap();
     let hash = Operation::Hash { path: path("/huge"), off: 0, len: None };
     client.send(&hash, None);
-    let asker = connected(&bench.context, DEALER, "inproc://files");
+    let asker = connected(&fixture.context, DEALER, "inproc://files");
     let mut answered = 0;
     while !client.is_answered() {
         asker.send("are you there?", 0).unwrap();
@@ -237,8 +237,8 @@ fn foreign_messages_do_not_wait_for_a_long_operation() {
 
 #[test]
 fn a_program_with_its_own_loop_shares_the_socket() {
-    let bench = Bench::new();
-    let mut server = bench.server_on(bound(&bench.context, ROUTER, "inproc://files"));
+    let fixture = SocketFixture::new();
+    let mut server = fixture.server_on(bound(&fixture.context, ROUTER, "inproc://files"));
     let stop = server.stop_handle();
     let serving = Serving::start(stop.clone(), move || {
         while !stop.is_stopped() {
@@ -252,9 +252,9 @@ fn a_program_with_its_own_loop_shares_the_socket() {
         }
         (Ok(()), ())
     });
-    let dialling = connected(&bench.context, DEALER, "inproc://files");
-    let mut client = ClientOptions::new().over_socket(dialling, &bench.token).unwrap();
-    let asker = connected(&bench.context, DEALER, "inproc://files");
+    let dialling = connected(&fixture.context, DEALER, "inproc://files");
+    let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
+    let asker = connected(&fixture.context, DEALER, "inproc://files");
     for number in 0..20 {
         asker.send("are you there?", 0).unwrap();
         client.mkdir(&path(&format!("/made{number}"))).unwrap();
@@ -266,9 +266,9 @@ fn a_program_with_its_own_loop_shares_the_socket() {
 
 #[test]
 fn rep_answers_foreign_messages_with_an_empty_frame() {
-    let bench = Bench::new();
-    let serving = serve_on_socket(bench.server_on(bound(&bench.context, REP, "inproc://files")));
-    let asker = connected(&bench.context, REQ, "inproc://files");
+    let fixture = SocketFixture::new();
+    let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, REP, "inproc://files")));
+    let asker = connected(&fixture.context, REQ, "inproc://files");
     for _ in 0..2 {
         asker.send("GET /", 0).unwrap();
         assert_eq!(asker.recv_multipart(0).unwrap(), [b""]);
@@ -278,14 +278,14 @@ fn rep_answers_foreign_messages_with_an_empty_frame() {
 
 #[test]
 fn what_the_program_answers_on_rep_goes_out_and_what_it_leaves_is_an_empty_frame() {
-    let bench = Bench::new();
-    let server = bench.server_on(bound(&bench.context, REP, "inproc://files"));
+    let fixture = SocketFixture::new();
+    let server = fixture.server_on(bound(&fixture.context, REP, "inproc://files"));
     let serving = serve_with(server, |message, socket| {
         if message[0].as_str() == Some("answer me") {
             socket.send_multipart([&b"answered"[..], b"twice"], 0).unwrap();
         }
     });
-    let asker = connected(&bench.context, REQ, "inproc://files");
+    let asker = connected(&fixture.context, REQ, "inproc://files");
     for (question, answer) in [("answer me", &[&b"answered"[..], b"twice"][..]), ("do not", &[&b""[..]])].repeat(2) {
         asker.send(question, 0).unwrap();
         assert_eq!(asker.recv_multipart(0).unwrap(), answer);
@@ -295,32 +295,32 @@ fn what_the_program_answers_on_rep_goes_out_and_what_it_leaves_is_an_empty_frame
 
 #[test]
 fn a_mandatory_router_goes_on_when_a_peer_is_gone() {
-    let bench = Bench::new();
-    let router = socket(&bench.context, ROUTER);
+    let fixture = SocketFixture::new();
+    let router = socket(&fixture.context, ROUTER);
     router.set_router_mandatory(true).unwrap();
     router.bind("inproc://files").unwrap();
-    let gone = connected(&bench.context, DEALER, "inproc://files");
+    let gone = connected(&fixture.context, DEALER, "inproc://files");
     let ping = encode_request(SessionId::new([1; 16]), 0, &Operation::Ping);
     gone.send_multipart([&b""[..], &ping], 0).unwrap();
     drop(gone);
-    let serving = serve_on_socket(bench.server_on(router));
-    let dialling = connected(&bench.context, DEALER, "inproc://files");
-    ClientOptions::new().over_socket(dialling, &bench.token).unwrap().bye();
+    let serving = serve_on_socket(fixture.server_on(router));
+    let dialling = connected(&fixture.context, DEALER, "inproc://files");
+    ClientOptions::new().over_socket(dialling, &fixture.token).unwrap().bye();
     serving.stop();
 }
 
 #[test]
 fn a_full_queue_costs_replies_and_nothing_else() {
     for kind in [PAIR, DEALER] {
-        let bench = Bench::new();
-        let (ours, theirs) = (socket(&bench.context, kind), socket(&bench.context, kind));
+        let fixture = SocketFixture::new();
+        let (ours, theirs) = (socket(&fixture.context, kind), socket(&fixture.context, kind));
         for end in [&ours, &theirs] {
             end.set_sndhwm(64).unwrap();
             end.set_rcvhwm(64).unwrap();
         }
         ours.bind("inproc://files").unwrap();
         theirs.connect("inproc://files").unwrap();
-        let serving = serve_on_socket(bench.server_on(ours));
+        let serving = serve_on_socket(fixture.server_on(ours));
         let ping = |seq: u64| [vec![], encode_request(SessionId::new([1; 16]), seq, &Operation::Flush)];
         // The queue back holds 128 replies: further ones are dropped, and the server continues to take requests.
         for seq in 1..1_000 {
@@ -340,15 +340,15 @@ fn a_full_queue_costs_replies_and_nothing_else() {
 
 #[test]
 fn a_server_that_restarts_behind_ipc_is_found_again() {
-    let bench = Bench::new();
+    let fixture = SocketFixture::new();
     for kind in [DEALER, REQ] {
-        let serving = serve_on_socket(bench.server_on(bound(&bench.context, ROUTER, &bench.ipc())));
-        let dialling = connected(&bench.context, kind, &bench.ipc());
-        let mut client = ClientOptions::new().over_socket(dialling, &bench.token).unwrap();
+        let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, ROUTER, &fixture.ipc())));
+        let dialling = connected(&fixture.context, kind, &fixture.ipc());
+        let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
         client.mkdir(&path("/before")).unwrap();
         let boot = client.welcome().boot;
         drop(serving.stop());
-        let serving = serve_on_socket(bench.server_on(bound(&bench.context, ROUTER, &bench.ipc())));
+        let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, ROUTER, &fixture.ipc())));
         client.mkdir(&path("/behind")).unwrap();
         assert_ne!(client.welcome().boot, boot);
         client.remove(&path("/before"), None).unwrap();
@@ -360,13 +360,13 @@ fn a_server_that_restarts_behind_ipc_is_found_again() {
 
 #[test]
 fn over_inproc_a_client_that_bound_sees_servers_come_and_go() {
-    let bench = Bench::new();
-    let dialled = bound(&bench.context, DEALER, "inproc://client");
-    let serving = serve_on_socket(bench.server_on(connected(&bench.context, ROUTER, "inproc://client")));
-    let mut client = ClientOptions::new().over_socket(dialled, &bench.token).unwrap();
+    let fixture = SocketFixture::new();
+    let dialled = bound(&fixture.context, DEALER, "inproc://client");
+    let serving = serve_on_socket(fixture.server_on(connected(&fixture.context, ROUTER, "inproc://client")));
+    let mut client = ClientOptions::new().over_socket(dialled, &fixture.token).unwrap();
     client.mkdir(&path("/before")).unwrap();
     drop(serving.stop());
-    let serving = serve_on_socket(bench.server_on(connected(&bench.context, ROUTER, "inproc://client")));
+    let serving = serve_on_socket(fixture.server_on(connected(&fixture.context, ROUTER, "inproc://client")));
     client.mkdir(&path("/behind")).unwrap();
     client.bye();
     serving.stop();
@@ -374,13 +374,13 @@ fn over_inproc_a_client_that_bound_sees_servers_come_and_go() {
 
 #[test]
 fn a_socket_passes_from_server_to_server() {
-    let bench = Bench::new();
-    let serving = serve_on_socket(bench.server_on(bound(&bench.context, ROUTER, "inproc://files")));
-    let dialling = connected(&bench.context, DEALER, "inproc://files");
-    let mut client = ClientOptions::new().over_socket(dialling, &bench.token).unwrap();
+    let fixture = SocketFixture::new();
+    let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, ROUTER, "inproc://files")));
+    let dialling = connected(&fixture.context, DEALER, "inproc://files");
+    let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
     client.mkdir(&path("/before")).unwrap();
     let router = serving.stop().into_socket();
-    let serving = serve_on_socket(bench.server_on(router));
+    let serving = serve_on_socket(fixture.server_on(router));
     client.mkdir(&path("/behind")).unwrap();
     client.bye();
     serving.stop();
@@ -388,20 +388,20 @@ fn a_socket_passes_from_server_to_server() {
 
 #[test]
 fn silence_is_a_time_out() {
-    let bench = Bench::new();
-    let unanswered = connected(&bench.context, DEALER, &bench.ipc());
+    let fixture = SocketFixture::new();
+    let unanswered = connected(&fixture.context, DEALER, &fixture.ipc());
     let options = ClientOptions::new().timeout(Duration::from_secs(1));
-    let error = options.over_socket(unanswered, &bench.token).unwrap_err();
+    let error = options.over_socket(unanswered, &fixture.token).unwrap_err();
     assert!(matches!(error, ClientError::TimedOut { operation: "hello", .. }), "{error:?}");
 }
 
 #[test]
 fn a_server_that_goes_for_good_is_a_time_out() {
-    let bench = Bench::new();
-    let serving = serve_on_socket(bench.server_on(bound(&bench.context, ROUTER, "inproc://files")));
-    let dialling = connected(&bench.context, DEALER, "inproc://files");
+    let fixture = SocketFixture::new();
+    let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, ROUTER, "inproc://files")));
+    let dialling = connected(&fixture.context, DEALER, "inproc://files");
     let options = ClientOptions::new().timeout(Duration::from_secs(1));
-    let mut client = options.over_socket(dialling, &bench.token).unwrap();
+    let mut client = options.over_socket(dialling, &fixture.token).unwrap();
     drop(serving.stop());
     let error = match client.mkdir(&path("/made")).unwrap_err() {
         // libzmq took the request before it noticed: whether it was executed is unknown [LOST-1].
@@ -413,9 +413,9 @@ fn a_server_that_goes_for_good_is_a_time_out() {
 
 #[test]
 fn another_token_is_refused_by_auth() {
-    let bench = Bench::new();
-    let serving = serve_on_socket(bench.server_on(bound(&bench.context, ROUTER, "inproc://files")));
-    let dialling = connected(&bench.context, DEALER, "inproc://files");
+    let fixture = SocketFixture::new();
+    let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, ROUTER, "inproc://files")));
+    let dialling = connected(&fixture.context, DEALER, "inproc://files");
     let error = ClientOptions::new().over_socket(dialling, generate_token()).unwrap_err();
     assert!(matches!(error, ClientError::TokenRefused { .. }), "{error:?}");
     serving.stop();

@@ -11,7 +11,7 @@ use remofile_proto::{
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-pub type Frames = Vec<Vec<u8>>;
+pub type MessageFrames = Vec<Vec<u8>>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Job {
@@ -22,7 +22,7 @@ pub enum Job {
 
 /// How a client can be wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fault {
+pub enum ClientFault {
     None,
     /// Takes a commit whose session was lost for executed.
     TrustsTheLost,
@@ -31,7 +31,7 @@ pub enum Fault {
 }
 
 #[derive(Debug)]
-enum Phase {
+enum ClientPhase {
     Opening(Opening),
     Open(Stream<Option<Content>>),
     Waiting(Duration),
@@ -54,8 +54,8 @@ enum Stage {
 #[derive(Debug)]
 pub struct Client {
     number: u8,
-    phase: Phase,
-    fault: Fault,
+    phase: ClientPhase,
+    fault: ClientFault,
     patience: Patience,
     session: SessionId,
     next_session: u8,
@@ -82,10 +82,10 @@ const SILENCE: Duration = Duration::from_secs(2);
 pub const CHUNK: usize = 4;
 
 impl Client {
-    pub fn new(number: u8, jobs: Vec<Job>, fault: Fault) -> Self {
+    pub fn new(number: u8, jobs: Vec<Job>, fault: ClientFault) -> Self {
         Self {
             number,
-            phase: Phase::Waiting(Duration::ZERO),
+            phase: ClientPhase::Waiting(Duration::ZERO),
             fault,
             patience: Patience { total: Duration::from_secs(1_000_000), ..Patience::default() },
             session: SessionId::new([0; 16]),
@@ -107,7 +107,7 @@ impl Client {
     }
 
     pub fn is_done(&self) -> bool {
-        matches!(self.phase, Phase::Left)
+        matches!(self.phase, ClientPhase::Left)
     }
 
     /// Whether a job that is not done yet makes this of a path.
@@ -119,29 +119,29 @@ impl Client {
 
     /// The process dies, and the same call is made again: what it knew is gone, but for what it was asked to do.
     pub fn die(&mut self) {
-        if !self.is_done() && !matches!(self.phase, Phase::Leaving(_)) {
+        if !self.is_done() && !matches!(self.phase, ClientPhase::Leaving(_)) {
             self.forget();
             self.takes = true;
             self.in_doubt = true;
-            self.phase = Phase::Waiting(Duration::ZERO);
+            self.phase = ClientPhase::Waiting(Duration::ZERO);
         }
     }
 
     pub fn next_deadline(&self) -> Option<Duration> {
         match &self.phase {
-            Phase::Opening(opening) => opening.next_deadline(),
-            Phase::Open(stream) => stream.next_deadline(),
-            Phase::Waiting(at) | Phase::Leaving(at) => Some(*at),
-            Phase::Left => None,
+            ClientPhase::Opening(opening) => opening.next_deadline(),
+            ClientPhase::Open(stream) => stream.next_deadline(),
+            ClientPhase::Waiting(at) | ClientPhase::Leaving(at) => Some(*at),
+            ClientPhase::Left => None,
         }
     }
 
     pub fn on_timer(&mut self, now: Duration) -> Result<(), String> {
         match &mut self.phase {
-            Phase::Opening(opening) if opening.next_deadline().is_none_or(|at| now >= at) => self.say_hello(now),
-            Phase::Waiting(at) if now >= *at => self.open(now, None),
-            Phase::Leaving(at) if now >= *at => self.say_bye(now),
-            Phase::Open(stream) => {
+            ClientPhase::Opening(opening) if opening.next_deadline().is_none_or(|at| now >= at) => self.say_hello(now),
+            ClientPhase::Waiting(at) if now >= *at => self.open(now, None),
+            ClientPhase::Leaving(at) if now >= *at => self.say_bye(now),
+            ClientPhase::Open(stream) => {
                 let event = stream.on_timer(now);
                 self.note(now, event, None)?;
             }
@@ -151,18 +151,18 @@ impl Client {
     }
 
     pub fn on_reconnected(&mut self, now: Duration) {
-        if let Phase::Open(stream) = &mut self.phase {
+        if let ClientPhase::Open(stream) = &mut self.phase {
             stream.on_reconnected(now);
         }
     }
 
     /// The next message, if there is one.
-    pub fn send(&mut self, now: Duration) -> Option<Frames> {
+    pub fn send(&mut self, now: Duration) -> Option<MessageFrames> {
         if let Some(header) = self.outbox.pop_front() {
             return Some(vec![vec![], header]);
         }
         self.plan();
-        let Phase::Open(stream) = &mut self.phase else { return None };
+        let ClientPhase::Open(stream) = &mut self.phase else { return None };
         while stream.can_submit()
             && let Some((operation, payload)) = self.to_submit.pop_front()
         {
@@ -178,13 +178,13 @@ impl Client {
     pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>]) -> Result<(), String> {
         let reply = Reply::decode(frames).map_err(|error| format!("malformed reply: {error}"))?;
         match &mut self.phase {
-            Phase::Opening(opening) => match opening.on_reply(&reply) {
+            ClientPhase::Opening(opening) => match opening.on_reply(&reply) {
                 Greeting::Ignored => {}
                 Greeting::Open(welcome) => {
                     let is_another = self.boot.replace(welcome.boot).is_some_and(|before| before != welcome.boot);
                     let stream = Stream::new(now, self.session, welcome.window, self.patience.clone());
-                    self.phase = Phase::Open(stream);
-                    if is_another && self.fault == Fault::None {
+                    self.phase = ClientPhase::Open(stream);
+                    if is_another && self.fault == ClientFault::None {
                         self.look_again();
                     }
                 }
@@ -193,18 +193,20 @@ impl Client {
                     self.takes = false;
                     self.open(now, Some(busy.session));
                 }
-                Greeting::Busy(_) => self.phase = Phase::Waiting(now + Duration::from_secs(10)),
+                Greeting::Busy(_) => self.phase = ClientPhase::Waiting(now + Duration::from_secs(10)),
                 other => return Err(format!("hello was answered {other:?}")),
             },
-            Phase::Open(stream) => {
+            ClientPhase::Open(stream) => {
                 let event = stream.on_reply(now, &reply);
                 self.note(now, event, Some(&reply))?;
             }
-            Phase::Leaving(_) if reply.session == self.session && reply.seq == 0 => self.phase = Phase::Left,
-            Phase::Waiting(_) | Phase::Leaving(_) | Phase::Left => {}
+            ClientPhase::Leaving(_) if reply.session == self.session && reply.seq == 0 => {
+                self.phase = ClientPhase::Left
+            }
+            ClientPhase::Waiting(_) | ClientPhase::Leaving(_) | ClientPhase::Left => {}
         }
         self.plan();
-        if self.jobs.is_empty() && matches!(&self.phase, Phase::Open(stream) if stream.unanswered() == 0) {
+        if self.jobs.is_empty() && matches!(&self.phase, ClientPhase::Open(stream) if stream.unanswered() == 0) {
             self.say_bye(now);
         }
         Ok(())
@@ -252,7 +254,7 @@ impl Client {
 
     /// Begins the present job, if none of it is under way.
     fn plan(&mut self) {
-        if !matches!(self.phase, Phase::Open(_)) || !self.awaited.is_empty() || !self.to_submit.is_empty() {
+        if !matches!(self.phase, ClientPhase::Open(_)) || !self.awaited.is_empty() || !self.to_submit.is_empty() {
             return;
         }
         if matches!(self.stage, Stage::Running | Stage::Finishing) {
@@ -381,12 +383,14 @@ impl Client {
             }
             Event::Lost(_) => {
                 self.lost_sessions += 1;
-                let lost = std::mem::replace(&mut self.phase, Phase::Waiting(now));
-                let Phase::Open(stream) = lost else { unreachable!() };
+                let lost = std::mem::replace(&mut self.phase, ClientPhase::Waiting(now));
+                let ClientPhase::Open(stream) = lost else { unreachable!() };
                 let mut doubtful = false;
                 for leftover in stream.into_unanswered().into_iter().filter(|leftover| leftover.sent) {
                     doubtful |= leftover.recovery != Recovery::Repeat;
-                    if leftover.recovery == Recovery::ResumeUnlessCommitted && self.fault == Fault::TrustsTheLost {
+                    if leftover.recovery == Recovery::ResumeUnlessCommitted
+                        && self.fault == ClientFault::TrustsTheLost
+                    {
                         self.job_is_done();
                     }
                 }
@@ -407,12 +411,12 @@ impl Client {
     }
 
     fn open(&mut self, now: Duration, take: Option<SessionId>) {
-        self.phase = Phase::Opening(Opening::new("simulation", None, take, SILENCE));
+        self.phase = ClientPhase::Opening(Opening::new("simulation", None, take, SILENCE));
         self.say_hello(now);
     }
 
     fn say_hello(&mut self, now: Duration) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
+        let ClientPhase::Opening(opening) = &mut self.phase else { return };
         let mut id = [self.number; 16];
         id[0] = self.next_session;
         self.next_session = self.next_session.checked_add(1).expect("so many sessions are a loop");
@@ -422,7 +426,7 @@ impl Client {
     }
 
     fn say_bye(&mut self, now: Duration) {
-        self.phase = Phase::Leaving(now + SILENCE);
+        self.phase = ClientPhase::Leaving(now + SILENCE);
         self.outbox.push_back(encode_request(self.session, 0, &Operation::Bye));
     }
 }

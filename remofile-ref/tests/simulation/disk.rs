@@ -35,7 +35,8 @@ impl Platter {
         Self { lies, ..Self::default() }
     }
 
-    /// What may have become of each thing that was not synced is chosen by `pick`, which is given how many ways there are.
+    /// What may have become of each thing that was not synced is chosen by `pick`, which is given how many ways there
+    /// are.
     pub fn lose_power(&mut self, mut pick: impl FnMut(usize) -> usize) {
         let before = std::mem::replace(&mut self.now, self.stable.clone());
         let names: Vec<String> = before.files.keys().chain(self.stable.files.keys()).cloned().collect();
@@ -148,18 +149,18 @@ impl Platter {
 
 /// The store of one server.
 #[derive(Debug)]
-pub struct Disk {
+pub struct SimulatedDisk {
     platter: Rc<RefCell<Platter>>,
     flushing: Option<Operation>,
 }
 
-impl Disk {
+impl SimulatedDisk {
     pub fn new(platter: Rc<RefCell<Platter>>) -> Self {
         Self { platter, flushing: None }
     }
 }
 
-impl Storage for Disk {
+impl Storage for SimulatedDisk {
     fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
         assert!(self.flushing.is_none(), "two operations at once");
         if *operation == Operation::Flush {

@@ -1,8 +1,8 @@
-//! Session, numbering and upload in every way that a small world can go: loss, repetition, reconnects, restarts, deaths,
-//! power cuts and takeover, up to a number of faults; and what is broken on purpose is found.
+//! Session, numbering and upload in every way that a small world can go: loss, repetition, reconnects, restarts,
+//! deaths, power cuts and takeover, up to a number of faults; and what is broken on purpose is found.
 
 #[allow(unreachable_pub, reason = "a module shared by test programs")]
-use super::client::{Fault, Job};
+use super::client::{ClientFault, Job};
 use super::explore::explore;
 use super::world::{Scene, content};
 
@@ -15,7 +15,7 @@ fn upload(path: &str, chunks: usize, seed: u8) -> Job {
 }
 
 fn scene(window: u64, jobs: Vec<Vec<Job>>, deaths: bool) -> Scene {
-    Scene { window, jobs, fault: Fault::None, disk_lies: false, deaths }
+    Scene { window, jobs, fault: ClientFault::None, disk_lies: false, deaths }
 }
 
 /// Explores a scene, and prints the bounds of what was explored.
@@ -63,13 +63,13 @@ fn a_disk_that_lies_about_a_sync_is_found() {
 
 #[test]
 fn a_client_that_flushes_at_another_server_what_it_put_at_the_first_is_found() {
-    let scene = Scene { fault: Fault::IgnoresBoot, ..scene(1, vec![vec![put("/a", 1), Job::Flush]], true) };
+    let scene = Scene { fault: ClientFault::IgnoresBoot, ..scene(1, vec![vec![put("/a", 1), Job::Flush]], true) };
     assert!(explore(&scene, 1).unwrap_err().contains("was flushed"));
 }
 
 #[test]
 fn a_client_that_trusts_a_commit_without_an_answer_is_found() {
-    let fault = Fault::TrustsTheLost;
+    let fault = ClientFault::TrustsTheLost;
     let scene = Scene { fault, ..scene(4, vec![vec![upload("/a", 1, 1), Job::Flush]], true) };
     let problem = explore(&scene, 2).unwrap_err();
     assert!(problem.contains("was flushed") || problem.contains("in the end"), "{problem}");

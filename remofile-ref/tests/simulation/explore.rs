@@ -1,6 +1,6 @@
 //! Every way that a small world can go, with so many faults and no more: depth first, each state once.
 
-use super::world::{Act, Fate, Scene, World};
+use super::world::{Act, Fate, Scene, Simulation};
 use std::collections::HashMap;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,8 +60,8 @@ pub fn explore(scene: &Scene, faults: usize) -> Result<Explored, String> {
     Ok(explored)
 }
 
-fn replay(scene: &Scene, way: &[Act]) -> Result<World, String> {
-    let mut world = World::new(scene);
+fn replay(scene: &Scene, way: &[Act]) -> Result<Simulation, String> {
+    let mut world = Simulation::new(scene);
     for act in way {
         world.acts();
         world.act(*act, |_| 0).map_err(|problem| described(&problem, way))?;

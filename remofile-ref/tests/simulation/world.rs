@@ -1,7 +1,7 @@
 //! The whole system: the possible next events are a list, from which the driver chooses.
 
-use super::client::{CHUNK, Client, Fault, Frames, Job};
-use super::disk::{Content, Disk, Platter};
+use super::client::{CHUNK, Client, ClientFault, Job, MessageFrames};
+use super::disk::{Content, Platter, SimulatedDisk};
 use remofile::protocol::server::session::ServerLimits;
 use remofile::server::service::{HandleOutcome, Service};
 use remofile_proto::{BootId, Capabilities, HelloReply, Names, SessionId};
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::Duration;
 
-type Authentic = fn(&SessionId, &[u8; 32]) -> bool;
+type AuthCheck = fn(&SessionId, &[u8; 32]) -> bool;
 
 /// One way that the world may go on. Numbers are those of a client and of one of its connections, 0 the oldest.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +32,8 @@ pub enum Act {
     Cut(usize, bool),
     KillServer,
     KillClient(usize),
-    /// The power of the server's machine: of what was not synced everything is lost, or each as it pleases; where all is kept the server was merely killed.
+    /// The power of the server's machine: of what was not synced everything is lost, or each as it pleases; where all
+    /// is kept the server was merely killed.
     Power(Fate),
     /// The client takes the session from its owner.
     Take(usize),
@@ -52,23 +53,23 @@ impl Act {
 
 /// A message, and whether it is a second one of it: such a one does not outlive the server that it was sent to.
 #[derive(Clone, Debug)]
-struct Packet {
-    frames: Frames,
+struct SimulatedPacket {
+    frames: MessageFrames,
     is_second: bool,
 }
 
 /// The connections of one client, the current one last.
 #[derive(Debug)]
-struct Link {
-    up: Vec<VecDeque<Packet>>,
-    down: Vec<VecDeque<Frames>>,
+struct SimulatedLink {
+    up: Vec<VecDeque<SimulatedPacket>>,
+    down: Vec<VecDeque<MessageFrames>>,
     /// The number of the oldest connection.
     first: usize,
 }
 
 const LINGERING: usize = 2;
 
-impl Link {
+impl SimulatedLink {
     fn new() -> Self {
         Self { up: vec![VecDeque::new()], down: vec![VecDeque::new()], first: 0 }
     }
@@ -97,18 +98,18 @@ impl Link {
 pub struct Scene {
     pub window: u64,
     pub jobs: Vec<Vec<Job>>,
-    pub fault: Fault,
+    pub fault: ClientFault,
     pub disk_lies: bool,
     /// Whether the power may go, servers and clients may be killed: else only the network is bad.
     pub deaths: bool,
 }
 
-pub struct World {
+pub struct Simulation {
     scene: Scene,
     pub now: Duration,
     platter: Rc<RefCell<Platter>>,
-    service: Service<Disk, Authentic>,
-    clients: Vec<(Client, Link)>,
+    service: Service<SimulatedDisk, AuthCheck>,
+    clients: Vec<(Client, SimulatedLink)>,
     starts: u8,
     seen: HashSet<i64>,
     checked: usize,
@@ -121,11 +122,12 @@ pub fn auth(id: SessionId) -> [u8; 32] {
     auth
 }
 
-impl World {
+impl Simulation {
     pub fn new(scene: &Scene) -> Self {
         let platter = Rc::new(RefCell::new(Platter::new(scene.disk_lies)));
-        let client =
-            |(at, jobs): (usize, &Vec<Job>)| (Client::new(at as u8 + 1, jobs.clone(), scene.fault), Link::new());
+        let client = |(at, jobs): (usize, &Vec<Job>)| {
+            (Client::new(at as u8 + 1, jobs.clone(), scene.fault), SimulatedLink::new())
+        };
         Self {
             scene: scene.clone(),
             now: Duration::from_secs(1),
@@ -150,7 +152,7 @@ impl World {
             // A client that can send does: to wait would be the network's delay.
             if let Some(frames) = self.clients[at].0.send(self.now) {
                 let (_, link) = &mut self.clients[at];
-                link.up.last_mut().unwrap().push_back(Packet { frames, is_second: false });
+                link.up.last_mut().unwrap().push_back(SimulatedPacket { frames, is_second: false });
                 return self.acts();
             }
             let (_, link) = &self.clients[at];
@@ -227,7 +229,7 @@ impl World {
             Act::LoseDown(at, connection) => drop(self.clients[at].1.down[connection].pop_front()),
             Act::RepeatUp(at, connection) => {
                 let queue = &mut self.clients[at].1.up[connection];
-                let again = queue.front().map(|packet| Packet { is_second: true, ..packet.clone() });
+                let again = queue.front().map(|packet| SimulatedPacket { is_second: true, ..packet.clone() });
                 queue.extend(again);
             }
             Act::Cut(at, comes_late) => {
@@ -259,9 +261,9 @@ impl World {
 
     fn serve(&mut self, at: usize, connection: usize) {
         let (_, link) = &mut self.clients[at];
-        let Some(Packet { frames, .. }) = link.up[connection].pop_front() else { return };
+        let Some(SimulatedPacket { frames, .. }) = link.up[connection].pop_front() else { return };
         let route = vec![at as u8 + 1, (link.first + connection) as u8];
-        let frames: Frames = [route].into_iter().chain(frames).collect();
+        let frames: MessageFrames = [route].into_iter().chain(frames).collect();
         let reaction = self.service.handle(self.now, &frames);
         self.service.work_ended(self.now);
         match reaction {
@@ -271,7 +273,7 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, reply: Option<Frames>) {
+    fn deliver(&mut self, reply: Option<MessageFrames>) {
         let Some(mut frames) = reply else { return };
         let route = frames.remove(0);
         let link = &mut self.clients[usize::from(route[0]) - 1].1;
@@ -360,7 +362,7 @@ impl World {
     }
 }
 
-fn serve(window: u64, start: u8, platter: &Rc<RefCell<Platter>>) -> Service<Disk, Authentic> {
+fn serve(window: u64, start: u8, platter: &Rc<RefCell<Platter>>) -> Service<SimulatedDisk, AuthCheck> {
     let welcome = HelloReply {
         window,
         chunk: 65_536,
@@ -373,8 +375,8 @@ fn serve(window: u64, start: u8, platter: &Rc<RefCell<Platter>>) -> Service<Disk
         ro: false,
         caps: Capabilities::default(),
     };
-    let authentic: Authentic = |id, given| *given == auth(*id);
-    Service::new(ServerLimits { welcome, uploads: 64 }, Disk::new(Rc::clone(platter)), authentic)
+    let authentic: AuthCheck = |id, given| *given == auth(*id);
+    Service::new(ServerLimits { welcome, uploads: 64 }, SimulatedDisk::new(Rc::clone(platter)), authentic)
 }
 
 /// So many chunks that differ by the seed.

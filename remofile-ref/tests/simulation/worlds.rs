@@ -3,9 +3,9 @@
 //! `REMOFILE_RUNS` sets the number of runs, `REMOFILE_SEED` replays one of them, step by step with `--nocapture`.
 
 #[allow(unreachable_pub, reason = "a module shared by test programs")]
-use super::client::{Fault, Job};
-use super::world::{Act, Scene, World, content};
-use crate::model::random::Random;
+use super::client::{ClientFault, Job};
+use super::world::{Act, Scene, Simulation, content};
+use crate::model::random::ModelRandom;
 
 const RUNS: u64 = 20_000;
 
@@ -13,7 +13,7 @@ const RUNS: u64 = 20_000;
 const CALM_STEPS: usize = 5_000;
 
 #[derive(Debug, Default)]
-struct Tally {
+struct RunTally {
     steps: u64,
     faults: u64,
     power_cuts: u64,
@@ -21,7 +21,7 @@ struct Tally {
     lost_sessions: u64,
 }
 
-fn scene(random: &mut Random) -> Scene {
+fn scene(random: &mut ModelRandom) -> Scene {
     let clients = if random.one_in(3) { 2 } else { 1 };
     let jobs = (0..clients).map(|client| {
         let mut jobs: Vec<Job> = (0..1 + random.below(6))
@@ -43,13 +43,13 @@ fn scene(random: &mut Random) -> Scene {
     });
     let jobs = jobs.collect();
     let window = [1, 2, 4, 8][random.below(4)];
-    Scene { window, jobs, fault: Fault::None, disk_lies: false, deaths: random.below(4) > 0 }
+    Scene { window, jobs, fault: ClientFault::None, disk_lies: false, deaths: random.below(4) > 0 }
 }
 
-fn run(seed: u64, disk_lies: bool, fault: Fault, is_told: bool) -> Result<Tally, String> {
-    let mut random = Random(seed);
+fn run(seed: u64, disk_lies: bool, fault: ClientFault, is_told: bool) -> Result<RunTally, String> {
+    let mut random = ModelRandom(seed);
     let scene = Scene { disk_lies, fault, ..scene(&mut random) };
-    let (mut world, mut tally) = (World::new(&scene), Tally::default());
+    let (mut world, mut tally) = (Simulation::new(&scene), RunTally::default());
     let (mut faults, often) = (random.below(12), 3 + random.below(20));
     let mut calm = 0;
     while !world.is_over() {
@@ -88,12 +88,12 @@ fn variable(name: &str) -> Option<u64> {
 #[test]
 fn thousands_of_seeds_keep_every_promise() {
     if let Some(seed) = variable("REMOFILE_SEED") {
-        println!("{:?}", run(seed, false, Fault::None, true).unwrap());
+        println!("{:?}", run(seed, false, ClientFault::None, true).unwrap());
         return;
     }
-    let (runs, mut sum) = (variable("REMOFILE_RUNS").unwrap_or(RUNS), Tally::default());
+    let (runs, mut sum) = (variable("REMOFILE_RUNS").unwrap_or(RUNS), RunTally::default());
     for seed in 0..runs {
-        let tally = run(seed, false, Fault::None, false)
+        let tally = run(seed, false, ClientFault::None, false)
             .unwrap_or_else(|problem| panic!("{problem}; run again with REMOFILE_SEED={seed}"));
         sum.steps += tally.steps;
         sum.faults += tally.faults;
@@ -109,8 +109,8 @@ fn thousands_of_seeds_keep_every_promise() {
 fn a_seed_gives_the_same_run_again() {
     for seed in 0..50 {
         assert_eq!(
-            format!("{:?}", run(seed, false, Fault::None, false)),
-            format!("{:?}", run(seed, false, Fault::None, false)),
+            format!("{:?}", run(seed, false, ClientFault::None, false)),
+            format!("{:?}", run(seed, false, ClientFault::None, false)),
             "{seed}"
         );
     }
@@ -121,7 +121,10 @@ fn seeds_find_a_disk_that_lies_and_a_client_that_trusts() {
     let finds = |disk_lies, fault, what: &str| {
         (0..3_000).any(|seed| run(seed, disk_lies, fault, false).is_err_and(|problem| problem.contains(what)))
     };
-    assert!(finds(true, Fault::None, "was flushed"), "a disk that lies");
-    assert!(finds(false, Fault::TrustsTheLost, "in the end"), "a client that trusts");
-    assert!(finds(false, Fault::IgnoresBoot, "was flushed"), "a client that does not see that a server is another one");
+    assert!(finds(true, ClientFault::None, "was flushed"), "a disk that lies");
+    assert!(finds(false, ClientFault::TrustsTheLost, "in the end"), "a client that trusts");
+    assert!(
+        finds(false, ClientFault::IgnoresBoot, "was flushed"),
+        "a client that does not see that a server is another one"
+    );
 }

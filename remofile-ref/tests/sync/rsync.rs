@@ -1,4 +1,5 @@
-//! Pushes and pulls against an oracle: `rsync -rt --omit-dir-times --checksum --delete` makes the same of the same trees.
+//! Pushes and pulls against an oracle: `rsync -rt --omit-dir-times --checksum --delete` makes the same of the same
+//! trees.
 
 use proptest::prelude::*;
 use remofile::sync::SyncOptions;
@@ -12,32 +13,32 @@ use std::time::{Duration, SystemTime};
 
 /// What is under a name. Names are few, so that two trees often have the same ones.
 #[derive(Clone, Debug)]
-enum Node {
+enum TreeNode {
     File { content: u8, size: u16, mtime_ns: u64 },
-    Directory(BTreeMap<String, Node>),
+    Directory(BTreeMap<String, TreeNode>),
 }
 
-/// A tree as it is compared: directories have no time.
+/// A tree for comparison: directories have no time.
 type Seen = BTreeMap<String, Option<(Vec<u8>, SystemTime)>>;
 
-fn tree() -> impl Strategy<Value = BTreeMap<String, Node>> {
+fn tree() -> impl Strategy<Value = BTreeMap<String, TreeNode>> {
     let name = || "[ab]|c d|\\.e|\u{e4}|-f|g\\*";
     let times = prop_oneof![Just(1_500_000_000_000_000_000), 1_u64..2_000_000_000_000_000_000];
     let size = prop_oneof![0_u16..4, Just(9_000)];
-    let file = (0_u8..3, size, times).prop_map(|(content, size, mtime_ns)| Node::File { content, size, mtime_ns });
+    let file = (0_u8..3, size, times).prop_map(|(content, size, mtime_ns)| TreeNode::File { content, size, mtime_ns });
     let node = file.prop_recursive(3, 24, 4, move |inner| {
-        prop::collection::btree_map(name(), inner, 0..4).prop_map(Node::Directory)
+        prop::collection::btree_map(name(), inner, 0..4).prop_map(TreeNode::Directory)
     });
     prop::collection::btree_map(name(), node, 0..5)
 }
 
-fn make(top: &LocalPath, tree: &BTreeMap<String, Node>) {
+fn make(top: &LocalPath, tree: &BTreeMap<String, TreeNode>) {
     fs::create_dir_all(top).unwrap();
     for (name, node) in tree {
         let path = top.join(name);
         match node {
-            Node::Directory(below) => make(&path, below),
-            Node::File { content, size, mtime_ns } => {
+            TreeNode::Directory(below) => make(&path, below),
+            TreeNode::File { content, size, mtime_ns } => {
                 fs::write(&path, vec![*content; usize::from(*size)]).unwrap();
                 let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(*mtime_ns);
                 fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
@@ -133,9 +134,9 @@ enum Way {
 /// mirror starts from a record of the first.
 fn mirrors_alike(
     way: Way,
-    source: &BTreeMap<String, Node>,
-    target: &BTreeMap<String, Node>,
-    later: &BTreeMap<String, Node>,
+    source: &BTreeMap<String, TreeNode>,
+    target: &BTreeMap<String, TreeNode>,
+    later: &BTreeMap<String, TreeNode>,
 ) {
     let around = tempfile::tempdir().unwrap();
     let at = |name: &str| around.path().join(name);

@@ -1,8 +1,8 @@
 //! The server's session as a pure state machine: **at any moment at most one request is being executed, every
 //! number is executed at most once and in order, and each request is answered once.**
 //!
-//! What is absent: sockets, files, clocks and randomness. Time is an argument, monotonic, from any
-//! starting point; ids come from clients. Operations leave as data ([`SessionAction::Perform`]) and come back as outcomes
+//! What is absent: sockets, files, clocks and randomness. Time is an argument, monotonic, from any starting point; ids
+//! come from clients. Operations leave as data ([`SessionAction::Perform`]) and come back as outcomes
 //! ([`Session::on_outcome`]); the [`Pending`] between the two can be neither copied nor used twice.
 //!
 //! Memory is bounded: `window` remembered replies without payloads (`reply_cache`), as many uploads as the store
@@ -177,8 +177,8 @@ impl Session {
         reply
     }
 
-    /// Notes that the work on the last request or outcome took until `now`: if it was for the owner, the owner's idle time
-    /// starts here [SES-14].
+    /// Notes that the work on the last request or outcome took until `now`: if it was for the owner, the owner's idle
+    /// time starts here [SES-14].
     pub fn work_ended(&mut self, now: Duration) {
         let worked = std::mem::take(&mut self.worked_for_owner);
         if let Some(owner) = self.owner.as_mut().filter(|_| worked) {
@@ -235,7 +235,7 @@ impl Session {
             }
             owner => owner.as_ref().map(|owner| (owner.id, owner.running.is_some())),
         };
-        let owner = self.owner.insert(admit(&self.limits, now, id, hello));
+        let owner = self.owner.insert(new_owner(&self.limits, now, id, hello));
         let reply = welcome(&self.limits, owner);
         let Some((old, is_executing)) = replaced else { return SessionAction::Reply(reply) };
         self.retired_ids.push(old);
@@ -350,7 +350,7 @@ impl Session {
     }
 }
 
-fn admit(limits: &ServerLimits, now: Duration, id: SessionId, hello: Hello) -> SessionOwner {
+fn new_owner(limits: &ServerLimits, now: Duration, id: SessionId, hello: Hello) -> SessionOwner {
     let longest = limits.welcome.lease_ms;
     // [SES-12]
     let lease_ms = hello.lease_ms.map_or(longest, |asked| asked.max(LEASE_MIN_MS).min(longest));

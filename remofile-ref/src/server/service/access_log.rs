@@ -1,7 +1,8 @@
 //! The access log, as `tracing` events: sessions opened and ended, operations done and refused.
 //!
 //! **Invariant**: a file takes a bounded number of lines at `INFO`, however many requests it takes, and refusals take a
-//! bounded number of lines a second. No token and no content is logged; text from a peer is a field, which subscribers escape.
+//! bounded number of lines a second. No token and no content is logged; text from a peer is a field, which subscribers
+//! escape.
 
 mod coalesced;
 

@@ -1,4 +1,4 @@
-//! What goes to the server in small requests, many of them under way.
+//! Actions that take small requests, many of which are in flight at once.
 
 use super::{Execution, local_version};
 use crate::{
@@ -27,9 +27,9 @@ pub(super) struct SyncJob<'p> {
     path: RemotePath,
     /// Where to, for what moves or is kept.
     to: Option<RemotePath>,
-    /// What is uploaded.
+    /// The content to upload.
     upload: Option<SmallFile>,
-    /// The session was lost while it was unanswered: it may have been executed before.
+    /// The session was lost before the answer: the request may have been executed.
     was_lost: bool,
 }
 
@@ -45,18 +45,18 @@ struct SmallFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobStep {
     MakeDirectory,
-    /// Something is there: whether it is a directory.
+    /// Something exists: checks whether it is a directory.
     LookAtDirectory,
-    /// A copy of what is about to be replaced.
+    /// Copies the file that is about to be replaced.
     Keep,
     Put,
-    /// The put may have been executed: whether its content is there.
+    /// The put may have been executed: compares the content.
     Compare,
     Read,
     Move,
-    /// The move may have been executed: whether anything is left,
+    /// The move may have been executed: checks the source,
     LookAtSource,
-    /// and whether it has come.
+    /// and the target.
     LookAtTarget,
     SetTime,
     RemoveDirectory,
@@ -80,7 +80,7 @@ impl<'p> Execution<'_, 'p> {
                 match (replaces, &job.to) {
                     (false, _) => JobStep::Put,
                     (true, Some(_)) => JobStep::Keep,
-                    // That it has no place was told.
+                    // The failure was reported.
                     (true, None) => return Ok(()),
                 }
             }
@@ -92,7 +92,7 @@ impl<'p> Execution<'_, 'p> {
         self.submit(job)
     }
 
-    /// Something else of the same path was put into the trash in the same second.
+    /// Retries where the path in the trash was taken.
     pub(super) fn retry_in_trash(&mut self, mut job: SyncJob<'p>) -> Result<(), SyncError> {
         self.step()?;
         let etag = job.action.expected.remote.clone();
@@ -146,7 +146,7 @@ impl<'p> Execution<'_, 'p> {
         self.done(job.action, content.len() as u64);
     }
 
-    /// Gives what was read its place.
+    /// Installs what was downloaded.
     fn downloaded(&mut self, job: &SyncJob<'_>, content: &Content) -> Result<(), ClientError> {
         let action = job.action;
         let state = self.context.input.path_state(&action.path);
@@ -204,7 +204,7 @@ impl<'p> Execution<'_, 'p> {
         let state = self.context.input.path_state(&job.action.path);
         if let (Some(hash), Some(local)) = (state.local_hash(), state.local_file()) {
             let (version, is_recently_modified) = (local.version, local.is_recently_modified);
-            // A touch is of no version: what it was done to may not be what was looked at, and is read again.
+            // A touch has no precondition: it may have touched another version, so the file is read again.
             let file = SavedFile { hash, version, is_recently_modified, etag, is_racy: true, has_equal_times: true };
             self.save_file(&job.action.path, file);
         }
@@ -217,11 +217,11 @@ impl<'p> Execution<'_, 'p> {
         self.send(job)
     }
 
-    /// What a refusal means that is none, because of what was done before.
+    /// Handles a refusal, some of which follow from what was done before.
     fn on_refusal(&mut self, job: SyncJob<'p>, refusal: Refusal) -> Result<(), ClientError> {
         match (job.step, refusal.code) {
             (JobStep::MakeDirectory, Code::Exists) => self.continue_with(job, JobStep::LookAtDirectory),
-            // Places in the trash are of this run alone, unless another one began in the same second.
+            // Only this run uses these paths in the trash, unless another run began in the same second.
             (JobStep::Keep, Code::Exists) if job.was_lost => self.continue_with(job, JobStep::Put),
             (JobStep::Keep, Code::Exists | Code::NameClash) => {
                 self.again.push(job);
@@ -326,7 +326,7 @@ impl<'p> Walk for Execution<'_, 'p> {
                 return Err(ClientError::Protocol { reason: "a read of one version came back short".to_owned() });
             }
             (JobStep::Move | JobStep::LookAtTarget, Ok((Answer::Entry(entry), _))) => self.moved(&job, &entry),
-            // It is still there: the move was not executed.
+            // The source exists: the move was not executed.
             (JobStep::LookAtSource, Ok((Answer::Entry(_), _))) => return self.continue_with(job, JobStep::Move),
             (JobStep::SetTime, Ok((Answer::Entry(entry), _))) => self.time_is_set(&job, &entry),
             (JobStep::RemoveDirectory, Ok((Answer::Empty, _))) => {
@@ -358,7 +358,7 @@ impl<'p> Walk for Execution<'_, 'p> {
 }
 
 impl SyncJob<'_> {
-    /// What messages call what is done.
+    /// The name of the operation in messages.
     fn operation(&self) -> &'static str {
         match self.step {
             JobStep::MakeDirectory | JobStep::LookAtDirectory => "mkdir",

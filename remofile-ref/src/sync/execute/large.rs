@@ -1,4 +1,4 @@
-//! Files of more than a chunk: one at a time, resumed where an earlier run broke off.
+//! Files larger than a chunk: one at a time, resumed where an earlier run was interrupted.
 
 use super::{Execution, local_version};
 use crate::{
@@ -12,7 +12,7 @@ use remofile_proto::{Code, Entry, Kind, Precondition};
 use std::time::SystemTime;
 
 impl<'p> Execution<'_, 'p> {
-    /// Gives how many bytes went over the wire; nothing where what is in the way found no place, which was told.
+    /// Returns how many bytes were transferred; `None` where the replaced file could not be kept, which was reported.
     pub(super) fn large(&mut self, action: &'p Action, on: Side) -> Result<Option<u64>, ClientError> {
         self.drain()?;
         match on {
@@ -82,7 +82,7 @@ impl<'p> Execution<'_, 'p> {
     }
 }
 
-/// Another version than the plan saw is there.
+/// Maps a failed precondition to a changed source.
 fn as_changed(error: ClientError) -> ClientError {
     match error {
         ClientError::Refused { path, refusal, .. } if refusal.code == Code::Changed => {

@@ -1,4 +1,5 @@
-//! Executing a plan: each action over the versions that the plan saw, and the archive behind what is durable.
+//! Executes a plan: each action applies to the versions that the plan saw, and only durable changes are recorded in the
+//! saved state.
 
 mod jobs;
 mod large;
@@ -22,13 +23,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often what was done so far is made durable and archived.
+/// How often changes are made durable and recorded.
 const DURABLE_EVERY: Duration = Duration::from_secs(15);
 
-/// How many updates of the archive are held at most.
+/// The most updates of the saved state that are buffered.
 const UPDATES_MAX: usize = 20_000;
 
-/// What an execution works with.
+/// The context of an execution.
 pub(super) struct ExecutionContext<'a> {
     pub(super) client: &'a mut FileClient,
     pub(super) local: &'a LocalRoot,
@@ -41,7 +42,7 @@ pub(super) struct ExecutionContext<'a> {
     pub(super) failpoint: crate::sync::failpoint::Failpoint,
 }
 
-/// Executes a plan. Gives the two trashes back where everything was gone through.
+/// Executes a plan. Returns the two trashes.
 pub(super) fn execute(
     context: ExecutionContext<'_>,
     plan: &Plan,
@@ -69,22 +70,22 @@ pub(super) fn execute(
 struct Execution<'a, 'p> {
     context: ExecutionContext<'a>,
     flight: Flight<SyncJob<'p>>,
-    /// Where in the server's trash something goes, by its path.
+    /// The path in the server's trash, by the original path.
     trash_paths: HashMap<&'p str, RemotePath>,
-    /// Conflict copies whose local file has got its name.
+    /// Conflict copies whose local file has been renamed.
     aside: HashSet<&'p str>,
-    /// What is true from now on, and not yet durable.
+    /// Updates of the saved state whose changes are not durable yet.
     updates: Vec<(Box<str>, Option<SavedEntry>)>,
     durable_at: Instant,
-    /// Whose place in the server's trash was taken.
+    /// Jobs whose path in the server's trash was taken.
     again: Vec<SyncJob<'p>>,
-    /// What whoever watches is told.
+    /// The progress that is reported.
     observed: TreeTransferred,
     report: &'p mut SyncReport,
     on_item: &'p mut OnSyncItem<'p>,
 }
 
-/// What can be under way together; between two of them everything is answered.
+/// Actions that may be in flight together; a class begins when the one before is complete.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ActionClass {
     StepAside,
@@ -98,7 +99,7 @@ enum ActionClass {
 }
 
 impl<'p> Execution<'_, 'p> {
-    /// What an earlier run has left under names of its own may be the only copy of what was in its way.
+    /// Moves staged files of an earlier run to the trash: one may be the only copy of a replaced file.
     fn trash_leftovers(&mut self, leftovers: &[String]) -> Result<(), SyncError> {
         for path in leftovers {
             self.step()?;
@@ -131,7 +132,7 @@ impl<'p> Execution<'_, 'p> {
         self.updates.len() >= UPDATES_MAX || (!self.updates.is_empty() && self.durable_at.elapsed() >= DURABLE_EVERY)
     }
 
-    /// Waits until everything under way is done.
+    /// Waits until all requests are answered.
     fn finish_class(&mut self) -> Result<(), SyncError> {
         self.drain()?;
         for job in std::mem::take(&mut self.again) {
@@ -141,12 +142,12 @@ impl<'p> Execution<'_, 'p> {
         Ok(())
     }
 
-    /// Makes what was done so far durable on both sides, and then has the archive remember it.
+    /// Makes the changes so far durable on both sides, then records them in the saved state.
     fn make_durable(&mut self) -> Result<(), SyncError> {
         if !self.updates.is_empty() {
             self.step()?;
             self.context.client.flush_observed(None)?;
-            // The trash has little left to do where it lies on the same file system.
+            // This is cheap for a trash on the same file system.
             self.context.local.sync()?;
             self.context.local_trash.sync()?;
             self.step()?;
@@ -157,7 +158,7 @@ impl<'p> Execution<'_, 'p> {
         Ok(())
     }
 
-    /// The directories of the server's trash are made while nothing is under way.
+    /// Makes the directories in the server's trash, while no request is in flight.
     fn reserve_trash_paths(&mut self, actions: &'p [Action]) -> Result<(), SyncError> {
         self.trash_paths.clear();
         for action in actions {
@@ -204,7 +205,7 @@ impl<'p> Execution<'_, 'p> {
         };
         match done {
             Ok(Some(transferred)) => self.done(action, transferred),
-            // Its answer is awaited.
+            // Its answer is outstanding.
             Ok(None) => {}
             Err(error) => self.failed(action, error)?,
         }
@@ -229,7 +230,7 @@ impl<'p> Execution<'_, 'p> {
         self.step()?;
         let version = self.context.local.rename(from, &action.path, local_version(action)?)?;
         self.updates.push((from.into(), None));
-        // The content is that of the server's file, whose hash was asked for.
+        // The content is that of the server's file, whose hash is known.
         let state = self.context.input.path_state(&action.path);
         if let (Some(hash), Some(remote)) = (state.remote_hash(), state.remote_file()) {
             let file = SavedFile {
@@ -269,7 +270,7 @@ impl<'p> Execution<'_, 'p> {
         Ok(())
     }
 
-    /// Both sides have it as it was looked at.
+    /// Records that both sides have the scanned version.
     fn record(&mut self, action: &Action) {
         let state = self.context.input.path_state(&action.path);
         let saved = match (state.local_file(), state.remote_file(), state.local_hash()) {
@@ -313,7 +314,7 @@ impl<'p> Execution<'_, 'p> {
         (self.on_item)(&SyncItem { action, outcome: SyncOutcome::Done { transferred } });
     }
 
-    /// Takes note of an action that failed; fails where no other can succeed either.
+    /// Reports an action that failed; fails where no other action can succeed.
     fn failed(&mut self, action: &Action, error: ClientError) -> Result<(), ClientError> {
         if !concerns_one_item(&error) {
             return Err(error);
@@ -330,7 +331,7 @@ impl<'p> Execution<'_, 'p> {
         Ok(self.context.remote.join(path)?)
     }
 
-    /// Before everything that has an effect: tests end a run here.
+    /// Called before every effect: tests end a run here.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests make use of both")]
     fn step(&self) -> Result<(), ClientError> {
         #[cfg(test)]
@@ -361,8 +362,8 @@ fn local_version(action: &Action) -> Result<&LocalVersion, ClientError> {
 }
 
 impl SyncJob<'_> {
-    /// In which order requests go on that were unanswered when the session was lost: directories before what is in
-    /// them where they are made, and behind it where they are removed.
+    /// In which order requests go on that were unanswered when the session was lost: a directory is made
+    /// before its entries, and removed after them.
     fn rank(&self) -> (bool, std::cmp::Reverse<usize>, usize) {
         let depth = self.action.path.matches('/').count();
         match self.step {

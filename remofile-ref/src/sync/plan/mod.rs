@@ -1,4 +1,4 @@
-//! The plan: what to do, as a function of both sides and the archive and of nothing else.
+//! The plan: a function of both sides and the saved state, and of nothing else.
 
 mod name_collisions;
 mod one_way;
@@ -13,19 +13,19 @@ use super::{
 };
 use std::collections::HashSet;
 
-/// What a plan depends on beside both sides and the archive.
+/// The options of a plan.
 #[derive(Clone, Debug)]
 pub(super) struct PlanOptions {
     pub(super) direction: Direction,
-    /// One-way: what the target alone has is removed.
+    /// One-way: removes entries that only the target has.
     pub(super) delete: bool,
     pub(super) allow_name_collisions: bool,
-    /// What conflict copies are called.
+    /// The time in the names of conflict copies.
     pub(super) stamp: Timestamp,
     pub(super) host: String,
 }
 
-/// Makes the plan. What had to be read has been.
+/// Makes the plan. All hash requests have been answered.
 pub(super) fn plan(input: &SyncInput, problems: Vec<Problem>, options: &PlanOptions) -> Plan {
     let mut planner = Planner::new(input, options, problems);
     for state in input.path_states() {
@@ -34,14 +34,14 @@ pub(super) fn plan(input: &SyncInput, problems: Vec<Problem>, options: &PlanOpti
     planner.finish()
 }
 
-/// Actions by the stages in which they are executed: what a later one needs, an earlier one has done.
+/// The actions by phase. Phases are executed in this order, and a phase depends only on earlier ones.
 #[derive(Debug, Default)]
 struct Phases {
-    /// Local versions step aside before anything is replaced,
+    /// Renames local versions in conflict before anything is replaced.
     conflicts: Vec<Action>,
-    /// and get to the server.
+    /// Uploads them.
     copies: Vec<Action>,
-    /// Files in the way of directories and the reverse; one-way.
+    /// Removes files in place of directories and the reverse; one-way.
     clearing: Vec<Action>,
     makes: Vec<Action>,
     moves: Vec<Action>,
@@ -60,15 +60,15 @@ struct Planner<'a> {
     problems: Vec<Problem>,
     conflict_copies: Vec<String>,
     conflict_names: ConflictNamer,
-    /// Nothing is done below.
+    /// Nothing below this path is changed.
     skipped_below: Option<&'a str>,
-    /// Everything below goes, before what takes its place comes.
+    /// Everything below this path is removed before it is replaced.
     cleared: Option<&'a str>,
-    /// Directories that one side has no more, those that the walk is in last.
+    /// Directories that one side has removed, the innermost last.
     pending_removals: Vec<PendingRemoval<'a>>,
 }
 
-/// A directory that goes unless something in it stays.
+/// A directory that is removed unless something in it stays.
 struct PendingRemoval<'a> {
     path: &'a str,
     on: Side,
@@ -108,14 +108,14 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Leaves this path and all below it as it is.
+    /// Leaves this path and all below it unchanged.
     fn skip(&mut self, path: &'a str, why: ProblemReason) {
         self.problems.push(Problem { path: path.to_owned(), why });
         self.skipped_below = Some(path);
         self.keep_ancestors();
     }
 
-    /// Something stays here: all directories that it is in do too.
+    /// Keeps the directories that contain the current path.
     fn keep_ancestors(&mut self) {
         for PendingRemoval { path, on } in std::mem::take(&mut self.pending_removals) {
             if self.options.direction == Direction::Both {
@@ -124,18 +124,18 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A directory that one side has no more goes from the other, if nothing in it stays.
+    /// Removes a directory later, if nothing in it stays.
     fn remove_later(&mut self, path: &'a str, on: Side) {
         self.pending_removals.push(PendingRemoval { path, on });
     }
 
-    /// Those directories that the walk has left with nothing in them that stays, go.
+    /// Removes the pending directories that do not contain `path`.
     fn finish_removals_outside(&mut self, path: &str) {
         while let Some(last) = self.pending_removals.last() {
             if is_below(path, last.path) {
                 return;
             }
-            let PendingRemoval { path, on } = self.pending_removals.pop().expect("it was there just now");
+            let PendingRemoval { path, on } = self.pending_removals.pop().expect("the last one was just seen");
             let action = action(path, Change::Remove { on, is_directory: true }, 0, Expected::default());
             if self.cleared == Some(path) || self.cleared.is_some_and(|cleared| is_below(path, cleared)) {
                 self.phases.clearing.push(action);
@@ -170,7 +170,7 @@ impl<'a> Planner<'a> {
         if self.cleared.is_some() { self.phases.clearing.push(action) } else { self.phases.removals.push(action) }
     }
 
-    /// Both have the same file: the archive says so from now on, if it does not already.
+    /// Records that both sides have the same file, unless the saved state has it already.
     fn record_file(&mut self, state: &PathState<'_>) {
         let (Some(local), Some(remote)) = (state.local_file(), state.remote_file()) else { return };
         let is_known = state.saved_file().is_some_and(|saved| {
@@ -196,7 +196,7 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self) -> Plan {
-        // The empty path is below nothing.
+        // No directory contains the empty path.
         self.finish_removals_outside("");
         self.find_renames();
         if !self.options.allow_name_collisions {
@@ -222,7 +222,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The conflict copies that no action takes away.
+/// The conflict copies that no action removes.
 fn still_there(mut copies: Vec<String>, actions: &[Action]) -> Vec<String> {
     if !copies.is_empty() {
         let pending_removals = |action: &Action| match &action.change {

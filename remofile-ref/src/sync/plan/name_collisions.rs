@@ -1,4 +1,5 @@
-//! Names that differ in case or normalisation alone: no side gets a second one, and none is taken for another.
+//! Name collisions: names that differ only in case or Unicode normalisation are not transferred, since one side may
+//! merge them.
 
 use super::Planner;
 use crate::sync::{
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use unicode_normalization::UnicodeNormalization as _;
 
 impl Planner<'_> {
-    /// Takes back whatever would give a name to a side that has a twin of it, or gets one too.
+    /// Drops the actions that would give a side two names that collide.
     pub(super) fn skip_name_collisions(&mut self) {
         let mut name_collisions = BTreeMap::new();
         for on in [Side::Local, Side::Remote] {
@@ -28,7 +29,7 @@ impl Planner<'_> {
         self.problems.extend(name_collisions.into_iter().map(problem));
     }
 
-    /// The names that one side would get, each with the other one that is its twin.
+    /// The names that one side would get, each with the name that it collides with.
     fn find_name_collisions(&self, on: Side, name_collisions: &mut BTreeMap<String, String>) {
         let phases = &self.phases;
         let coming: BTreeSet<&str> = [&phases.makes, &phases.moves, &phases.transfers]
@@ -86,7 +87,7 @@ fn gives_name_on(action: &Action, on: Side) -> bool {
     }
 }
 
-/// The same for all names that a file system might take for one.
+/// Equal for all names that a file system may treat as one.
 fn folded(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_file_system_may_take_for_one_is_folded_alike() {
+    fn names_that_a_file_system_may_treat_as_one_fold_to_the_same() {
         for (one, other) in [("README", "readme"), ("Gr\u{f6}\u{df}e", "GRO\u{308}\u{df}E"), ("e\u{301}", "\u{c9}")] {
             assert_eq!(folded(one), folded(other), "{one} {other}");
         }

@@ -1,4 +1,5 @@
-//! One direction: the target becomes what the source is, but for what it alone has where nothing is to be deleted.
+//! One direction: makes the target equal to the source; entries that only the target has are kept unless `delete` is
+//! set.
 
 use super::{Planner, action, expected};
 use crate::sync::{
@@ -6,7 +7,7 @@ use crate::sync::{
     input::{Node, PathState},
 };
 
-/// What one side has, whichever files look like there.
+/// What one side has at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SideEntry {
     Nothing,
@@ -69,7 +70,7 @@ impl<'a> Planner<'a> {
         self.phases.times.push(action(state.path, change, local.version.size, expected(state)));
     }
 
-    /// Whether anything at or below a directory of one side is not synchronised, so that it cannot be cleared.
+    /// Whether anything at or below a directory is not synchronised, so that the directory cannot be removed.
     fn hides_below(&self, path: &str, on: Side) -> bool {
         fn any<F>(items: &[crate::sync::input::ScannedEntry<F>], path: &str) -> bool {
             let begin = items.partition_point(|item| crate::sync::input::order(&item.path, path).is_lt());

@@ -1,4 +1,4 @@
-//! Renames: a file that goes on one side, and one of the same content that comes, are one file that moves.
+//! Renames: a removal and a transfer of the same content become one move.
 
 use super::{Planner, action};
 use crate::sync::{
@@ -9,7 +9,7 @@ use crate::sync::{
 use remofile_proto::Digest;
 use std::collections::{HashMap, HashSet};
 
-/// A file on the side that still has its old name.
+/// A file that is to be removed, and may be the source of a move.
 struct RenameCandidate {
     path: String,
     expected: Expected,
@@ -24,7 +24,7 @@ impl Planner<'_> {
                 continue;
             }
             let (mut moved, mut from) = (Vec::new(), HashSet::new());
-            // A mirror has the times of its source, which a move would not bring.
+            // A mirror copies modification times, which a move does not.
             let by_time = self.options.direction != Direction::Both;
             self.phases.transfers.retain(|transfer| {
                 let Some(source) = source_of(transfer, on, self.input, &mut sources, by_time) else { return true };
@@ -62,7 +62,7 @@ impl Planner<'_> {
     }
 }
 
-/// The file on `on` that this transfer would bring once more; one of the same name comes first.
+/// The file on `on` with the content of this transfer, preferably one with the same name.
 fn source_of(
     transfer: &Action,
     on: Side,
@@ -92,7 +92,7 @@ fn mtime_of(input: &SyncInput, path: &str, on: Side) -> Option<i64> {
     }
 }
 
-/// The content of a file of one side, as far as it is known.
+/// The content of a file of one side, if known.
 fn hash_of(input: &SyncInput, path: &str, on: Side) -> Option<Digest> {
     let state = input.path_state(path);
     match on {

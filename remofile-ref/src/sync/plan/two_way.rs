@@ -1,4 +1,4 @@
-//! Both directions: three states of each path, and what becomes of it.
+//! Both directions: the action for each path, by its three states.
 
 use super::{Planner, action, expected};
 use crate::sync::{
@@ -28,7 +28,8 @@ impl<'a> Planner<'a> {
     }
 
     fn directory_of_one(&mut self, state: &PathState<'a>, on: Side, hides: bool) {
-        // Where it was archived, the other side has removed it; one that is not empty for that stays.
+        // If the saved state has it, the other side has removed it; it is kept if it contains entries that are not
+        // synchronised.
         if state.saved == Some(&SavedEntry::Directory) && !hides {
             self.remove_later(state.path, on);
         } else {
@@ -63,7 +64,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Both copies are kept. The local one steps aside and is uploaded, before the server's takes its place.
+    /// Keeps both versions: renames the local one and uploads it, then downloads the server's.
     fn conflict(&mut self, state: &PathState<'a>) {
         let Self { input, options, conflict_names, .. } = self;
         let exists = |name: &str| input.has(Side::Local, name) || input.has(Side::Remote, name);

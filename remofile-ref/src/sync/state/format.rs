@@ -1,4 +1,5 @@
-//! The bytes of an archive: a snapshot that is whole or worth nothing, and a journal whose end may be torn off.
+//! The file formats of the saved state: a snapshot, which is complete or invalid, and a journal, whose end may be
+//! missing.
 
 use crate::sync::{
     LocalVersion,
@@ -13,19 +14,19 @@ const HASH: usize = 32;
 /// How many bytes a journal without a batch is long.
 pub(super) const JOURNAL_HEADER: usize = 24 + 8;
 
-/// What is in an archive, in the order of listings.
+/// The entries of the saved state, in the order of listings.
 pub(in crate::sync) type Entries = Vec<(Box<str>, SavedEntry)>;
 
-/// A change of the archive: what a path is from here on, or that it is gone.
+/// An update of the saved state: the new entry of a path, or its removal.
 pub(super) type Update = (Box<str>, Option<SavedEntry>);
 
-/// What was read of a journal.
+/// The content of a journal.
 #[derive(Debug, PartialEq)]
 pub(super) struct StateJournal {
     pub(super) updates: Vec<Update>,
-    /// How many bytes of it are sound.
+    /// How many bytes of it are valid.
     pub(super) len: usize,
-    /// What the next batch is chained to.
+    /// The hash that the next batch is chained to.
     pub(super) chain: [u8; HASH],
 }
 
@@ -36,7 +37,7 @@ impl StateJournal {
     }
 }
 
-/// It is not what was written; nothing can be concluded from it.
+/// The bytes differ from what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Damaged;
 
@@ -78,12 +79,12 @@ pub(super) fn journal_header(generation: u64) -> [u8; JOURNAL_HEADER] {
     header
 }
 
-/// What the first batch behind this header is chained to.
+/// The hash that the first batch after this header is chained to.
 pub(super) fn first_chain(header: &[u8; JOURNAL_HEADER]) -> [u8; HASH] {
     *blake3::hash(header).as_bytes()
 }
 
-/// A batch, and what the one behind it is chained to.
+/// A batch, and the hash that the next one is chained to.
 pub(super) fn batch<'a>(
     chain: &[u8; HASH],
     updates: impl Iterator<Item = (&'a str, Option<&'a SavedEntry>)>,
@@ -99,10 +100,10 @@ pub(super) fn batch<'a>(
     (bytes, hash)
 }
 
-/// The journal on top of the snapshot of `generation`; one of another generation has nothing to say.
+/// The journal on top of the snapshot of `generation`; one of another generation is ignored.
 ///
-/// An end that was not written whole is left out. That is the trace of a crash, and loses nothing but what nobody was
-/// told to be safe. Anything else that is wrong is damage: what was dropped from the archive might be back in it.
+/// Ignores an incomplete end, which a crash leaves: it was never reported as durable. Any other error is damage, since
+/// removed entries might reappear.
 pub(super) fn read_journal(bytes: &[u8], generation: u64) -> Result<StateJournal, Damaged> {
     let header = journal_header(generation);
     let mut journal = StateJournal::none(generation);
@@ -126,7 +127,7 @@ pub(super) fn read_journal(bytes: &[u8], generation: u64) -> Result<StateJournal
     Ok(journal)
 }
 
-/// The hash and payload of a batch, and what is behind it; nothing where it is cut off.
+/// The hash and payload of a batch, and the bytes after it; `None` where it is cut off.
 #[allow(clippy::type_complexity, reason = "three slices of one")]
 fn take_batch(bytes: &[u8]) -> Result<Option<(&[u8; HASH], &[u8], &[u8])>, Damaged> {
     let Some((announced, rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
@@ -301,18 +302,18 @@ mod tests {
         }
 
         #[test]
-        fn bytes_of_somebody_else_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn arbitrary_bytes_are_rejected(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             prop_assert_eq!(read_snapshot(&bytes), Err(Damaged));
-            let mut behind_a_header = journal_header(7).to_vec();
-            behind_a_header.extend(&bytes);
-            if let Ok(journal) = read_journal(&behind_a_header, 7) {
+            let mut after_a_header = journal_header(7).to_vec();
+            after_a_header.extend(&bytes);
+            if let Ok(journal) = read_journal(&after_a_header, 7) {
                 prop_assert!(journal.updates.is_empty());
             }
         }
     }
 
     #[test]
-    fn a_journal_of_another_generation_has_nothing_to_say() {
+    fn a_journal_of_another_generation_is_ignored() {
         let (bytes, _) = journal(&[vec![("a".into(), None)]]);
         assert_eq!(read_journal(&bytes, 8).unwrap().updates, []);
     }

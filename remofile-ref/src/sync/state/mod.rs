@@ -1,4 +1,5 @@
-//! The archive: what both sides had when they were last the same, kept so that a crash loses nothing but time.
+//! The saved state: the entries that both sides had when they were last synchronised, stored so that a crash loses no
+//! data.
 
 mod format;
 
@@ -22,7 +23,7 @@ use std::{
 /// A journal that is longer than this, and than a quarter of its snapshot, becomes part of a new snapshot; in bytes.
 const JOURNAL_MAX: u64 = 256 << 10;
 
-/// Where the archive of two roots is.
+/// The files of the saved state of two roots.
 #[derive(Clone, Debug)]
 pub(super) struct StateFiles {
     directory: PathBuf,
@@ -31,11 +32,11 @@ pub(super) struct StateFiles {
     root: String,
 }
 
-/// The archive of two roots. What it was like when it was opened is given once, to be compared with both sides.
+/// The saved state of two roots. [`SavedState::open`] returns its entries, to be compared with both sides.
 #[derive(Debug)]
 pub(super) struct SavedState {
     files: StateFiles,
-    /// None in a dry run: nothing is written then.
+    /// `None` in a dry run, which writes nothing.
     open: Option<OpenJournal>,
     generation: u64,
     journal: StateJournal,
@@ -46,7 +47,7 @@ pub(super) struct SavedState {
 
 #[derive(Debug)]
 struct OpenJournal {
-    /// Locked as long as it is open.
+    /// Locked while it is open.
     _lock: File,
     journal: File,
 }
@@ -61,7 +62,7 @@ impl StateFiles {
         Self { directory, pair, root }
     }
 
-    /// Whether these two were synchronised before, but only when the server served another directory.
+    /// Whether these roots were synchronised before, but only while the server served another directory.
     pub(super) fn is_of_another_root(&self) -> Result<bool, SyncError> {
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
@@ -112,7 +113,7 @@ impl StateFiles {
         }
     }
 
-    /// Old or new at every moment, and new on stable storage afterwards.
+    /// Replaces a file atomically and durably.
     fn replace(&self, suffix: &str, bytes: &[u8]) -> io::Result<()> {
         let new = self.path("new");
         let mut file = File::create(&new)?;
@@ -124,7 +125,7 @@ impl StateFiles {
 }
 
 impl SavedState {
-    /// Opens it, for writing unless `is_dry`, and gives what is in it. One that is not there, or is damaged, is empty.
+    /// Opens it, for writing unless `is_dry`, and returns its entries. A missing or damaged one is empty.
     ///
     /// # Errors
     /// [`SyncError::Locked`] while another run has it; [`SyncError::State`].
@@ -147,7 +148,7 @@ impl SavedState {
         drop(bytes);
         let mut saved_state = Self { files, open: None, generation, journal, snapshot_len, was_damaged };
         if was_damaged {
-            tracing::warn!(state = %saved_state.files.path("archive").display(), "the archive is damaged, and taken for none");
+            tracing::warn!(state = %saved_state.files.path("archive").display(), "the saved state is damaged and is ignored");
         }
         entries = merged(entries, std::mem::take(&mut saved_state.journal.updates));
         if let Some(lock) = lock {
@@ -156,7 +157,7 @@ impl SavedState {
         Ok((saved_state, entries))
     }
 
-    /// Makes it remember what is true of these paths now, on stable storage.
+    /// Records updates on stable storage.
     pub(super) fn append(&mut self, updates: &[Update]) -> Result<(), SyncError> {
         let Some(open) = &mut self.open else { return Ok(()) };
         if updates.is_empty() {
@@ -171,7 +172,7 @@ impl SavedState {
         Ok(())
     }
 
-    /// Puts a journal that has become long into a new snapshot.
+    /// Merges a long journal into a new snapshot.
     pub(super) fn close(mut self) -> Result<(), SyncError> {
         let len = self.journal.len as u64;
         if self.open.is_none() || len <= JOURNAL_MAX || len <= self.snapshot_len / 4 {
@@ -179,7 +180,7 @@ impl SavedState {
         }
         let snapshot = self.files.read("archive")?.unwrap_or_default();
         let bytes = self.files.read("journal")?.unwrap_or_default();
-        let damaged = |_| self.files.failed(io::Error::new(io::ErrorKind::InvalidData, "it was changed meanwhile"));
+        let damaged = |_| self.files.failed(io::Error::new(io::ErrorKind::InvalidData, "changed meanwhile"));
         let (_, entries) = format::read_snapshot(&snapshot).map_err(damaged)?;
         let journal = format::read_journal(&bytes, self.generation).map_err(damaged)?;
         drop((snapshot, bytes));
@@ -187,7 +188,7 @@ impl SavedState {
         self.begin_generation(self.generation + 1, &entries).map_err(|source| self.files.failed(source))
     }
 
-    /// Opens the journal behind its last whole batch.
+    /// Opens the journal after its last complete batch.
     fn open_journal(&mut self, lock: File, entries: &Entries) -> Result<(), SyncError> {
         let path = self.files.path("journal");
         let is_new = self.snapshot_len == 0 || self.was_damaged;
@@ -204,7 +205,7 @@ impl SavedState {
         Ok(())
     }
 
-    /// A snapshot with an empty journal. A journal of the generation before that is left by a crash is not read.
+    /// A snapshot with an empty journal. A journal of an earlier generation that a crash left is not read.
     fn begin_generation(&mut self, generation: u64, entries: &Entries) -> io::Result<()> {
         let entries = entries.iter().map(|(path, saved)| (&**path, saved));
         self.files.replace("archive", &format::snapshot(generation, entries))?;
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_snapshot_is_taken_for_none_and_heals() {
+    fn a_damaged_snapshot_is_ignored_and_replaced() {
         let kept = Kept::new();
         let (mut saved_state, _) = kept.open();
         saved_state.append(&[there("a")]).unwrap();

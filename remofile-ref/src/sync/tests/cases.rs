@@ -134,7 +134,7 @@ fn a_conflict_about_a_copy_does_not_nest_names() {
 }
 
 #[test]
-fn without_an_archive_both_are_united_and_nothing_is_deleted() {
+fn without_a_saved_state_both_are_merged_and_nothing_is_deleted() {
     let world = synchronised();
     fs::remove_dir_all(world.at("state")).unwrap();
     world.remove("served/a.txt");
@@ -145,7 +145,7 @@ fn without_an_archive_both_are_united_and_nothing_is_deleted() {
 }
 
 #[test]
-fn a_damaged_archive_is_as_good_as_none() {
+fn a_damaged_saved_state_is_ignored() {
     let world = synchronised();
     for entry in fs::read_dir(world.at("state")).unwrap() {
         let path = entry.unwrap().path();
@@ -235,9 +235,9 @@ fn a_dry_run_shows_what_the_run_does_and_does_nothing() {
 }
 
 #[test]
-fn what_nothing_has_touched_is_neither_read_nor_asked_for() {
+fn an_unchanged_file_costs_no_read_and_no_request() {
     let world = synchronised();
-    // Once more, when no stamp is fresh any more.
+    // Once more, when no file counts as recently modified any more.
     let fresh = SystemTime::now() + std::time::Duration::from_millis(30);
     while SystemTime::now() < fresh {
         std::thread::park_timeout(std::time::Duration::from_millis(5));

@@ -20,7 +20,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// A server with its directory, a local directory, and archives.
+/// A server with its directory, a local directory, and a directory for saved state.
 struct World {
     around: tempfile::TempDir,
     token: Token,

@@ -4,7 +4,7 @@ use super::{Failpoint, World, changes};
 use proptest::prelude::*;
 use std::fs;
 
-/// Something that somebody does to one side.
+/// A change that a program makes on one side.
 #[derive(Clone, Debug)]
 enum Edit {
     Write(usize, usize),
@@ -76,7 +76,7 @@ proptest! {
             for steps in kills {
                 let mut options = world.options().allow_delete(true);
                 options.failpoint = Failpoint::after(steps);
-                // It comes to its end, or is killed.
+                // It ends, or is killed.
                 let _ = world.sync_with(&options);
                 let lost: Vec<_> = before.difference(&world.contents()).cloned().collect();
                 prop_assert!(lost.is_empty(), "lost after {steps} steps: {lost:?}");

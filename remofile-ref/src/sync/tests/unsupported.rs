@@ -1,4 +1,4 @@
-//! Kinds and names that cannot be synchronised, and what changes meanwhile: reported, and the rest goes on.
+//! Entries that cannot be synchronised, or that change meanwhile, are reported, and the others are synchronised.
 
 use super::World;
 use crate::sync::{ProblemReason, Side};
@@ -20,7 +20,7 @@ fn a_file_against_a_directory_is_reported_and_left_alone() {
 }
 
 #[test]
-fn twins_are_reported_and_never_merged() {
+fn name_collisions_are_reported_and_never_merged() {
     let world = World::new();
     world.write("local/README", "upper");
     world.write("served/readme", "lower");

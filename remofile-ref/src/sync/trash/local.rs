@@ -153,10 +153,10 @@ impl LocalTrash {
         Ok(found)
     }
 
-    /// Moves a file back to where it was; directories above it are made where they are gone.
+    /// Moves a file back to its original path; missing parent directories are made.
     ///
     /// # Errors
-    /// [`ClientError::Local`], of kind `AlreadyExists` where something is there; then it stays in the trash.
+    /// [`ClientError::Local`], of kind `AlreadyExists` if the path exists; the file then stays in the trash.
     pub fn restore(&mut self, trashed: &Trashed) -> Result<(), ClientError> {
         let ((from, name), (to, own)) = (split(&trashed.place), split(&trashed.path));
         let restore = || -> Result<(), Errno> {
@@ -200,7 +200,7 @@ impl LocalTrash {
         Ok(cleaned)
     }
 
-    /// Has `put` done in the first directory of the run that takes it; gives the place there.
+    /// Calls `put` for each directory of the run until one succeeds, and returns the path there.
     fn placed(&mut self, original: &str, mut put: impl FnMut(&OwnedFd, &str) -> io::Result<()>) -> io::Result<String> {
         let (parent, name) = split(original);
         self.make(TRASH, PRIVATE)?;
@@ -275,7 +275,7 @@ impl LocalTrash {
         }
     }
 
-    /// Removes a directory of the trash and those above it, up to the trash itself, as far as they are empty.
+    /// Removes a directory of the trash and its parents, up to the trash itself, while they are empty.
     fn prune(&mut self, path: &str) {
         self.last = None;
         let mut path = path;
@@ -289,7 +289,7 @@ impl LocalTrash {
         }
     }
 
-    /// A directory below the root, which is there.
+    /// Opens an existing directory below the root.
     fn directory(&self, path: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let path = if path.is_empty() { "." } else { path };
@@ -342,13 +342,13 @@ fn copy(from: &OwnedFd, name: &str, to: &OwnedFd, new_name: &str) -> io::Result<
     };
     let filled = fill();
     if filled.is_err() {
-        // What failed is worth more than that half a copy could not be removed.
+        // The first error matters more than a failed clean-up.
         let _ = calls::unlinkat(to, new_name, AtFlags::empty());
     }
     filled
 }
 
-/// The names in a directory, as far as they are UTF-8.
+/// The names in a directory that are UTF-8.
 fn names(directory: &OwnedFd) -> Result<Vec<String>, Errno> {
     Ok(sorted_entries(directory)?.into_iter().filter_map(|(name, _)| name.into_string().ok()).collect())
 }

@@ -1,15 +1,15 @@
-//! Where a synchronisation puts what it removes and replaces, on the side that loses it.
+//! The trash: where a synchronisation moves the files that it removes or replaces, on the side that loses them.
 //!
 //! A trash is a directory `.remofile-trash`: at the top of the local root, and of what the server serves, where that
-//! name is a convention among clients. In it is a directory for each run that lost something, called by the second in
-//! UTC, and below that what was lost under the path that it had:
+//! name is a convention among clients. It contains a directory for each run that moved files there, named by the time
+//! in UTC, and in it the files under their original paths:
 //!
 //! ```text
 //! .remofile-trash/20261123T013422Z/photos/cat.jpg
 //! ```
 //!
-//! Where that is taken already, the run goes on in `20261123T013422Z-2`. Nothing is ever overwritten in a trash, and
-//! what goes into it by a rename is there or still in its place, never in neither. Times are those of the client.
+//! If that path exists, the run uses `20261123T013422Z-2`. Nothing is overwritten in a trash, and a file is moved there
+//! by an atomic rename. Times are those of the client.
 
 mod local;
 mod remote;
@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 /// The name of a trash. A directory of this name is synchronised nowhere.
 pub const TRASH: &str = ".remofile-trash";
 
-/// How long a trash keeps what is in it, by default: 30 days.
+/// How long a trash keeps files by default: 30 days.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// How many directories one second can have in a trash.
@@ -38,7 +38,7 @@ pub struct Trashed {
     pub stamp: Timestamp,
     /// The path that it had, from the top of what the trash is for, without a slash in front.
     pub path: String,
-    /// Where it is, from there too: what tells it from others of the same path.
+    /// Its path in the trash, from the top: unique among files of the same original path.
     pub place: String,
     /// Its size in bytes.
     pub bytes: u64,
@@ -71,7 +71,7 @@ impl Trashed {
     }
 }
 
-/// What a run that began at `stamp` calls its directories, in this order.
+/// The names of the directories of a run that began at `stamp`, in this order.
 fn run_names(stamp: Timestamp) -> impl Iterator<Item = String> {
     (1..=RUNS_MAX).map(move |number| match number {
         1 => stamp.to_string(),

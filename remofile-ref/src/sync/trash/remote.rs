@@ -24,11 +24,11 @@ impl RemoteTrash {
         Self { top: top(), stamp, made: HashSet::new() }
     }
 
-    /// Takes what is at `path` away, if it is of this version; gives the place that it is at now. One request, and one
-    /// for each directory of the trash that is needed for the first time.
+    /// Moves the file at `path` into the trash, if it is of this version, and returns its path there. One request, and
+    /// one for each directory of the trash that is needed for the first time.
     ///
     /// # Errors
-    /// CHANGED where it has another etag, NOT_FOUND where nothing is there; then nothing was done.
+    /// CHANGED if it has another etag, NOT_FOUND if it does not exist; nothing is changed then.
     pub fn put(
         &mut self,
         client: &mut FileClient,
@@ -52,8 +52,8 @@ impl RemoteTrash {
         self.placed(client, path, |client, to| client.copy(path, to, Precondition::Absent, etag.clone()).map(drop))
     }
 
-    /// The place of what is at `path` as far as nothing is there yet, in a directory that is there from now on: for
-    /// whoever sends many such requests at once, each with [`Precondition::Absent`], and falls back on
+    /// The path in the trash for the file at `path`, in a directory that this call makes if needed: for
+    /// a caller that sends many such requests at once, each with [`Precondition::Absent`], and falls back on
     /// [`RemoteTrash::put`] where one of them is answered EXISTS.
     ///
     /// # Errors
@@ -83,10 +83,10 @@ impl RemoteTrash {
         Ok(found)
     }
 
-    /// Moves a file back to where it was; directories above it are made where they are gone.
+    /// Moves a file back to its original path; missing parent directories are made.
     ///
     /// # Errors
-    /// EXISTS where something is there; then it stays in the trash.
+    /// EXISTS if the path exists; the file then stays in the trash.
     pub fn restore(&mut self, client: &mut FileClient, trashed: &Trashed) -> Result<(), ClientError> {
         let (from, to) = (RemotePath::root().join(&trashed.place)?, RemotePath::root().join(&trashed.path)?);
         make(client, &above(&to), &mut HashSet::new())?;
@@ -129,7 +129,7 @@ impl RemoteTrash {
         }
     }
 
-    /// Has `put` done in the first directory of the run that takes it; gives the place there.
+    /// Calls `put` for each directory of the run until one succeeds, and returns the path there.
     fn placed(
         &mut self,
         client: &mut FileClient,
@@ -157,7 +157,7 @@ impl RemoteTrash {
         })
     }
 
-    /// Removes the directories above a place, up to the trash itself, as far as they are empty.
+    /// Removes the parent directories of a path in the trash, up to the trash itself, while they are empty.
     fn prune(&mut self, client: &mut FileClient, place: &RemotePath) -> Result<(), ClientError> {
         self.made.clear();
         let mut directory = above(place);
@@ -193,7 +193,7 @@ fn make(client: &mut FileClient, directory: &RemotePath, made: &mut HashSet<Remo
     Ok(())
 }
 
-/// That something is there is no failure where it is a directory.
+/// EXISTS is not an error for a directory.
 fn is_directory(client: &mut FileClient, directory: &RemotePath, error: ClientError) -> Result<(), ClientError> {
     if error.is_exists() && client.stat(directory)?.kind == Kind::Dir { Ok(()) } else { Err(error) }
 }
