@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_complete_the_rate_and_the_rest_of_the_time_are_told() {
+    fn size_rate_and_remaining_time_are_shown() {
         let text = position(1 << 30, 4 << 30).text(Some(32 << 20));
         assert_eq!(text, "1.0 GiB of 4.0 GiB, 32.0 MiB/s, 96 s left, /a");
     }
