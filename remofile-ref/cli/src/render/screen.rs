@@ -5,7 +5,7 @@ use super::{
     terminal::stdout,
     text::{escaped, human_milliseconds, human_size},
 };
-use crate::options::ProgressMode;
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use remofile::client::{Phase, Progress};
 use serde_json::json;
@@ -29,6 +29,21 @@ const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 /// The most bytes of lines that wait for the next drawing.
 const LINES_MAX: usize = 1 << 16;
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar on a terminal, else nothing
+    Auto,
+    /// A bar
+    Bar,
+    /// A line per second
+    Lines,
+    /// One JSON object per line
+    Json,
+    /// Nothing
+    None,
+}
 
 /// The display of a transfer.
 pub(crate) struct Screen {
