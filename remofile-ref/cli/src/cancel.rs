@@ -1,5 +1,6 @@
 //! Signals: the first one cancels what the client does, the second one ends the process.
 
+use super::exit_code::{INTERRUPTED, TERMINATED};
 use remofile::client::Cancel;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -24,12 +25,6 @@ const ECHO: Duration = Duration::from_millis(100);
 
 /// What reports the end of a command that a signal ends.
 static REPORTER: Mutex<Reporter> = Mutex::new(Reporter::Nothing);
-
-/// The exit code after SIGINT.
-const INTERRUPTED: u8 = 130;
-
-/// The exit code after SIGTERM.
-const TERMINATED: u8 = 143;
 
 static CANCEL: OnceLock<Cancel> = OnceLock::new();
 static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();

@@ -1,6 +1,5 @@
 //! The exit codes: what each means, and which error has which.
 
-use super::cancel::signalled;
 use remofile::client::ClientError;
 use remofile_proto::Code;
 use std::io::{self, ErrorKind};
@@ -63,8 +62,7 @@ pub(crate) fn of_client_error(error: &ClientError) -> u8 {
         ClientError::Local { source, .. } => of_system_error(source),
         ClientError::Refused { refusal, .. } => of_refusal(refusal.code),
         ClientError::Incomplete(_) => SOME_FAILED,
-        ClientError::Cancelled => signalled().unwrap_or(OTHER),
-        // Transport, and kinds of errors that later versions of the library add.
+        // Cancelled (see `failure`), Transport, and kinds of errors that later versions of the library add.
         _ => OTHER,
     }
 }

@@ -68,6 +68,7 @@ impl Failure {
             Failure::BadPath { .. } => exit_code::BAD_NAME,
             Failure::NoMatch { .. } => exit_code::NOT_FOUND,
             Failure::Mismatch { .. } => exit_code::NOT_VERIFIED,
+            Failure::Client(ClientError::Cancelled) => signalled().unwrap_or(exit_code::OTHER),
             Failure::Client(error) | Failure::Missing { error, .. } => exit_code::of_client_error(error),
             Failure::Local { source, .. } => exit_code::of_system_error(source),
             Failure::Stopped { .. } => signalled().unwrap_or(exit_code::INTERRUPTED),

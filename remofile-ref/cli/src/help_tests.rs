@@ -139,7 +139,7 @@ const BANNED: [&str; 26] = [
     "broke off",
     "all the same",
     "Os {",
-    "kind:",
+    "kind: ",
     "entity not found",
     "invalid digit",
     "invalid float literal",

@@ -2,6 +2,7 @@
 
 use super::{
     failure::Failure,
+    render::ProgressMode,
     units::{parse_port, parse_seconds, parse_size, parse_timeout},
 };
 use anstream::ColorChoice;
@@ -157,21 +158,6 @@ pub(crate) struct ProgressOptions {
     /// How to show progress on standard error [default: auto]
     #[arg(long, value_enum, value_name = "HOW", hide_short_help = true)]
     pub(crate) progress: Option<ProgressMode>,
-}
-
-/// How progress is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProgressMode {
-    /// A bar on a terminal, else nothing
-    Auto,
-    /// A bar
-    Bar,
-    /// A line per second
-    Lines,
-    /// One JSON object per line
-    Json,
-    /// Nothing
-    None,
 }
 
 /// Patterns of paths to exclude.

@@ -1,5 +1,5 @@
-//! Patterns of remote paths: `*`, `?` and `[…]` within a name, `**` for any number of directories, `\` takes the next
-//! character as it is.
+//! Patterns of remote paths: `*`, `?` and `[…]` match within a name, `**` matches any number of directories, and `\`
+//! escapes the next character.
 
 #[cfg(test)]
 mod tests;
@@ -19,33 +19,33 @@ pub(crate) struct Pattern {
     parts: Vec<Part>,
 }
 
-/// What one name of a path is compared with.
+/// A part of a pattern, between slashes.
 #[derive(Clone, Debug)]
 enum Part {
-    /// This very name.
+    /// Matches exactly this name.
     Name(String),
     Matching(Wildcard),
-    /// Any number of directories, none as well.
+    /// Matches any number of directories, including none.
     Directories,
 }
 
 #[derive(Clone, Debug)]
 struct Wildcard {
     regex: Regex,
-    /// It begins with a dot of its own.
+    /// It starts with a literal dot.
     is_hidden: bool,
 }
 
-/// Takes note of a match.
+/// Receives a match.
 type Each<'a> = dyn FnMut(RemotePath, Entry) -> Result<(), Failure> + 'a;
 
-/// Whether a text has any character that makes it a pattern; all others stand for themselves, `\` too.
+/// Whether a text contains a wildcard; without one, `\` is an ordinary character.
 pub(crate) fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
 impl Pattern {
-    /// Reads a pattern that begins with `/`.
+    /// Parses a pattern that starts with `/`.
     pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
         if text.len() > limits::PATH {
             return Err(PathError::TooLong(text.len()));
@@ -58,20 +58,19 @@ impl Pattern {
         let mut parts = Vec::new();
         for (index, name) in names.split('/').enumerate() {
             let part = Part::parse(name).map_err(|error| PathError::Name { index: index + 1, error })?;
-            // Directories below any number of directories are just that.
+            // `**/**` is `**`.
             if !matches!((parts.last(), &part), (Some(Part::Directories), Part::Directories)) {
                 parts.push(part);
             }
         }
-        // What ends with directories means all that is in them.
+        // A trailing `**` matches everything below.
         if let Some(Part::Directories) = parts.last() {
             parts.push(Part::parse("*").map_err(|error| PathError::Name { index: parts.len(), error })?);
         }
         Ok(Self { parts })
     }
 
-    /// Tells `each` of all there is that matches; of the server only that is listed what lies below the names in
-    /// front of the first wildcard.
+    /// Calls `each` with every match. Only what is below the names before the first wildcard is listed on the server.
     pub(crate) fn each_match(&self, client: &mut FileClient, hidden: bool, each: &mut Each<'_>) -> Result<(), Failure> {
         matches_below(client, RemotePath::root(), &self.parts, hidden, each)
     }
@@ -99,10 +98,10 @@ impl Part {
                     continue;
                 }
                 '[' => match class(rest.as_str()) {
-                    Some((class, behind)) => {
+                    Some((class, after)) => {
                         is_wild = true;
                         regex.push_str(&class);
-                        rest = behind.chars();
+                        rest = after.chars();
                         continue;
                     }
                     None => '[',
@@ -122,7 +121,7 @@ impl Part {
         }
         regex.push('$');
         let is_hidden = text.starts_with('.') || text.starts_with("\\.");
-        // All that is in it was escaped; a path is too short to make it too large.
+        // All literals are escaped, and a path is too short for a regex that is too large.
         let regex = Regex::new(&regex).map_err(|_| NameError::TooLong(text.len()))?;
         Ok(Part::Matching(Wildcard { regex, is_hidden }))
     }
@@ -138,28 +137,28 @@ impl Part {
     }
 }
 
-/// The class behind a `[`, as that of a regular expression, and what follows it; nothing where it does not end.
+/// The character class after a `[` as a regular expression, and the rest of the text; none if it has no end.
 fn class(text: &str) -> Option<(String, &str)> {
     let mut class = String::from("[");
     let mut rest = text;
-    if let Some(behind) = rest.strip_prefix(['!', '^']) {
+    if let Some(after) = rest.strip_prefix(['!', '^']) {
         class.push('^');
-        rest = behind;
+        rest = after;
     }
     let mut is_first = true;
     loop {
-        let (from, behind, is_escaped) = next_member(rest)?;
+        let (from, after, is_escaped) = next_member(rest)?;
         if from == ']' && !is_first && !is_escaped {
-            // A range that is upside down holds nothing, and a class of nothing matches nothing.
+            // A range in reverse order is empty, and an empty class matches nothing.
             let class = if class == "[" { "[^\\x00-\\x{10FFFF}]".to_owned() } else { class + "]" };
-            return Some((if class == "[^]" { ".".to_owned() } else { class }, behind));
+            return Some((if class == "[^]" { ".".to_owned() } else { class }, after));
         }
         is_first = false;
-        rest = behind;
+        rest = after;
         let range = rest.strip_prefix('-').and_then(next_member).filter(|(to, _, escaped)| *to != ']' || *escaped);
         let to = match range {
-            Some((to, behind, _)) => {
-                rest = behind;
+            Some((to, after, _)) => {
+                rest = after;
                 to
             }
             None => from,
@@ -172,7 +171,7 @@ fn class(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The first character of a text, that behind it where it is a `\`; what follows; and whether it was so.
+/// The first character of a text, or the one after a `\`; the rest; and whether it was escaped.
 fn next_member(text: &str) -> Option<(char, &str, bool)> {
     let mut characters = text.chars();
     match characters.next()? {
@@ -181,9 +180,9 @@ fn next_member(text: &str) -> Option<(char, &str, bool)> {
     }
 }
 
-/// A character as itself, in a regular expression or a class of one.
+/// Appends a literal character to a regular expression.
 fn push_escaped(regex: &mut String, literal: char) {
-    // Writing to a text does not fail.
+    // A write to a string does not fail.
     let _ = write!(regex, "\\x{{{:X}}}", u32::from(literal));
 }
 
@@ -203,7 +202,7 @@ fn matches_below(
             }
             match client.stat(&path) {
                 Ok(entry) => each(path, entry),
-                Err(error) => nothing_there(error),
+                Err(error) => no_match(error),
             }
         }
         [Part::Directories, ..] => each_listed(client, &directory, true, &mut |path, name, entry| {
@@ -224,7 +223,7 @@ fn matches_below(
     }
 }
 
-/// What is listed in a directory, or below it; nothing where there is none.
+/// Calls `each` with every entry of a directory, or everything below it; nothing if it does not exist.
 fn each_listed(
     client: &mut FileClient,
     directory: &RemotePath,
@@ -239,21 +238,21 @@ fn each_listed(
                     .map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
                 each(path, &listed.name, listed.entry)?;
             }
-            Err(error) => return nothing_there(error),
+            Err(error) => return no_match(error),
         }
     }
     Ok(())
 }
 
-/// Where there is no directory there is no match; anything else is an error.
-fn nothing_there(error: ClientError) -> Result<(), Failure> {
+/// Without the directory there is no match; other errors are reported.
+fn no_match(error: ClientError) -> Result<(), Failure> {
     match error.code() {
         Some(Code::NotFound | Code::NotDir) => Ok(()),
         _ => Err(error.into()),
     }
 }
 
-/// Keeps account of all parts that the next name may be compared with, so that many `**` cost no more than few.
+/// Tracks all parts that may match the next name, so that many `**` cost no more than few.
 fn all_match<'n>(parts: &[Part], names: impl Iterator<Item = &'n str>, hidden: bool) -> bool {
     let mut open = vec![false; parts.len() + 1];
     open[0] = true;
@@ -271,7 +270,7 @@ fn all_match<'n>(parts: &[Part], names: impl Iterator<Item = &'n str>, hidden: b
     open[parts.len()]
 }
 
-/// No directory is a number of directories too.
+/// `**` matches no directory too.
 fn skip_directories(parts: &[Part], open: &mut [bool]) {
     for (index, part) in parts.iter().enumerate() {
         if open[index] && matches!(part, Part::Directories) {

@@ -213,7 +213,7 @@ fn several_sources_need_a_directory() {
     }
     for command in ["move", "copy"] {
         let done = run(&mut server.client(&[command, "a", "b", "c"])).fails(2);
-        done.says("'/c' is none").says("hint: the last argument is the destination");
+        done.says("'/c': not a directory").says("hint: the last argument is the destination");
         run(&mut server.client(&[command, "a"])).fails(2);
     }
     server.run(&["directory", "/d"]);

@@ -40,7 +40,7 @@ fn only_commands_with_a_connection_take_its_options() {
     for command in LOCAL {
         let rejected = |args: &[&str]| run(remofile().args(args)).fails(2);
         rejected(&[command, "--server", "a:1"]).says("error: unexpected argument '--server' found");
-        // `run` and `start` need an argument, which clap misses first.
+        // Without its arguments, clap rejects the command first.
         let directory: &[&str] = if matches!(command, "run" | "start") { &["."] } else { &[] };
         let shell: &[&str] = if command == "completion" { &["bash"] } else { &[] };
         rejected(&[&["--server", "a:1", command], directory, shell].concat())
@@ -53,6 +53,7 @@ fn only_commands_with_a_connection_take_its_options() {
 fn options_before_the_command_reach_its_subcommands() {
     let place = Place::new();
     let server = Server::start(&place.served());
+    fs::create_dir(place.beside("here")).unwrap();
     let summary = server.run(&["--json", "sync", "status", &place.text("here"), "/"]).stdout;
     assert!(summary.contains("\"summary\":true"), "{summary}");
     assert_eq!(server.run(&["sync", "--json", "trash", "list"]).stdout, "");

@@ -65,7 +65,12 @@ fn listing(entries: Vec<ListedEntry>, more: bool) -> Outcome {
 
 fn command(server: &FakeServer, args: &[&str]) -> Command {
     let mut command = remofile();
-    command.args(["--timeout", "5", "--wait", "0"]).args(args);
+    command.args(["--timeout", "5"]);
+    // `info` never waits.
+    if !args.contains(&"info") {
+        command.args(["--wait", "0"]);
+    }
+    command.args(args);
     command.env("REMOFILE_SERVER", &server.endpoint).env("REMOFILE_TOKEN", TOKEN).env("NO_COLOR", "1");
     command
 }

@@ -51,7 +51,7 @@ fn ends_and_continues(sent: Signal, code: i32, word: &str) {
     assert_eq!(status, Some(code), "{said}");
     assert!(took < AT_ONCE * BUSY_MACHINE, "{took:?}");
     assert!(said.contains(word), "{said}");
-    assert!(said.contains("hint: run the same command again to continue: ") && said.contains(" of 16.0 MiB"), "{said}");
+    assert!(said.contains("hint: run the same command again to resume (") && said.contains(" of 16.0 MiB"), "{said}");
     drop(relay);
     let again = server.run(&["--take", "--json", "upload", &place.text("source"), "/"]);
     let line: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
@@ -85,7 +85,7 @@ fn signals_that_come_together_are_one() {
         let done = child.wait_with_output().unwrap();
         let said = String::from_utf8(done.stderr).unwrap();
         assert_eq!(done.status.code(), Some(130), "{said}");
-        assert!(said.contains("hint: run the same command again to continue: "), "{said}");
+        assert!(said.contains("hint: run the same command again to resume ("), "{said}");
     }
 }
 
@@ -105,7 +105,7 @@ fn control_c_on_a_terminal_ends_an_upload_and_leaves_no_bar() {
     let left = remofile_testkit::session::left_on_screen(&seen);
     assert_eq!(left.len(), 2, "{left:?}");
     assert!(left[0].ends_with("remofile: error: interrupted") || left[0].contains("interrupted"), "{left:?}");
-    assert!(left[1].contains("run the same command again to continue: "), "{left:?}");
+    assert!(left[1].contains("run the same command again to resume ("), "{left:?}");
     // The session was let go of: nobody waits for its lease.
     let again = server.run(&["--wait", "0", "upload", &source, "/"]).says("resumed");
     assert!(again.status.success());
@@ -135,7 +135,7 @@ fn an_interrupted_download_is_continued_by_the_same_command() {
     let done = child.wait_with_output().unwrap();
     let said = String::from_utf8(done.stderr).unwrap();
     assert_eq!(done.status.code(), Some(130), "{said}");
-    assert!(said.contains("run the same command again to continue: "), "{said}");
+    assert!(said.contains("run the same command again to resume ("), "{said}");
     assert!(!place.beside("target").exists());
     server.run(&["--wait", "0", "download", "/source", &target]).says("resumed");
     assert!(fs::read(place.beside("target")).unwrap() == content(SIZE, 1), "the content differs");
@@ -160,7 +160,7 @@ fn a_tree_goes_on_where_it_was_interrupted() {
     let done = child.wait_with_output().unwrap();
     let said = String::from_utf8(done.stderr).unwrap();
     assert_eq!(done.status.code(), Some(130), "{said}");
-    assert!(said.contains(" of 7.6 MiB are there"), "{said}");
+    assert!(said.contains(" of 7.6 MiB transferred"), "{said}");
     let again = server.run(&["--wait", "0", "--json", "upload", "-r", &place.text("tree"), "/"]);
     let sum: serde_json::Value = serde_json::from_str(again.stdout.lines().last().unwrap()).unwrap();
     assert!(sum["unchanged"].as_u64().unwrap() >= 20, "{sum}");
@@ -266,7 +266,7 @@ fn waiting_for_who_holds_the_session_is_interrupted_too() {
         remofile::FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), remofile::ClientOptions::new()).unwrap();
     let mut waiting = server.client(&["--wait", "600", "upload", &place.file("a", 1), "/"]);
     let mut waiting = waiting.stderr(Stdio::piped()).spawn().unwrap();
-    await_line(&mut waiting, |line| line.contains("in use"));
+    await_line(&mut waiting, |line| line.contains("holds the session"));
     ends_at_once(waiting);
 }
 

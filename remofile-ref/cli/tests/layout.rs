@@ -68,13 +68,17 @@ fn named_paths(source: &str) -> Vec<String> {
     let code: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = code.join("\n");
     let mut paths = Vec::new();
-    for item in code.split(';') {
-        if let Some(at) = item
-            .find("use ")
-            .filter(|at| item[..*at].chars().all(|c| !c.is_alphanumeric() || "pubcratesuper".contains(c)))
-        {
-            paths.extend(expand(&item[at + 4..].split_whitespace().collect::<Vec<_>>().join(" ")));
-        }
+    let mut rest = code.as_str();
+    while !rest.is_empty() {
+        let line = rest.trim_start();
+        let item = ["use ", "pub(crate) use ", "pub(super) use "].iter().find_map(|start| line.strip_prefix(start));
+        rest = match item.and_then(|item| item.split_once(';')) {
+            Some((item, after)) => {
+                paths.extend(expand(&item.split_whitespace().collect::<Vec<_>>().join(" ")));
+                after
+            }
+            None => line.split_once('\n').map_or("", |(_, after)| after),
+        };
     }
     for keyword in ["crate::", "super::"] {
         for (at, _) in code.match_indices(keyword) {
@@ -187,7 +191,7 @@ fn imports_are_resolved_to_modules() {
     let resolved = |module: &str, source: &str| -> Vec<String> {
         named_paths(source).iter().filter_map(|path| resolve(module, path, &modules)).collect()
     };
-    assert_eq!(resolved("serve/log", "use crate::{render::text, std::fs};"), ["render/text", ""]);
+    assert_eq!(resolved("serve/log", "use crate::{render::text, a};"), ["render/text", ""]);
     assert_eq!(resolved("serve", "pub(crate) use self::log::{A, b};"), ["serve/log", "serve/log"]);
     assert_eq!(resolved("render/text", "fn a() { super::b(); }"), ["render"]);
     assert_eq!(resolved("serve/log", "use std::render;"), [""; 0]);

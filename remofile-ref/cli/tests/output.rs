@@ -36,7 +36,7 @@ fn ping_gives_a_line_for_each_answer_and_a_summary() {
     assert!(said[3].starts_with("count 3, min ") && said[3].contains(", avg ") && said[3].contains(", max "));
     assert_eq!(lines(&server.run(&["-q", "ping", "-c", "2"])).len(), 1);
     assert_eq!(done.stderr, "");
-    run(&mut server.client(&["ping", "-c", "0"])).fails(2).says("0 is not in 1..");
+    run(&mut server.client(&["ping", "-c", "0"])).fails(2).says("not a number from 1 to");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_secret_goes_into_a_file_of_its_owner_and_never_over_one() {
     for file in [&token, &keys] {
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    run(remofile().args(["generate-keys", "--output"]).arg(&keys)).fails(4).says("cannot make '").says("file exists");
+    run(remofile().args(["generate-keys", "--output"]).arg(&keys)).fails(4).says("cannot create '").says("file exists");
     assert_eq!(fs::read_to_string(&keys).unwrap(), kept);
     let quiet = run(remofile().args(["-q", "generate-token", "--output"]).arg(place.beside("other"))).success();
     assert_eq!(quiet.stderr, "");
@@ -126,11 +126,11 @@ fn errors_have_colours_on_a_terminal_alone() {
 #[test]
 fn who_wants_no_colours_gets_none() {
     let seen = on_a_terminal(failing().env("TERM", "xterm").env("NO_COLOR", "1"));
-    assert!(seen.contains("remofile: error: 'a b'") && !seen.contains(COLOUR), "{seen:?}");
+    assert!(seen.contains("remofile: error: invalid server 'a b'") && !seen.contains(COLOUR), "{seen:?}");
     let seen = on_a_terminal(failing().env("TERM", "dumb").env_remove("NO_COLOR"));
-    assert!(seen.contains("remofile: error: 'a b'") && !seen.contains(COLOUR), "{seen:?}");
+    assert!(seen.contains("remofile: error: invalid server 'a b'") && !seen.contains(COLOUR), "{seen:?}");
     let seen = on_a_terminal(failing().args(["--color", "never"]).env("TERM", "xterm").env_remove("NO_COLOR"));
-    assert!(seen.contains("remofile: error: 'a b'") && !seen.contains(COLOUR), "{seen:?}");
+    assert!(seen.contains("remofile: error: invalid server 'a b'") && !seen.contains(COLOUR), "{seen:?}");
 }
 
 #[test]
@@ -172,5 +172,5 @@ fn output_that_cannot_be_written_is_an_error() {
 #[test]
 fn quiet_leaves_errors_alone() {
     let done = run(failing().arg("-q")).fails(2);
-    assert!(done.stderr.starts_with("remofile: error: 'a b'"), "{}", done.stderr);
+    assert!(done.stderr.starts_with("remofile: error: invalid server 'a b'"), "{}", done.stderr);
 }

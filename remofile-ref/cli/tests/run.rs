@@ -180,7 +180,7 @@ fn an_address_of_another_machine_is_told_from_a_bad_one() {
     let place = Place::new();
     refuses(&mut serve(&place, &["0", "--bind", "192.0.2.77"]), 5)
         .says("not an address of this machine")
-        .says("hint: it has");
+        .says("hint: its addresses: ");
     refuses(&mut serve(&place, &["0", "--bind", "files.example"]), 2).says("invalid address");
 }
 
@@ -374,5 +374,5 @@ fn the_port_stands_in_the_names_of_files() {
 
 #[test]
 fn a_demo_that_has_no_place_says_so() {
-    run(remofile().arg("demo").env("TMPDIR", "/nonexistent")).fails(1).says("cannot make a temporary directory");
+    run(remofile().arg("demo").env("TMPDIR", "/nonexistent")).fails(1).says("cannot create a temporary directory");
 }

@@ -5,7 +5,7 @@ use super::{
     terminal::stdout,
     text::{escaped, human_milliseconds, human_size},
 };
-use crate::options::ProgressMode;
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use remofile::client::{Phase, Progress};
 use serde_json::json;
@@ -29,6 +29,21 @@ const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 /// The most bytes of lines that wait for the next drawing.
 const LINES_MAX: usize = 1 << 16;
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar on a terminal, else nothing
+    Auto,
+    /// A bar
+    Bar,
+    /// A line per second
+    Lines,
+    /// One JSON object per line
+    Json,
+    /// Nothing
+    None,
+}
 
 /// The display of a transfer.
 pub(crate) struct Screen {
@@ -357,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_complete_the_rate_and_the_rest_of_the_time_are_told() {
+    fn size_rate_and_remaining_time_are_shown() {
         let text = position(1 << 30, 4 << 30).text(Some(32 << 20));
         assert_eq!(text, "1.0 GiB of 4.0 GiB, 32.0 MiB/s, 96 s left, /a");
     }

@@ -32,7 +32,7 @@ pub(crate) struct ServeArgs {
     /// Token [default: REMOFILE_TOKEN, a token file, or a new token]
     #[arg(value_name = "TOKEN")]
     pub(crate) run_token: Option<String>,
-    /// Address to listen on; 0.0.0.0: all IPv4 addresses, ::: all addresses
+    /// Address to listen on; 0.0.0.0 for all IPv4 addresses, :: for all addresses
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     pub(crate) bind: String,
     /// Reject all changes

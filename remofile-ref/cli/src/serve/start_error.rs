@@ -110,7 +110,7 @@ fn listen(endpoint: &Endpoint, error: &io::Error) -> StartError {
             let known: Vec<String> = addresses().iter().map(ToString::to_string).collect();
             let known = if known.is_empty() { "127.0.0.1".to_owned() } else { known.join(", ") };
             failed("not an address of this machine")
-                .hint(format!("its addresses: {known}; 0.0.0.0: all IPv4 addresses, ::: all addresses"))
+                .hint(format!("its addresses: {known}; 0.0.0.0 for all IPv4 addresses, :: for all addresses"))
         }
         _ => failed(&system_text(error)),
     }

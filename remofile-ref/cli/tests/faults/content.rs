@@ -159,7 +159,7 @@ fn times_before_1970_and_far_ahead_go_up_and_down() {
 fn the_wall_clock_is_asked_for_the_age_of_files_alone() {
     // Leases, time-outs and heartbeats take a time that only goes forward, whatever the wall clock does. What compares
     // directories judges by the wall clock how fresh a time stamp is, and names copies and the trash by it.
-    let of_files = ["src/sync", "cli/src/sync"].map(|below| library().join(below));
+    let of_files = ["src/sync", "cli/src/commands/sync"].map(|below| library().join(below));
     let asks = |path: &Path| fs::read_to_string(path).unwrap().contains("SystemTime::now");
     let (mut found, mut open) = (Vec::new(), vec![library().join("src"), library().join("cli/src")]);
     while let Some(directory) = open.pop() {

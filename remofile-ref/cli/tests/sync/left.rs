@@ -157,9 +157,10 @@ fn links_and_special_files_are_left_and_the_rest_goes_on() {
     symlink("/etc/hostname", pair.local("link")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, pair.local("fifo"), 0o600.into()).unwrap();
     pair.here("z", "z");
-    let told = pair.sync(&[]).fails(23).says("link: left as it is: a symbolic link").says("fifo: left as it is: ");
+    let told =
+        pair.sync(&[]).fails(23).says("link: not synchronized: a symbolic link").says("fifo: not synchronized: ");
     assert!(
-        told.stderr.contains("2 paths were left") && told.stderr.contains("hint: --exclude PATTERN"),
+        told.stderr.contains("2 paths not synchronized") && told.stderr.contains("hint: use --exclude PATTERN"),
         "{}",
         told.stderr
     );

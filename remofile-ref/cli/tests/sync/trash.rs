@@ -50,8 +50,8 @@ fn both_sides_are_listed_with_what_they_have_lost() {
 fn what_comes_back_gets_to_the_other_side_again() {
     let pair = after_deletions();
     assert_eq!(trash(&pair, "restore", &["-n", "**"]).success().stdout.lines().count(), 2);
-    trash(&pair, "restore", &["here.txt"]).success().says("d/here.txt: back on the local side");
-    trash(&pair, "restore", &["/there.txt"]).success().says("there.txt: back on the remote side");
+    trash(&pair, "restore", &["here.txt"]).success().says("d/here.txt: restored on the local side");
+    trash(&pair, "restore", &["/there.txt"]).success().says("there.txt: restored on the remote side");
     pair.sync(&[]).success();
     let both = pair.both();
     assert_eq!((both["d/here.txt"].as_str(), both["there.txt"].as_str()), ("d/here.txt", "there.txt"));
@@ -64,7 +64,7 @@ fn nothing_is_replaced_by_what_comes_back() {
     pair.here("d/here.txt", "another");
     trash(&pair, "restore", &["here.txt"])
         .fails(4)
-        .says("something is there on the local side")
+        .says("file exists on the local side")
         .says("hint: rename the existing file");
     assert_eq!(fs::read(pair.local("d/here.txt")).unwrap(), b"another");
     trash(&pair, "restore", &["nothing"]).fails(3).says("no file in the trash matches 'nothing'");

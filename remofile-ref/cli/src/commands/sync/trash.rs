@@ -370,4 +370,4 @@ fn parse_stamp(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "not a time as `list` prints it, such as 20261123T013422Z".to_owned())
 }
 
-const _: () = assert!(KEPT_FOR.as_secs() == 30 * 86_400, "as the help says");
+const _: () = assert!(KEPT_FOR.as_secs() == 30 * 86_400, "the help text states 30 days");

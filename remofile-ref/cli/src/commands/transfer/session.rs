@@ -4,8 +4,7 @@ use super::report::TransferReport;
 use crate::{
     cancel::{command_reports, on_exit, signalled},
     failure::Failure,
-    options::ProgressMode,
-    render::{Screen, TransferPosition},
+    render::{ProgressMode, Screen, TransferPosition},
 };
 use remofile::client::{ClientError, FileClient, TransferItem, TreeTransferred};
 use std::{
