@@ -3,7 +3,7 @@
 use crate::{
     Confinement,
     server::service::{Frames, Reaction, Service},
-    storage::Store,
+    storage::ServedStore,
     transport::Bounds,
 };
 use remofile_proto::{
@@ -52,7 +52,7 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Handler {
-    service: Service<Store, Authentic>,
+    service: Service<Box<dyn ServedStore>, Authentic>,
     started: Instant,
     header_limit: usize,
     /// Requests that came while a reply was owed.
@@ -80,7 +80,7 @@ impl Room {
 }
 
 impl Handler {
-    pub(super) fn new(service: Service<Store, Authentic>, header_limit: usize, room: Room) -> Self {
+    pub(super) fn new(service: Service<Box<dyn ServedStore>, Authentic>, header_limit: usize, room: Room) -> Self {
         let (waiting, waiting_bytes) = (VecDeque::new(), 0);
         Self { service, started: Instant::now(), header_limit, waiting, waiting_bytes, room }
     }
