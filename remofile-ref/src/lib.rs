@@ -17,7 +17,7 @@ mod fs;
 mod keys;
 pub mod protocol;
 pub mod server;
-mod storage;
+pub mod storage;
 #[cfg(feature = "transport")]
 pub mod sync;
 #[cfg(feature = "transport")]

@@ -12,6 +12,9 @@ mod in_process;
 #[path = "../examples/lockstep_req.rs"]
 #[allow(dead_code, reason = "main is the example's own")]
 mod lockstep_req;
+#[path = "../examples/own_backend.rs"]
+#[allow(dead_code, reason = "main is the example's own")]
+mod own_backend;
 #[path = "../examples/remote_zip.rs"]
 #[allow(dead_code, reason = "main is the example's own")]
 mod remote_zip;
@@ -19,7 +22,8 @@ mod remote_zip;
 #[allow(dead_code, reason = "main is the example's own")]
 mod share_router;
 
-use remofile::{FileServer, generate_token};
+use remofile::{ClientError, FileClient, FileServer, generate_token};
+use remofile_proto::Code;
 
 /// Runs `example` with the endpoint and token of a server, and gives what it printed.
 fn against_a_server(example: impl FnOnce(&str, &str, &mut Vec<u8>)) -> String {
@@ -76,4 +80,21 @@ fn a_req_socket_and_the_codec_are_a_client() {
     let printed = against_a_server(|endpoint, token, out| lockstep_req::run(endpoint, token, out).unwrap());
     assert!(printed.starts_with("listed 0 entries of /\n"), "{printed}");
     assert!(printed.ends_with("read \"one request at a time\"\n"), "{printed}");
+}
+
+#[test]
+fn a_backend_of_its_own_is_served() {
+    let (token, local) = (generate_token(), tempfile::tempdir().unwrap());
+    let mut server = own_backend::server(&token).unwrap().bind("127.0.0.1:0").unwrap();
+    let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
+    let serving = std::thread::spawn(move || server.run());
+    let mut client = FileClient::new(&endpoint, &token).unwrap();
+    let copied = client.download("/", local.path()).unwrap();
+    assert_eq!((copied.files, copied.failed), (2, 0));
+    let refused = client.mkdir(&"/directory".parse().unwrap()).unwrap_err();
+    assert!(matches!(&refused, ClientError::Refused { refusal, .. } if refusal.code == Code::Denied), "{refused}");
+    client.bye();
+    stop.stop();
+    serving.join().unwrap().unwrap();
+    assert_eq!(std::fs::read_to_string(local.path().join("hello.txt")).unwrap(), "Hello from a map.\n");
 }

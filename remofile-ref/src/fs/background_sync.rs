@@ -9,16 +9,27 @@ use std::time::Duration;
 
 /// A sync that runs in a thread of its own, because it may take minutes.
 #[derive(Debug)]
-pub(crate) struct BackgroundSync(Receiver<io::Result<()>>);
+pub struct BackgroundSync(Receiver<io::Result<()>>);
 
 impl BackgroundSync {
     /// Runs `sync` in a new thread.
-    fn spawn(sync: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// If the system has no thread left.
+    pub fn spawn(sync: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(1);
         // The receiver may be dropped before the end; then the result is not needed.
         let work = move || sender.send(sync()).unwrap_or_default();
         std::thread::Builder::new().name("sync".to_owned()).spawn(work)?;
         Ok(Self(receiver))
+    }
+
+    /// A sync that has ended, for a backend that needs no thread.
+    #[must_use]
+    pub fn finished(result: io::Result<()>) -> Self {
+        let (sender, receiver) = sync_channel(1);
+        sender.send(result).unwrap_or_default();
+        Self(receiver)
     }
 
     /// Starts `sync` on a duplicate of `file`.

@@ -8,7 +8,7 @@ use crate::{
     keys::random,
     protocol::server::{capabilities::announced_capabilities, session::ServerLimits},
     server::service::Service,
-    storage::{Store, StoreError, StoreOptions},
+    storage::{Backend, ServedStore, Store, StoreError, StoreOptions},
     transport::{
         Bounds, Context, CurveKey, Endpoint, EndpointError, ServerPattern, ServerSecurity, ServerSocket, Socket,
         TransportError,
@@ -16,7 +16,9 @@ use crate::{
 };
 use remofile_proto::{BootId, HelloReply, KeyPair, Keys, Names, Token, TokenError, limits};
 use std::{
+    fmt,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -55,7 +57,7 @@ use std::{
 /// [`FileServer::on_socket`] serves on a socket of the embedding program, [`FileServer::open`] without any.
 #[derive(Debug)]
 pub struct FileServer {
-    directory: PathBuf,
+    source: StoreSource,
     token: Token,
     keys: Option<KeyPair>,
     insecure: bool,
@@ -65,6 +67,31 @@ pub struct FileServer {
     /// Its chunk follows `bounds`.
     store: StoreOptions,
     stop: Stop,
+}
+
+/// Opens what a server serves.
+struct StoreSource(Box<dyn Fn(StoreOptions) -> OpenedStore + Send + Sync>);
+
+type OpenedStore = Result<Box<dyn ServedStore>, StoreError>;
+
+impl StoreSource {
+    fn directory(path: PathBuf) -> Self {
+        Self(Box::new(move |options| Ok(Box::new(Store::open(&path, options)?))))
+    }
+
+    fn backend(backend: impl Backend) -> Self {
+        let backend = Mutex::new(Some(backend));
+        Self(Box::new(move |options| {
+            let backend = backend.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Ok(Box::new(Store::with_backend(backend.ok_or(StoreError::InUse)?, options)?))
+        }))
+    }
+}
+
+impl fmt::Debug for StoreSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreSource")
+    }
 }
 
 /// Why a server could not start, or had to stop.
@@ -97,10 +124,33 @@ impl FileServer {
         T: TryInto<Token>,
         TokenError: From<T::Error>,
     {
-        let token = token.try_into().map_err(TokenError::from)?;
+        Self::of(StoreSource::directory(directory.as_ref().to_owned()), token.try_into().map_err(TokenError::from)?)
+    }
+
+    /// A server of what `backend` keeps, in place of a directory. It can be opened once; after that
+    /// [`StoreError::InUse`].
+    ///
+    /// ```
+    /// use remofile::{FileServer, generate_token, storage::Memory};
+    ///
+    /// let server = FileServer::with_backend(Memory::new(), generate_token())?.bind("127.0.0.1:0")?;
+    /// # Ok::<(), remofile::ServeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`FileServer::new`].
+    pub fn with_backend<T>(backend: impl Backend, token: T) -> Result<Self, ServeError>
+    where
+        T: TryInto<Token>,
+        TokenError: From<T::Error>,
+    {
+        Self::of(StoreSource::backend(backend), token.try_into().map_err(TokenError::from)?)
+    }
+
+    fn of(source: StoreSource, token: Token) -> Result<Self, ServeError> {
         let no_channel = |source| TransportError::System { what: "open a channel for the stop", source };
         Ok(Self {
-            directory: directory.as_ref().to_owned(),
+            source,
             token,
             keys: None,
             insecure: false,
@@ -274,7 +324,7 @@ impl FileServer {
     /// # Errors
     /// [`ServeError::Store`] where the directory is served already or cannot be.
     pub fn open(&self) -> Result<Handler, ServeError> {
-        let store = Store::open(&self.directory, self.store.clone())?;
+        let store = (self.source.0)(self.store.clone())?;
         let limits = ServerLimits {
             welcome: HelloReply {
                 window: u64::from(self.bounds.window),
@@ -285,7 +335,7 @@ impl FileServer {
                 root: store.root_id(),
                 names: Names::Posix,
                 folds: store.folds(),
-                ro: self.store.read_only,
+                ro: store.read_only(),
                 caps: announced_capabilities(),
             },
             uploads: self.store.max_uploads,

@@ -3,7 +3,7 @@
 use crate::{
     Confinement,
     server::service::{Frames, HandleOutcome, Service},
-    storage::Store,
+    storage::ServedStore,
     transport::Bounds,
 };
 use remofile_proto::{SessionId, envelope::HEADER_START};
@@ -49,7 +49,7 @@ pub(super) type Authentic = Box<dyn Fn(&SessionId, &[u8; 32]) -> bool + Send>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Handler {
-    service: Service<Store, Authentic>,
+    service: Service<Box<dyn ServedStore>, Authentic>,
     started: Instant,
     /// Messages that arrived while a reply was owed, not decoded yet.
     waiting: VecDeque<Frames>,
@@ -76,7 +76,7 @@ impl QueueLimits {
 }
 
 impl Handler {
-    pub(super) fn new(service: Service<Store, Authentic>, room: QueueLimits) -> Self {
+    pub(super) fn new(service: Service<Box<dyn ServedStore>, Authentic>, room: QueueLimits) -> Self {
         Self { service, started: Instant::now(), waiting: VecDeque::new(), waiting_bytes: 0, room }
     }
 

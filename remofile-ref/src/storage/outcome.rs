@@ -1,8 +1,8 @@
-//! What passes between the session and the store: operations as data, outcomes as data.
+//! What the server passes to storage and gets from it: operations and outcomes as data.
 
 use remofile_proto::{Answer, Operation, Refusal};
 
-/// What an executed operation came to.
+/// The result of an operation.
 pub type Outcome = Result<Success, Refusal>;
 
 /// An operation that was executed.
@@ -22,10 +22,10 @@ impl Success {
     }
 }
 
-/// How far an operation has come.
+/// Whether an operation has ended.
 #[derive(Debug)]
 pub enum ExecutionStatus {
-    /// It is over.
+    /// It has ended.
     Done(Outcome),
     /// It needs more slices of time: call [`Storage::proceed`].
     Working {
@@ -36,7 +36,7 @@ pub enum ExecutionStatus {
     },
 }
 
-/// Executes effects: the store, or a double of it in a test. One operation at a time.
+/// Executes operations, one at a time.
 pub trait Storage {
     /// Begins an operation other than hello, ping and bye, and ends it at once where that is short.
     fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus;
@@ -46,4 +46,18 @@ pub trait Storage {
 
     /// Abandons the operation that answered [`ExecutionStatus::Working`]; it has changed nothing.
     fn cancel(&mut self);
+}
+
+impl<S: Storage + ?Sized> Storage for Box<S> {
+    fn perform(&mut self, operation: &Operation, payload: &[u8]) -> ExecutionStatus {
+        (**self).perform(operation, payload)
+    }
+
+    fn proceed(&mut self) -> ExecutionStatus {
+        (**self).proceed()
+    }
+
+    fn cancel(&mut self) {
+        (**self).cancel();
+    }
 }

@@ -1,18 +1,18 @@
-//! What one look at an inode tells: kind, size, times, identity, and the etag made of them.
+//! The status of an entry, and the etag that is computed from it.
 
 use crate::fs::stat::{self, FileId};
 use crate::fs::time::{clamp, now_ns};
 use remofile_proto::{Code, Entry, Etag, Kind, Refusal};
 use rustix::fs::{FileType, Stat};
 
-/// A file that changed less than this long ago may change again without a new time stamp.
+/// A file that changed less than this long ago may change again without a new timestamp.
 ///
-/// Time stamps of the kernel advance by ticks of at most 10 ms; twice that, to be sure.
+/// Timestamps of the kernel advance by ticks of at most 10 ms; twice that, to be sure.
 const TICK_NS: i128 = 20_000_000;
 
-/// The result of a stat, in the units of the protocol.
+/// Kind, size, times and identity of an entry at one moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Status {
+pub struct Status {
     pub(super) identity: FileId,
     pub(super) kind: Kind,
     pub(super) size: u64,
@@ -23,9 +23,9 @@ pub(super) struct Status {
     ctime_ns: i128,
 }
 
-/// The state of a file at one moment, to be compared with that at another.
+/// What tells two states of a file apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct Revision {
     identity: FileId,
     size: u64,
     mtime_ns: i128,
@@ -33,6 +33,32 @@ pub(super) struct Stamp {
 }
 
 impl Status {
+    /// The status of an entry of a backend that is no file system. `id` is unique to the entry.
+    #[must_use]
+    pub fn new(kind: Kind, id: u64) -> Self {
+        let identity = FileId { device: 0, inode: id };
+        Self { identity, kind, size: 0, links: 1, permissions: 0o666, mtime_ns: 0, ctime_ns: 0 }
+    }
+
+    /// With this size in bytes.
+    #[must_use]
+    pub fn with_size(self, size: u64) -> Self {
+        Self { size, ..self }
+    }
+
+    /// With the modification time, and the time of the last change to content or metadata, in nanoseconds since 1970.
+    /// Every change to the content has to change one of them: the etag is computed from them.
+    #[must_use]
+    pub fn with_times(self, mtime_ns: i64, ctime_ns: i64) -> Self {
+        Self { mtime_ns: mtime_ns.into(), ctime_ns: ctime_ns.into(), ..self }
+    }
+
+    /// With these permission bits.
+    #[must_use]
+    pub fn with_permissions(self, permissions: u32) -> Self {
+        Self { permissions, ..self }
+    }
+
     /// What the protocol says about it.
     pub(super) fn entry(&self) -> Entry {
         let is_file = self.kind == Kind::File;
@@ -55,9 +81,9 @@ impl Status {
         Etag::try_from(&hasher.finalize().as_bytes()[..16]).expect("16 bytes are within 1 to 64")
     }
 
-    /// What differs once anybody has changed the file, as far as time stamps tell.
-    pub(super) fn stamp(&self) -> Stamp {
-        Stamp { identity: self.identity, size: self.size, mtime_ns: self.mtime_ns, ctime_ns: self.ctime_ns }
+    /// Differs after every change to the file, as far as timestamps show it.
+    pub(super) fn revision(&self) -> Revision {
+        Revision { identity: self.identity, size: self.size, mtime_ns: self.mtime_ns, ctime_ns: self.ctime_ns }
     }
 
     /// Applies the kind rules for an operation that needs a file.
@@ -77,7 +103,7 @@ impl Status {
         }
     }
 
-    /// Nanoseconds since the epoch of the last change to content, as a file's age is counted.
+    /// The modification time in nanoseconds since 1970.
     pub(super) fn mtime_ns(&self) -> i64 {
         clamp(self.mtime_ns)
     }
@@ -86,7 +112,6 @@ impl Status {
         self.mtime_ns.max(self.ctime_ns) > now_ns - TICK_NS
     }
 }
-
 #[allow(clippy::useless_conversion, reason = "the types of stat differ by architecture")]
 impl From<Stat> for Status {
     fn from(found: Stat) -> Self {

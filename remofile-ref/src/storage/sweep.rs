@@ -13,27 +13,27 @@ const OLD: &[u8] = b"old content";
 const NEW: &[u8] = b"new and longer content";
 const UP: UploadId = UploadId::new([7; 16]);
 
-/// What a client does, one thing after the other.
-const DEEDS: [Deed; 14] = [
-    Deed::Put("created", None),
-    Deed::Put("replaced", Some(OLD)),
-    Deed::Upload("small", Some(OLD), 100),
+/// What a client does, in this order.
+const ACTIONS: [ClientAction; 14] = [
+    ClientAction::Put("created", None),
+    ClientAction::Put("replaced", Some(OLD)),
+    ClientAction::Upload("small", Some(OLD), 100),
     // Beyond what is synced at once.
-    Deed::Upload("large", Some(OLD), 1_200_000),
-    Deed::Copy("kept", "copied", Some(OLD)),
-    Deed::Move("moving", "moved", Some(OLD)),
-    Deed::Move("renaming", "renamed", None),
-    Deed::Write("written"),
-    Deed::Truncate("cut"),
-    Deed::Touch("touched"),
-    Deed::Mkdir("made"),
-    Deed::Remove("doomed"),
-    Deed::Look("kept"),
-    Deed::Flush,
+    ClientAction::Upload("large", Some(OLD), 1_200_000),
+    ClientAction::Copy("kept", "copied", Some(OLD)),
+    ClientAction::Move("moving", "moved", Some(OLD)),
+    ClientAction::Move("renaming", "renamed", None),
+    ClientAction::Write("written"),
+    ClientAction::Truncate("cut"),
+    ClientAction::Touch("touched"),
+    ClientAction::Mkdir("made"),
+    ClientAction::Remove("doomed"),
+    ClientAction::Look("kept"),
+    ClientAction::Flush,
 ];
 
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum ClientAction {
     /// A file, and what is there before.
     Put(&'static str, Option<&'static [u8]>),
     Upload(&'static str, Option<&'static [u8]>, usize),
@@ -44,16 +44,16 @@ enum Deed {
     Touch(&'static str),
     Mkdir(&'static str),
     Remove(&'static str),
-    /// All that only reads.
+    /// Everything that only reads.
     Look(&'static str),
     Flush,
 }
 
 /// A name, and its content before and after.
-type Change = (&'static str, Option<&'static [u8]>, Option<Vec<u8>>);
+type ContentChange = (&'static str, Option<&'static [u8]>, Option<Vec<u8>>);
 
-/// What is done to a served directory of which some calls fail.
-struct Bench {
+/// A served directory and the calls that fail on it.
+struct FaultFixture {
     around: tempfile::TempDir,
     store: Store,
     failpoint: Failpoint,
@@ -77,9 +77,9 @@ fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-impl Deed {
+impl ClientAction {
     /// The file that it makes or changes, and its content before and after.
-    fn change(self) -> Option<Change> {
+    fn change(self) -> Option<ContentChange> {
         match self {
             Self::Put(name, before) => Some((name, before, Some(NEW.to_vec()))),
             Self::Upload(name, before, len) => Some((name, before, Some(uploaded(len)))),
@@ -103,20 +103,22 @@ impl Deed {
 
 fn prepare(root: &DiskPath) {
     std::fs::create_dir(root).unwrap();
-    for deed in DEEDS {
-        if let Some((name, Some(before), _)) = deed.change() {
+    for action in ACTIONS {
+        if let Some((name, Some(before), _)) = action.change() {
             std::fs::write(root.join(name), before).unwrap();
         }
-        match deed {
-            Deed::Copy(from, ..) | Deed::Move(from, ..) => std::fs::write(root.join(from), NEW).unwrap(),
-            Deed::Touch(name) => std::fs::write(root.join(name), OLD).unwrap(),
+        match action {
+            ClientAction::Copy(from, ..) | ClientAction::Move(from, ..) => {
+                std::fs::write(root.join(from), NEW).unwrap()
+            }
+            ClientAction::Touch(name) => std::fs::write(root.join(name), OLD).unwrap(),
             _ => {}
         }
     }
 }
 
-impl Bench {
-    /// Opens the directory, which may fail as well, with words; then it is opened as by the next process.
+impl FaultFixture {
+    /// Opens the directory. Where that fails, opens it again without faults, as the next process would.
     fn open(fault: Fault) -> Self {
         let around = directory();
         let root = around.path().join("root");
@@ -145,7 +147,10 @@ impl Bench {
             match performed {
                 ExecutionStatus::Done(outcome) => {
                     return outcome.map(|success| success.answer).map_err(|refusal| {
-                        assert!(refusal.code != Code::Internal || refusal.msg.is_some(), "no word of what failed");
+                        assert!(
+                            refusal.code != Code::Internal || refusal.msg.is_some(),
+                            "the reason of the failure is missing"
+                        );
                         refusal.code
                     });
                 }
@@ -159,23 +164,25 @@ impl Bench {
     }
 
     /// The first code that is not OK.
-    fn attempt(&mut self, deed: Deed) -> Code {
+    fn attempt(&mut self, action: ClientAction) -> Code {
         let pre = Precondition::Any;
-        match deed {
-            Deed::Put(name, _) => self.code(&Operation::Put { path: path(name), pre, mtime_ns: Some(1) }, NEW),
-            Deed::Upload(name, _, len) => self.upload(name, &uploaded(len)),
-            Deed::Copy(from, to, _) => {
+        match action {
+            ClientAction::Put(name, _) => self.code(&Operation::Put { path: path(name), pre, mtime_ns: Some(1) }, NEW),
+            ClientAction::Upload(name, _, len) => self.upload(name, &uploaded(len)),
+            ClientAction::Copy(from, to, _) => {
                 self.code(&Operation::Copy { from: path(from), to: path(to), pre, etag: None }, &[])
             }
-            Deed::Move(from, to, _) => {
+            ClientAction::Move(from, to, _) => {
                 self.code(&Operation::Move { from: path(from), to: path(to), pre, etag: None }, &[])
             }
-            Deed::Write(name) => self.code(&Operation::Write { path: path(name), off: 4, etag: None }, b"NEW"),
-            Deed::Truncate(name) => self.code(&Operation::Truncate { path: path(name), size: 3, etag: None }, &[]),
-            Deed::Touch(name) => self.code(&Operation::Touch { path: path(name), mtime_ns: 1 }, &[]),
-            Deed::Mkdir(name) => self.code(&Operation::Mkdir { path: path(name) }, &[]),
-            Deed::Remove(name) => self.code(&Operation::Remove { path: path(name), etag: None }, &[]),
-            Deed::Look(name) => {
+            ClientAction::Write(name) => self.code(&Operation::Write { path: path(name), off: 4, etag: None }, b"NEW"),
+            ClientAction::Truncate(name) => {
+                self.code(&Operation::Truncate { path: path(name), size: 3, etag: None }, &[])
+            }
+            ClientAction::Touch(name) => self.code(&Operation::Touch { path: path(name), mtime_ns: 1 }, &[]),
+            ClientAction::Mkdir(name) => self.code(&Operation::Mkdir { path: path(name) }, &[]),
+            ClientAction::Remove(name) => self.code(&Operation::Remove { path: path(name), etag: None }, &[]),
+            ClientAction::Look(name) => {
                 let looks = [
                     Operation::Stat { path: path(name) },
                     Operation::List { path: RemotePath::root(), after: None, limit: None, tree: true },
@@ -186,11 +193,11 @@ impl Bench {
                 let codes = looks.map(|look| self.code(&look, &[]));
                 codes.into_iter().find(|code| *code != Code::Ok).unwrap_or(Code::Ok)
             }
-            Deed::Flush => self.code(&Operation::Flush, &[]),
+            ClientAction::Flush => self.code(&Operation::Flush, &[]),
         }
     }
 
-    /// As a client does it: goes on behind what is staged, if that is its own.
+    /// As a client does it: continues after the staged bytes, if they are its own.
     fn upload(&mut self, name: &str, content: &[u8]) -> Code {
         let begin = Operation::Begin { up: UP, path: path(name), size: Some(content.len() as u64) };
         let staged = match self.ask(&begin, &[]) {
@@ -213,17 +220,17 @@ impl Bench {
         self.code(&Operation::Commit { up: UP, size, hash, pre: Precondition::Any, mtime_ns: None }, &[])
     }
 
-    /// Does it while calls fail; says whether it was refused.
-    fn attempt_in_fault(&mut self, deed: Deed) -> bool {
+    /// Acts while calls fail; returns whether it was refused.
+    fn attempt_in_fault(&mut self, action: ClientAction) -> bool {
         let before = self.failpoint.failed().len();
-        let code = self.attempt(deed);
+        let code = self.attempt(action);
         let failed = self.failpoint.failed().split_off(before);
         if code == Code::Ok {
-            self.assert_done(deed);
+            self.assert_done(action);
             return false;
         }
         if failed.is_empty() {
-            self.assert_refused_for_a_lost_sync(deed, code);
+            self.assert_refused_for_a_lost_sync(action, code);
             return true;
         }
         let is_clear = match self.fault.errno {
@@ -234,48 +241,51 @@ impl Bench {
                 code == Code::NoSpace || (code == Code::Internal && is_ours)
             }
         };
-        assert!(is_clear, "{deed:?} was refused with {code:?} when {failed:?} failed by {}", self.fault.errno);
-        if let Some((name, old, new)) = deed.change() {
+        assert!(is_clear, "{action:?} was refused with {code:?} when {failed:?} failed by {}", self.fault.errno);
+        if let Some((name, old, new)) = action.change() {
             let content = self.content(name);
             let is_old = content.as_deref() == old;
             // A look at what was just done may fail, when it cannot be undone any more.
             let is_look = failed[0].contains("stat");
-            let is_in_place = matches!(deed, Deed::Write(_));
+            let is_in_place = matches!(action, ClientAction::Write(_));
             let is_mixed = || content.as_ref().is_some_and(|is| is.len() == OLD.len() && is.starts_with(b"old "));
             assert!(
                 is_old || (is_look && content == new) || (is_in_place && is_mixed()),
-                "{deed:?} was refused with {code:?} when {failed:?} failed, and left {content:?}"
+                "{action:?} was refused with {code:?} when {failed:?} failed, and left {content:?}"
             );
         }
         true
     }
 
     /// [DUR-4] For the rest of this server's life: it cannot know what is on stable storage.
-    fn assert_refused_for_a_lost_sync(&self, deed: Deed, code: Code) {
-        let may_be_refused = matches!(deed, Deed::Flush | Deed::Move(_, _, Some(_)));
+    fn assert_refused_for_a_lost_sync(&self, action: ClientAction, code: Code) {
+        let may_be_refused = matches!(action, ClientAction::Flush | ClientAction::Move(_, _, Some(_)));
         let has_lost = self.failpoint.failed().iter().any(|call| ["syncfs", "fdatasync"].contains(call));
         assert!(
             may_be_refused && has_lost && code == Code::Internal,
-            "{deed:?} was refused with {code:?}, and nothing failed"
+            "{action:?} was refused with {code:?}, and nothing failed"
         );
     }
 
-    fn assert_done(&self, deed: Deed) {
-        if let Some((name, _, new)) = deed.change() {
-            assert!(self.content(name) == new, "{deed:?} was acknowledged, and left something else");
+    fn assert_done(&self, action: ClientAction) {
+        if let Some((name, _, new)) = action.change() {
+            assert!(self.content(name) == new, "{action:?} was acknowledged, and left something else");
         }
     }
 
-    /// Does what was refused once more, when nothing fails any more.
-    fn attempt_healed(&mut self, deed: Deed) {
-        let code = self.attempt(deed);
+    /// Repeats what was refused, when no call fails.
+    fn attempt_after_fault(&mut self, action: ClientAction) {
+        let code = self.attempt(action);
         if code == Code::Internal {
-            return self.assert_refused_for_a_lost_sync(deed, code);
+            return self.assert_refused_for_a_lost_sync(action, code);
         }
-        let is_flush = matches!(deed, Deed::Flush);
+        let is_flush = matches!(action, ClientAction::Flush);
         assert!(!(is_flush && self.failpoint.failed().contains(&"syncfs")), "a flush after one that failed is OK");
-        assert!(code == Code::Ok || code == deed.code_if_done(), "{deed:?} is refused with {code:?} when all is well");
-        self.assert_done(deed);
+        assert!(
+            code == Code::Ok || code == action.code_if_done(),
+            "{action:?} is refused with {code:?} when no call fails"
+        );
+        self.assert_done(action);
     }
 
     /// Nothing was believed that a second sync said, and the next server finds nothing half done.
@@ -299,14 +309,14 @@ impl Bench {
 /// The n-th call fails, for every n until none is left; gives how many calls that were.
 fn every_call(errno: Errno, persists: bool) -> u64 {
     for nth in 1.. {
-        let mut bench = Bench::open(Fault { errno, nth, persists, only: &[] });
-        let refused: Vec<bool> = DEEDS.iter().map(|deed| bench.attempt_in_fault(*deed)).collect();
+        let mut bench = FaultFixture::open(Fault { errno, nth, persists, only: &[] });
+        let refused: Vec<bool> = ACTIONS.iter().map(|action| bench.attempt_in_fault(*action)).collect();
         let failed = !bench.failpoint.failed().is_empty();
         bench.failpoint.clear();
-        for (deed, _) in DEEDS.iter().zip(&refused).filter(|(_, refused)| **refused) {
-            bench.attempt_healed(*deed);
+        for (action, _) in ACTIONS.iter().zip(&refused).filter(|(_, refused)| **refused) {
+            bench.attempt_after_fault(*action);
         }
-        assert_eq!(bench.content("kept").as_deref(), Some(NEW), "{nth}: what nobody touched has changed");
+        assert_eq!(bench.content("kept").as_deref(), Some(NEW), "{nth}: an unrelated file has changed");
         bench.close();
         if !failed {
             assert!(nth > 150, "{nth} calls are too few");
@@ -317,14 +327,14 @@ fn every_call(errno: Errno, persists: bool) -> u64 {
 }
 
 #[test]
-fn each_call_that_fails_once_is_told_and_harms_nothing() {
+fn each_call_that_fails_once_is_reported_and_harms_nothing() {
     for errno in [Errno::IO, Errno::NOSPC, Errno::DQUOT] {
         println!("{errno}: {} calls failed once", every_call(errno, false));
     }
 }
 
 #[test]
-fn calls_that_fail_from_any_one_on_are_told_and_harm_nothing() {
+fn calls_that_fail_from_any_one_on_are_reported_and_harm_nothing() {
     for errno in [Errno::IO, Errno::NOSPC, Errno::DQUOT] {
         println!("{errno}: from each of {} calls on, all failed", every_call(errno, true));
     }

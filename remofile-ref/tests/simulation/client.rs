@@ -388,8 +388,7 @@ impl Client {
                 let mut doubtful = false;
                 for leftover in stream.into_unanswered().into_iter().filter(|leftover| leftover.sent) {
                     doubtful |= leftover.recovery != Recovery::Repeat;
-                    if leftover.recovery == Recovery::ResumeUnlessCommitted
-                        && self.fault == ClientFault::TrustsTheLost
+                    if leftover.recovery == Recovery::ResumeUnlessCommitted && self.fault == ClientFault::TrustsTheLost
                     {
                         self.job_is_done();
                     }

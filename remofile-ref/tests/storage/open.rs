@@ -148,7 +148,7 @@ fn an_entry_is_renamed_to_another_spelling_of_itself() {
 
 #[test]
 fn a_kernel_without_openat2_would_be_told() {
-    let error = StoreError::Jail { source: std::io::ErrorKind::Unsupported.into() };
+    let error = StoreError::NoOpenat2 { source: std::io::ErrorKind::Unsupported.into() };
     assert!(error.to_string().contains("openat2"));
 }
 

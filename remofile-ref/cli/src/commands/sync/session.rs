@@ -129,7 +129,7 @@ pub(super) fn failure(error: SyncError, pair: &Pair) -> Failure {
         SyncError::Client(error) => error.into(),
         SyncError::SafetyCheck(guard) => {
             let hint = match &guard {
-                SafetyCheck::Vanished { .. } | Guard::Emptied { .. } => {
+                SafetyCheck::Vanished { .. } | SafetyCheck::Emptied { .. } => {
                     "check the path, and whether it is mounted; --allow-delete continues and treats the missing files as removed"
                 }
                 SafetyCheck::OtherRoot => {

@@ -1,20 +1,18 @@
 //! FLUSH and the syncs before a rename: waiting for stable storage without standing still.
 
-use super::errno::failed_io;
-use super::job::{Job, Step};
-use super::{SLICE, Store};
-use crate::fs::background_sync::BackgroundSync;
-use crate::fs::calls::syncfs;
+use super::task::{Task, TaskState};
+use super::{Store, TIME_SLICE};
 use crate::storage::Success;
+use crate::storage::backend::{Backend, BackgroundSync};
+use crate::storage::refusal::failed;
 use remofile_proto::{Answer, Code, Refusal};
-use rustix::fd::AsFd;
 use std::io;
 
-/// What is known about stable storage.
+/// Whether what was changed is on stable storage.
 ///
 /// **After a failed sync no FLUSH of this process answers OK again** [DUR-4], nor does a MOVE that has to sync: the kernel reports a page
-/// that it could not write once, marks it clean, and says yes from then on. The operator has to look at
-/// the disk and start the server anew.
+/// that it could not write once, marks it clean, and reports success from then on. The operator has to check
+/// the disk and restart the server.
 #[derive(Debug)]
 pub(super) struct Durability {
     /// Whether anything changed since the last sync began; true at first, for an earlier process [DUR-3].
@@ -39,7 +37,7 @@ impl Durability {
         self.lost = true;
     }
 
-    /// [DUR-4]: what a sync says after one that failed is not to be believed.
+    /// [DUR-4]: a sync after one that failed proves nothing.
     pub(super) fn refuse_if_lost(&self) -> Result<(), Refusal> {
         match self.lost {
             true => Err(Refusal::because(Code::Internal, "content did not reach stable storage")),
@@ -47,11 +45,11 @@ impl Durability {
         }
     }
 
-    fn advance(&mut self, root: impl AsFd) -> Result<bool, Refusal> {
+    fn advance<B: Backend>(&mut self, backend: &B) -> Result<bool, Refusal> {
         loop {
             self.refuse_if_lost()?;
             match &self.running {
-                Some(sync) => match sync.wait(SLICE) {
+                Some(sync) => match sync.wait(TIME_SLICE) {
                     None => return Ok(false),
                     Some(result) => {
                         self.running = None;
@@ -59,7 +57,7 @@ impl Durability {
                     }
                 },
                 None if self.dirty => {
-                    let sync = BackgroundSync::of_file(root.as_fd(), syncfs).map_err(failed_io("syncing"))?;
+                    let sync = backend.start_sync().map_err(failed("syncing"))?;
                     self.running = Some(sync);
                     self.dirty = false;
                 }
@@ -70,56 +68,57 @@ impl Durability {
 
     fn conclude(&mut self, result: io::Result<()>) {
         if let Err(error) = result {
-            tracing::error!(%error, "syncfs failed: flush will be refused until the server is started anew");
+            tracing::error!(%error, "syncfs failed: flush will be refused until the server is restarted");
             self.lost = true;
         }
     }
 }
 
-/// A FLUSH under way; all there is to know is in [`Durability`].
+/// A FLUSH that runs; its state is in [`Durability`].
 #[derive(Debug)]
 pub(super) struct Flush;
 
-impl Job for Flush {
-    fn step(&mut self, store: &mut Store) -> Step {
-        match store.durability.advance(store.jail.root()) {
-            Ok(true) => Step::Done(Ok(Success::of(Answer::Empty))),
-            Ok(false) => Step::More { done: 0, total: 0 },
-            Err(refusal) => Step::Done(Err(refusal)),
+impl<B: Backend> Task<B> for Flush {
+    fn step(&mut self, store: &mut Store<B>) -> TaskState {
+        match store.durability.advance(&store.backend) {
+            Ok(true) => TaskState::Done(Ok(Success::of(Answer::Empty))),
+            Ok(false) => TaskState::More { done: 0, total: 0 },
+            Err(refusal) => TaskState::Done(Err(refusal)),
         }
     }
 
-    fn abandon(&mut self, _store: &mut Store) {}
+    fn abandon(&mut self, _store: &mut Store<B>) {}
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::storage::Memory;
 
-    fn root() -> std::fs::File {
-        std::fs::File::open("/").unwrap()
+    fn failed_sync() -> BackgroundSync {
+        BackgroundSync::finished(Err(io::ErrorKind::Other.into()))
     }
 
     fn finish(durability: &mut Durability) -> Result<(), Refusal> {
-        while !durability.advance(root())? {}
+        while !durability.advance(&Memory::new())? {}
         Ok(())
     }
 
     #[test]
     fn a_failed_sync_refuses_every_later_flush() {
         let mut durability = Durability::new();
-        durability.running = Some(BackgroundSync::of_file(root(), |_| Err(rustix::io::Errno::IO)).unwrap());
+        durability.running = Some(failed_sync());
         assert_eq!(finish(&mut durability).unwrap_err().code, Code::Internal);
         durability.note_change();
         assert_eq!(finish(&mut durability).unwrap_err().code, Code::Internal);
     }
 
     #[test]
-    fn a_sync_that_nobody_waited_for_is_still_judged() {
+    fn the_failure_of_a_cancelled_sync_counts() {
         let mut durability = Durability::new();
         durability.dirty = false;
-        durability.running = Some(BackgroundSync::of_file(root(), |_| Err(rustix::io::Errno::IO)).unwrap());
+        durability.running = Some(failed_sync());
         assert_eq!(finish(&mut durability).unwrap_err().code, Code::Internal);
     }
 
@@ -127,7 +126,7 @@ mod tests {
     fn nothing_is_synced_where_nothing_changed() {
         let mut durability = Durability::new();
         durability.dirty = false;
-        assert!(durability.advance(root()).unwrap());
+        assert!(durability.advance(&Memory::new()).unwrap());
         assert!(durability.running.is_none());
     }
 }

@@ -1,57 +1,59 @@
 //! The names in one directory, sorted, in bounded memory.
 
-use crate::fs::dir::DirReader;
-use rustix::fd::AsFd;
-use rustix::io::Errno;
+use crate::storage::backend::BackendDir;
+use std::io;
 use std::time::Instant;
 
-/// What is kept per name beside its bytes.
+/// The memory for a name besides its bytes.
 const PER_NAME: usize = size_of::<(u32, u16)>();
 
 /// A sorted run of a directory's names: all that follow a point, or as many as memory is granted for.
 ///
-/// Names are kept in one buffer: a million of them cost a million times their length and eight bytes.
+/// SortedNames are kept in one buffer: a million of them cost a million times their length and eight bytes.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct SortedNames {
     bytes: Vec<u8>,
     /// Where each name begins, and its length, in the order of the names.
     spans: Vec<(u32, u16)>,
-    /// Whether names behind the last one were left for another run.
+    /// Whether the directory has no names after the last one.
     complete: bool,
 }
 
-/// A directory that is being read, a slice at a time.
+/// A directory that is read in time slices.
 #[derive(Debug)]
-pub(super) struct Reading {
-    names: Names,
+pub(super) struct NameReader {
+    names: SortedNames,
     after: Vec<u8>,
     bound: Option<Vec<u8>>,
     budget: usize,
-    reader: DirReader,
 }
 
-impl Reading {
-    /// Begins with the names behind `after`; keeps the smallest ones if they need more than `budget` bytes.
-    pub(super) fn begin(directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
-        Self::begin_in(Names::default(), directory, after, budget)
+impl NameReader {
+    /// Begins with the names after `after`; keeps the smallest ones if they need more than `budget` bytes.
+    pub(super) fn begin(directory: &mut impl BackendDir, after: &[u8], budget: usize) -> io::Result<Self> {
+        Self::begin_in(SortedNames::default(), directory, after, budget)
     }
 
-    /// Goes on behind the last of `names`, in the memory that they took.
-    pub(super) fn begin_behind(mut names: Names, directory: impl AsFd, budget: usize) -> Result<Self, Errno> {
+    /// Continues after the last of `names`, in the memory that they used.
+    pub(super) fn begin_after(
+        mut names: SortedNames,
+        directory: &mut impl BackendDir,
+        budget: usize,
+    ) -> io::Result<Self> {
         let last = names.last().unwrap_or_default().to_vec();
         names.clear();
         Self::begin_in(names, directory, &last, budget)
     }
 
-    fn begin_in(names: Names, directory: impl AsFd, after: &[u8], budget: usize) -> Result<Self, Errno> {
-        let reader = DirReader::begin(directory)?;
-        Ok(Self { names, after: after.to_vec(), bound: None, budget, reader })
+    fn begin_in(names: SortedNames, directory: &mut impl BackendDir, after: &[u8], budget: usize) -> io::Result<Self> {
+        directory.rewind()?;
+        Ok(Self { names, after: after.to_vec(), bound: None, budget })
     }
 
-    /// Reads on until then; true when the directory is at its end.
-    pub(super) fn advance(&mut self, directory: impl AsFd, until: Instant) -> Result<bool, Errno> {
-        let Self { names, after, bound, budget, reader } = self;
-        reader.read(directory, Some(until), |name| {
+    /// Reads until the deadline; true at the end of the directory.
+    pub(super) fn advance(&mut self, directory: &mut impl BackendDir, deadline: Instant) -> io::Result<bool> {
+        let Self { names, after, bound, budget } = self;
+        directory.read(deadline, &mut |name| {
             if name > after.as_slice() && bound.as_deref().is_none_or(|bound| name <= bound) {
                 names.push(name);
                 if names.weight() > *budget {
@@ -61,19 +63,19 @@ impl Reading {
         })
     }
 
-    pub(super) fn finish(mut self) -> Names {
+    pub(super) fn finish(mut self) -> SortedNames {
         self.names.sort();
         self.names
     }
 }
 
-impl Default for Names {
+impl Default for SortedNames {
     fn default() -> Self {
         Self { bytes: Vec::new(), spans: Vec::new(), complete: true }
     }
 }
 
-impl Names {
+impl SortedNames {
     pub(super) fn name(&self, index: usize) -> Option<&[u8]> {
         self.spans.get(index).map(|&span| slice(&self.bytes, span))
     }
@@ -128,7 +130,7 @@ impl Names {
         for (begin, len) in &mut self.spans {
             let from = *begin as usize;
             self.bytes.copy_within(from..from + usize::from(*len), end);
-            // Not behind where it was, so it fits again.
+            // It never moves towards the end, so it fits.
             *begin = u32::try_from(end).unwrap_or(u32::MAX);
             end += usize::from(*len);
         }
@@ -152,6 +154,9 @@ fn slice(bytes: &[u8], (begin, len): (u32, u16)) -> &[u8] {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::storage::Posix;
+    use crate::storage::backend::Backend as _;
+    use remofile_proto::RemotePath;
 
     #[test]
     fn a_small_budget_yields_the_same_names_in_several_runs() {
@@ -161,12 +166,13 @@ mod tests {
             std::fs::write(directory.path().join(std::str::from_utf8(name).unwrap()), b"").unwrap();
         }
         expected.sort();
-        let opened = std::fs::File::open(directory.path()).unwrap();
+        let posix = Posix::open(directory.path(), true).unwrap();
+        let mut opened = posix.open_dir(&RemotePath::root()).unwrap();
         let (mut found, mut after, mut runs) = (Vec::new(), Vec::new(), 0);
         loop {
-            let mut reading = Reading::begin(&opened, &after, 1_000).unwrap();
-            // A slice that is over before it begins still makes progress.
-            while !reading.advance(&opened, Instant::now()).unwrap() {}
+            let mut reading = NameReader::begin(&mut opened, &after, 1_000).unwrap();
+            // A time slice that ends before it begins still makes progress.
+            while !reading.advance(&mut opened, Instant::now()).unwrap() {}
             let names = reading.finish();
             assert!(names.weight() <= 1_000);
             found.extend((0..).map_while(|index| names.name(index).map(<[u8]>::to_vec)));
@@ -182,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_index_of_a_missing_name_is_that_of_the_next_one() {
-        let mut names = Names::default();
+        let mut names = SortedNames::default();
         for name in [&b"d"[..], b"b"] {
             names.push(name);
         }

@@ -1,45 +1,43 @@
-//! The staging directory `/.remofile`: its lock, the root id, and what lies there unfinished.
+//! The staging directory `/.remofile`: its lock, and the root id.
 
-use super::StoreError;
-use super::status::Status;
-use crate::fs::calls::{
-    fchmod, flock, fstat, fsync, mkdirat, openat, pread, read_entry, renameat, statat, statx, unlinkat,
-};
+use super::Status;
+use crate::fs::calls::{fchmod, flock, fstat, fsync, mkdirat, openat, pread, renameat, statat, statx, unlinkat};
+use crate::fs::dir::DirReader;
 use crate::fs::io::write_all_at;
-use crate::fs::stat::FileId;
-use remofile_proto::RootId;
+use crate::fs::stat::{FileId, stat_name};
+use crate::storage::StoreError;
+use crate::storage::engine::parse_hex;
+use remofile_proto::{Kind, RemotePath, RootId};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 use std::fmt::Write as _;
 
-pub(super) const DIRECTORY: &str = ".remofile";
+const DIRECTORY: &str = RemotePath::STAGING;
 const LOCK: &str = "lock";
 const ROOT_ID: &str = "root";
-/// Names of files that live no longer than one operation begin so.
-const TEMPORARY: &str = "tmp-";
+const NEW_ROOT_ID: &str = "tmp-root";
 const PROBE: &str = "tmp-probe";
 
 /// The opened and locked staging directory.
 #[derive(Debug)]
-pub(super) struct Staging {
+pub(super) struct StagingDirectory {
     directory: OwnedFd,
     lock: OwnedFd,
-    next_temporary: u64,
 }
 
-/// What was found in, or made for, the staging directory of a root.
-pub(super) struct Opened {
-    pub(super) staging: Staging,
+/// The staging directory of a root, and what opening it has found.
+pub(super) struct OpenedStaging {
+    pub(super) staging: StagingDirectory,
     pub(super) identity: FileId,
     pub(super) root_id: RootId,
     /// Whether names that differ in case are one here.
     pub(super) folds: bool,
 }
 
-impl Staging {
+impl StagingDirectory {
     /// Opens the staging directory, making it where it is missing, and locks it.
-    pub(super) fn open(root: BorrowedFd<'_>) -> Result<Opened, StoreError> {
+    pub(super) fn open(root: BorrowedFd<'_>) -> Result<OpenedStaging, StoreError> {
         match mkdirat(root, DIRECTORY, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(StoreError::staging("making it", errno)),
@@ -48,34 +46,23 @@ impl Staging {
             .map_err(|errno| StoreError::staging("opening it", errno))?;
         fchmod(&directory, Mode::RWXU).map_err(|errno| StoreError::staging("closing it to others", errno))?;
         let lock = lock(directory.as_fd())?;
-        let identity = fstat(&directory).map(|stat| Status::from(stat).identity);
+        let identity = fstat(&directory).map(|found| Status::from(found).identity);
         let identity = identity.map_err(|errno| StoreError::staging("looking at it", errno))?;
-        let mut staging = Self { directory, lock, next_temporary: 0 };
-        staging.remove_temporaries().map_err(|errno| StoreError::staging("clearing it", errno))?;
+        let staging = Self { directory, lock };
+        for leftover in [PROBE, NEW_ROOT_ID] {
+            staging.remove(leftover).map_err(|errno| StoreError::staging("clearing it", errno))?;
+        }
         let folds = staging.folds().map_err(|errno| StoreError::staging("trying names in it", errno))?;
         let root_id = staging.root_id(root)?;
-        Ok(Opened { staging, identity, root_id, folds })
+        Ok(OpenedStaging { staging, identity, root_id, folds })
     }
 
-    /// What a server that changes nothing finds: the staging directory's identity and the root id.
+    /// What a read-only server finds: the staging directory's identity and the root id.
     pub(super) fn peek(root: BorrowedFd<'_>) -> Option<(FileId, Option<RootId>)> {
         let directory = openat(root, DIRECTORY, directory_flags(), Mode::empty()).ok()?;
         let identity = Status::from(fstat(&directory).ok()?).identity;
         let root_id = read_root_id(root, directory.as_fd()).ok().flatten();
         Some((identity, root_id))
-    }
-
-    /// Creates a file that is removed, if it is still there, when the store is opened next.
-    pub(super) fn create_temporary(&mut self) -> Result<(String, OwnedFd), Errno> {
-        loop {
-            let name = format!("{TEMPORARY}{}", self.next_temporary);
-            self.next_temporary += 1;
-            match self.create(&name) {
-                Ok(file) => return Ok((name, file)),
-                Err(Errno::EXIST) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
     }
 
     /// Creates a file with the permissions of [TARGET-10]; until it is renamed the directory hides it.
@@ -84,73 +71,49 @@ impl Staging {
         openat(&self.directory, name, flags, Mode::from_raw_mode(0o666))
     }
 
-    /// Renames within the staging directory.
-    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), Errno> {
-        renameat(&self.directory, from, &self.directory, to)
-    }
-
-    /// Opens a file for reading and writing, if it is a regular one.
-    pub(super) fn open_file(&self, name: &str) -> Result<(OwnedFd, Status), Errno> {
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    /// Opens a regular file.
+    pub(super) fn open_file(&self, name: &str, access: OFlags) -> Result<(OwnedFd, Status), Errno> {
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.directory, name, flags, Mode::empty())?;
         let status = Status::from(fstat(&file)?);
-        if status.needs_file().is_err() { Err(Errno::INVAL) } else { Ok((file, status)) }
+        if status.kind == Kind::File { Ok((file, status)) } else { Err(Errno::INVAL) }
     }
 
-    pub(super) fn status(&self, name: &str) -> Result<Status, Errno> {
-        statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Status::from)
+    /// The status of a file, if it exists.
+    pub(super) fn status(&self, name: &str) -> Result<Option<Status>, Errno> {
+        Ok(stat_name(&self.directory, name)?.map(Status::from))
     }
 
-    /// Removes a file; that it is missing is as good.
-    pub(super) fn remove(&self, name: &str) -> Result<(), Errno> {
+    /// Removes a file; a file that is missing is no error.
+    fn remove(&self, name: &str) -> Result<(), Errno> {
         match unlinkat(&self.directory, name, AtFlags::empty()) {
             Err(Errno::NOENT) => Ok(()),
             result => result,
         }
     }
 
-    /// Writes a small file whole or not at all; after a power cut it may be either, unless `durable`.
-    pub(super) fn replace(&mut self, name: &str, content: &[u8], durable: bool) -> Result<(), Errno> {
-        let (temporary, file) = self.create_temporary()?;
+    /// Writes the root id whole or not at all, to stable storage.
+    fn write_root_id(&self, content: &[u8]) -> Result<(), Errno> {
+        let file = self.create(NEW_ROOT_ID)?;
         let written = write_all_at(&file, content, 0)
-            .and_then(|()| if durable { fsync(&file) } else { Ok(()) })
-            .and_then(|()| self.rename(&temporary, name));
-        if written.is_err() {
-            self.discard(&temporary);
+            .and_then(|()| fsync(&file))
+            .and_then(|()| renameat(&self.directory, NEW_ROOT_ID, &self.directory, ROOT_ID));
+        if written.is_err()
+            && let Err(errno) = self.remove(NEW_ROOT_ID)
+        {
+            tracing::warn!(%errno, "cannot remove an unfinished root id");
         }
         written
-    }
-
-    /// Reads a small file, of which no more than `limit` bytes are wanted.
-    pub(super) fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, Errno> {
-        read_small(self.directory.as_fd(), name, limit)
     }
 
     /// The names of all files in it.
     pub(super) fn names(&self) -> Result<Vec<String>, Errno> {
         let listed = openat(&self.directory, ".", directory_flags(), Mode::empty())?;
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::new(listed)? {
-            // What is not UTF-8 was not made here.
-            if let Ok(name) = read_entry(entry)?.file_name().to_str() {
-                names.push(name.to_owned());
-            }
-        }
+        // A name that is not UTF-8 was not made here.
+        let each = |name: &[u8]| names.extend(std::str::from_utf8(name).ok().map(str::to_owned));
+        DirReader::begin(&listed)?.read(&listed, None, each)?;
         Ok(names)
-    }
-
-    /// Removes a file of ours where nothing better can be done about a failure than to note it.
-    pub(super) fn discard(&self, name: &str) {
-        if let Err(errno) = self.remove(name) {
-            tracing::warn!(%errno, name, "a staged file could not be removed");
-        }
-    }
-
-    fn remove_temporaries(&mut self) -> Result<(), Errno> {
-        for name in self.names()?.iter().filter(|name| name.starts_with(TEMPORARY)) {
-            self.remove(name)?;
-        }
-        Ok(())
     }
 
     fn folds(&self) -> Result<bool, Errno> {
@@ -160,8 +123,8 @@ impl Staging {
         Ok(other.is_ok())
     }
 
-    fn root_id(&mut self, root: BorrowedFd<'_>) -> Result<RootId, StoreError> {
-        // What cannot be read now may be whole: another id would part clients from what they have staged.
+    fn root_id(&self, root: BorrowedFd<'_>) -> Result<RootId, StoreError> {
+        // What cannot be read now may be whole: another id would separate clients from their uploads.
         let kept = read_root_id(root, self.directory.as_fd());
         if let Some(id) = kept.map_err(|errno| StoreError::staging("reading the root id", errno))? {
             return Ok(id);
@@ -169,23 +132,23 @@ impl Staging {
         let mut bytes = [0; RootId::LEN];
         getrandom::fill(&mut bytes).map_err(|_| StoreError::staging("drawing a root id", Errno::IO))?;
         let id = RootId::new(bytes);
-        birthmark(root, self.directory.as_fd())
-            .and_then(|birthmark| self.replace(ROOT_ID, format!("{id}\n{birthmark}\n").as_bytes(), true))
+        fingerprint(root, self.directory.as_fd())
+            .and_then(|fingerprint| self.write_root_id(format!("{id}\n{fingerprint}\n").as_bytes()))
             .map_err(|errno| StoreError::staging("keeping the root id", errno))?;
         Ok(id)
     }
 }
 
-impl Drop for Staging {
+impl Drop for StagingDirectory {
     fn drop(&mut self) {
         // Closing is not enough where a child process was just forked and has a copy still.
         if let Err(errno) = flock(&self.lock, FlockOperation::Unlock) {
-            tracing::warn!(%errno, "the lock could not be given back");
+            tracing::warn!(%errno, "the lock could not be released");
         }
     }
 }
 
-impl AsFd for Staging {
+impl AsFd for StagingDirectory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }
@@ -213,19 +176,19 @@ fn read_root_id(root: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Result<Optio
         Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
         Err(errno) => return Err(errno),
     };
-    let birthmark = birthmark(root, directory)?;
+    let fingerprint = fingerprint(root, directory)?;
     let parsed = || {
         let (id, kept) = std::str::from_utf8(&content).ok()?.strip_suffix('\n')?.split_once('\n')?;
-        (kept == birthmark).then(|| parse_hex(id).map(RootId::new))?
+        (kept == fingerprint).then(|| parse_hex(id).map(RootId::new))?
     };
     Ok(parsed())
 }
 
-/// What a copy of the tree cannot have: inodes, and the moment that the staging directory was made.
+/// The root fingerprint, which a copy of the tree does not have: inodes, and when the staging directory was made.
 ///
 /// The number of the device is left out where that moment is known, because it may change when the
-/// machine starts anew.
-fn birthmark(root: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Result<String, Errno> {
+/// machine restarts.
+fn fingerprint(root: BorrowedFd<'_>, directory: BorrowedFd<'_>) -> Result<String, Errno> {
     let root = Status::from(fstat(root)?).identity;
     let status = Status::from(fstat(directory)?).identity;
     let mut mark = format!("{} {}", root.inode, status.inode);
@@ -253,16 +216,4 @@ fn read_small(directory: BorrowedFd<'_>, name: &str, limit: usize) -> Result<Vec
             Err(errno) => return Err(errno),
         }
     }
-}
-
-/// The bytes that `N` pairs of hexadecimal digits stand for.
-pub(super) fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }

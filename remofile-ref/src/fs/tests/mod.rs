@@ -1,5 +1,9 @@
 //! Renames where calls are missing, and the rule that this folder alone makes them.
 
+#[cfg(feature = "transport")]
+mod client;
+mod storage;
+
 use super::calls::faulty::{Failpoint, Fault};
 use super::rename::rename_no_replace;
 use rustix::io::Errno;
@@ -10,7 +14,7 @@ use std::path::Path;
 const MISSING: [Errno; 4] = [Errno::OPNOTSUPP, Errno::PERM, Errno::INVAL, Errno::NOSYS];
 
 /// The calls that such a file system lacks.
-pub(crate) const WITHOUT_LINKS: &[&str] = &["renameat_with", "linkat"];
+const WITHOUT_LINKS: &[&str] = &["renameat_with", "linkat"];
 
 fn rename(directory: &Path, from: &str, to: &str) -> Result<(), Errno> {
     let directory = fs::File::open(directory).unwrap();
