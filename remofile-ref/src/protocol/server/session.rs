@@ -160,10 +160,10 @@ impl Session {
         owner.mark_heard(now);
         self.worked_for_owner = true;
         let RunningRequest { seq, fingerprint } = pending.running;
-        if pending.purpose == Purpose::Execute {
-            if let Some(upload) = pending.upload {
-                owner.open_uploads.note(upload, &outcome);
-            }
+        if pending.purpose == Purpose::Execute
+            && let Some(upload) = pending.upload
+        {
+            owner.open_uploads.note(upload, &outcome);
         }
         let reply = answer(pending.session, seq, outcome, limit);
         match pending.purpose {
