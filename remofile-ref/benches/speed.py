@@ -87,7 +87,7 @@ def build():
 
 
 def warm(place):
-    """Has the memory given that files will be in: in a virtual machine whoever writes to a page first pays for it."""
+    """Touches the memory that files will use: in a virtual machine the first write to a page is slow."""
     free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
     spread, block = place / "spread", bytes(1 << 20)
     with open(spread, "wb", buffering=0) as file:

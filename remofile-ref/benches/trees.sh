@@ -5,7 +5,7 @@
 #
 # FILES is how many files of 4 KiB there are (10000), PAIRS how often each comparison is made (5). Whole processes are
 # timed, in alternating order, with all files in memory (REMOFILE_BENCH_DIR, /dev/shm); the median of the ratios counts.
-# The command is measured as it is in a script, with a line for each file (-v), and with its bar on a terminal, for which
+# The command is measured as in a script, with a line for each file (-v), and with its bar on a terminal, for which
 # util-linux's `script` makes one. Fails where a median is below MIN_RATIO (0.9), or the command has ever had more than
 # MAX_MIB (64) resident.
 

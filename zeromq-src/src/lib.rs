@@ -5,7 +5,7 @@
 //! place. It forwards to `zeromq-src` 0.3 with the libsodium that `libsodium-sys-stable` compiles from the source it
 //! carries. Needed: Rust, a C++ compiler and make.
 //!
-//! A patch does not reach dependents: whoever embeds Remofile repeats it in his own workspace, or links without CURVE,
+//! A patch does not reach dependents: a program that embeds Remofile repeats it in its own workspace, or links without CURVE,
 //! and then every constructor of the transport refuses to start.
 
 use upstream::LibLocation;

@@ -19,7 +19,7 @@ pub(crate) struct Reply {
     pub(crate) payload: Option<Vec<u8>>,
 }
 
-/// What an operation comes to.
+/// The outcome of an operation.
 pub(crate) type Answer = Result<Reply, Refusal>;
 
 /// An answer other than OK.

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_written_as_it_is_read_in_the_order_of_the_cases() {
+    fn a_table_is_written_unchanged_in_the_order_of_the_cases() {
         let cases = cases();
         let table = "a: none — a case that tells, and never fails\nb: x under rep through c\n";
         let written = KillTable::parse(table).unwrap().render(&cases.iter().collect::<Vec<_>>());

@@ -132,7 +132,7 @@ fn a_read_only_server_gives_and_takes_nothing() {
     assert_eq!(fs::read_dir(place.served()).unwrap().count(), 1);
 }
 
-// Who is let in, and how fast the others are told.
+// Which client is accepted, and how fast the others get a reply.
 
 #[test]
 fn a_wrong_token_is_refused_in_time() {
@@ -167,7 +167,7 @@ fn no_encryption_is_only_by_name() {
 }
 
 #[test]
-fn an_encrypted_server_hears_nobody_without() {
+fn an_encrypted_server_ignores_unencrypted_peers() {
     let place = Place::new();
     let server = Server::start(&place.served());
     run(&mut server.client(&["--insecure", "list"])).fails(8).says("do not agree on security");
@@ -183,7 +183,7 @@ fn a_closed_port_is_unreachable() {
 }
 
 #[test]
-fn a_web_server_is_told_from_a_remofile_server() {
+fn a_web_server_is_distinguished_from_a_remofile_server() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = listener.local_addr().unwrap().to_string();
     let web = thread::spawn(move || {
@@ -199,7 +199,7 @@ fn a_web_server_is_told_from_a_remofile_server() {
 }
 
 #[test]
-fn whoever_holds_the_session_is_named_and_can_be_replaced() {
+fn the_owner_of_the_session_is_named_and_can_be_replaced() {
     let place = Place::new();
     let server = Server::start(&place.served());
     let endpoint = server.endpoint.parse().unwrap();
@@ -251,7 +251,7 @@ fn what_is_there_already_stays_unless_asked() {
 }
 
 #[test]
-fn an_invalid_name_is_told_from_wrong_usage() {
+fn an_invalid_name_is_distinguished_from_wrong_usage() {
     let place = Place::new();
     let server = Server::start(&place.served());
     run(&mut server.client(&["directory", "/../up"])).fails(11).says("invalid path");
@@ -332,7 +332,7 @@ fn a_killed_upload_is_resumed_by_the_same_command() {
     remofile_testkit::process::await_staged_bytes(&place.served(), 4 << 20);
     upload.kill();
     assert!(!place.served().join("source").exists());
-    // The dead client holds the session until its lease ends, or until somebody takes it.
+    // The dead client holds the session until its lease ends, or until another client takes it over.
     run(&mut server.client(&["--wait", "0", "upload", &source, "/"])).fails(7).says("--take");
     let again = server.run(&["--take", "--json", "upload", &source, "/"]);
     let line: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();

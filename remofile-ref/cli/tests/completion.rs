@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What the page promises to whoever presses Tab; twice of it, since tests share the machine.
+/// The time that completion may take according to the documentation; doubled, since tests share the machine.
 const AT_ONCE: Duration = Duration::from_millis(600);
 
 /// A served directory with names that need quotes.
@@ -100,7 +100,7 @@ impl Typing {
         }
     }
 
-    /// Types a line and Tab, and gives the line as it is then: ^O shows it and takes it away.
+    /// Types a line and Tab, and gives the resulting line: ^O prints and clears it.
     fn completed(&mut self, line: &str) -> String {
         self.write(&format!("{line}\t\u{f}"));
         let shown = self.await_text("SEEN<");

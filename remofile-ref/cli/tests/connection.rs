@@ -151,7 +151,7 @@ fn a_unix_socket_connects() {
 }
 
 #[test]
-fn what_is_no_endpoint_is_told_with_what_to_write() {
+fn what_is_no_endpoint_is_reported_with_what_to_write() {
     for (endpoint, why) in [
         ("::1:6768", "write it in brackets"),
         ("localhost:http", "is not a port"),
@@ -197,7 +197,7 @@ fn a_token_file_that_others_can_read_is_warned_of() {
 }
 
 #[test]
-fn a_token_that_cannot_be_had_is_told_by_its_source() {
+fn a_token_that_cannot_be_had_is_reported_by_its_source() {
     let place = Place::new();
     let list = |args: &[&str]| run(remofile().args(["list", "--server", "a:1"]).args(args)).fails(2);
     let missing = list(&["--token-file", &place.text("missing")]).says("token file '");
@@ -235,7 +235,7 @@ fn answering(command: &mut Command, question: &str, answer: &str) -> (bool, Stri
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut master = File::from(master);
     let (mut seen, mut bytes, mut is_answered) = (String::new(), [0; 1024], false);
-    // A terminal that nobody holds any more ends with EIO.
+    // A terminal without open descriptors ends with EIO.
     while let Ok(count @ 1..) = master.read(&mut bytes) {
         seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
         if !is_answered && seen.contains(question) && echo_is_off(&name) {
@@ -312,7 +312,7 @@ fn a_configuration_that_others_can_read_is_warned_of_where_it_holds_a_token() {
 }
 
 #[test]
-fn a_mistake_in_the_configuration_is_told_by_its_line_and_without_the_token() {
+fn a_mistake_in_the_configuration_is_reported_by_its_line_and_without_the_token() {
     let place = Place::new();
     let mistake = |text: &str, args: &[&str]| -> Done { run(with_config(&place, text, args).arg("list")).fails(2) };
     mistake("server = 'a'\nservr = 'b'\n", &[])
@@ -335,7 +335,7 @@ fn a_mistake_in_the_configuration_is_told_by_its_line_and_without_the_token() {
 // Who holds the session.
 
 #[test]
-fn waiting_is_told_and_ends_when_the_holder_leaves() {
+fn waiting_is_reported_and_ends_when_the_holder_leaves() {
     let place = Place::new();
     let server = Server::start(&place.served());
     let options = ClientOptions::new().name("alice@desk");

@@ -77,7 +77,7 @@ fn free_port() -> String {
 
 fn is_alive(pid: u32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // A zombie has ended; whoever is its parent here may not care for it.
+    // A zombie has ended; its parent may not reap it.
     state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
@@ -108,7 +108,7 @@ fn its_log_is_in_a_file_of_its_own() {
 }
 
 #[test]
-fn the_token_is_in_nobodys_sight() {
+fn the_token_is_not_visible() {
     let home = Home::new();
     run(home.command(&["start", "served", "0", TOKEN]).env_remove("REMOFILE_TOKEN")).success();
     let shown = fs::read(format!("/proc/{}/cmdline", home.only_pid())).unwrap();
@@ -178,7 +178,7 @@ fn a_process_that_has_the_number_of_a_dead_server_is_left_alone() {
 }
 
 #[test]
-fn two_servers_are_told_apart() {
+fn two_servers_are_distinguished() {
     let home = Home::new();
     let first = home.run(&["start", "served", "0"]).success();
     let second = home.run(&["start", "other", "0", "--name", "second"]).success();

@@ -1,4 +1,4 @@
-//! Downloads that broke off: continued by the same call where what is there is a beginning, and else begun anew.
+//! Downloads that broke off: continued by the same call where what is there is a beginning, and else begun again.
 
 use remofile::{ClientError, ClientOptions, FileClient, RemotePath, TransferStatus, Transferred};
 use remofile_testkit::process::{DEADLINE, Running, Server, TOKEN, content, make_file, remofile};
@@ -83,7 +83,7 @@ impl Place {
         done
     }
 
-    fn begins_anew(&self) {
+    fn starts_over(&self) {
         let done = self.completes();
         assert_eq!((done.status, done.transferred), (TransferStatus::New, done.bytes));
     }
@@ -166,35 +166,35 @@ fn a_part_that_was_cut_short_is_continued_from_there() {
 fn a_part_with_garbage_at_its_end_is_not_continued() {
     let (place, _) = Place::broken_off();
     File::options().append(true).open(place.part()).unwrap().write_all(&[0; 4096]).unwrap();
-    place.begins_anew();
+    place.starts_over();
 }
 
 #[test]
 fn a_part_longer_than_the_file_is_not_continued() {
     let (place, _) = Place::broken_off();
     File::options().write(true).open(place.part()).unwrap().set_len(SIZE as u64 + 1).unwrap();
-    place.begins_anew();
+    place.starts_over();
 }
 
 #[test]
 fn a_part_of_a_file_that_changed_is_not_continued() {
     let (place, _) = Place::broken_off();
     make_file(&place.served(), SIZE, 2);
-    place.begins_anew();
+    place.starts_over();
 }
 
 #[test]
 fn a_part_of_a_file_that_shrank_is_not_continued() {
     let (place, _) = Place::broken_off();
     make_file(&place.served(), 100_000, 1);
-    place.begins_anew();
+    place.starts_over();
 }
 
 #[test]
 fn a_part_without_its_record_is_not_continued() {
     let (place, _) = Place::broken_off();
     fs::remove_file(place.beside_target(".record").unwrap()).unwrap();
-    place.begins_anew();
+    place.starts_over();
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn client(endpoint: &str, args: &[&str]) -> Command {
     command
 }
 
-/// A store with somebody in between, who answers what he likes in its place.
+/// A store behind an interceptor that may answer in its place.
 struct Between<F> {
     store: Store,
     look: F,
@@ -229,7 +229,7 @@ fn a_change_whose_answer_was_lost_is_in_doubt() {
 }
 
 #[test]
-fn a_change_that_no_flush_can_answer_for_is_told_so() {
+fn a_change_that_no_flush_can_answer_for_is_reported() {
     let server = Scripted::start();
     server.plan("flush", 0, Fault::LostThenRestart);
     let failed = run(&mut client(&server.endpoint.to_string(), &["directory", "/new"]))
@@ -240,7 +240,7 @@ fn a_change_that_no_flush_can_answer_for_is_told_so() {
 }
 
 #[test]
-fn a_server_that_breaks_the_protocol_is_told_so() {
+fn a_server_that_breaks_the_protocol_is_reported() {
     let directory = Entry { kind: Kind::Dir, size: None, mtime_ns: Some(0), etag: None, racy: false };
     let server = FakeServer::answering(move |operation| match operation {
         Operation::Stat { .. } => Ok(Success::of(Answer::Entry(directory.clone()))),
@@ -253,7 +253,7 @@ fn a_server_that_breaks_the_protocol_is_told_so() {
 }
 
 #[test]
-fn a_machine_without_descriptors_is_told_so() {
+fn a_machine_without_descriptors_is_reported() {
     // Which of these limits is met in opening the socket is libzmq's business; some of them it does not survive.
     let limited = |limit: u32| {
         let mut command = Command::new("prlimit");
@@ -277,7 +277,7 @@ fn a_machine_without_descriptors_is_told_so() {
 // What becomes of the content.
 
 #[test]
-fn a_source_that_changes_is_told_from_other_failures() {
+fn a_source_that_changes_is_distinguished_from_other_failures() {
     let place = Place::new();
     let source = place.file("source", 1_000_000);
     let server = between(&place, {
@@ -379,7 +379,7 @@ fn an_invalid_path_is_shown_harmlessly_and_with_what_is_valid() {
 }
 
 #[test]
-fn a_name_on_the_server_is_shown_as_it_is_written() {
+fn a_name_on_the_server_is_shown_unchanged() {
     let place = Place::new();
     let server = Server::start(&place.served());
     run(&mut server.client(&["list", "/Müller 字"]))
@@ -389,7 +389,7 @@ fn a_name_on_the_server_is_shown_as_it_is_written() {
 
 // Signals.
 
-/// A command that waits for a session that somebody else holds.
+/// A command that waits for a session that another client holds.
 fn waiting(server: &Server) -> (FileClient, Child) {
     let options = ClientOptions::new().name("alice@desk");
     let holder = FileClient::connect(&server.endpoint.parse().unwrap(), &TOKEN.parse().unwrap(), options).unwrap();

@@ -57,13 +57,13 @@ fn a_path_that_exists_wins_over_the_pattern() {
 }
 
 #[test]
-fn a_backslash_takes_the_next_character_as_it_is() {
+fn a_backslash_takes_the_next_character_literally() {
     let (_place, server) = served(&["a*b", "axb"]);
     assert_eq!(lines(&server.run(&["list", "/a\\*?"])), ["/a*b"]);
 }
 
 #[test]
-fn no_match_is_told_with_its_own_words() {
+fn no_match_has_its_own_message() {
     let (_place, server) = served(&["a"]);
     for command in ["list", "stat", "hash", "cat", "du", "remove"] {
         let done = run(&mut server.client(&[command, "/x*"])).fails(3);

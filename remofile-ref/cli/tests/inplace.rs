@@ -86,7 +86,7 @@ fn a_file_that_changes_meanwhile_is_not_mixed() {
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let mut first = [0; 1024];
     stdout.read_exact(&mut first).unwrap();
-    // Nobody reads on, so that most of the file is still to come.
+    // The reader stops, so that most of the file is not transferred yet.
     fs::write(&file, content(32 << 20, 2)).unwrap();
     let mut rest = first.to_vec();
     stdout.read_to_end(&mut rest).unwrap();
@@ -211,7 +211,7 @@ fn an_interrupted_write_says_how_far_it_is_certain() {
 // Looking.
 
 #[test]
-fn all_that_is_known_of_an_entry_is_told() {
+fn all_that_is_known_of_an_entry_is_reported() {
     let (place, server) = served(&[("d/a b", "12345")]);
     let time = SystemTime::UNIX_EPOCH + Duration::new(1_760_000_000, 123_456_789);
     File::options().write(true).open(place.served().join("d/a b")).unwrap().set_modified(time).unwrap();

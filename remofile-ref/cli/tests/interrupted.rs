@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// A command that was told to end may take so long.
+/// The time that a command may take to end after a signal.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The machine does other things beside; what is measured is that nothing is waited for.
@@ -106,7 +106,7 @@ fn control_c_on_a_terminal_ends_an_upload_and_leaves_no_bar() {
     assert_eq!(left.len(), 2, "{left:?}");
     assert!(left[0].ends_with("remofile: error: interrupted") || left[0].contains("interrupted"), "{left:?}");
     assert!(left[1].contains("run the same command again to resume ("), "{left:?}");
-    // The session was let go of: nobody waits for its lease.
+    // The session was closed: the next client does not wait for its lease.
     let again = server.run(&["--wait", "0", "upload", &source, "/"]).says("resumed");
     assert!(again.status.success());
 }

@@ -11,7 +11,7 @@ use std::thread;
 
 const ANY: Precondition = Precondition::Any;
 
-/// Runs in a thread that is confined to the served directory; skips where the kernel confines nobody.
+/// Runs in a thread that is confined to the served directory; skips where the kernel lacks Landlock.
 fn confined(store: Store, removable: &[PathBuf], deeds: impl FnOnce(Store) + Send) {
     let name = thread::current().name().unwrap_or_default().to_owned();
     thread::scope(|scope| {
@@ -21,14 +21,14 @@ fn confined(store: Store, removable: &[PathBuf], deeds: impl FnOnce(Store) + Sen
                 skip("this kernel knows less of Landlock than there is");
                 deeds(store);
             }
-            Confinement::None => skip_lacking("landlock", "nobody is confined"),
+            Confinement::None => skip_lacking("landlock", "no thread is confined"),
         };
         thread::Builder::new().name(name).spawn_scoped(scope, work).unwrap();
     });
 }
 
 fn is_denied<T>(result: std::io::Result<T>) -> bool {
-    // What a rename across the wall is told.
+    // The error of a rename across the boundary.
     result.is_err_and(|error| matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::CrossesDevices))
 }
 
@@ -166,8 +166,8 @@ fn the_command_confines_the_thread_that_serves_before_it_says_that_it_is_ready()
     if traced.lines().any(|line| line.contains("landlock_restrict_self") && line.ends_with("= 0")) {
         return;
     }
-    assert!(is_without_landlock(&served), "nobody is confined: {traced}");
-    skip_lacking("landlock", "nobody is confined");
+    assert!(is_without_landlock(&served), "no thread is confined: {traced}");
+    skip_lacking("landlock", "no thread is confined");
 }
 
 fn is_without_landlock(served: &std::path::Path) -> bool {

@@ -70,7 +70,7 @@ fn nul_ends_each_path_where_it_is_asked_for() {
 }
 
 #[test]
-fn several_directories_are_told_apart_by_their_paths() {
+fn several_directories_are_distinguished_by_their_paths() {
     let (_place, server) = served();
     let done = server.run(&["list", "/photos", "empty", "photos/2025", "/notes.txt"]);
     assert_eq!(lines(&done), ["/photos/2025", "/photos/a.jpg", "photos/2025/b.jpg", "/notes.txt"]);

@@ -32,7 +32,7 @@ fn done<'a>(events: &'a [Value], op: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn who_came_and_went_is_told() {
+fn who_came_and_went_is_reported() {
     let place = Place::new();
     let server = logging(&place);
     let endpoint = server.endpoint.parse().unwrap();
@@ -53,7 +53,7 @@ fn who_came_and_went_is_told() {
 }
 
 #[test]
-fn a_lease_that_ended_is_told_when_somebody_comes() {
+fn an_expired_lease_is_logged_when_the_next_client_connects() {
     let place = Place::new();
     let server = logging(&place);
     let endpoint = server.endpoint.parse().unwrap();
@@ -65,7 +65,7 @@ fn a_lease_that_ended_is_told_when_somebody_comes() {
 }
 
 #[test]
-fn what_was_done_is_told_with_path_and_bytes() {
+fn what_was_done_is_reported_with_path_and_bytes() {
     let place = Place::new();
     let server = logging(&place);
     server.run(&["directory", "inside", "/"]);
@@ -85,7 +85,7 @@ fn what_was_done_is_told_with_path_and_bytes() {
 }
 
 #[test]
-fn every_request_is_told_to_those_who_ask_for_it() {
+fn every_request_is_logged_at_level_debug() {
     let place = Place::new();
     let server = Server::start_with(&place.served(), &["--log-format", "json", "--log-level", "debug"]);
     server.run(&["upload", &place.file("large", 3_000_000), "/"]);
@@ -95,7 +95,7 @@ fn every_request_is_told_to_those_who_ask_for_it() {
 }
 
 #[test]
-fn an_upload_that_stays_unfinished_is_told() {
+fn an_upload_that_stays_unfinished_is_reported() {
     let place = Place::new();
     let server = logging(&place);
     let relay = remofile_testkit::relay::Relay::start(
@@ -117,7 +117,7 @@ fn an_upload_that_stays_unfinished_is_told() {
 }
 
 #[test]
-fn what_was_refused_is_told_with_code_and_reason() {
+fn what_was_refused_is_reported_with_code_and_reason() {
     let place = Place::new();
     let server = logging(&place);
     fs::write(place.served().join("file"), "").unwrap();
@@ -130,7 +130,7 @@ fn what_was_refused_is_told_with_code_and_reason() {
 }
 
 #[test]
-fn wrong_tokens_are_told_at_a_bounded_rate_and_never_shown() {
+fn wrong_tokens_are_reported_at_a_bounded_rate_and_never_shown() {
     let place = Place::new();
     let server = Server::start(&place.served());
     for _ in 0..3 {
@@ -163,7 +163,7 @@ fn neither_names_of_files_nor_of_clients_can_forge_a_line() {
 fn content_is_nowhere_in_the_log() {
     let place = Place::new();
     let server = Server::start_with(&place.served(), &["--log-level", "trace"]);
-    let secret = "what is written here is nobody's business";
+    let secret = "the content of a file is not logged";
     let source = place.beside("source");
     fs::write(&source, secret).unwrap();
     server.run(&["upload", &text(&source), "/"]);
@@ -190,7 +190,7 @@ fn many_refusals_take_few_lines() {
 }
 
 #[test]
-fn a_log_file_is_opened_anew_on_sighup() {
+fn a_log_file_is_opened_again_on_sighup() {
     let place = Place::new();
     let (log, old) = (place.beside("log"), place.beside("log.1"));
     let server = Server::start_with(&place.served(), &["--log-file", &text(&log)]);

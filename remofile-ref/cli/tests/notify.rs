@@ -1,4 +1,4 @@
-//! What a service manager is told, over a socket of the test's own.
+//! The notifications to a service manager, over a socket of the test.
 
 use remofile_testkit::place::Place;
 use remofile_testkit::process::{DEADLINE, Server, TOKEN, remofile};
@@ -20,7 +20,7 @@ fn told(manager: &UnixDatagram) -> String {
 }
 
 #[test]
-fn a_manager_is_told_of_readiness_and_of_the_end() {
+fn a_manager_is_reported_of_readiness_and_of_the_end() {
     let place = Place::new();
     let socket = place.beside("notify");
     let manager = UnixDatagram::bind(&socket).unwrap();
@@ -74,7 +74,7 @@ fn a_watchdog_of_another_process_hears_nothing() {
 
 #[test]
 fn a_manager_that_is_gone_or_nonsense_does_not_keep_a_server_from_serving() {
-    for socket in ["/nonexistent/notify", "nonsense", "@nobody-listens-here"] {
+    for socket in ["/nonexistent/notify", "nonsense", "@no-socket-of-this-name"] {
         let place = Place::new();
         let server = Server::start_command(serving(&place, socket));
         server.run(&["list"]);
@@ -84,7 +84,7 @@ fn a_manager_that_is_gone_or_nonsense_does_not_keep_a_server_from_serving() {
 }
 
 #[test]
-fn nothing_is_told_before_a_server_is_ready() {
+fn nothing_is_reported_before_a_server_is_ready() {
     let place = Place::new();
     let socket = place.beside("notify");
     let manager = UnixDatagram::bind(&socket).unwrap();

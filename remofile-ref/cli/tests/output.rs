@@ -153,7 +153,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn nobody_who_reads_errors_changes_nothing() {
+fn reading_errors_changes_nothing() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let status = failing().stdout(Stdio::null()).stderr(writer).status().unwrap();

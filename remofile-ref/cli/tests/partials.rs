@@ -127,7 +127,7 @@ fn what_is_at_work_is_not_discarded() {
     let server = Server::start(&place.served());
     let into = place.beside("here");
     break_a_download(&place, &server, &into);
-    // Another process holds the lock of whoever downloads.
+    // Another process holds the lock of a running download.
     let part = parts(&into).remove(0);
     let file = fs::File::open(&part).unwrap();
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();

@@ -138,7 +138,7 @@ impl Machine {
         Self { home, ports, exported: BTreeMap::new(), background: Vec::new() }
     }
 
-    /// A command line of a document as it is run here: both of its streams are what is printed. But for servers: theirs is
+    /// The command line that runs for a command of a document: both of its streams are printed. But for servers: theirs is
     /// the block, and the log beside it is of another place and time each time.
     fn shell(&self, line: &str) -> Command {
         let streams = if is_server(line) { "exec 2>/dev/null" } else { "exec 2>&1" };

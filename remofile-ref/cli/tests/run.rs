@@ -29,7 +29,7 @@ fn refuses(command: &mut Command, code: i32) -> Done {
 }
 
 /// What comes of a command as a user with no rights; nothing, and skipped, where that cannot be tried.
-fn as_nobody(mut command: Command) -> Option<Done> {
+fn as_another_user(mut command: Command) -> Option<Done> {
     if rustix::process::geteuid().is_root() {
         command.uid(65_534).gid(65_534);
     }
@@ -171,12 +171,12 @@ fn a_port_below_1024_is_for_root() {
     }
     fs::set_permissions(place.served(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     fs::set_permissions(place.beside(""), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let Some(done) = as_nobody(serve(&place, &["1023"])) else { return };
+    let Some(done) = as_another_user(serve(&place, &["1023"])) else { return };
     done.fails(5).says("only root can use ports below 1024").says("hint: use a port from 1024");
 }
 
 #[test]
-fn an_address_of_another_machine_is_told_from_a_bad_one() {
+fn an_address_of_another_machine_is_distinguished_from_a_bad_one() {
     let place = Place::new();
     refuses(&mut serve(&place, &["0", "--bind", "192.0.2.77"]), 5)
         .says("not an address of this machine")
@@ -205,11 +205,11 @@ fn a_directory_that_is_closed_to_the_server_says_so() {
     let place = Place::new();
     fs::set_permissions(place.beside(""), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     fs::set_permissions(place.served(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    let Some(done) = as_nobody(serve(&place, &["0"])) else { return };
+    let Some(done) = as_another_user(serve(&place, &["0"])) else { return };
     done.fails(1).says("permission denied").says("hint: run the server as a user who can");
     // One that may be read, but not written to.
     fs::set_permissions(place.served(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let Some(done) = as_nobody(serve(&place, &["0"])) else { return };
+    let Some(done) = as_another_user(serve(&place, &["0"])) else { return };
     done.fails(1).says(".remofile").says("--read-only");
 }
 
@@ -309,7 +309,7 @@ fn a_server_ends_while_it_hashes() {
     let deadline = Instant::now() + DEADLINE;
     let busy = || run(&mut server.client(&["--wait", "0", "list"])).status.code() == Some(7);
     while !busy() {
-        assert!(Instant::now() < deadline, "nobody hashes");
+        assert!(Instant::now() < deadline, "no hash is running");
     }
     let (status, log, took) = server.terminate();
     assert!(status.success() && took < END, "{status} after {took:?}: {log}");
@@ -352,7 +352,7 @@ fn a_pid_file_that_a_dead_server_left_is_replaced() {
 }
 
 #[test]
-fn a_file_that_is_no_pid_file_stays_as_it_is() {
+fn a_file_that_is_no_pid_file_stays_unchanged() {
     let place = Place::new();
     let letter = place.beside("letter");
     fs::write(&letter, "Dear Anna,\n").unwrap();

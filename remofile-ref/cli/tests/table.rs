@@ -7,18 +7,18 @@ use std::path::Path;
 /// The tests of each exit code, by its name in the source.
 const EXIT_CODES: &[(&str, &str)] = &[
     ("OTHER", "output_that_cannot_be_written_is_an_error"),
-    ("USAGE", "what_is_no_endpoint_is_told_with_what_to_write"),
+    ("USAGE", "what_is_no_endpoint_is_reported_with_what_to_write"),
     ("NOT_FOUND", "what_is_not_there_is_not_found"),
     ("EXISTS", "what_is_there_already_stays_unless_asked"),
     ("NETWORK", "a_closed_port_is_unreachable"),
     ("REFUSED", "a_wrong_token_is_refused_in_time"),
     ("BUSY", "a_wait_that_is_over_says_who_is_there"),
-    ("PROTOCOL", "a_server_that_breaks_the_protocol_is_told_so"),
+    ("PROTOCOL", "a_server_that_breaks_the_protocol_is_reported"),
     ("NOT_VERIFIED", "content_that_arrives_otherwise_is_not_kept"),
     ("LIMIT", "a_full_local_disk_is_a_limit"),
     ("BAD_NAME", "an_invalid_path_is_shown_harmlessly_and_with_what_is_valid"),
     ("SOME_FAILED", "several_items_that_fail_are_each_named_and_summed_up"),
-    ("SOURCE_CHANGED", "a_source_that_changes_is_told_from_other_failures"),
+    ("SOURCE_CHANGED", "a_source_that_changes_is_distinguished_from_other_failures"),
     ("SAFETY_CHECK", "more_than_half_and_more_than_ten_deletions_stop_the_run"),
     ("CONFLICTS", "a_conflict_is_left_until_it_is_settled_and_nothing_is_done_meanwhile"),
     ("INTERRUPTED", "an_interrupt_ends_a_command_at_once"),
@@ -27,9 +27,9 @@ const EXIT_CODES: &[(&str, &str)] = &[
 
 /// The tests of each way in which a command fails.
 const FAILURES: &[(&str, &str)] = &[
-    ("Usage", "a_token_that_cannot_be_had_is_told_by_its_source"),
+    ("Usage", "a_token_that_cannot_be_had_is_reported_by_its_source"),
     ("BadPath", "an_invalid_path_is_shown_harmlessly_and_with_what_is_valid"),
-    ("NoMatch", "no_match_is_told_with_its_own_words"),
+    ("NoMatch", "no_match_has_its_own_message"),
     ("Missing", "a_file_that_is_missing_is_made_only_where_it_is_asked_for"),
     ("Mismatch", "hashes_are_those_of_b3sum_and_either_checks_the_other"),
     ("Stopped", "a_transfer_that_is_stopped_says_how_to_continue"),
@@ -45,25 +45,25 @@ const FAILURES: &[(&str, &str)] = &[
 /// The tests of each error of the library, as the command shows it.
 const CLIENT_ERRORS: &[(&str, &str)] = &[
     // The command parses these itself, before it calls the library.
-    ("BadEndpoint", "what_is_no_endpoint_is_told_with_what_to_write"),
+    ("BadEndpoint", "what_is_no_endpoint_is_reported_with_what_to_write"),
     ("BadToken", "a_token_that_is_none_is_not_repeated"),
     ("BadPath", "an_invalid_path_is_shown_harmlessly_and_with_what_is_valid"),
     ("Unreachable", "a_closed_port_is_unreachable"),
     ("TokenRefused", "a_wrong_token_is_refused_in_time"),
-    ("NotRemofile", "a_web_server_is_told_from_a_remofile_server"),
+    ("NotRemofile", "a_web_server_is_distinguished_from_a_remofile_server"),
     ("Busy", "a_wait_that_is_over_says_who_is_there"),
     ("TimedOut", "a_server_that_falls_silent_is_a_time_out"),
     ("InDoubt", "a_change_whose_answer_was_lost_is_in_doubt"),
-    ("NotFlushed", "a_change_that_no_flush_can_answer_for_is_told_so"),
+    ("NotFlushed", "a_change_that_no_flush_can_answer_for_is_reported"),
     ("SessionLost", "a_session_that_was_taken_over_is_lost"),
     ("Refused", "every_refusal_has_its_exit_code_its_words_and_its_hint"),
-    ("Protocol", "a_server_that_breaks_the_protocol_is_told_so"),
-    ("SourceChanged", "a_source_that_changes_is_told_from_other_failures"),
+    ("Protocol", "a_server_that_breaks_the_protocol_is_reported"),
+    ("SourceChanged", "a_source_that_changes_is_distinguished_from_other_failures"),
     ("NotVerified", "content_that_arrives_otherwise_is_not_kept"),
     ("Local", "what_is_not_there_is_not_found"),
     ("Cancelled", "an_interrupt_ends_a_command_at_once"),
     ("Incomplete", "an_item_of_a_directory_that_fails_is_named_and_the_others_arrive"),
-    ("Transport", "a_machine_without_descriptors_is_told_so"),
+    ("Transport", "a_machine_without_descriptors_is_reported"),
 ];
 
 fn here(path: &str) -> String {

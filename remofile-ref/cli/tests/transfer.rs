@@ -254,7 +254,7 @@ fn a_plan_knows_what_will_be_continued() {
 // What is said.
 
 #[test]
-fn a_tree_is_told_file_by_file_in_json_and_summed_up() {
+fn a_tree_is_reported_file_by_file_in_json_and_summed_up() {
     let place = Place::new();
     let server = Server::start(&place.served());
     let source = tree(&place);

@@ -1,4 +1,4 @@
-//! The reports of a run: each item as it is done, and a summary at the end.
+//! The reports of a run: each item when it is done, and a summary at the end.
 
 use super::{Action, Side};
 use crate::client::ClientError;

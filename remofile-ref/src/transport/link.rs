@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn another_mechanism_is_told_at_once() {
+    fn another_mechanism_is_reported_at_once() {
         let events = [(0, LinkEvent::Connected), (1, LinkEvent::HandshakeFailed(HandshakeFailure::Mechanism))];
         assert_eq!(verdict(&events, 1), Some(LinkVerdict::Mechanism));
     }

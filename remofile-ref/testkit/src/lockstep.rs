@@ -78,7 +78,7 @@ impl Lockstep {
         self.ask(&Operation::Hello(hello), None)
     }
 
-    /// Asks with the next number, which PENDING leaves as it is.
+    /// Asks with the next number, which PENDING does not change.
     pub fn ask(&mut self, operation: &Operation, payload: Option<&[u8]>) -> Result<Answer, Code> {
         self.send(operation, payload);
         let answer = self.receive(operation);

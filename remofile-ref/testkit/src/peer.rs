@@ -32,7 +32,7 @@ impl Peer {
         peer
     }
 
-    /// Connects to whoever comes to listen there.
+    /// Connects to the server that will listen there.
     pub fn connecting(endpoint: &str) -> Self {
         let keys = Keys::derive(&token());
         let security = ClientSecurity::Curve {

@@ -230,7 +230,7 @@ pub fn remofile() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REMOFILE_")) {
         command.env_remove(name);
     }
-    // No configuration file of whoever runs the tests.
+    // Without the configuration file of the user who runs the tests.
     command.env("XDG_CONFIG_HOME", "/nonexistent");
     // Continuous integration is taken to want colours.
     command.env_remove("CI");

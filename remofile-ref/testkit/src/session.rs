@@ -45,7 +45,7 @@ impl Session {
             let (mut master, seen) = (master.try_clone().unwrap(), Arc::clone(&seen));
             thread::spawn(move || {
                 let mut bytes = [0; 4096];
-                // A terminal that nobody holds any more ends with EIO.
+                // A terminal without open descriptors ends with EIO.
                 while let Ok(count @ 1..) = master.read(&mut bytes) {
                     seen.lock().unwrap().extend_from_slice(&bytes[..count]);
                 }

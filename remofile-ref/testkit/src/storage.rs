@@ -15,8 +15,8 @@ pub fn unprivileged() -> bool {
     if !rustix::process::geteuid().is_root() {
         return true;
     }
-    let nobody = rustix::process::Uid::from_raw(65_534);
-    match rustix::thread::set_thread_res_uid(nobody, nobody, nobody) {
+    let unprivileged = rustix::process::Uid::from_raw(65_534);
+    match rustix::thread::set_thread_res_uid(unprivileged, unprivileged, unprivileged) {
         Ok(()) => true,
         Err(errno) => {
             skip(&format!("this thread cannot give up its rights: {errno}"));
@@ -30,7 +30,7 @@ pub fn beside_the_source() -> Option<Box<dyn proptest::test_runner::FailurePersi
     Some(Box::new(proptest::test_runner::FileFailurePersistence::WithSource("regressions")))
 }
 
-/// A served directory with something around it that must stay as it is.
+/// A served directory with something around it that must stay unchanged.
 pub struct Served {
     pub store: Store,
     mount: Option<Mount>,

@@ -20,7 +20,7 @@ pub fn on_a_terminal(command: &mut Command) -> String {
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let reading = thread::spawn(move || {
         let mut seen = Vec::new();
-        // A terminal that nobody holds any more ends with EIO.
+        // A terminal without open descriptors ends with EIO.
         let _ = File::from(master).read_to_end(&mut seen);
         String::from_utf8(seen).unwrap()
     });

@@ -46,7 +46,7 @@ fn scene(random: &mut ModelRandom) -> Scene {
     Scene { window, jobs, fault: ClientFault::None, disk_lies: false, deaths: random.below(4) > 0 }
 }
 
-fn run(seed: u64, disk_lies: bool, fault: ClientFault, is_told: bool) -> Result<RunTally, String> {
+fn run(seed: u64, disk_lies: bool, fault: ClientFault, prints: bool) -> Result<RunTally, String> {
     let mut random = ModelRandom(seed);
     let scene = Scene { disk_lies, fault, ..scene(&mut random) };
     let (mut world, mut tally) = (Simulation::new(&scene), RunTally::default());
@@ -63,7 +63,7 @@ fn run(seed: u64, disk_lies: bool, fault: ClientFault, is_told: bool) -> Result<
         } else {
             acts[random.below(acts.len())]
         };
-        if is_told {
+        if prints {
             println!("{:?} {act:?}", world.now);
         }
         tally.steps += 1;

@@ -232,7 +232,7 @@ fn a_server_that_dies_at_any_call_leaves_the_old_file_or_the_new_one() {
             for name in ["file", "film"] {
                 let content = std::fs::read(served.1.join(name)).unwrap();
                 assert!(content == OLD || content == NEW, "{call} {nth}: {name} is {content:?}");
-                assert!(died || content == NEW, "{name} is old though nobody died");
+                assert!(died || content == NEW, "{name} is old though no process died");
             }
             let Ok(Answer::Staged(staged)) = finish(&mut store, &begin(), &[]).map(|success| success.answer) else {
                 panic!("{call} {nth}: the upload cannot go on")
@@ -308,7 +308,7 @@ fn what_flush_acknowledged_survives_a_power_cut() {
     assert!(matches!(staged, Answer::Staged(staged) if staged.off == 6 && staged.hash == digest(b"staged")));
 }
 
-/// A served directory that nobody has open, and the guard that removes it.
+/// A served directory that no process has open, and the guard that removes it.
 fn closed(served: remofile_testkit::storage::Served) -> (tempfile::TempDir, std::path::PathBuf) {
     let around = tempfile::tempdir().unwrap();
     let root = around.path().join("root");

@@ -290,7 +290,7 @@ fn a_read_only_store_serves_and_changes_nothing() {
 }
 
 #[test]
-fn a_read_only_store_creates_nothing_and_locks_nobody_out() {
+fn a_read_only_store_creates_nothing_and_locks_no_server_out() {
     let directory = tempfile::tempdir().unwrap();
     let options = StoreOptions { read_only: true, ..StoreOptions::default() };
     let one = Store::open(directory.path(), options.clone()).unwrap();

@@ -1,4 +1,4 @@
-//! Power cuts on file systems of their own (FS_IOC_SHUTDOWN): what FLUSH acknowledged is there, whoever served before,
+//! Power cuts on file systems of their own (FS_IOC_SHUTDOWN): what FLUSH acknowledged is there, whichever server ran before,
 //! and what replaced a file without it is the old content or the new.
 
 use remofile::{Store, StoreOptions};
@@ -65,7 +65,7 @@ impl Disk {
         Store::open(&self.root(), StoreOptions::default()).unwrap()
     }
 
-    /// Cuts the power, ends the server, and starts the machine anew.
+    /// Cuts the power, ends the server, and starts the machine again.
     fn cut(&mut self, store: Store, cut: Cut) -> Option<()> {
         const SHUTDOWN: &str = "import fcntl, os, struct, sys\n\
             fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', int(sys.argv[2])))";
@@ -267,7 +267,7 @@ fn without_flush_a_replaced_file_is_old_or_new_on_xfs() {
 }
 
 #[test]
-fn a_disk_that_fails_to_write_is_told_and_loses_nothing_that_was_there() {
+fn a_disk_that_fails_to_write_is_reported_and_loses_nothing_that_was_there() {
     let around = tempfile::tempdir().unwrap();
     let (root, backing) = (around.path().join("root"), around.path().join("backing"));
     for directory in [&root, &backing] {

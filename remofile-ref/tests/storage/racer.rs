@@ -1,4 +1,4 @@
-//! Somebody swaps directories and files for links, as fast as he can, under every verb: none ever leads outside.
+//! A thread swaps directories and files for links continuously during every operation: none leads outside.
 //!
 //! `REMOFILE_TRIES` sets how often each verb is tried.
 

@@ -154,7 +154,7 @@ fn begin_goes_on_with_the_same_path() {
 }
 
 #[test]
-fn begin_with_another_path_starts_anew() {
+fn begin_with_another_path_starts_over() {
     let mut served = served();
     served.begin(1, "/film", None).unwrap();
     served.append(1, 0, b"12345").unwrap();
@@ -286,7 +286,7 @@ fn leftovers_of_unfinished_operations_are_removed() {
 }
 
 #[test]
-fn an_upload_whose_file_was_taken_away_starts_anew() {
+fn an_upload_whose_file_was_taken_away_starts_over() {
     let mut served = served();
     served.begin(1, "/film", None).unwrap();
     served.append(1, 0, b"12345").unwrap();

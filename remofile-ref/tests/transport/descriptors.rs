@@ -1,4 +1,4 @@
-//! A server whose descriptors are used up by strangers.
+//! A server whose descriptors are used up by unauthenticated peers.
 
 use remofile::transport::{
     Bounds, ClientSecurity, ClientSocket, ClientSocketOptions, Context, CurveKey, Endpoint, LinkEvent, Message,
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// No step of a test takes longer, however busy the machine.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Descriptors that are left to the process; a quarter of the limit is kept for others than strangers.
+/// Descriptors that are left to the process; a quarter of the limit is kept for others than unauthenticated peers.
 const SPARE: u64 = 60;
 
 /// How long it is watched whether a core is kept busy.
@@ -44,7 +44,7 @@ fn round_trip(server: &mut ServerSocket, client: &mut ClientSocket) {
 }
 
 #[test]
-fn a_client_is_served_while_strangers_use_up_the_descriptors_and_others_are_when_they_are_gone() {
+fn a_client_is_served_while_unauthenticated_peers_use_up_the_descriptors_and_others_are_when_they_are_gone() {
     UnauthenticatedPeers::connect_if_asked();
     let test = this_test!();
     alone(&test, || serve_while_peers_use_up_the_descriptors(&test));
@@ -73,26 +73,26 @@ fn serve_while_peers_use_up_the_descriptors(test: &str) {
     limit.current = Some(descriptors().unwrap() + SPARE);
     setrlimit(Resource::Nofile, limit).unwrap();
     let Endpoint::Tcp { port, .. } = &endpoint else { panic!("not TCP") };
-    let strangers = UnauthenticatedPeers::start(test, *port, 200);
+    let unauthenticated peers = UnauthenticatedPeers::start(test, *port, 200);
     let kept = limit.current.unwrap() / 4;
     let deadline = Instant::now() + DEADLINE;
     while descriptors().is_some_and(|open| open + kept + 2 < limit.current.unwrap()) {
-        assert!(Instant::now() < deadline, "the strangers do not use the descriptors up");
+        assert!(Instant::now() < deadline, "the unauthenticated peers do not use the descriptors up");
         std::thread::yield_now();
     }
     for _ in 0..100 {
         round_trip(&mut server, &mut client);
     }
-    // Somebody who waits at the door keeps nothing busy.
+    // A connection that waits to be accepted keeps no core busy.
     let (busy, started) = (processor_time(), Instant::now());
     while started.elapsed() < WATCHED {
         assert!(server.recv(WATCHED.saturating_sub(started.elapsed())).unwrap().is_none());
     }
     let busy = processor_time() - busy;
-    assert!(busy < started.elapsed() / 3, "{busy:?} of {:?} were spent on strangers", started.elapsed());
+    assert!(busy < started.elapsed() / 3, "{busy:?} of {:?} were spent on unauthenticated peers", started.elapsed());
     round_trip(&mut server, &mut client);
 
-    drop(strangers);
+    drop(unauthenticated peers);
     limit.current = before;
     setrlimit(Resource::Nofile, limit).unwrap();
     let mut another = connect();

@@ -6,9 +6,9 @@ mutations! {
     REFUSED_KEEP = "refused-numbers-are-not-consumed", ["SEQ-6", "SEQ-1"],
         "It counts what it has executed, and not what it has refused.";
     BAD_OP_KEEPS = "bad-op-consumes-nothing", ["SEQ-6"],
-        "It refuses what it does not know before it comes to the numbers.";
+        "It refuses unknown operations before it checks the numbers.";
     BAD_ARGS_KEEPS = "bad-args-consumes-nothing", ["SEQ-6"],
-        "It refuses arguments before it comes to the numbers.";
+        "It refuses arguments before it checks the numbers.";
     MEMORY_ONE_SHORT = "memory-one-short", ["SEQ-2", "SEQ-3"],
         "It drops the oldest reply when the memory is full, before the next one comes.";
     ONE_REPLY = "one-reply-is-remembered", ["SEQ-2", "SEQ-3"],

@@ -92,7 +92,7 @@ mutations! {
     LEASE_IS_INHERITED = "a-takeover-inherits-the-lease", ["SES-12"],
         "It gives who takes over the lease of the session before, where none is asked for.";
     BUSY_STAYS = "busy-is-answered-until-the-lease-ends", ["SES-17", "SES-6"],
-        "It notes who was told BUSY, and tells them again although the session has said bye.";
+        "It remembers the clients that it answered BUSY, and answers them again although the session has said bye.";
     READS_AFTER_BYE = "reads-of-a-released-session-are-seq", ["SES-18"],
         "It forgets at bye what reads were answered, and answers SEQ to what it has forgotten.";
 }

@@ -45,7 +45,7 @@ pub(crate) struct DuArgs {
     pub(crate) options: RemoteOptions,
 }
 
-/// The usage of a directory, as far as it is listed.
+/// The usage of the part of a directory that has been listed.
 #[derive(Debug, Default)]
 struct Usage {
     path: String,

@@ -60,7 +60,7 @@ fn a_class_that_does_not_end_is_a_bracket() {
 }
 
 #[test]
-fn a_backslash_takes_the_next_character_as_it_is() {
+fn a_backslash_takes_the_next_character_literally() {
     assert!(matches("/a\\*", "/a*") && !matches("/a\\*", "/ab"));
     assert!(matches("/\\[a]*", "/[a]b"));
     assert!(matches("/a\\\\*", "/a\\b"));

@@ -54,7 +54,7 @@ fn a_source_that_changes_while_it_is_uploaded_is_not_committed() {
 }
 
 #[test]
-fn a_source_that_changes_between_attempts_is_uploaded_as_it_is_now() {
+fn a_source_that_changes_between_attempts_is_uploaded_with_its_new_content() {
     let place = Place::new();
     let server = Server::start(&place.served());
     killed_upload(&place, &server);
@@ -141,7 +141,7 @@ fn times_before_1970_and_far_ahead_go_up_and_down() {
     }
     let listed = server.run(&["list", "-l"]).stdout;
     assert!(listed.contains("1938-") && listed.contains("2191-"), "{listed}");
-    // A time that nanoseconds in 64 bits do not reach is told as the nearest, and harms nothing.
+    // A time beyond 64 bits of nanoseconds is reported as the nearest one.
     let file = make_file(&place.beside("beyond"), 10, 1);
     File::options()
         .write(true)

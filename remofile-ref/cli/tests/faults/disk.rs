@@ -251,7 +251,7 @@ fn a_server_without_descriptors_refuses_that_request_and_lives() {
 }
 
 #[test]
-fn uploads_that_nobody_touches_expire_and_one_that_grows_does_not() {
+fn untouched_uploads_expire_and_one_that_grows_does_not() {
     let mut served = remofile_testkit::storage::served_with(StoreOptions {
         upload_expiry: Duration::from_secs(3),
         ..Default::default()

@@ -274,7 +274,7 @@ fn names_from_a_pattern_lead_nowhere_else() {
     for name in ["..", "../evil", "/evil", "a/b", "evil\0"] {
         let server = FakeServer::answering(move |operation| match operation {
             Operation::Stat { path } if path.is_root() => answered(Answer::Entry(entry(Kind::Dir, 0))),
-            // A path that is there as it is written is no pattern.
+            // An existing path of this literal name is not a pattern.
             Operation::Stat { path } if path.as_str() == "/*" => Err(Refusal::new(Code::NotFound)),
             Operation::Stat { .. } => answered(Answer::Entry(entry(Kind::File, 4))),
             Operation::List { .. } => listing(vec![listed(name, Kind::File)], false),

@@ -1,6 +1,6 @@
 //! SIGKILL at every single call that changes a disk or sends: of a server, and of a client, in an upload and in a put.
 //!
-//! Each run is one process under strace, which kills it at the n-th call of one name; n grows until nobody dies.
+//! Each run is one process under strace, which kills it at the n-th call of one name; n grows until no process dies.
 
 use remofile_testkit::place::Place;
 use remofile_testkit::process::{DEADLINE, Running, Server, TOKEN, content, remofile, run, staged_uploads};
@@ -125,7 +125,7 @@ fn every_point(calls: &str, before: &HashMap<String, usize>, try_point: impl Fn(
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                // Whoever takes a call goes through all its points: only then it is known where they end.
+                // The thread that takes a call tries all its points: only then their number is known.
                 while let Some(mut point) = { open.lock().unwrap().pop() } {
                     while try_point(&point) {
                         *killed.lock().unwrap().entry(point.call.clone()).or_insert(0) += 1;
@@ -138,14 +138,14 @@ fn every_point(calls: &str, before: &HashMap<String, usize>, try_point: impl Fn(
     killed.into_inner().unwrap()
 }
 
-/// What the program does before it comes to `mark`: how often its first thread makes each call. That is not tried.
+/// How often the first thread makes each call before `mark`. These calls are not tried.
 fn startup(calls: &str, mark: &str, command: &Command, wait: impl FnOnce(Command)) -> HashMap<String, usize> {
     let around = tempfile::tempdir().unwrap();
     let trace = around.path().join("trace");
     let traced = format!("trace=connect,{}", calls.split_whitespace().collect::<Vec<_>>().join(","));
     wait(strace(&["-o", trace.to_str().unwrap(), "-e", &traced], command));
     let trace = fs::read_to_string(trace).unwrap();
-    let until = trace.lines().position(|line| line.contains(mark)).expect("the program comes to that");
+    let until = trace.lines().position(|line| line.contains(mark)).expect("the program reaches the mark");
     let thread = trace.split(' ').next().unwrap();
     let mut made = HashMap::new();
     for line in trace.lines().take(until).filter(|line| line.starts_with(thread)) {

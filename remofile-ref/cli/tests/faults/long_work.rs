@@ -1,4 +1,4 @@
-//! One loop that works for one client still hears the others, and stops when it is told to.
+//! A server that works for one client still answers the others, and stops on a signal.
 
 use remofile_proto::cbor::Item;
 use remofile_proto::{Answer, Code, Digest, Operation, UploadId, encode_request};
@@ -41,7 +41,7 @@ fn is_pending(peer: &mut Peer, operation: &Operation) -> (i64, i64) {
 }
 
 #[test]
-fn others_are_told_busy_within_a_second_while_a_huge_file_is_hashed() {
+fn others_get_busy_within_a_second_while_a_huge_file_is_hashed() {
     let served = tempfile::tempdir().unwrap();
     let server = Server::start(served.path());
     let mut holder = with_a_huge_file(&server);
@@ -74,7 +74,7 @@ fn others_are_told_busy_within_a_second_while_a_huge_file_is_hashed() {
 }
 
 #[test]
-fn whoever_takes_the_session_over_is_served_at_once() {
+fn a_client_that_takes_the_session_over_is_served_at_once() {
     let served = tempfile::tempdir().unwrap();
     let server = Server::start(served.path());
     let mut holder = with_a_huge_file(&server);
@@ -83,7 +83,7 @@ fn whoever_takes_the_session_over_is_served_at_once() {
     let mut other = Peer::connect(&server.endpoint);
     assert_eq!(other.hello(Some(holder.session)).code, Code::Ok);
     assert_eq!(other.say("mkdir", &[("path", text("/new"))], None).code, Code::Ok);
-    // The poll that was held was answered before the other client was heard; the next one is told.
+    // The waiting poll was answered before the other client connected; the next one gets the refusal.
     let told = holder.receive();
     if told.code == Code::Pending {
         holder.send(&[&encode_request(holder.session, holder.next, &hash())]);
@@ -126,7 +126,7 @@ fn a_server_that_reads_a_huge_part_back_stops_in_time_and_keeps_it() {
     let mut peer = Peer::open(&server.endpoint);
     let (done, total) = is_pending(&mut peer, &begin());
     assert!(done < total && total == SIZE);
-    // Given up: what is read back next time begins anew, and an upload of another path is not in its way.
+    // Given up: what is read back next time begins again, and an upload of another path is not in its way.
     assert_eq!(peer.unnumbered(&Operation::Bye).code, Code::Ok);
     let mut peer = Peer::open(&server.endpoint);
     let other = Operation::Begin { up: UploadId::new([8; 16]), path: path("/other"), size: None };

@@ -67,7 +67,7 @@ fn a_client_that_is_killed_frees_the_session_within_its_lease() {
     let busy = run(&mut command(address, "0"));
     // On a machine that stood still for so long, the lease is over before it can be seen.
     assert!(busy.status.code() == Some(7) || killed.elapsed() > lease, "{busy:?}");
-    // Waiting is enough: nobody has to take anything.
+    // Waiting is enough, without --take.
     run(&mut command(address, "50")).success().says("resumed");
     assert!(fs::read(served.join("source")).unwrap() == content(16 << 20, 1), "the content differs");
     stop.stop();
@@ -82,7 +82,7 @@ fn both_ends_of_a_connection_that_fell_silent_notice_by_heartbeat() {
     let endpoint = listener.local_addr().unwrap().to_string();
     let address = server.address();
     let is_silent = Arc::new(AtomicBool::new(false));
-    // Takes what both say and passes it on, until it passes nothing more and hangs up on nobody.
+    // Forwards in both directions, then forwards nothing more and keeps the connections open.
     let relaying = thread::spawn({
         let is_silent = Arc::clone(&is_silent);
         move || {
@@ -117,7 +117,7 @@ fn both_ends_of_a_connection_that_fell_silent_notice_by_heartbeat() {
 }
 
 #[test]
-fn a_thousand_idle_connections_and_a_slow_one_keep_nobody_out_and_are_closed() {
+fn a_thousand_idle_connections_and_a_slow_one_block_no_client_and_are_closed() {
     const IDLE: usize = 1_000;
     match set_descriptor_limit(u64::MAX) {
         Ok(limit) if limit > 2 * IDLE as u64 => {}
@@ -169,7 +169,7 @@ fn a_reader_that_takes_nothing_costs_little_memory() {
     fs::write(served.path().join("file"), content(CHUNK, 1)).unwrap();
     let server = Server::start(served.path());
     let mut greedy = Peer::open(&server.endpoint);
-    // Half a gigabyte of replies that nobody takes.
+    // Half a gigabyte of unread replies.
     for seq in 1..=2_000 {
         let read = Operation::Read { path: path("/file"), off: 0, len: CHUNK as u64, etag: None };
         greedy.send(&[&encode_request(greedy.session, seq, &read)]);
@@ -181,7 +181,7 @@ fn a_reader_that_takes_nothing_costs_little_memory() {
     assert_eq!(next.hello(Some(greedy.session)).code, Code::Ok);
 }
 
-/// Somebody who holds the session, and is served whatever others do.
+/// The client that holds the session, and is served whatever others do.
 struct Holder {
     client: FileClient,
     made: u32,
@@ -226,7 +226,7 @@ fn announce_8_gib(server: &Server) -> TcpStream {
 }
 
 #[test]
-fn the_holder_is_served_in_little_memory_while_strangers_announce_frames_of_8_gib() {
+fn the_holder_is_served_in_little_memory_while_unauthenticated_peers_announce_frames_of_8_gib() {
     let served = tempfile::tempdir().unwrap();
     let server = Server::start(served.path());
     let mut holder = Holder::new(&server);
@@ -283,7 +283,7 @@ fn the_holder_is_served_in_little_memory_among_a_thousand_idle_and_a_hundred_slo
 }
 
 #[test]
-fn the_holder_is_served_in_little_memory_while_strangers_hold_every_descriptor_that_they_get() {
+fn the_holder_is_served_in_little_memory_while_unauthenticated_peers_hold_every_descriptor_that_they_get() {
     const LIMIT: u64 = 600;
     UnauthenticatedPeers::connect_if_asked();
     let served = tempfile::tempdir().unwrap();
@@ -295,10 +295,10 @@ fn the_holder_is_served_in_little_memory_while_strangers_hold_every_descriptor_t
     }
     let _peers = UnauthenticatedPeers::start(&this_test!(), server.address().port(), 700);
     let open = || fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count() as u64;
-    // A quarter is not for strangers, who come and go: half are theirs for sure.
+    // A quarter is not for unauthenticated peers, who come and go: half are theirs for sure.
     let deadline = Instant::now() + DEADLINE;
     while open() < LIMIT / 2 {
-        assert!(Instant::now() < deadline, "the strangers get {} descriptors", open());
+        assert!(Instant::now() < deadline, "the unauthenticated peers get {} descriptors", open());
         thread::park_timeout(Duration::from_millis(20));
     }
     for _ in 0..5 {
@@ -458,7 +458,7 @@ fn requests_that_come_twice_late_or_in_another_order_have_one_effect() {
         peer.send(&[&made(&peer, seq)]);
         assert_eq!(peer.receive().code, code, "{seq}");
     }
-    // The same number with another content is told from a resend.
+    // The same number with another content is distinguished from a resend.
     peer.send(&[&encode_request(peer.session, 3, &mkdir("/other"))]);
     assert_eq!(peer.receive().code, Code::SeqReused);
     let count = fs::read_dir(served.path()).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != ".remofile");
@@ -473,7 +473,7 @@ fn requests_that_waited_for_a_server_that_was_down_are_refused() {
     assert_eq!(peer.ask(&mkdir("/before"), None).code, Code::Ok);
     server.kill();
     peer.await_event(LinkEvent::Disconnected);
-    // libzmq keeps them and delivers them to whoever listens there next.
+    // libzmq keeps them and delivers them to the next server on that port.
     for seq in 2..=4 {
         let header = encode_request(peer.session, seq, &mkdir(&format!("/late-{seq}")));
         peer.send(&[&header]);
@@ -530,14 +530,14 @@ fn the_name_of_a_holder_cannot_move_the_cursor_of_another() {
 }
 
 #[test]
-fn a_stranger_is_not_told_who_holds_the_session() {
+fn an_unauthenticated_peer_does_not_learn_the_owner_of_the_session() {
     let served = tempfile::tempdir().unwrap();
     let server = Server::start(served.path());
     let _holder = Peer::open(&server.endpoint);
-    let mut stranger = Peer::connect(&server.endpoint);
+    let mut unauthenticated peer = Peer::connect(&server.endpoint);
     let session = random_session();
     let auth = Item::Bytes(vec![0; 32]);
-    stranger.send(&[&header(session, 0, "hello", &[("auth", auth), ("client", text("stranger"))])]);
-    let told = stranger.receive();
+    unauthenticated peer.send(&[&header(session, 0, "hello", &[("auth", auth), ("client", text("unauthenticated peer"))])]);
+    let told = unauthenticated peer.receive();
     assert_eq!((told.code, told.integer("idle_ms")), (Code::Auth, None));
 }

@@ -140,7 +140,7 @@ fn a_path_that_is_none_is_refused_by_every_operation() {
 }
 
 #[test]
-fn names_paths_and_depths_beyond_their_limitsare_told_apart() {
+fn names_paths_and_depths_beyond_their_limits_are_distinguished() {
     let mut world = World::new();
     let long_name = format!("/{}", "n".repeat(limits::NAME + 1));
     let long_path = format!("/{}", [&"p".repeat(200); 21].map(String::as_str).join("/"));

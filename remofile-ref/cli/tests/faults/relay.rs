@@ -130,7 +130,7 @@ fn each_request_is_executed_once(client: ClientPattern, server: ServerPattern) {
     for operation in &sent {
         assert_eq!(executed.get(operation), Some(&1), "{operation}");
     }
-    assert_eq!(executed.len(), sent.len(), "something was executed that nobody asked for");
+    assert_eq!(executed.len(), sent.len(), "an operation was executed without a request");
     for round in 0..rounds {
         assert!(fs::read(served.path().join(format!("file{round}"))).unwrap() == whole(round), "file{round} differs");
         let left = names(&served.path().join(format!("round{round}")));

@@ -58,7 +58,7 @@ fn converges(pair: &Pair, before: &BTreeSet<String>) {
     assert_eq!(lost, [""; 0]);
 }
 
-/// How long a run takes that nobody kills.
+/// The duration of a run that is not killed.
 fn whole() -> Duration {
     let pair = prepared();
     let before = contents(&pair);

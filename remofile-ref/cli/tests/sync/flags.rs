@@ -49,7 +49,7 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn each_step_is_told_where_that_is_wanted() {
+fn each_step_is_reported_where_that_is_wanted() {
     let pair = Pair::new();
     pair.here("a.txt", "a");
     assert!(pair.sync(&["-v"]).success().stderr.starts_with("upload a.txt (1 B)\n"));

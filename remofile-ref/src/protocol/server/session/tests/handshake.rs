@@ -55,7 +55,7 @@ fn replaced_id_has_ended() {
 }
 
 #[test]
-fn takeover_starts_the_numbering_anew() {
+fn takeover_starts_the_numbering_again() {
     let mut fixture = SessionFixture::open();
     fixture.say(1, 1, &mkdir("/a"));
     fixture.hello(2, Some(1));
