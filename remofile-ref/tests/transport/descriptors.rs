@@ -73,7 +73,7 @@ fn serve_while_peers_use_up_the_descriptors(test: &str) {
     limit.current = Some(descriptors().unwrap() + SPARE);
     setrlimit(Resource::Nofile, limit).unwrap();
     let Endpoint::Tcp { port, .. } = &endpoint else { panic!("not TCP") };
-    let unauthenticated peers = UnauthenticatedPeers::start(test, *port, 200);
+    let peers = UnauthenticatedPeers::start(test, *port, 200);
     let kept = limit.current.unwrap() / 4;
     let deadline = Instant::now() + DEADLINE;
     while descriptors().is_some_and(|open| open + kept + 2 < limit.current.unwrap()) {
@@ -92,7 +92,7 @@ fn serve_while_peers_use_up_the_descriptors(test: &str) {
     assert!(busy < started.elapsed() / 3, "{busy:?} of {:?} were spent on unauthenticated peers", started.elapsed());
     round_trip(&mut server, &mut client);
 
-    drop(unauthenticated peers);
+    drop(peers);
     limit.current = before;
     setrlimit(Resource::Nofile, limit).unwrap();
     let mut another = connect();

@@ -534,10 +534,10 @@ fn an_unauthenticated_peer_does_not_learn_the_owner_of_the_session() {
     let served = tempfile::tempdir().unwrap();
     let server = Server::start(served.path());
     let _holder = Peer::open(&server.endpoint);
-    let mut unauthenticated peer = Peer::connect(&server.endpoint);
+    let mut peer = Peer::connect(&server.endpoint);
     let session = random_session();
     let auth = Item::Bytes(vec![0; 32]);
-    unauthenticated peer.send(&[&header(session, 0, "hello", &[("auth", auth), ("client", text("unauthenticated peer"))])]);
-    let told = unauthenticated peer.receive();
+    peer.send(&[&header(session, 0, "hello", &[("auth", auth), ("client", text("unauthenticated peer"))])]);
+    let told = peer.receive();
     assert_eq!((told.code, told.integer("idle_ms")), (Code::Auth, None));
 }
