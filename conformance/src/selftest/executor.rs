@@ -55,7 +55,7 @@ pub(super) struct RunSpec {
 
 /// The result of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CaseResult {
+pub(super) struct ReportedCase {
     pub(super) verdict: Verdict,
     pub(super) reason: String,
     /// For a check of every reply: the case in which it failed first.
@@ -69,7 +69,7 @@ pub(super) struct RunReport {
     pub(super) served: bool,
     /// Whether the server reported that its mutation or variant was reached.
     pub(super) reached: bool,
-    pub(super) cases: BTreeMap<String, CaseResult>,
+    pub(super) cases: BTreeMap<String, ReportedCase>,
     pub(super) leftovers: Vec<String>,
     pub(super) took: Duration,
 }
@@ -275,7 +275,7 @@ impl ReportDocument {
         for case in &self.cases {
             let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.to_string() == case.verdict);
             let verdict = verdict.ok_or_else(|| format!("{:?} is no verdict", case.verdict))?;
-            let result = CaseResult { verdict, reason: case.reason.clone(), seen_in: case.seen_in.clone() };
+            let result = ReportedCase { verdict, reason: case.reason.clone(), seen_in: case.seen_in.clone() };
             if cases.insert(case.id.clone(), result).is_some() {
                 return Err(format!("{} stands twice in the report", case.id));
             }
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     fn ran(verdicts: &[(&str, Verdict)]) -> RunReport {
-        let result = |verdict| CaseResult { verdict, reason: String::new(), seen_in: None };
+        let result = |verdict| ReportedCase { verdict, reason: String::new(), seen_in: None };
         let cases = verdicts.iter().map(|(id, verdict)| ((*id).to_owned(), result(*verdict)));
         RunReport { served: true, cases: cases.collect(), ..RunReport::default() }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     equivalents::equivalent,
-    executor::{CaseResult, RunOutcome, RunReport},
+    executor::{ReportedCase, RunOutcome, RunReport},
     server_config::Variant,
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(super) enum KillStatus {
 /// The result of a case at a server with a mutation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
-    pub(super) result: CaseResult,
+    pub(super) result: ReportedCase,
     pub(super) variant: Variant,
     /// Whether the server was in a state to judge by: the mutation was reached, and the first case passed.
     pub(super) counts: bool,
@@ -169,7 +169,7 @@ pub(super) mod tests {
 
     pub(crate) fn ran(verdicts: &[(&str, Verdict)]) -> RunReport {
         let cases = verdicts.iter().map(|(id, verdict)| {
-            ((*id).to_owned(), CaseResult { verdict: *verdict, reason: "so".into(), seen_in: None })
+            ((*id).to_owned(), ReportedCase { verdict: *verdict, reason: "so".into(), seen_in: None })
         });
         RunReport { served: true, reached: true, cases: cases.collect(), ..RunReport::default() }
     }

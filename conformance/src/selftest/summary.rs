@@ -4,7 +4,7 @@ use super::{
     Observations, Selection,
     committed::CommittedFiles,
     equivalents,
-    executor::{CaseResult, RunOutcome},
+    executor::{ReportedCase, RunOutcome},
     findings::{
         CaseFinding, CellFinding, HarnessFinding, MutationFinding, RequirementFinding, SelfTestReport,
         SoundServerFinding, milliseconds,
@@ -142,7 +142,7 @@ fn sound(server: &ServerConfig, outcome: &RunOutcome, every: &[&Case]) -> SoundS
 
 fn mutation(row: &MutationResult, every: &[&Case]) -> MutationFinding {
     let cited = |id: &str| every.iter().any(|case| case.id == id && cites(case, row.mutation));
-    let passed = |result: &CaseResult| result.verdict == Verdict::Pass;
+    let passed = |result: &ReportedCase| result.verdict == Verdict::Pass;
     let others = row.cells.iter().filter(|(_, cell)| !passed(&cell.result));
     MutationFinding {
         name: row.mutation.name.to_owned(),

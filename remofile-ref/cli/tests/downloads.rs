@@ -15,12 +15,12 @@ const SIZE: usize = 16 << 20;
 const HELD: Cuts = Cuts { hold_at: 6_000, ..Cuts::NONE };
 
 /// A server with `/file`, and a directory to download into.
-struct Place {
+struct DownloadPlace {
     around: tempfile::TempDir,
     server: Server,
 }
 
-impl Place {
+impl DownloadPlace {
     fn new() -> Self {
         let around = tempfile::tempdir().unwrap();
         fs::create_dir(around.path().join("served")).unwrap();
@@ -104,7 +104,7 @@ fn path(text: &str) -> RemotePath {
 
 #[test]
 fn what_is_there_is_not_received_again() {
-    let (place, len) = Place::broken_off();
+    let (place, len) = DownloadPlace::broken_off();
     let done = place.completes();
     let expected = Transferred { status: TransferStatus::Resumed, bytes: SIZE as u64, transferred: SIZE as u64 - len };
     assert_eq!(done, expected);
@@ -112,7 +112,7 @@ fn what_is_there_is_not_received_again() {
 
 #[test]
 fn a_killed_download_is_resumed_by_the_same_command() {
-    let place = Place::new();
+    let place = DownloadPlace::new();
     let relay = Relay::start(place.server.address(), HELD);
     let target = place.target();
     let args = ["--take", "--json", "download", "/file", target.to_str().unwrap()];
@@ -132,7 +132,7 @@ fn a_killed_download_is_resumed_by_the_same_command() {
 
 #[test]
 fn a_download_outlives_the_server_process() {
-    let mut place = Place::new();
+    let mut place = DownloadPlace::new();
     let relay = Relay::start(place.server.address(), HELD);
     let endpoint = relay.address().to_string().parse().unwrap();
     let target = place.target();
@@ -156,7 +156,7 @@ fn a_download_outlives_the_server_process() {
 
 #[test]
 fn a_part_that_was_cut_short_is_continued_from_there() {
-    let (place, _) = Place::broken_off();
+    let (place, _) = DownloadPlace::broken_off();
     File::options().write(true).open(place.part()).unwrap().set_len(700_001).unwrap();
     let done = place.completes();
     assert_eq!((done.status, done.transferred), (TransferStatus::Resumed, SIZE as u64 - 700_001));
@@ -164,42 +164,42 @@ fn a_part_that_was_cut_short_is_continued_from_there() {
 
 #[test]
 fn a_part_with_garbage_at_its_end_is_not_continued() {
-    let (place, _) = Place::broken_off();
+    let (place, _) = DownloadPlace::broken_off();
     File::options().append(true).open(place.part()).unwrap().write_all(&[0; 4096]).unwrap();
     place.starts_over();
 }
 
 #[test]
 fn a_part_longer_than_the_file_is_not_continued() {
-    let (place, _) = Place::broken_off();
+    let (place, _) = DownloadPlace::broken_off();
     File::options().write(true).open(place.part()).unwrap().set_len(SIZE as u64 + 1).unwrap();
     place.starts_over();
 }
 
 #[test]
 fn a_part_of_a_file_that_changed_is_not_continued() {
-    let (place, _) = Place::broken_off();
+    let (place, _) = DownloadPlace::broken_off();
     make_file(&place.served(), SIZE, 2);
     place.starts_over();
 }
 
 #[test]
 fn a_part_of_a_file_that_shrank_is_not_continued() {
-    let (place, _) = Place::broken_off();
+    let (place, _) = DownloadPlace::broken_off();
     make_file(&place.served(), 100_000, 1);
     place.starts_over();
 }
 
 #[test]
 fn a_part_without_its_record_is_not_continued() {
-    let (place, _) = Place::broken_off();
+    let (place, _) = DownloadPlace::broken_off();
     fs::remove_file(place.beside_target(".record").unwrap()).unwrap();
     place.starts_over();
 }
 
 #[test]
 fn a_part_that_is_whole_is_only_compared() {
-    let (place, _) = Place::broken_off();
+    let (place, _) = DownloadPlace::broken_off();
     fs::write(place.part(), content(SIZE, 1)).unwrap();
     let done = place.completes();
     assert_eq!((done.status, done.transferred), (TransferStatus::Resumed, 0));
@@ -207,7 +207,7 @@ fn a_part_that_is_whole_is_only_compared() {
 
 #[test]
 fn a_link_in_place_of_the_part_is_not_followed() {
-    let (place, _) = Place::broken_off();
+    let (place, _) = DownloadPlace::broken_off();
     let victim = place.around.path().join("victim");
     fs::write(&victim, "precious").unwrap();
     let part = place.part();
@@ -220,7 +220,7 @@ fn a_link_in_place_of_the_part_is_not_followed() {
 
 #[test]
 fn another_download_of_the_same_is_left_alone() {
-    let (place, len) = Place::broken_off();
+    let (place, len) = DownloadPlace::broken_off();
     let part = File::open(place.part()).unwrap();
     part.lock().unwrap();
     assert!(matches!(place.download(), Err(ClientError::Local { .. })));

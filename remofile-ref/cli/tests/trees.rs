@@ -9,12 +9,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// A server, and a place beside its directory.
-struct Place {
+struct TreePlace {
     around: tempfile::TempDir,
     server: Server,
 }
 
-impl Place {
+impl TreePlace {
     fn new() -> Self {
         let around = tempfile::tempdir().unwrap();
         fs::create_dir(around.path().join("served")).unwrap();
@@ -71,7 +71,7 @@ fn json(done: &remofile_testkit::process::Done) -> serde_json::Value {
 
 #[test]
 fn a_tree_goes_up_and_down_unchanged() {
-    let place = Place::new();
+    let place = TreePlace::new();
     let source = place.tree("source", 2_000);
     place.server.run(&["upload", "-r", &source, "/"]);
     assert!(held(&place.at("served/source")) == held(&place.at("source")), "what arrived differs");
@@ -81,7 +81,7 @@ fn a_tree_goes_up_and_down_unchanged() {
 
 #[test]
 fn the_same_tree_again_is_unchanged() {
-    let place = Place::new();
+    let place = TreePlace::new();
     let source = place.tree("source", 30);
     for unchanged in [0, 32] {
         let up = json(&place.server.run(&["--json", "upload", "-r", &source, "/tree"]));
@@ -106,7 +106,7 @@ fn the_same_tree_again_is_unchanged() {
 
 #[test]
 fn links_are_skipped_and_counted() {
-    let place = Place::new();
+    let place = TreePlace::new();
     let source = place.tree("source", 3);
     symlink("/etc", place.at("source/link")).unwrap();
     let up = json(&place.server.run(&["--json", "upload", "-r", &source, "/"]));
@@ -120,7 +120,7 @@ fn links_are_skipped_and_counted() {
 
 #[test]
 fn a_file_that_fails_is_named_and_stops_no_other() {
-    let place = Place::new();
+    let place = TreePlace::new();
     let source = place.tree("source", 9);
     fs::create_dir_all(place.at("served/source")).unwrap();
     fs::write(place.at("served/source/file 0"), "other content").unwrap();
@@ -137,7 +137,7 @@ fn a_file_that_fails_is_named_and_stops_no_other() {
 
 #[test]
 fn a_local_link_leads_no_download_away() {
-    let place = Place::new();
+    let place = TreePlace::new();
     fs::create_dir_all(place.at("served/tree/below")).unwrap();
     fs::write(place.at("served/tree/below/file"), "sent").unwrap();
     fs::write(place.at("served/tree/other"), "sent").unwrap();
@@ -152,7 +152,7 @@ fn a_local_link_leads_no_download_away() {
 
 #[test]
 fn trees_pass_through_cuts() {
-    let place = Place::new();
+    let place = TreePlace::new();
     place.tree("source", 600);
     let cuts = Cuts { seed: remofile_testkit::relay::seed(), at_most: 6, bytes: 60_000, ..Cuts::NONE };
     let relay = Relay::start(place.server.address(), cuts);

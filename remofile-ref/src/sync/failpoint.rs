@@ -7,11 +7,11 @@ use std::sync::{
 
 /// Fails after a number of steps; by default never.
 #[derive(Clone, Debug)]
-pub(super) struct Failpoint {
+pub(super) struct SyncFailpoint {
     left: Arc<AtomicU64>,
 }
 
-impl Failpoint {
+impl SyncFailpoint {
     pub(super) fn after(steps: u64) -> Self {
         Self { left: Arc::new(AtomicU64::new(steps)) }
     }
@@ -23,7 +23,7 @@ impl Failpoint {
     }
 }
 
-impl Default for Failpoint {
+impl Default for SyncFailpoint {
     fn default() -> Self {
         Self::after(u64::MAX)
     }

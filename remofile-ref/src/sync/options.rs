@@ -33,7 +33,7 @@ pub struct SyncOptions {
     /// The directory of the saved state, if it is below the root.
     own: Option<String>,
     #[cfg(test)]
-    pub(super) failpoint: super::failpoint::Failpoint,
+    pub(super) failpoint: super::failpoint::SyncFailpoint,
 }
 
 type ExcludeFn = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
@@ -56,7 +56,7 @@ impl SyncOptions {
             exclude: None,
             own: None,
             #[cfg(test)]
-            failpoint: super::failpoint::Failpoint::default(),
+            failpoint: super::failpoint::SyncFailpoint::default(),
         }
     }
 

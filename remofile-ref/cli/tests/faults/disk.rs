@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 const CHUNK: usize = 256 << 10;
 const FILM: UploadId = UploadId::new([7; 16]);
 
-struct Place {
+struct DiskPlace {
     around: tempfile::TempDir,
 }
 
-impl Place {
+impl DiskPlace {
     fn new() -> Self {
         let around = tempfile::tempdir().unwrap();
         fs::create_dir(around.path().join("served")).unwrap();
@@ -62,7 +62,7 @@ fn digest(content: &[u8]) -> Digest {
 
 #[test]
 fn an_upload_that_fills_the_disk_goes_on_when_there_is_room() {
-    let place = Place::new();
+    let place = DiskPlace::new();
     let Some(_mount) = Mount::tmpfs(&place.served(), "size=4m") else { return };
     fs::write(place.served().join("film"), "old film").unwrap();
     fs::write(place.served().join("filler"), vec![1; 2 << 20]).unwrap();
@@ -94,7 +94,7 @@ fn an_upload_that_fills_the_disk_goes_on_when_there_is_room() {
 
 #[test]
 fn a_command_says_that_the_disk_is_full() {
-    let place = Place::new();
+    let place = DiskPlace::new();
     let Some(_mount) = Mount::tmpfs(&place.served(), "size=4m") else { return };
     let server = Server::start(&place.served());
     run(&mut server.client(&["upload", &place.file("large", 8 << 20), "/"])).fails(10).says("large");
@@ -108,7 +108,7 @@ fn a_command_says_that_the_disk_is_full() {
 
 #[test]
 fn a_file_system_without_inodes_refuses_what_is_new_and_serves_what_is_there() {
-    let place = Place::new();
+    let place = DiskPlace::new();
     let Some(_mount) = Mount::tmpfs(&place.served(), "nr_inodes=12") else { return };
     let server = Server::start(&place.served());
     let mut peer = Peer::open(&server.endpoint);
@@ -128,7 +128,7 @@ fn a_file_system_without_inodes_refuses_what_is_new_and_serves_what_is_there() {
 
 #[test]
 fn a_disk_that_turns_read_only_denies_changes_and_is_read_on() {
-    let place = Place::new();
+    let place = DiskPlace::new();
     let image = place.around.path().join("image");
     let Some(_mount) = Mount::ext4(&place.served(), &image) else { return };
     let server = Server::start(&place.served());
@@ -171,7 +171,7 @@ fn a_disk_that_turns_read_only_denies_changes_and_is_read_on() {
 
 #[test]
 fn what_the_servers_user_may_not_do_is_denied_and_the_server_lives() {
-    let place = Place::new();
+    let place = DiskPlace::new();
     let closed = place.served().join("closed");
     fs::create_dir(&closed).unwrap();
     for (name, mode) in [("unreadable", 0o200), ("fixed", 0o444)] {
@@ -216,7 +216,7 @@ fn what_the_servers_user_may_not_do_is_denied_and_the_server_lives() {
 
 #[test]
 fn a_server_without_descriptors_refuses_that_request_and_lives() {
-    let place = Place::new();
+    let place = DiskPlace::new();
     fs::create_dir(place.served().join("dir")).unwrap();
     let server = Server::start(&place.served());
     let mut peer = Peer::open(&server.endpoint);

@@ -16,11 +16,11 @@ const CHANGES: [&str; 6] = ["renameat2", "mkdirat", "unlinkat", "fsync", "fdatas
 type Tree = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 /// Two sides, beside each other.
-struct Place {
+struct KillPlace {
     around: tempfile::TempDir,
 }
 
-impl Place {
+impl KillPlace {
     fn new() -> Self {
         // Where there is memory for it, nothing waits for a disk.
         let memory = Path::new("/dev/shm");
@@ -161,7 +161,7 @@ fn killed_at(command: &Command, call: &str, when: usize) -> Option<Command> {
 
 #[test]
 fn a_client_that_is_killed_at_any_change_of_its_disk_converges() {
-    let place = Place::new();
+    let place = KillPlace::new();
     let server = place.server();
     let (mut round, mut kills) = (0, 0);
     for call in CHANGES {
@@ -186,7 +186,7 @@ fn a_client_that_is_killed_at_any_change_of_its_disk_converges() {
 #[test]
 fn a_server_that_is_killed_anywhere_converges_after_its_restart() {
     for entries in [1, 20, 90, 200, 280] {
-        let place = Place::new();
+        let place = KillPlace::new();
         let mut server = place.server();
         for index in 0..100 {
             place.write(&format!("local/d{}/old {index}", index % 7), format!("old {index}"));

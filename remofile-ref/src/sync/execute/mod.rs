@@ -39,7 +39,7 @@ pub(super) struct ExecutionContext<'a> {
     pub(super) local_trash: LocalTrash,
     pub(super) remote_trash: RemoteTrash,
     #[cfg(test)]
-    pub(super) failpoint: crate::sync::failpoint::Failpoint,
+    pub(super) failpoint: crate::sync::failpoint::SyncFailpoint,
 }
 
 /// Executes a plan. Returns the two trashes.

@@ -7,7 +7,7 @@ mod property;
 mod safety;
 mod unsupported;
 
-use super::{Change, Plan, SyncError, SyncOptions, SyncReport, failpoint::Failpoint};
+use super::{Change, Plan, SyncError, SyncOptions, SyncReport, failpoint::SyncFailpoint};
 use crate::{Cancel, ClientOptions, Endpoint, FileClient, FileServer, StopHandle, Token, generate_token};
 use remofile_proto::RemotePath;
 use std::{

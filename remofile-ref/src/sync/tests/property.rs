@@ -1,6 +1,6 @@
 //! Random trees, random edits on both sides, runs that are killed at random steps: nothing is lost, and they converge.
 
-use super::{Failpoint, World, changes};
+use super::{SyncFailpoint, World, changes};
 use proptest::prelude::*;
 use std::fs;
 
@@ -75,7 +75,7 @@ proptest! {
             let before = world.contents();
             for steps in kills {
                 let mut options = world.options().allow_delete(true);
-                options.failpoint = Failpoint::after(steps);
+                options.failpoint = SyncFailpoint::after(steps);
                 // It ends, or is killed.
                 let _ = world.sync_with(&options);
                 let lost: Vec<_> = before.difference(&world.contents()).cloned().collect();
