@@ -47,24 +47,24 @@ const WAIVERS: &[Waiver] = &[
     waived(
         "ENV-22",
         CLIENT,
-        "remofile-proto/tests/codec/replies.rs::a_reply_with_fields_of_another_operation_is_malformed",
+        "remofile-proto/tests/main/replies.rs::a_reply_with_fields_of_another_operation_is_malformed",
     ),
-    waived("CBOR-11", CLIENT, "remofile-proto/tests/vectors.rs::replies_are_decoded_and_refused_as_the_vectors_say"),
-    waived("CBOR-14", CLIENT, "remofile-proto/tests/codec/replies.rs::unknown_fields_are_ignored"),
+    waived("CBOR-11", CLIENT, "remofile-proto/tests/main/vectors.rs::replies_are_decoded_and_refused_as_the_vectors_say"),
+    waived("CBOR-14", CLIENT, "remofile-proto/tests/main/replies.rs::unknown_fields_are_ignored"),
     waived(
         "CBOR-15",
         "whether a key applies is known to the sender alone; where it is known to the suite, the schemas of replies check it",
-        "remofile-proto/tests/codec/snapshots.rs::requests_with_required_arguments_alone",
+        "remofile-proto/tests/main/snapshots.rs::requests_with_required_arguments_alone",
     ),
     waived(
         "KEY-1",
         "a rule for tokens, and the suite is given one",
-        "remofile-proto/tests/vectors.rs::tokens_are_checked_as_the_vectors_say",
+        "remofile-proto/tests/main/vectors.rs::tokens_are_checked_as_the_vectors_say",
     ),
     waived(
         "KEY-2",
         "how a token was made does not show in it",
-        "remofile-proto/tests/codec/tokens.rs::random_bits_can_be_read_back_from_their_token",
+        "remofile-proto/tests/main/tokens.rs::random_bits_can_be_read_back_from_their_token",
     ),
     waived(
         "KEY-4",
@@ -74,7 +74,7 @@ const WAIVERS: &[Waiver] = &[
     waived(
         "KEY-8",
         "nanoseconds drown in the network; the reference compares by crate subtle, and this test that it compares at all",
-        "remofile-proto/tests/codec/tokens.rs::auth_of_another_session_is_refused",
+        "remofile-proto/tests/main/tokens.rs::auth_of_another_session_is_refused",
     ),
     waived(
         "CURVE-3",
@@ -152,8 +152,8 @@ const WAIVERS: &[Waiver] = &[
     ),
     waived("SEQ-25", CLIENT, "remofile-ref/cli/tests/trees.rs::a_file_that_fails_is_named_and_stops_no_other"),
     waived("ENTRY-7", CLIENT, "remofile-ref/cli/tests/downloads.rs::a_part_of_a_file_that_changed_is_not_continued"),
-    waived("ENTRY-8", CLIENT, "remofile-proto/tests/codec/replies.rs::an_unknown_kind_is_other"),
-    waived("HELLO-7", CLIENT, "remofile-proto/tests/codec/replies.rs::every_answer_round_trips"),
+    waived("ENTRY-8", CLIENT, "remofile-proto/tests/main/replies.rs::an_unknown_kind_is_other"),
+    waived("HELLO-7", CLIENT, "remofile-proto/tests/main/replies.rs::every_answer_round_trips"),
     waived(
         "OP-6",
         "the maximum is the operator's, and a server does not announce it",
@@ -189,25 +189,25 @@ const WAIVERS: &[Waiver] = &[
         CLIENT,
         "remofile-ref/tests/client/settle.rs::a_flush_does_not_answer_for_what_an_earlier_server_acknowledged",
     ),
-    waived("CODE-4", CLIENT, "remofile-proto/tests/codec/replies.rs::an_unknown_code_is_acted_on_by_its_range"),
+    waived("CODE-4", CLIENT, "remofile-proto/tests/main/replies.rs::an_unknown_code_is_acted_on_by_its_range"),
     waived("LOST-1", CLIENT, "remofile-ref/tests/model/faults.rs::nothing_is_lost_or_done_twice_under_faults"),
     waived("LOST-2", CLIENT, "remofile-ref/tests/model/faults.rs::nothing_is_lost_or_done_twice_under_faults"),
-    waived("EXT-1", CLIENT, "remofile-proto/tests/codec/snapshots.rs::requests_with_every_argument"),
+    waived("EXT-1", CLIENT, "remofile-proto/tests/main/snapshots.rs::requests_with_every_argument"),
     waived(
         "EXT-2",
         "a rule for those who write extensions, and version 1 has none",
-        "remofile-proto/tests/cddl.rs::every_request_that_the_codec_writes_fits_the_schema",
+        "remofile-proto/tests/main/cddl.rs::every_request_that_the_codec_writes_fits_the_schema",
     ),
     waived(
         "EXT-3",
         "a rule for those who write the next version",
-        "remofile-proto/tests/cddl.rs::every_request_that_the_codec_writes_fits_the_schema",
+        "remofile-proto/tests/main/cddl.rs::every_request_that_the_codec_writes_fits_the_schema",
     ),
-    waived("SEC-1", CLIENT, "remofile-proto/tests/codec/replies.rs::a_name_that_leads_elsewhere_is_malformed"),
+    waived("SEC-1", CLIENT, "remofile-proto/tests/main/replies.rs::a_name_that_leads_elsewhere_is_malformed"),
     waived(
         "SEC-2",
         "the suite does not see what a server logs",
-        "remofile-proto/tests/codec/tokens.rs::debug_output_has_no_secret",
+        "remofile-proto/tests/main/tokens.rs::debug_output_has_no_secret",
     ),
     waived(
         "SEC-4",
