@@ -9,7 +9,7 @@ use super::{
     tally::Tally,
 };
 use clap::{Args, Subcommand, ValueHint};
-use remofile::client::{FileClient, LocalPart, local_parts};
+use remofile::client::{FileClient, PartialDownload, partial_downloads};
 use remofile_proto::{RemotePath, UploadEntry};
 use std::{
     io::{self, BufWriter, Write},
@@ -92,7 +92,7 @@ struct Leftover {
 /// Where it is kept.
 enum Kept {
     Staged(UploadEntry),
-    Here(LocalPart),
+    Here(PartialDownload),
 }
 
 pub(crate) fn run(cli: &Cli, args: &PartialsArgs) -> Result<(), Failure> {
@@ -155,7 +155,7 @@ fn staged(client: &mut FileClient) -> Result<Vec<Leftover>, Failure> {
 }
 
 fn here(directory: &std::path::Path) -> Result<Vec<Leftover>, Failure> {
-    let parts = local_parts(directory, |error| warn(Failure::from(error)))?;
+    let parts = partial_downloads(directory, |error| warn(Failure::from(error)))?;
     Ok(parts
         .into_iter()
         .map(|part| Leftover {

@@ -1,21 +1,21 @@
 //! One session over one socket: requests in, completions out, repairs in between.
 
-mod awaited;
+mod drive;
 mod hello;
-mod opening;
-mod turn;
+mod open;
+mod sent_log;
 mod unnumbered;
 
-use self::awaited::{Awaited, Sendings};
+use self::sent_log::{OutstandingRequest, SentLog};
 use super::{
     Cancel, ClientError, ClientOptions,
-    flow::Flow,
+    congestion::CongestionController,
+    durability::DurabilityTracker,
     payload::{Content, Payload},
     progress::Observer,
-    unflushed::Unflushed,
 };
 use crate::{
-    protocol::client::request_window::Stream,
+    protocol::client::request_window::RequestWindow,
     transport::{ClientSocket, LinkVerdict, TransportError},
 };
 use remofile_proto::{Answer, Keys, Operation, Refusal, SessionId, Welcome, limits};
@@ -54,15 +54,15 @@ pub(super) struct Channel {
     started: Instant,
     session: SessionId,
     welcome: Welcome,
-    stream: Stream<Payload>,
+    requests: RequestWindow<Payload>,
     /// Those without a reply, for reading it when it comes.
-    awaited: HashMap<u64, Awaited>,
-    flow: Flow,
+    awaited: HashMap<u64, OutstandingRequest>,
+    congestion: CongestionController,
     completions: VecDeque<Completion>,
     /// The code of the last reply outside the numbering.
     unnumbered: Option<u64>,
-    /// When the server was last heard.
-    heard: Instant,
+    /// When the server was last received_at.
+    received_at: Instant,
     /// Since when there has been no connection; never on a socket whose connection is not watched.
     disconnected: Option<Instant>,
     /// The request that the server has said to be executing.
@@ -72,7 +72,7 @@ pub(super) struct Channel {
     is_over: bool,
     /// How many requests wait for others since the first of them.
     held: Option<(u32, Instant)>,
-    unflushed: Unflushed,
+    durability: DurabilityTracker,
     pub(super) observer: Observer,
 }
 
@@ -98,17 +98,17 @@ impl Channel {
     /// Whether another payload of a whole chunk may be under way. Answers that nobody has taken yet come first: they
     /// hold memory, and tell how far it is.
     pub(super) fn has_room(&self) -> bool {
-        self.completions.is_empty() && self.stream.can_submit() && self.flow.has_room(self.chunk() as u64)
+        self.completions.is_empty() && self.requests.can_submit() && self.congestion.has_room(self.chunk() as u64)
     }
 
     /// How many bytes of payload may be under way, either way.
     pub(super) fn in_flight_limit(&self) -> u64 {
-        self.flow.limit()
+        self.congestion.limit()
     }
 
     /// Whether the window has room for another request.
     pub(super) fn can_submit(&self) -> bool {
-        self.stream.can_submit()
+        self.requests.can_submit()
     }
 
     /// Takes a request, and waits for room in the window where there is none.
@@ -136,13 +136,13 @@ impl Channel {
         if self.is_over {
             return Err(self.lost("it is over"));
         }
-        while !self.stream.can_submit() {
-            self.turn()?;
+        while !self.requests.can_submit() {
+            self.drive()?;
         }
         let payload_len = payload.len();
-        let seq = self.stream.submit(&operation, payload).map_err(|_| self.lost("it is over"))?;
-        let awaited = Awaited { operation, payload_len, sent: Sendings::None };
-        self.flow.submitted(awaited.bytes());
+        let seq = self.requests.submit(&operation, payload).map_err(|_| self.lost("it is over"))?;
+        let awaited = OutstandingRequest { operation, payload_len, sent: SentLog::None };
+        self.congestion.submitted(awaited.bytes());
         self.awaited.insert(seq, awaited);
         Ok(seq)
     }
@@ -153,16 +153,16 @@ impl Channel {
             if let Some(completion) = self.completions.pop_front() {
                 return Ok(completion);
             }
-            if self.is_over || self.stream.unanswered() == 0 {
+            if self.is_over || self.requests.unanswered() == 0 {
                 return Err(self.lost("nothing is awaited"));
             }
-            self.turn()?;
+            self.drive()?;
         }
     }
 
     /// Whether a request of this session may have been executed: asked once an answer to it will not come any more.
     pub(super) fn may_have_been_executed(&self, seq: u64) -> bool {
-        self.stream.may_have_been_executed(seq)
+        self.requests.may_have_been_executed(seq)
     }
 
     pub(super) fn set_cancel(&mut self, cancel: Cancel) {
@@ -175,27 +175,27 @@ impl Channel {
 
     /// Opens a new session in place of the one that was lost.
     pub(super) fn reopen(&mut self) -> Result<(), ClientError> {
-        tracing::info!("opening a new session");
+        tracing::info!("handshake a new session");
         self.awaited.clear();
-        self.flow = Flow::default();
+        self.congestion = CongestionController::default();
         self.completions.clear();
         self.await_connection()?;
-        // Whoever has taken the session over is not robbed of it in turn.
+        // Whoever has taken the session over is not robbed of it in drive.
         self.say_hello(Some(self.session), false)
     }
 
     /// Takes note of a change that the server has made, as its answer or a look tells.
     pub(super) fn changed(&mut self) {
-        self.unflushed.changed(self.welcome.boot);
+        self.durability.changed(self.welcome.boot);
     }
 
     /// Takes note of a flush that was answered OK: whether it covers all changes [DUR-6].
     pub(super) fn flushed(&mut self) -> bool {
-        self.unflushed.flushed(self.welcome.boot)
+        self.durability.flushed(self.welcome.boot)
     }
 
     /// Lets time go by, in which answers are taken note of and the session is kept.
-    pub(super) fn rest_until(&mut self, at: Instant) -> Result<(), ClientError> {
+    pub(super) fn sleep_until(&mut self, at: Instant) -> Result<(), ClientError> {
         loop {
             let left = at.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -204,7 +204,7 @@ impl Channel {
             if self.is_over {
                 return Err(self.lost("it is over"));
             }
-            self.turn_within(left.min(CANCEL_CHECK))?;
+            self.drive_within(left.min(CANCEL_CHECK))?;
             self.keep_session()?;
         }
     }

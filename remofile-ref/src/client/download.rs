@@ -1,8 +1,8 @@
-//! Downloads: reads kept in flight, all of one version of the file, visible only when whole, continued when broken off.
+//! Downloads: reads kept in pipeline, all of one version of the file, visible only when whole, continued when broken off.
 
 use super::{
     ClientError, FileClient, Phase, Replace, TransferStatus, Transferred,
-    part::{Part, Target, Version},
+    partial_file::{DownloadTarget, PartialFile, Version},
     payload::{Content, Payload},
 };
 use remofile_proto::{Answer, Code, Entry, Kind, Operation, RemotePath};
@@ -44,7 +44,7 @@ impl FileClient {
                 Kind::Dir => return Err(super::refused("download", remote, Code::NotFile)),
                 Kind::Link | Kind::Other => return Err(super::refused("download", remote, Code::UnsupportedKind)),
             }
-            client.download_into(remote, entry, &Target::of(local)?, overwrite.into())
+            client.download_into(remote, entry, &DownloadTarget::of(local)?, overwrite.into())
         })
     }
 
@@ -53,13 +53,13 @@ impl FileClient {
         &mut self,
         remote: &RemotePath,
         mut entry: Entry,
-        target: &Target,
+        target: &DownloadTarget,
         replace: Replace,
     ) -> Result<Transferred, ClientError> {
         if let Some(unchanged) = self.compare_with_local(remote, &entry, target, replace)? {
             return Ok(unchanged);
         }
-        let mut received = Received::default();
+        let mut received = DownloadState::default();
         let mut attempts = 0;
         let mut versions = 1;
         loop {
@@ -92,9 +92,9 @@ impl FileClient {
         &mut self,
         remote: &RemotePath,
         entry: &Entry,
-        target: &Target,
+        target: &DownloadTarget,
     ) -> Result<Transferred, ClientError> {
-        let (mut received, mut attempts) = (Received::default(), 0);
+        let (mut received, mut attempts) = (DownloadState::default(), 0);
         loop {
             let transferred_before = received.transferred;
             match self.download_version(remote, entry, target, Replace::Always, &mut received) {
@@ -114,14 +114,14 @@ impl FileClient {
         &mut self,
         remote: &RemotePath,
         entry: &Entry,
-        target: &Target,
+        target: &DownloadTarget,
         replace: Replace,
     ) -> Result<Option<Transferred>, ClientError> {
         let Some((kind, size)) = target.look()? else { return Ok(None) };
         if kind == FileType::RegularFile && entry.size == Some(size) {
-            let ours = self.hash_source(&target.source()?, remote)?;
+            let ours = self.hash_local(&target.source()?, remote)?;
             if self.hash(remote)?.hash == ours {
-                target.discard_record(&version_of(self, remote, entry)?)?;
+                target.discard_metadata(&version_of(self, remote, entry)?)?;
                 return Ok(Some(Transferred { status: TransferStatus::Unchanged, bytes: size, transferred: 0 }));
             }
         }
@@ -137,12 +137,12 @@ impl FileClient {
         &mut self,
         remote: &RemotePath,
         entry: &Entry,
-        target: &Target,
+        target: &DownloadTarget,
         replace: Replace,
-        received: &mut Received,
+        received: &mut DownloadState,
     ) -> Result<Transferred, ClientError> {
         let version = version_of(self, remote, entry)?;
-        let mut part = Part::open(target, &version)?;
+        let mut part = PartialFile::open(target, &version)?;
         if part.len() > 0 {
             if self.is_beginning(&part, &version)? {
                 received.is_resumed |= received.transferred == 0;
@@ -162,10 +162,10 @@ impl FileClient {
     }
 
     /// Whether the server has the same bytes in front, in this very version.
-    fn is_beginning(&mut self, part: &Part, version: &Version) -> Result<bool, ClientError> {
-        let ours = self.hash_source(&part.source()?, &version.path)?;
+    fn is_beginning(&mut self, part: &PartialFile, version: &Version) -> Result<bool, ClientError> {
+        let ours = self.hash_local(&part.source()?, &version.path)?;
         let hash = Operation::Hash { path: version.path.clone(), off: 0, len: Some(part.len()) };
-        match self.settled(hash, Payload::None)? {
+        match self.call_resolved(hash, Payload::None)? {
             Answer::Hash(theirs) if theirs.etag == version.etag => Ok(theirs.hash == ours && theirs.len == part.len()),
             Answer::Hash(_) => Err(super::refused("download", &version.path, Code::Changed)),
             other => Err(super::unexpected("hash", &other)),
@@ -177,19 +177,19 @@ impl FileClient {
         &mut self,
         version: &Version,
         from: u64,
-        received: &mut Received,
+        received: &mut DownloadState,
         append: &mut dyn FnMut(&[u8]) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         let piece = self.piece();
         let (mut off, mut appended) = (from, from);
         self.observer().resume(Phase::Transferring, Some(&version.path), Some(version.size), off);
         let mut expected: HashMap<u64, (u64, usize)> = HashMap::new();
-        // No more than what is in flight can be early.
+        // No more than what is in pipeline can be early.
         let mut early: BTreeMap<u64, Content> = BTreeMap::new();
         while off < version.size || !expected.is_empty() {
             if off < version.size && self.has_room() {
                 let len = usize::try_from(version.size - off).map_or(piece, |rest| rest.min(piece));
-                self.await_pace(len as u64)?;
+                self.await_rate(len as u64)?;
                 let etag = Some(version.etag.clone());
                 let read = Operation::Read { path: version.path.clone(), off, len: len as u64, etag };
                 let seq = self.submit(read, Payload::None)?;
@@ -225,7 +225,7 @@ impl FileClient {
 
 /// What became of a download over all its attempts.
 #[derive(Debug, Default)]
-pub(super) struct Received {
+pub(super) struct DownloadState {
     is_resumed: bool,
     pub(super) transferred: u64,
 }
@@ -239,7 +239,12 @@ pub(super) fn version_of(client: &FileClient, remote: &RemotePath, entry: &Entry
 }
 
 /// Whether what stands under the local name stays, being newer; refuses where it is not to be replaced.
-pub(super) fn stays(target: &Target, kind: FileType, entry: &Entry, replace: Replace) -> Result<bool, ClientError> {
+pub(super) fn stays(
+    target: &DownloadTarget,
+    kind: FileType,
+    entry: &Entry,
+    replace: Replace,
+) -> Result<bool, ClientError> {
     if kind == FileType::Directory {
         return Err(target.failed(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
     }

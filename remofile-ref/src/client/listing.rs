@@ -81,7 +81,7 @@ impl Pages {
         // Until the page has proved good.
         self.is_over = true;
         let list = Operation::List { path: self.path.clone(), after: self.after.clone(), limit: None, tree: self.tree };
-        let listing = match client.settled(list, Payload::None)? {
+        let listing = match client.call_resolved(list, Payload::None)? {
             Answer::Listing(listing) => listing,
             other => return Err(super::unexpected("list", &other)),
         };

@@ -2,44 +2,44 @@
 
 mod cancel;
 mod channel;
+mod congestion;
 mod connect;
 mod download;
+mod durability;
 mod error;
-mod flow;
 mod io_error;
-mod leftovers;
 pub(crate) mod listing;
+pub(crate) mod local_file;
 mod operations;
 mod options;
-mod pace;
-pub(crate) mod part;
+mod partial_downloads;
+pub(crate) mod partial_file;
 pub(crate) mod payload;
 mod progress;
+mod rate_limiter;
+mod recovery;
 mod remote_file;
-mod settle;
-pub(crate) mod source;
-mod stream;
+mod stream_transfer;
 mod transfer;
 mod transfer_options;
 mod tree;
-mod unflushed;
 mod upload;
 
 pub use cancel::Cancel;
 pub use error::ClientError;
-pub use leftovers::{LocalPart, local_parts};
 pub use listing::RemoteListing;
 pub use options::ClientOptions;
+pub use partial_downloads::{PartialDownload, partial_downloads};
 pub use progress::{Phase, Progress, TreeProgress};
 pub use remote_file::RemoteFile;
 pub use transfer_options::{ItemOutcome, Planned, Replace, SkipReason, TransferItem, TransferOptions};
 pub use tree::{TreeRemoved, TreeTransferred};
-pub(crate) use tree::{concerns_one_item, flight};
+pub(crate) use tree::{concerns_one_item, pipeline};
 
 use crate::transport::Endpoint;
 use channel::{Channel, Completion};
-use pace::Pace;
 use payload::{Content, Payload};
+use rate_limiter::RateLimiter;
 use remofile_proto::{
     Answer, Code, Entry, Etag, HashResult, Kind, Operation, Precondition, Refusal, RemotePath, Token, UploadId, Welcome,
 };
@@ -84,7 +84,7 @@ use std::time::Duration;
 pub struct FileClient {
     channel: Channel,
     /// While a call keeps content to a rate.
-    pace: Option<Pace>,
+    limiter: Option<RateLimiter>,
 }
 
 /// How a transfer ended.
@@ -175,7 +175,7 @@ impl FileClient {
     /// # Errors
     /// NOT_FOUND, or the kind rules.
     pub fn hash(&mut self, path: &RemotePath) -> Result<HashResult, ClientError> {
-        match self.settled(Operation::Hash { path: path.clone(), off: 0, len: None }, Payload::None)? {
+        match self.call_resolved(Operation::Hash { path: path.clone(), off: 0, len: None }, Payload::None)? {
             Answer::Hash(hash) => Ok(hash),
             other => Err(unexpected("hash", &other)),
         }
@@ -243,7 +243,7 @@ impl FileClient {
     }
 
     fn over(channel: Channel) -> Self {
-        Self { channel, pace: None }
+        Self { channel, limiter: None }
     }
 
     /// Opens a new session after the old one was lost.
@@ -256,7 +256,7 @@ impl FileClient {
     }
 
     /// Renews the lease like [`FileClient::keep_session`]; a session that is lost is for the next request to find.
-    pub(crate) fn stay(&mut self) -> Result<(), ClientError> {
+    pub(crate) fn keep_alive(&mut self) -> Result<(), ClientError> {
         match self.channel.keep_session() {
             Err(ClientError::SessionLost { .. }) => Ok(()),
             result => result,
@@ -304,7 +304,7 @@ impl FileClient {
     }
 
     /// Like [`FileClient::call`], and tells whether the request may have been executed all the same.
-    fn attempt(&mut self, operation: Operation, payload: Payload) -> Result<(Answer, Option<Content>), Failed> {
+    fn attempt(&mut self, operation: Operation, payload: Payload) -> Result<(Answer, Option<Content>), FailedRequest> {
         let (name, path) = (operation.name(), path_of(&operation));
         let seq = self.submit(operation, payload)?;
         loop {
@@ -315,7 +315,9 @@ impl FileClient {
                     let refused = |refusal| ClientError::Refused { operation: name, path, refusal };
                     return Ok(completion.result.map_err(refused)?);
                 }
-                Err(error) => return Err(Failed { error, in_doubt: self.channel.may_have_been_executed(seq) }),
+                Err(error) => {
+                    return Err(FailedRequest { error, is_uncertain: self.channel.may_have_been_executed(seq) });
+                }
             }
         }
     }
@@ -335,7 +337,7 @@ impl FileClient {
 
     fn entry(&mut self, operation: Operation, payload: Payload) -> Result<Entry, ClientError> {
         let name = operation.name();
-        match self.settled(operation, payload)? {
+        match self.call_resolved(operation, payload)? {
             Answer::Entry(entry) => Ok(entry),
             other => Err(unexpected(name, &other)),
         }
@@ -343,7 +345,7 @@ impl FileClient {
 
     fn empty(&mut self, operation: Operation) -> Result<(), ClientError> {
         let name = operation.name();
-        match self.settled(operation, Payload::None)? {
+        match self.call_resolved(operation, Payload::None)? {
             Answer::Empty => Ok(()),
             other => Err(unexpected(name, &other)),
         }
@@ -351,15 +353,15 @@ impl FileClient {
 }
 
 /// Why a request came to nothing, as far as that is known.
-struct Failed {
+struct FailedRequest {
     error: ClientError,
     /// It may have been executed.
-    in_doubt: bool,
+    is_uncertain: bool,
 }
 
-impl From<ClientError> for Failed {
+impl From<ClientError> for FailedRequest {
     fn from(error: ClientError) -> Self {
-        Self { error, in_doubt: false }
+        Self { error, is_uncertain: false }
     }
 }
 

@@ -51,7 +51,7 @@ impl FileClient {
         etag: Option<Etag>,
     ) -> Result<(Vec<u8>, ReadResult), ClientError> {
         let len = len.min(self.chunk() as u64);
-        match self.settled_with_content(Operation::Read { path: path.clone(), off, len, etag }, Payload::None)? {
+        match self.call_resolved_with_content(Operation::Read { path: path.clone(), off, len, etag }, Payload::None)? {
             (Answer::Read(read), Some(bytes)) => Ok((bytes.to_vec(), read)),
             (other, _) => Err(super::unexpected("read", &other)),
         }
@@ -86,7 +86,7 @@ impl FileClient {
     /// # Errors
     /// NOT_FOUND, or the kind rules; CHANGED where the file changed while it was read.
     pub fn hash_range(&mut self, path: &RemotePath, off: u64, len: Option<u64>) -> Result<HashResult, ClientError> {
-        match self.settled(Operation::Hash { path: path.clone(), off, len }, Payload::None)? {
+        match self.call_resolved(Operation::Hash { path: path.clone(), off, len }, Payload::None)? {
             Answer::Hash(hash) => Ok(hash),
             other => Err(super::unexpected("hash", &other)),
         }
@@ -101,7 +101,7 @@ impl FileClient {
         let mut held = 0;
         loop {
             let after = all.last().map(|upload| upload.up);
-            let page = match self.settled(Operation::Uploads { after }, Payload::None)? {
+            let page = match self.call_resolved(Operation::Uploads { after }, Payload::None)? {
                 Answer::Uploads(page) => page,
                 other => return Err(super::unexpected("uploads", &other)),
             };

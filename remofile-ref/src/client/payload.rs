@@ -1,6 +1,6 @@
 //! The bytes that ride behind headers: of requests until they are answered, of replies until they are used.
 
-use super::source;
+use super::local_file;
 use crate::transport::Message;
 use std::{cell::RefCell, fmt, fs::File, io, ops::Deref, sync::Arc};
 
@@ -53,7 +53,7 @@ impl Payload {
             Payload::File { file, off, len, fresh } => {
                 let bytes = match fresh.take() {
                     Some(bytes) => bytes,
-                    None => source::read_at(file, *off, *len)?,
+                    None => local_file::read_at(file, *off, *len)?,
                 };
                 Ok(Some(Message::from(bytes)))
             }

@@ -87,9 +87,9 @@ impl FileClient {
     /// # scope.spawn(|| server.run());
     /// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
     /// let mut client = FileClient::new(endpoint, token)?;
-    /// let (tell, told) = channel();
+    /// let (report, told) = channel();
     /// client.watch(move |progress| {
-    ///     let _ = tell.send(progress.clone());
+    ///     let _ = report.send(progress.clone());
     /// });
     /// client.upload("Cargo.toml", "/")?;
     /// let last = told.try_iter().filter(|progress| progress.phase == Phase::Transferring).last();
@@ -130,7 +130,7 @@ impl Observer {
         if self.is_watched() {
             let tree = self.now.as_ref().and_then(|now| now.tree);
             self.now = Some(Progress { phase, path: path.cloned(), done: resumed, total, resumed, tree });
-            self.tell();
+            self.report();
         }
     }
 
@@ -138,12 +138,18 @@ impl Observer {
     pub(super) fn advance(&mut self, bytes: u64) {
         if let Some(now) = &mut self.now {
             now.done += bytes;
-            self.tell();
+            self.report();
         }
     }
 
     /// The server says how far it is with the one request that it works on.
-    pub(super) fn serve(&mut self, operation: &'static str, path: Option<&RemotePath>, done: u64, total: Option<u64>) {
+    pub(super) fn report_pending(
+        &mut self,
+        operation: &'static str,
+        path: Option<&RemotePath>,
+        done: u64,
+        total: Option<u64>,
+    ) {
         if self.is_watched() {
             let tree = self.now.as_ref().and_then(|now| now.tree);
             let phase = Phase::Serving { operation };
@@ -160,7 +166,7 @@ impl Observer {
             let tree = Some(TreeProgress { total_files, total_bytes, ..TreeProgress::default() });
             let (phase, total) = (Phase::Transferring, None);
             self.now = Some(Progress { phase, path: None, done: 0, total, resumed: 0, tree });
-            self.tell();
+            self.report();
         }
     }
 
@@ -175,7 +181,7 @@ impl Observer {
         (tree.files, tree.bytes, tree.transferred) = (files, done.bytes, done.transferred);
         now.phase = Phase::Transferring;
         (now.path, now.done, now.total, now.resumed) = (None, 0, None, 0);
-        self.tell();
+        self.report();
     }
 
     /// The call is over.
@@ -183,7 +189,7 @@ impl Observer {
         self.now = None;
     }
 
-    fn tell(&mut self) {
+    fn report(&mut self) {
         if let (Some(watcher), Some(now)) = (&mut self.watcher, &self.now) {
             watcher(now);
         }

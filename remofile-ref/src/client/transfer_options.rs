@@ -42,13 +42,13 @@ pub struct TransferOptions {
     pub(super) dry_run: bool,
     pub(super) counts_first: Option<bool>,
     pub(super) bytes_per_second: Option<NonZeroU64>,
-    exclude: Option<Arc<Exclude>>,
+    exclude: Option<Arc<ExcludeFn>>,
 }
 
 /// What is told of each item.
-pub(super) type OnItem<'a> = dyn FnMut(&TransferItem<'_>) + 'a;
+pub(super) type ItemCallback<'a> = dyn FnMut(&TransferItem<'_>) + 'a;
 
-type Exclude = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
+type ExcludeFn = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
 
 /// What is done where a file of other content stands under the target's name. One of the same content is unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 mod copy;
 mod download;
-pub(crate) mod flight;
-mod ledger;
 mod local;
+pub(crate) mod pipeline;
+mod remote_scan;
 mod remove;
-mod survey;
+mod transfer_stats;
 mod upload;
 
 pub use remove::TreeRemoved;
@@ -54,7 +54,7 @@ impl TreeTransferred {
     }
 
     /// Adds what a second look at the same items came to: it counts none of them twice.
-    fn looked_again(&mut self, second: Self) {
+    fn add_second_pass(&mut self, second: Self) {
         self.transferred += second.transferred;
         for (path, error) in second.failures {
             if self.failures.len() < NAMED_FAILURES && self.failures.iter().all(|(failed, _)| *failed != path) {

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::client::{
     ClientError, FileClient,
-    flight::{Answered, Flight, Request, Walk},
+    local_file::LocalFile,
     payload::Payload,
-    source::Source,
+    pipeline::{Pipeline, PipelineDriver, ReplyResult, Request},
 };
 use remofile_proto::{Answer, Digest, Etag, Operation, Refusal, RemotePath};
 use std::{collections::HashSet, time::SystemTime};
@@ -92,7 +92,7 @@ pub(super) fn answer(
             *place = node;
         }
     }
-    let mut asking = Asking { client, remote, sides, flight: Flight::new() };
+    let mut asking = Asking { client, remote, sides, pipeline: Pipeline::new() };
     for path in &questions.remote {
         asking.submit(path.clone())?;
     }
@@ -114,7 +114,7 @@ fn read_local(
 }
 
 /// Refuses what is not the version that was looked at.
-pub(super) fn check(source: &Source, expected: &LocalVersion) -> Result<(), ClientError> {
+pub(super) fn check(source: &LocalFile, expected: &LocalVersion) -> Result<(), ClientError> {
     if LocalVersion::of(source) == *expected { Ok(()) } else { Err(source.changed()) }
 }
 
@@ -123,7 +123,7 @@ struct Asking<'a> {
     client: &'a mut FileClient,
     remote: &'a RemotePath,
     sides: &'a mut Sides,
-    flight: Flight<String>,
+    pipeline: Pipeline<String>,
 }
 
 impl Asking<'_> {
@@ -140,11 +140,11 @@ impl Asking<'_> {
     }
 }
 
-impl Walk for Asking<'_> {
-    type Job = String;
+impl PipelineDriver for Asking<'_> {
+    type Item = String;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<String>) {
-        (self.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<String>) {
+        (self.client, &mut self.pipeline)
     }
 
     fn weight(&self, _job: &String) -> u64 {
@@ -156,7 +156,7 @@ impl Walk for Asking<'_> {
         Ok(Some(Request { operation, payload: Payload::None, content: 0 }))
     }
 
-    fn on_answer(&mut self, job: String, answer: Answered) -> Result<(), ClientError> {
+    fn on_reply(&mut self, job: String, answer: ReplyResult) -> Result<(), ClientError> {
         match answer {
             Ok((Answer::Hash(hash), _)) => self.settled(&job, Ok((hash.hash, hash.etag))),
             Ok((other, _)) => return Err(crate::client::unexpected("hash", &other)),
@@ -166,7 +166,7 @@ impl Walk for Asking<'_> {
     }
 
     /// Looking changes nothing.
-    fn settle(job: String) -> String {
+    fn recover(job: String) -> String {
         job
     }
 }

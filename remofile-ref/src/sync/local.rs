@@ -3,8 +3,8 @@
 use super::{LocalVersion, scan::STAGED, sides::split, trash::LocalTrash};
 use crate::client::{
     ClientError,
-    part::{Target, set_mtime},
-    source::{self, Source},
+    local_file::{self, LocalFile},
+    partial_file::{DownloadTarget, set_mtime},
 };
 use rustix::{
     fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT},
@@ -50,10 +50,10 @@ impl LocalRoot {
     }
 
     /// The regular file at a path, to be read.
-    pub(super) fn source(&self, path: &str) -> Result<Source, ClientError> {
+    pub(super) fn source(&self, path: &str) -> Result<LocalFile, ClientError> {
         let (parent, name) = split(path);
         let directory = self.directory(parent).map_err(|errno| self.failed(path, errno))?;
-        Source::open_at(&directory, OsStr::new(name), &self.shown.join(path), false)
+        LocalFile::open_at(&directory, OsStr::new(name), &self.shown.join(path), false)
     }
 
     /// What a path would get as its content, in the same directory under a name of its own.
@@ -66,10 +66,10 @@ impl LocalRoot {
     }
 
     /// Where a download goes that becomes `path` later.
-    pub(super) fn target(&self, staged: &str) -> Result<Target, ClientError> {
+    pub(super) fn target(&self, staged: &str) -> Result<DownloadTarget, ClientError> {
         let (parent, name) = split(staged);
         let directory = self.directory(parent).map_err(|errno| self.failed(staged, errno))?;
-        Ok(Target::within(directory, name, self.shown.join(staged)))
+        Ok(DownloadTarget::within(directory, name, self.shown.join(staged)))
     }
 
     /// Writes the content that a path is to get, under its staged name.
@@ -294,8 +294,8 @@ impl LocalRoot {
 
 impl LocalVersion {
     /// The version of a file when it was opened.
-    pub(super) fn of(source: &Source) -> Self {
-        let source::Identity { device, inode, size, mtime_ns, ctime_ns } = *source.opened_as();
+    pub(super) fn of(source: &LocalFile) -> Self {
+        let local_file::FileIdentity { device, inode, size, mtime_ns, ctime_ns } = *source.opened_as();
         Self { device, inode, size, mtime_ns, ctime_ns }
     }
 }

@@ -100,7 +100,7 @@ fn run<'a>(
 ) -> Result<SyncReport, SyncError> {
     let options = &options.clone().without(archives_below(local, options));
     let run = Run { local, remote, mode, options };
-    client.observed(|client| client.paced(options.bytes_per_second, |client| run.all(client, on_item)))
+    client.observed(|client| client.rate_limited(options.bytes_per_second, |client| run.all(client, on_item)))
 }
 
 struct Run<'a> {
@@ -208,7 +208,7 @@ impl Run<'_> {
                 match receiver.recv_timeout(KEPT_EVERY) {
                     Ok(scan) => break scan,
                     Err(RecvTimeoutError::Timeout) => {
-                        if let Err(error) = client.stay()
+                        if let Err(error) = client.keep_alive()
                             && survey.is_ok()
                         {
                             survey = Err(error);

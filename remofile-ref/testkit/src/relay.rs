@@ -186,7 +186,8 @@ impl Shared {
     /// A third is cut in the handshake, a third behind it by bytes, and a third by time.
     fn draw(&self) -> Fate {
         let mut random = self.random.lock().unwrap();
-        let (kind, upwards, bytes, time) = (random.below(3), random.below(2) == 0, random.next_u64(), random.below(30_000));
+        let (kind, upwards, bytes, time) =
+            (random.below(3), random.below(2) == 0, random.next_u64(), random.below(30_000));
         let first = self.connections.fetch_add(1, Ordering::Relaxed) == 0;
         if self.cut.load(Ordering::Relaxed) >= self.cuts.at_most {
             return Fate::Lives;

@@ -2,8 +2,8 @@
 
 mod control;
 mod conversions;
+mod recovery;
 mod remote_file;
 mod remote_file_faults;
 mod resume;
 mod session;
-mod settle;

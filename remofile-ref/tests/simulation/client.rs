@@ -2,9 +2,9 @@
 //! was lost.
 
 use super::disk::{Content, digest};
-use remofile::protocol::client::handshake::{Greeting, Opening};
-use remofile::protocol::client::recovery::Unanswered;
-use remofile::protocol::client::request_window::{Event, Patience, Stream};
+use remofile::protocol::client::handshake::{Handshake, HelloOutcome};
+use remofile::protocol::client::recovery::Recovery;
+use remofile::protocol::client::request_window::{RequestWindow, RetryPolicy, WindowEvent};
 use remofile_proto::{
     Answer, BootId, Code, Operation, Precondition, RemotePath, Reply, ReplyError, SessionId, Staged, UploadId,
     encode_request,
@@ -33,8 +33,8 @@ pub enum Fault {
 
 #[derive(Debug)]
 enum Phase {
-    Opening(Opening),
-    Open(Stream<Option<Content>>),
+    Handshake(Handshake),
+    Open(RequestWindow<Option<Content>>),
     Waiting(Duration),
     Leaving(Duration),
     Left,
@@ -57,7 +57,7 @@ pub struct Client {
     number: u8,
     phase: Phase,
     fault: Fault,
-    patience: Patience,
+    policy: RetryPolicy,
     session: SessionId,
     next_session: u8,
     next_label: i64,
@@ -88,7 +88,7 @@ impl Client {
             number,
             phase: Phase::Waiting(Duration::ZERO),
             fault,
-            patience: Patience { total: Duration::from_secs(1_000_000), ..Patience::default() },
+            policy: RetryPolicy { total: Duration::from_secs(1_000_000), ..RetryPolicy::default() },
             session: SessionId::new([0; 16]),
             next_session: 1,
             next_label: 1,
@@ -130,7 +130,7 @@ impl Client {
 
     pub fn next_deadline(&self) -> Option<Duration> {
         match &self.phase {
-            Phase::Opening(opening) => opening.next_deadline(),
+            Phase::Handshake(handshake) => handshake.next_deadline(),
             Phase::Open(stream) => stream.next_deadline(),
             Phase::Waiting(at) | Phase::Leaving(at) => Some(*at),
             Phase::Left => None,
@@ -139,7 +139,7 @@ impl Client {
 
     pub fn on_timer(&mut self, now: Duration) -> Result<(), String> {
         match &mut self.phase {
-            Phase::Opening(opening) if opening.next_deadline().is_none_or(|at| now >= at) => self.say_hello(now),
+            Phase::Handshake(handshake) if handshake.next_deadline().is_none_or(|at| now >= at) => self.say_hello(now),
             Phase::Waiting(at) if now >= *at => self.open(now, None),
             Phase::Leaving(at) if now >= *at => self.say_bye(now),
             Phase::Open(stream) => {
@@ -179,22 +179,22 @@ impl Client {
     pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>]) -> Result<(), String> {
         let reply = Reply::decode(frames).map_err(|error| format!("malformed reply: {error}"))?;
         match &mut self.phase {
-            Phase::Opening(opening) => match opening.on_reply(&reply) {
-                Greeting::Ignored => {}
-                Greeting::Open(welcome) => {
+            Phase::Handshake(handshake) => match handshake.on_reply(&reply) {
+                HelloOutcome::Ignored => {}
+                HelloOutcome::Open(welcome) => {
                     let is_another = self.boot.replace(welcome.boot).is_some_and(|before| before != welcome.boot);
-                    let stream = Stream::new(now, self.session, welcome.window, self.patience.clone());
+                    let stream = RequestWindow::new(now, self.session, welcome.window, self.policy.clone());
                     self.phase = Phase::Open(stream);
                     if is_another && self.fault == Fault::None {
                         self.look_again();
                     }
                 }
-                Greeting::Again => self.say_hello(now),
-                Greeting::Busy(busy) if self.takes => {
+                HelloOutcome::Again => self.say_hello(now),
+                HelloOutcome::Busy(busy) if self.takes => {
                     self.takes = false;
                     self.open(now, Some(busy.session));
                 }
-                Greeting::Busy(_) => self.phase = Phase::Waiting(now + Duration::from_secs(10)),
+                HelloOutcome::Busy(_) => self.phase = Phase::Waiting(now + Duration::from_secs(10)),
                 other => return Err(format!("hello was answered {other:?}")),
             },
             Phase::Open(stream) => {
@@ -366,9 +366,14 @@ impl Client {
         }
     }
 
-    fn note(&mut self, now: Duration, event: Event<Option<Content>>, reply: Option<&Reply<'_>>) -> Result<(), String> {
+    fn note(
+        &mut self,
+        now: Duration,
+        event: WindowEvent<Option<Content>>,
+        reply: Option<&Reply<'_>>,
+    ) -> Result<(), String> {
         match event {
-            Event::Answered { seq, .. } => {
+            WindowEvent::Answered { seq, .. } => {
                 let operation = self.awaited.remove(&seq).ok_or(format!("{seq} is answered twice"))?;
                 let result = match reply.unwrap().into_answer(&operation) {
                     Ok(answer) => Ok(answer),
@@ -380,16 +385,14 @@ impl Client {
                     self.stage = Stage::Start;
                 }
             }
-            Event::Lost(_) => {
+            WindowEvent::Lost(_) => {
                 self.lost_sessions += 1;
                 let lost = std::mem::replace(&mut self.phase, Phase::Waiting(now));
                 let Phase::Open(stream) = lost else { unreachable!() };
                 let mut doubtful = false;
-                for leftover in stream.into_unanswered().into_iter().filter(|leftover| leftover.sent) {
-                    doubtful |= leftover.unanswered != Unanswered::Repeat;
-                    if leftover.unanswered == Unanswered::BeginAgainUnlessCommitted
-                        && self.fault == Fault::TrustsTheLost
-                    {
+                for unacked in stream.into_unacked().into_iter().filter(|unacked| unacked.sent) {
+                    doubtful |= unacked.unanswered != Recovery::Repeat;
+                    if unacked.unanswered == Recovery::BeginAgainUnlessCommitted && self.fault == Fault::TrustsTheLost {
                         self.job_is_done();
                     }
                 }
@@ -397,7 +400,7 @@ impl Client {
                 self.in_doubt |= doubtful;
                 self.open(now, None);
             }
-            Event::Ignored | Event::Repairing | Event::Pending { .. } => {}
+            WindowEvent::Ignored | WindowEvent::Repairing | WindowEvent::Pending { .. } => {}
         }
         Ok(())
     }
@@ -410,18 +413,18 @@ impl Client {
     }
 
     fn open(&mut self, now: Duration, take: Option<SessionId>) {
-        self.phase = Phase::Opening(Opening::new("simulation", None, take, SILENCE));
+        self.phase = Phase::Handshake(Handshake::new("simulation", None, take, SILENCE));
         self.say_hello(now);
     }
 
     fn say_hello(&mut self, now: Duration) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
+        let Phase::Handshake(handshake) = &mut self.phase else { return };
         let mut id = [self.number; 16];
         id[0] = self.next_session;
         self.next_session = self.next_session.checked_add(1).expect("so many sessions are a loop");
         self.session = SessionId::new(id);
         self.outbox.clear();
-        self.outbox.push_back(opening.say_hello(now, self.session, super::world::auth(self.session)));
+        self.outbox.push_back(handshake.say_hello(now, self.session, super::world::auth(self.session)));
     }
 
     fn say_bye(&mut self, now: Duration) {

@@ -16,7 +16,7 @@ impl Channel {
     /// [SES-16].
     pub(in crate::client) fn keep_session(&mut self) -> Result<(), ClientError> {
         self.check_cancelled()?;
-        if !self.is_over && self.heard.elapsed() >= Duration::from_millis(self.welcome.lease_ms) / 3 {
+        if !self.is_over && self.received_at.elapsed() >= Duration::from_millis(self.welcome.lease_ms) / 3 {
             self.ping()?;
         }
         Ok(())

@@ -20,9 +20,9 @@ impl Write for RemoteFile<'_> {
 
     /// Waits until everything written is durable on the server [DUR-2].
     fn flush(&mut self) -> io::Result<()> {
-        self.settle_writes()?;
-        self.ahead.clear();
-        self.quiesce()?;
+        self.finish_writes()?;
+        self.reads.clear();
+        self.drain_replies()?;
         Ok(self.client.flush()?)
     }
 }
@@ -31,7 +31,7 @@ impl Seek for RemoteFile<'_> {
     /// Reports what is known of writes that failed; it waits for none.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.report()?;
-        if matches!(to, SeekFrom::End(_)) && self.etag.is_none() && self.behind.is_empty() && self.buffer.is_empty() {
+        if matches!(to, SeekFrom::End(_)) && self.etag.is_none() && self.writes.is_empty() && self.buffer.is_empty() {
             self.refresh()?;
         }
         let position = match to {
@@ -50,11 +50,11 @@ impl Drop for RemoteFile<'_> {
     fn drop(&mut self) {
         // The first time may report what failed before, and leave the rest to be sent.
         for _ in 0..2 {
-            if let Err(error) = self.settle_writes() {
+            if let Err(error) = self.finish_writes() {
                 tracing::warn!(path = %self.path, %error, "a file was dropped, and not all that was written got there");
             }
         }
-        if let Err(error) = self.quiesce() {
+        if let Err(error) = self.drain_replies() {
             tracing::debug!(%error, "answers that nobody waits for did not come");
         }
     }

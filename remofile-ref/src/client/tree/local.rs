@@ -20,14 +20,14 @@ pub(super) struct LocalDirectory {
     pub(super) shown: PathBuf,
     /// Where it is below the source.
     pub(super) relative: PathBuf,
-    identity: Identity,
+    identity: DirectoryId,
 }
 
 /// What tells a directory from all others: device and inode.
-pub(super) type Identity = (u64, u64);
+pub(super) type DirectoryId = (u64, u64);
 
 /// What is found under a name.
-pub(super) enum Found {
+pub(super) enum LocalEntry {
     File { size: u64 },
     Directory,
     Skipped(SkipReason),
@@ -58,7 +58,7 @@ impl LocalDirectory {
     }
 
     /// What tells it from all others; where links are followed, one that is in itself has no end.
-    pub(super) fn identity(&self) -> Identity {
+    pub(super) fn identity(&self) -> DirectoryId {
         self.identity
     }
 
@@ -80,7 +80,7 @@ impl LocalDirectory {
     }
 
     /// What is under a name, as the options have it.
-    pub(super) fn look(&self, name: &OsStr, options: &TransferOptions) -> Result<Found, Errno> {
+    pub(super) fn look(&self, name: &OsStr, options: &TransferOptions) -> Result<LocalEntry, Errno> {
         let mut found = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
         if is_link && options.follow_links {
@@ -88,13 +88,13 @@ impl LocalDirectory {
         }
         let kind = FileType::from_raw_mode(found.st_mode);
         if options.excludes(&self.relative.join(name), kind == FileType::Directory) {
-            return Ok(Found::Skipped(SkipReason::Excluded));
+            return Ok(LocalEntry::Skipped(SkipReason::Excluded));
         }
         Ok(match kind {
-            FileType::RegularFile => Found::File { size: size_of(&found) },
-            FileType::Directory => Found::Directory,
-            FileType::Symlink => Found::Skipped(SkipReason::Link),
-            _ => Found::Skipped(SkipReason::Special),
+            FileType::RegularFile => LocalEntry::File { size: size_of(&found) },
+            FileType::Directory => LocalEntry::Directory,
+            FileType::Symlink => LocalEntry::Skipped(SkipReason::Link),
+            _ => LocalEntry::Skipped(SkipReason::Special),
         })
     }
 }
@@ -119,7 +119,7 @@ fn count(
     client: &mut FileClient,
     directory: &LocalDirectory,
     options: &TransferOptions,
-    above: &mut Vec<Identity>,
+    above: &mut Vec<DirectoryId>,
 ) -> Result<(u64, u64), ClientError> {
     let (mut files, mut bytes) = (0u64, 0u64);
     // What lies deeper has no path on the server.
@@ -128,18 +128,18 @@ fn count(
     }
     above.push(directory.identity());
     for name in directory.sorted_names().unwrap_or_default() {
-        client.stay()?;
+        client.keep_alive()?;
         match directory.look(&name, options) {
-            Ok(Found::File { size }) => {
+            Ok(LocalEntry::File { size }) => {
                 files += 1;
                 bytes = bytes.saturating_add(size);
             }
-            Ok(Found::Directory) => {
+            Ok(LocalEntry::Directory) => {
                 let Ok(below) = directory.enter(&name, options) else { continue };
                 let below = count(client, &below, options, above)?;
                 (files, bytes) = (files + below.0, bytes.saturating_add(below.1));
             }
-            Ok(Found::Skipped(_)) | Err(_) => {}
+            Ok(LocalEntry::Skipped(_)) | Err(_) => {}
         }
     }
     above.pop();

@@ -5,7 +5,7 @@ use remofile_proto::Operation;
 /// How an unanswered request is settled in a new session [LOST-2].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Unanswered {
+pub enum Recovery {
     /// It is sent again: executing it twice is executing it once.
     Repeat,
     /// `mkdir`: it is sent again; EXISTS, and a directory is there: done.
@@ -27,7 +27,7 @@ pub enum Unanswered {
     BeginAgainUnlessCommitted,
 }
 
-impl Unanswered {
+impl Recovery {
     /// The row of the operation in the table; hello, ping and bye are not numbered and need nothing.
     #[must_use]
     pub fn of(operation: &Operation) -> Self {

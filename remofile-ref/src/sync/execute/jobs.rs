@@ -4,8 +4,8 @@ use super::{Execution, local_version};
 use crate::{
     client::{
         ClientError, FileClient,
-        flight::{Answered, Flight, Request, Walk},
         payload::{Content, Payload},
+        pipeline::{Pipeline, PipelineDriver, ReplyResult, Request},
         refused, unexpected,
     },
     sync::{
@@ -243,11 +243,11 @@ impl<'p> Execution<'_, 'p> {
     }
 }
 
-impl<'p> Walk for Execution<'_, 'p> {
-    type Job = Job<'p>;
+impl<'p> PipelineDriver for Execution<'_, 'p> {
+    type Item = Job<'p>;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job<'p>>) {
-        (self.tools.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<Job<'p>>) {
+        (self.tools.client, &mut self.pipeline)
     }
 
     fn weight(&self, job: &Job<'p>) -> u64 {
@@ -291,7 +291,7 @@ impl<'p> Walk for Execution<'_, 'p> {
         Ok(Some(Request { operation, payload, content }))
     }
 
-    fn on_answer(&mut self, job: Job<'p>, answer: Answered) -> Result<(), ClientError> {
+    fn on_reply(&mut self, job: Job<'p>, answer: ReplyResult) -> Result<(), ClientError> {
         let done = match (job.step, answer) {
             (_, Err(refusal)) => return self.on_refusal(job, refusal),
             (Step::MakeDirectory, Ok((Answer::Entry(_), _))) => {
@@ -333,7 +333,7 @@ impl<'p> Walk for Execution<'_, 'p> {
         done.or_else(|error| self.failed(job.action, error))
     }
 
-    fn settle(mut job: Job<'p>) -> Job<'p> {
+    fn recover(mut job: Job<'p>) -> Job<'p> {
         job.was_lost = true;
         job.step = match job.step {
             Step::Put => Step::Compare,
@@ -343,11 +343,11 @@ impl<'p> Walk for Execution<'_, 'p> {
         job
     }
 
-    fn order(jobs: &mut [Job<'p>]) {
+    fn sort_for_recovery(jobs: &mut [Job<'p>]) {
         jobs.sort_by_key(Job::rank);
     }
 
-    fn observe(&mut self) {
+    fn report_progress(&mut self) {
         self.tools.client.observer().count(&self.observed);
     }
 }

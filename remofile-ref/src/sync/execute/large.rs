@@ -2,7 +2,7 @@
 
 use super::{Execution, local_version};
 use crate::{
-    client::{ClientError, TransferStatus, flight::Walk as _, refused},
+    client::{ClientError, TransferStatus, pipeline::PipelineDriver as _, refused},
     sync::{
         Action, Change, LocalVersion, Side, local::LocalRoot, scan::is_fresh, sides::ArchivedFile, survey::version_of,
     },

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::client::{
     ClientError, FileClient, TreeTransferred, concerns_one_item,
-    flight::{Flight, Walk as _},
+    pipeline::{Pipeline, PipelineDriver as _},
 };
 use jobs::{Job, Step};
 use remofile_proto::RemotePath;
@@ -51,7 +51,7 @@ pub(super) fn execute(
 ) -> Result<(LocalTrash, RemoteTrash), SyncError> {
     let mut execution = Execution {
         tools,
-        flight: Flight::new(),
+        pipeline: Pipeline::new(),
         places: HashMap::new(),
         aside: HashSet::new(),
         updates: Vec::new(),
@@ -68,7 +68,7 @@ pub(super) fn execute(
 
 struct Execution<'a, 'p> {
     tools: Tools<'a>,
-    flight: Flight<Job<'p>>,
+    pipeline: Pipeline<Job<'p>>,
     /// Where in the server's trash something goes, by its path.
     places: HashMap<&'p str, RemotePath>,
     /// Conflict copies whose local file has got its name.
@@ -182,7 +182,7 @@ impl<'p> Execution<'_, 'p> {
     }
 
     fn begin(&mut self, action: &'p Action) -> Result<(), SyncError> {
-        self.tools.client.stay()?;
+        self.tools.client.keep_alive()?;
         let done = match &action.change {
             Change::KeepBoth { copy } => self.step_aside(action, copy).map(|()| Some(0)),
             Change::MakeDirectory { on: Side::Local } => self.make_directory(action).map(|()| Some(0)),

@@ -109,11 +109,11 @@ impl<'a> Planner<'a> {
     fn hold(&mut self, path: &'a str, why: Why) {
         self.problems.push(Problem { path: path.to_owned(), why });
         self.held = Some(path);
-        self.stay();
+        self.keep_alive();
     }
 
     /// Something stays here: all directories that it is in do too.
-    fn stay(&mut self) {
+    fn keep_alive(&mut self) {
         for Leaving { path, on } in std::mem::take(&mut self.leaving) {
             if self.rules.mode == Mode::Both {
                 self.make_directory(path, on.other());

@@ -21,10 +21,10 @@ impl<'a> Planner<'a> {
         let (from, to) = if source == Side::Local { (local, remote) } else { (remote, local) };
         match (from, to) {
             (Has::Nothing, Has::Nothing) => self.forget(row),
-            (Has::Nothing, _) if !self.rules.delete => self.stay(),
+            (Has::Nothing, _) if !self.rules.delete => self.keep_alive(),
             (Has::Nothing, Has::File) => self.remove_file(row, target),
             (Has::Nothing, Has::Directory { hides: false }) => self.leave(row.path, target),
-            (Has::Nothing, Has::Directory { hides: true }) => self.stay(),
+            (Has::Nothing, Has::Directory { hides: true }) => self.keep_alive(),
             (Has::File, Has::Nothing) => self.transfer(row, target),
             (Has::File, Has::File) => self.file_over_file(row, target),
             (Has::Directory { .. }, Has::Nothing) => self.make_directory(row.path, target),

@@ -11,7 +11,7 @@ impl<'a> Planner<'a> {
     pub(super) fn two_way(&mut self, row: &Row<'a>) {
         match (row.local, row.remote) {
             (Some(Node::Directory { .. }), Some(Node::Directory { .. })) => {
-                self.stay();
+                self.keep_alive();
                 self.record_directory(row);
             }
             (Some(Node::Directory { hides }), None) => self.directory_of_one(row, Side::Local, *hides),
@@ -32,7 +32,7 @@ impl<'a> Planner<'a> {
         if row.archived == Some(&Archived::Directory) && !hides {
             self.leave(row.path, on);
         } else {
-            self.stay();
+            self.keep_alive();
             self.make_directory(row.path, on.other());
         }
     }
@@ -41,20 +41,20 @@ impl<'a> Planner<'a> {
         use Since::{Changed, Gone, Same};
         match (row.local_since(), row.remote_since()) {
             (Same, Same) => {
-                self.stay();
+                self.keep_alive();
                 self.record_file(row);
             }
             (Same, Changed) | (Gone, Changed) => {
-                self.stay();
+                self.keep_alive();
                 self.transfer(row, Side::Local);
             }
             // An edit beats a deletion.
             (Changed, Same) | (Changed, Gone) => {
-                self.stay();
+                self.keep_alive();
                 self.transfer(row, Side::Remote);
             }
             (Changed, Changed) => {
-                self.stay();
+                self.keep_alive();
                 if row.has_equal_contents() { self.record_file(row) } else { self.conflict(row) }
             }
             (Same, Gone) => self.remove_file(row, Side::Local),

@@ -1,73 +1,73 @@
 //! One number of the stream.
 
-use super::{Leftover, Unanswered};
+use super::{Recovery, UnackedRequest};
 use remofile_proto::Operation;
 use std::time::Duration;
 
 /// What sending a request again may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Nature {
+pub(super) enum OperationClass {
     /// The server may compute it again [SEQ-8].
-    Computed,
+    Recomputable,
     /// It changes something.
-    Changes,
+    Mutates,
     /// Neither: the reply is remembered, and nothing is changed.
-    Looks,
+    Remembered,
 }
 
-impl Nature {
+impl OperationClass {
     fn of(operation: &Operation) -> Self {
         match operation {
-            Operation::Read { .. } | Operation::List { .. } | Operation::Uploads { .. } => Self::Computed,
-            Operation::Stat { .. } | Operation::Hash { .. } | Operation::Flush => Self::Looks,
-            _ => Self::Changes,
+            Operation::Read { .. } | Operation::List { .. } | Operation::Uploads { .. } => Self::Recomputable,
+            Operation::Stat { .. } | Operation::Hash { .. } | Operation::Flush => Self::Remembered,
+            _ => Self::Mutates,
         }
     }
 }
 
 /// A submitted request; its bytes are gone once it is answered.
 #[derive(Debug)]
-pub(super) struct Slot<P> {
+pub(super) struct InFlight<P> {
     request: Option<(Vec<u8>, P)>,
-    nature: Nature,
-    unanswered: Unanswered,
-    sent: Sent,
+    class: OperationClass,
+    unanswered: Recovery,
+    sent: SendCount,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Sent {
+enum SendCount {
     Never,
     Once(Duration),
     Again,
 }
 
-impl<P> Slot<P> {
+impl<P> InFlight<P> {
     pub(super) fn new(header: Vec<u8>, payload: P, operation: &Operation) -> Self {
-        let (nature, unanswered) = (Nature::of(operation), Unanswered::of(operation));
-        Self { request: Some((header, payload)), nature, unanswered, sent: Sent::Never }
+        let (class, unanswered) = (OperationClass::of(operation), Recovery::of(operation));
+        Self { request: Some((header, payload)), class, unanswered, sent: SendCount::Never }
     }
 
     /// What is to be sent, while it is not answered.
-    pub(super) fn waiting(&self) -> Option<(&[u8], &P, Nature)> {
-        self.request.as_ref().map(|(header, payload)| (header.as_slice(), payload, self.nature))
+    pub(super) fn waiting(&self) -> Option<(&[u8], &P, OperationClass)> {
+        self.request.as_ref().map(|(header, payload)| (header.as_slice(), payload, self.class))
     }
 
     /// Whether it was sent and is not answered.
     pub(super) fn awaits(&self) -> bool {
-        self.request.is_some() && !matches!(self.sent, Sent::Never)
+        self.request.is_some() && !matches!(self.sent, SendCount::Never)
     }
 
     pub(super) fn note_sent(&mut self, now: Duration) {
         self.sent = match self.sent {
-            Sent::Never => Sent::Once(now),
-            Sent::Once(_) | Sent::Again => Sent::Again,
+            SendCount::Never => SendCount::Once(now),
+            SendCount::Once(_) | SendCount::Again => SendCount::Again,
         };
     }
 
     /// The server has not executed it, unless it was sent more than once.
     pub(super) fn note_refused(&mut self) {
-        if let Sent::Once(_) = self.sent {
-            self.sent = Sent::Never;
+        if let SendCount::Once(_) = self.sent {
+            self.sent = SendCount::Never;
         }
     }
 
@@ -75,15 +75,15 @@ impl<P> Slot<P> {
     pub(super) fn answer(&mut self, now: Duration) -> Option<(P, Option<Duration>)> {
         let (_, payload) = self.request.take()?;
         let round_trip = match self.sent {
-            Sent::Once(at) => now.checked_sub(at),
-            Sent::Never | Sent::Again => None,
+            SendCount::Once(at) => now.checked_sub(at),
+            SendCount::Never | SendCount::Again => None,
         };
         Some((payload, round_trip))
     }
 
-    pub(super) fn into_leftover(self, seq: u64) -> Option<Leftover<P>> {
+    pub(super) fn into_unacked(self, seq: u64) -> Option<UnackedRequest<P>> {
         let sent = self.awaits();
         let (_, payload) = self.request?;
-        Some(Leftover { seq, payload, sent, unanswered: self.unanswered })
+        Some(UnackedRequest { seq, payload, sent, unanswered: self.unanswered })
     }
 }

@@ -1,10 +1,10 @@
 //! What becomes of a call whose session is lost (spec section 16).
 
 use super::{
-    ClientError, Failed, FileClient, path_of,
+    ClientError, FailedRequest, FileClient, path_of,
     payload::{Content, Payload},
 };
-use crate::protocol::client::recovery::Unanswered;
+use crate::protocol::client::recovery::Recovery;
 use remofile_proto::{Answer, Code, Digest, Kind, Operation, RemotePath};
 
 /// How often a call opens a lost session again before it gives up.
@@ -12,37 +12,37 @@ pub(super) const ATTEMPTS: u32 = 3;
 
 impl FileClient {
     /// Like [`FileClient::call`], and settles what becomes of the request when the session is lost [LOST-2].
-    pub(super) fn settled(&mut self, operation: Operation, payload: Payload) -> Result<Answer, ClientError> {
-        Ok(self.settled_with_content(operation, payload)?.0)
+    pub(super) fn call_resolved(&mut self, operation: Operation, payload: Payload) -> Result<Answer, ClientError> {
+        Ok(self.call_resolved_with_content(operation, payload)?.0)
     }
 
     /// Like [`FileClient::settled`], with the bytes that came behind the answer.
-    pub(super) fn settled_with_content(
+    pub(super) fn call_resolved_with_content(
         &mut self,
         operation: Operation,
         payload: Payload,
     ) -> Result<(Answer, Option<Content>), ClientError> {
-        let mut in_doubt = false;
+        let mut is_uncertain = false;
         let mut losses = 0;
         loop {
-            let failed = match self.settle_or_attempt(&operation, &payload, in_doubt) {
+            let failed = match self.resolve_or_attempt(&operation, &payload, is_uncertain) {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            in_doubt |= failed.in_doubt;
+            is_uncertain |= failed.is_uncertain;
             match failed.error {
                 ClientError::SessionLost { .. } if losses < ATTEMPTS => {
                     losses += 1;
-                    self.reopen().map_err(|error| unsettled(&operation, in_doubt, error))?;
+                    self.reopen().map_err(|error| unresolved(&operation, is_uncertain, error))?;
                 }
-                error => return Err(unsettled(&operation, in_doubt, error)),
+                error => return Err(unresolved(&operation, is_uncertain, error)),
             }
         }
     }
 
     /// Flushes; where that does not cover all that was acknowledged, `again` looks what of it is there and makes what is
     /// missing [DUR-6].
-    pub(super) fn flush_or_look_again(
+    pub(super) fn flush_or_repeat(
         &mut self,
         path: Option<&RemotePath>,
         mut again: impl FnMut(&mut Self) -> Result<(), ClientError>,
@@ -57,19 +57,19 @@ impl FileClient {
     }
 
     /// Sends a request; one that may have been executed before goes by the table.
-    fn settle_or_attempt(
+    fn resolve_or_attempt(
         &mut self,
         operation: &Operation,
         payload: &Payload,
-        in_doubt: bool,
-    ) -> Result<(Answer, Option<Content>), Failed> {
-        if in_doubt && let Some(answer) = self.done_all_the_same(operation, payload)? {
+        is_uncertain: bool,
+    ) -> Result<(Answer, Option<Content>), FailedRequest> {
+        if is_uncertain && let Some(answer) = self.find_executed(operation, payload)? {
             self.channel.changed();
             return Ok((answer, None));
         }
         match self.attempt(operation.clone(), payload.clone()) {
-            Err(Failed { error: error @ ClientError::Refused { .. }, .. }) if in_doubt => {
-                let answer = self.settle_refusal(operation, error)?;
+            Err(FailedRequest { error: error @ ClientError::Refused { .. }, .. }) if is_uncertain => {
+                let answer = self.resolve_refusal(operation, error)?;
                 self.channel.changed();
                 Ok((answer, None))
             }
@@ -78,46 +78,46 @@ impl FileClient {
     }
 
     /// What a request came to whose reply was lost, where looking tells.
-    fn done_all_the_same(&mut self, operation: &Operation, payload: &Payload) -> Result<Option<Answer>, ClientError> {
-        match (Unanswered::of(operation), operation) {
-            (Unanswered::CompareWithContent, Operation::Put { path, .. }) => {
+    fn find_executed(&mut self, operation: &Operation, payload: &Payload) -> Result<Option<Answer>, ClientError> {
+        match (Recovery::of(operation), operation) {
+            (Recovery::CompareWithContent, Operation::Put { path, .. }) => {
                 let is_done = payload.hash().map_or(Ok(false), |ours| self.has_content(path, &Digest::new(ours)))?;
                 if is_done { self.stat_once(path).map(Some) } else { Ok(None) }
             }
-            (Unanswered::CompareBoth, Operation::Copy { from, to, .. }) => {
+            (Recovery::CompareBoth, Operation::Copy { from, to, .. }) => {
                 let source = self.look(|client| client.hash_of(from))?;
                 let target = self.look(|client| client.hash_of(to))?;
                 if source.is_some() && source == target { self.stat_once(to).map(Some) } else { Ok(None) }
             }
-            (Unanswered::LookAtBoth, Operation::Move { from, to, .. }) => match self.stat_once(from) {
+            (Recovery::LookAtBoth, Operation::Move { from, to, .. }) => match self.stat_once(from) {
                 Err(error) if error.is_not_found() => self.look(|client| client.stat_once(to)),
                 Err(ClientError::Refused { .. }) => Ok(None),
                 result => result.map(|_| None),
             },
             // Calls wait for their answers: nothing else that changes the file is unanswered beside this one.
             (
-                Unanswered::Repeat
-                | Unanswered::RepeatUnlessDirectory
-                | Unanswered::RepeatUnlessGone
-                | Unanswered::AllInOrderOrDoubt,
+                Recovery::Repeat
+                | Recovery::RepeatUnlessDirectory
+                | Recovery::RepeatUnlessGone
+                | Recovery::AllInOrderOrDoubt,
                 _,
             ) => Ok(None),
-            _ => Err(doubt(operation)),
+            _ => Err(uncertain(operation)),
         }
     }
 
     /// A refusal of a repeated request that shows that the first one had been executed.
-    fn settle_refusal(&mut self, operation: &Operation, error: ClientError) -> Result<Answer, ClientError> {
-        match (Unanswered::of(operation), operation) {
-            (Unanswered::RepeatUnlessGone, _) if error.is_not_found() => Ok(Answer::Empty),
-            (Unanswered::RepeatUnlessDirectory, Operation::Mkdir { path }) if error.is_exists() => {
+    fn resolve_refusal(&mut self, operation: &Operation, error: ClientError) -> Result<Answer, ClientError> {
+        match (Recovery::of(operation), operation) {
+            (Recovery::RepeatUnlessGone, _) if error.is_not_found() => Ok(Answer::Empty),
+            (Recovery::RepeatUnlessDirectory, Operation::Mkdir { path }) if error.is_exists() => {
                 match self.stat_once(path)? {
                     Answer::Entry(entry) if entry.kind == Kind::Dir => Ok(Answer::Entry(entry)),
                     _ => Err(error),
                 }
             }
             // The first one may be what changed it.
-            (Unanswered::AllInOrderOrDoubt, _) if error.code() == Some(Code::Changed) => Err(doubt(operation)),
+            (Recovery::AllInOrderOrDoubt, _) if error.code() == Some(Code::Changed) => Err(uncertain(operation)),
             _ => Err(error),
         }
     }
@@ -149,22 +149,22 @@ impl FileClient {
 }
 
 /// What is reported of a request that cannot be settled [LOST-1].
-pub(super) fn doubt(operation: &Operation) -> ClientError {
+pub(super) fn uncertain(operation: &Operation) -> ClientError {
     ClientError::InDoubt { operation: operation.name(), path: path_of(operation), source: None }
 }
 
 /// What is reported of a request that may have been executed, when no session could be opened to look.
-pub(super) fn unsettled(operation: &Operation, in_doubt: bool, error: ClientError) -> ClientError {
+pub(super) fn unresolved(operation: &Operation, is_uncertain: bool, error: ClientError) -> ClientError {
     match error {
         ClientError::Refused { .. } | ClientError::InDoubt { .. } | ClientError::Cancelled => error,
-        error if in_doubt && changes(operation) => {
+        error if is_uncertain && changes(operation) => {
             ClientError::InDoubt { operation: operation.name(), path: path_of(operation), source: Some(error.into()) }
         }
         error => error,
     }
 }
 
-/// Whether there is anything to be in doubt of.
+/// Whether there is anything to be in uncertain of.
 fn changes(operation: &Operation) -> bool {
     !matches!(
         operation,

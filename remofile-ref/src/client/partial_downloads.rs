@@ -1,6 +1,6 @@
 //! What unfinished downloads have left in local directories.
 
-use super::{ClientError, part};
+use super::{ClientError, partial_file};
 use remofile_proto::RemotePath;
 use rustix::{
     fs::{AtFlags, FileType, FlockOperation, Mode, OFlags},
@@ -17,19 +17,19 @@ use std::{
 /// An unfinished download, as [`FileClient::download_file`](super::FileClient::download_file) left it.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct LocalPart {
+pub struct PartialDownload {
     /// The hidden file that it is in.
     pub file: PathBuf,
-    /// The file on the server that it is the beginning of; none where its record is missing or not readable.
+    /// The file on the server that it is the beginning of; none where its metadata is missing or not readable.
     pub remote: Option<RemotePath>,
     /// How many bytes are there.
     pub bytes: u64,
-    /// Of how many bytes, where its record tells.
+    /// Of how many bytes, where its metadata tells.
     pub size: Option<u64>,
     /// How long ago it grew last, as far as the clock tells.
     pub age: Duration,
     directory: Rc<OwnedFd>,
-    names: part::Names,
+    names: partial_file::PartialNames,
 }
 
 /// All unfinished downloads in the directory `top` and below it; symbolic links are not followed. A directory below
@@ -37,7 +37,10 @@ pub struct LocalPart {
 ///
 /// # Errors
 /// [`ClientError::Local`] where `top` cannot be read.
-pub fn local_parts(top: &LocalPath, mut unreadable: impl FnMut(ClientError)) -> Result<Vec<LocalPart>, ClientError> {
+pub fn partial_downloads(
+    top: &LocalPath,
+    mut unreadable: impl FnMut(ClientError),
+) -> Result<Vec<PartialDownload>, ClientError> {
     let mut found = Vec::new();
     let mut open = Vec::new();
     look_into(top, &mut found, &mut open)?;
@@ -48,7 +51,7 @@ pub fn local_parts(top: &LocalPath, mut unreadable: impl FnMut(ClientError)) -> 
     Ok(found)
 }
 
-impl LocalPart {
+impl PartialDownload {
     /// Removes it, and what is recorded of it.
     ///
     /// # Errors
@@ -68,7 +71,11 @@ impl LocalPart {
     }
 }
 
-fn look_into(directory: &LocalPath, found: &mut Vec<LocalPart>, open: &mut Vec<PathBuf>) -> Result<(), ClientError> {
+fn look_into(
+    directory: &LocalPath,
+    found: &mut Vec<PartialDownload>,
+    open: &mut Vec<PathBuf>,
+) -> Result<(), ClientError> {
     let failed = |error: io::Error| ClientError::local(directory, error);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let descriptor = Rc::new(rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
@@ -78,7 +85,7 @@ fn look_into(directory: &LocalPath, found: &mut Vec<LocalPart>, open: &mut Vec<P
         if kind.is_dir() {
             open.push(entry.path());
         } else if kind.is_file()
-            && let Some(names) = entry.file_name().to_str().and_then(part::Names::of_part)
+            && let Some(names) = entry.file_name().to_str().and_then(partial_file::PartialNames::of_part)
             && let Some(part) = look_at(entry.path(), &descriptor, names).map_err(failed)?
         {
             found.push(part);
@@ -87,17 +94,21 @@ fn look_into(directory: &LocalPath, found: &mut Vec<LocalPart>, open: &mut Vec<P
     Ok(())
 }
 
-fn look_at(file: PathBuf, directory: &Rc<OwnedFd>, names: part::Names) -> io::Result<Option<LocalPart>> {
+fn look_at(
+    file: PathBuf,
+    directory: &Rc<OwnedFd>,
+    names: partial_file::PartialNames,
+) -> io::Result<Option<PartialDownload>> {
     let status = match rustix::fs::statat(directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::RegularFile => status,
         // It was finished meanwhile.
         Ok(_) | Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(errno.into()),
     };
-    let record = names.read_record(directory).unwrap_or_default();
-    let field = |name: &str| record.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let metadata = names.read_metadata(directory).unwrap_or_default();
+    let field = |name: &str| metadata.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(status.st_mtime).unwrap_or_default());
-    Ok(Some(LocalPart {
+    Ok(Some(PartialDownload {
         file,
         remote: field("path").and_then(|path| RemotePath::parse(path).ok()),
         bytes: u64::try_from(status.st_size).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use super::{
     ClientError,
-    source::{self, Source},
+    local_file::{self, LocalFile},
 };
 use remofile_proto::{Etag, RemotePath, RootId};
 use rustix::{
@@ -19,15 +19,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// No record of a part is longer: a path and a few numbers.
-const RECORD_MAX: u64 = 8_192;
+/// No metadata of a part is longer: a path and a few numbers.
+const METADATA_MAX: u64 = 8_192;
 
 /// How many hexadecimal digits are in the name of a part.
 const DIGITS: usize = 32;
 
 /// A name in an open directory: where a download goes, wherever symbolic links point meanwhile.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub(crate) struct DownloadTarget {
     directory: Rc<OwnedFd>,
     name: OsString,
     shown: PathBuf,
@@ -44,22 +44,22 @@ pub(super) struct Version {
 
 /// An unfinished file, locked against another download of the same.
 #[derive(Debug)]
-pub(super) struct Part {
-    target: Target,
-    names: Names,
+pub(super) struct PartialFile {
+    target: DownloadTarget,
+    names: PartialNames,
     file: File,
     len: u64,
 }
 
-/// Under which names the part and its record lie.
+/// Under which names the part and its metadata lie.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct PartialNames {
     pub(super) part: String,
-    record: String,
-    new_record: String,
+    metadata: String,
+    new_metadata: String,
 }
 
-impl Target {
+impl DownloadTarget {
     /// The target `local`, in its directory as it is reached now.
     pub(super) fn of(local: &LocalPath) -> Result<Self, ClientError> {
         let failed = |error: io::Error| ClientError::local(local, error);
@@ -105,7 +105,7 @@ impl Target {
     /// The modification time of what is there, in nanoseconds; none where nothing is.
     pub(super) fn mtime_ns(&self) -> Result<Option<i64>, ClientError> {
         match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) => Ok(Some(source::nanoseconds(found.st_mtime, found.st_mtime_nsec.cast_signed()))),
+            Ok(found) => Ok(Some(local_file::nanoseconds(found.st_mtime, found.st_mtime_nsec.cast_signed()))),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(self.failed(errno)),
         }
@@ -113,8 +113,8 @@ impl Target {
 
     /// How many bytes an earlier download of `version` left, without touching them.
     pub(super) fn left_of(&self, version: &Version) -> u64 {
-        let names = Names::of(version, &self.name);
-        if names.read_record(&self.directory).is_none_or(|record| record != record_of(version)) {
+        let names = PartialNames::of(version, &self.name);
+        if names.read_metadata(&self.directory).is_none_or(|metadata| metadata != metadata_of(version)) {
             return 0;
         }
         let found = rustix::fs::statat(&self.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW);
@@ -122,19 +122,19 @@ impl Target {
         len.filter(|len| *len <= version.size).unwrap_or(0)
     }
 
-    /// Removes the record of a download that was killed when its file had got its name already.
-    pub(super) fn discard_record(&self, version: &Version) -> Result<(), ClientError> {
-        let names = Names::of(version, &self.name);
+    /// Removes the metadata of a download that was killed when its file had got its name already.
+    pub(super) fn discard_metadata(&self, version: &Version) -> Result<(), ClientError> {
+        let names = PartialNames::of(version, &self.name);
         match rustix::fs::statat(&self.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => remove(&self.directory, &names.record).map_err(|errno| self.failed(errno)),
+            Err(Errno::NOENT) => remove(&self.directory, &names.metadata).map_err(|errno| self.failed(errno)),
             // It is of another download, which may be at work.
             Ok(_) => Ok(()),
             Err(errno) => Err(self.failed(errno)),
         }
     }
 
-    pub(super) fn source(&self) -> Result<Source, ClientError> {
-        Source::open_at(&self.directory, &self.name, &self.shown, false)
+    pub(super) fn source(&self) -> Result<LocalFile, ClientError> {
+        LocalFile::open_at(&self.directory, &self.name, &self.shown, false)
     }
 
     /// Writes a small file at once: under its name it is whole, or what was there before.
@@ -145,7 +145,7 @@ impl Target {
         mtime_ns: Option<i64>,
         overwrite: bool,
     ) -> Result<(), ClientError> {
-        let names = Names::of(version, &self.name);
+        let names = PartialNames::of(version, &self.name);
         names.remove(&self.directory).map_err(|errno| self.failed(errno))?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.directory, &names.part, flags, Mode::from_raw_mode(0o666))
@@ -176,11 +176,11 @@ impl Target {
     }
 }
 
-impl Part {
+impl PartialFile {
     /// Opens the part of `version`, with what an earlier download left of it; what is left of anything else is
     /// discarded.
-    pub(super) fn open(target: &Target, version: &Version) -> Result<Self, ClientError> {
-        let names = Names::of(version, &target.name);
+    pub(super) fn open(target: &DownloadTarget, version: &Version) -> Result<Self, ClientError> {
+        let names = PartialNames::of(version, &target.name);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&target.directory, &names.part, flags, Mode::from_raw_mode(0o666))
             .map_err(|errno| target.failed(errno))?;
@@ -205,10 +205,10 @@ impl Part {
         }
         let len = u64::try_from(ours.st_size).unwrap_or_default();
         let mut part = Self { target: target.clone(), names, file, len };
-        let record = record_of(version);
-        if len > version.size || part.names.read_record(&target.directory).is_none_or(|found| found != record) {
+        let metadata = metadata_of(version);
+        if len > version.size || part.names.read_metadata(&target.directory).is_none_or(|found| found != metadata) {
             part.restart()?;
-            part.write_record(&record).map_err(|error| part.target.failed(error))?;
+            part.write_metadata(&metadata).map_err(|error| part.target.failed(error))?;
         }
         Ok(part)
     }
@@ -219,9 +219,9 @@ impl Part {
     }
 
     /// The file as it is now, to be hashed.
-    pub(super) fn source(&self) -> Result<Source, ClientError> {
+    pub(super) fn source(&self) -> Result<LocalFile, ClientError> {
         let file = self.file.try_clone().map_err(|error| self.target.failed(error))?;
-        Source::of(file, self.target.shown.clone())
+        LocalFile::of(file, self.target.shown.clone())
     }
 
     /// Throws away what is there.
@@ -233,7 +233,7 @@ impl Part {
 
     /// Adds to the end: never a hole, so that the length tells the truth.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
-        source::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
+        local_file::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
         self.len += bytes.len() as u64;
         Ok(())
     }
@@ -246,25 +246,25 @@ impl Part {
             self.file.sync_all()?;
             target.rename(&self.names.part, overwrite)?;
             rustix::fs::fsync(target.directory.as_fd())?;
-            Ok(remove(&target.directory, &self.names.record)?)
+            Ok(remove(&target.directory, &self.names.metadata)?)
         };
         done().map_err(|error: io::Error| target.failed(error))
     }
 
     /// Old or new, never half of one.
-    fn write_record(&self, record: &str) -> io::Result<()> {
+    fn write_metadata(&self, metadata: &str) -> io::Result<()> {
         let directory = &self.target.directory;
-        remove(directory, &self.names.new_record)?;
+        remove(directory, &self.names.new_metadata)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(directory, &self.names.new_record, flags, Mode::from_raw_mode(0o666))?;
+        let fd = rustix::fs::openat(directory, &self.names.new_metadata, flags, Mode::from_raw_mode(0o666))?;
         let mut file = File::from(fd);
-        file.write_all(record.as_bytes())?;
+        file.write_all(metadata.as_bytes())?;
         file.sync_all()?;
-        Ok(rustix::fs::renameat(directory, &self.names.new_record, directory, &self.names.record)?)
+        Ok(rustix::fs::renameat(directory, &self.names.new_metadata, directory, &self.names.metadata)?)
     }
 }
 
-impl Names {
+impl PartialNames {
     /// The same for every attempt at one remote file under one local name.
     fn of(version: &Version, local: &OsStr) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("remofile/1 part name");
@@ -284,20 +284,20 @@ impl Names {
     }
 
     fn with_base(base: &str) -> Self {
-        Self { part: format!("{base}.part"), record: format!("{base}.record"), new_record: format!("{base}.new") }
+        Self { part: format!("{base}.part"), metadata: format!("{base}.metadata"), new_metadata: format!("{base}.new") }
     }
 
     /// What is recorded of the part, if that can be read.
-    pub(super) fn read_record(&self, directory: &OwnedFd) -> Option<String> {
+    pub(super) fn read_metadata(&self, directory: &OwnedFd) -> Option<String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(directory, &self.record, flags, Mode::empty()).ok()?;
+        let fd = rustix::fs::openat(directory, &self.metadata, flags, Mode::empty()).ok()?;
         let mut text = String::new();
-        File::from(fd).take(RECORD_MAX).read_to_string(&mut text).ok()?;
+        File::from(fd).take(METADATA_MAX).read_to_string(&mut text).ok()?;
         Some(text)
     }
 
     pub(super) fn remove(&self, directory: &OwnedFd) -> rustix::io::Result<()> {
-        [&self.part, &self.new_record, &self.record].into_iter().try_for_each(|name| remove(directory, name))
+        [&self.part, &self.new_metadata, &self.metadata].into_iter().try_for_each(|name| remove(directory, name))
     }
 }
 
@@ -309,7 +309,7 @@ fn remove(directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
 }
 
 /// What a part is of, as text; a path has no line breaks.
-fn record_of(version: &Version) -> String {
+fn metadata_of(version: &Version) -> String {
     let root = version.root.map_or_else(String::new, |root| root.to_string());
     let Version { path, etag, size, .. } = version;
     format!("remofile part 1\npath {path}\nroot {root}\netag {etag}\nsize {size}\n")

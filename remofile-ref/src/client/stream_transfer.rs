@@ -1,10 +1,10 @@
 //! Transfers from a reader and to a writer: no temporary file, no size that is known before.
 
 use super::{
-    ClientError, Failed, FileClient, Phase, Replace, TransferOptions, TransferStatus, Transferred,
-    download::{Received, version_of},
+    ClientError, FailedRequest, FileClient, Phase, Replace, TransferOptions, TransferStatus, Transferred,
+    download::{DownloadState, version_of},
     payload::Payload,
-    upload::Replaced,
+    upload::ReplaceRule,
 };
 use crate::keys::new_upload;
 use remofile_proto::{
@@ -28,7 +28,7 @@ const STREAM: &str = "-";
 
 impl FileClient {
     /// Uploads what `source` gives, up to its end, under exactly the name `target`, and makes it durable. Its size
-    /// need not be known, and at most what is in flight is kept in memory.
+    /// need not be known, and at most what is in pipeline is kept in memory.
     ///
     /// A stream cannot be read again: an upload that fails or is cancelled leaves nothing, and begins anew with the next
     /// call. A session that is lost meanwhile is opened again, and the upload goes on.
@@ -82,17 +82,17 @@ impl FileClient {
             read: 0,
             hasher: blake3::Hasher::new(),
             is_at_end: false,
-            commit_in_doubt: None,
+            uncertain_commit: None,
         };
         self.observed(|client| {
-            client.paced(options.bytes_per_second, |client| {
+            client.rate_limited(options.bytes_per_second, |client| {
                 let result = upload.run(client);
                 if result.is_err() {
                     client.discard(upload.up);
                 }
                 result?;
                 let hash = Digest::new(*upload.hasher.finalize().as_bytes());
-                client.flush_or_look_again(Some(target), |client| match client.has_content(target, &hash)? {
+                client.flush_or_repeat(Some(target), |client| match client.has_content(target, &hash)? {
                     true => Ok(()),
                     // A stream cannot be read again.
                     false => Err(ClientError::NotFlushed),
@@ -115,7 +115,7 @@ impl FileClient {
         options: &TransferOptions,
     ) -> Result<Transferred, ClientError> {
         self.observed(|client| {
-            client.paced(options.bytes_per_second, |client| {
+            client.rate_limited(options.bytes_per_second, |client| {
                 let entry = client.stat(remote)?;
                 match entry.kind {
                     Kind::File => client.read_into(remote, &entry, sink),
@@ -133,7 +133,7 @@ impl FileClient {
         sink: &mut dyn Write,
     ) -> Result<Transferred, ClientError> {
         let version = version_of(self, remote, entry)?;
-        let mut received = Received::default();
+        let mut received = DownloadState::default();
         let mut written = 0u64;
         let mut attempts = 0;
         loop {
@@ -163,7 +163,7 @@ impl FileClient {
     fn pre_of_stream(&mut self, target: &RemotePath, replace: Replace) -> Result<Precondition, ClientError> {
         let pre = match replace {
             Replace::Never => Precondition::Absent,
-            Replace::Older | Replace::Always => Replaced::by(Replace::Always).pre,
+            Replace::Older | Replace::Always => ReplaceRule::by(Replace::Always).pre,
         };
         match self.stat(target) {
             Ok(_) if pre == Precondition::Absent => Err(super::refused("upload", target, Code::Exists)),
@@ -196,7 +196,7 @@ struct StreamUpload<'a> {
     hasher: blake3::Hasher,
     is_at_end: bool,
     /// The hash of a commit that was sent and has had no reply.
-    commit_in_doubt: Option<Digest>,
+    uncertain_commit: Option<Digest>,
 }
 
 impl StreamUpload<'_> {
@@ -207,9 +207,9 @@ impl StreamUpload<'_> {
             match self.attempt(client) {
                 Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
                     attempts = if self.acknowledged > acknowledged_before { 0 } else { attempts + 1 };
-                    client.reopen().map_err(|error| self.unsettled(error))?;
+                    client.reopen().map_err(|error| self.unresolved(error))?;
                 }
-                result => return result.map_err(|error| self.unsettled(error)),
+                result => return result.map_err(|error| self.unresolved(error)),
             }
         }
     }
@@ -220,13 +220,13 @@ impl StreamUpload<'_> {
             Answer::Staged(staged) => staged,
             other => return Err(super::unexpected("begin", &other)),
         };
-        if let Some(hash) = self.commit_in_doubt {
+        if let Some(hash) = self.uncertain_commit {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
             if staged.off == 0 && client.has_content(self.target, &hash)? {
                 client.channel.changed();
                 return client.abort(self.up);
             }
-            self.commit_in_doubt = None;
+            self.uncertain_commit = None;
         }
         self.go_on_from(&staged)?;
         self.append_all(client)?;
@@ -274,7 +274,7 @@ impl StreamUpload<'_> {
                         None => continue,
                     },
                 };
-                client.await_pace(piece.len() as u64)?;
+                client.await_rate(piece.len() as u64)?;
                 let len = piece.len() as u64;
                 let seq = client.submit(Operation::Append { up: self.up, off }, Payload::Bytes(piece))?;
                 first.get_or_insert(seq);
@@ -342,19 +342,19 @@ impl StreamUpload<'_> {
         match client.attempt(Operation::Commit { up, size, hash, pre, mtime_ns: None }, Payload::None) {
             Ok((Answer::Entry(_), _)) => Ok(()),
             Ok((other, _)) => Err(super::unexpected("commit", &other)),
-            Err(Failed { error: ClientError::Refused { refusal, .. }, .. }) => Err(self.refused(refusal)),
-            Err(Failed { error, in_doubt }) => {
-                self.commit_in_doubt = in_doubt.then_some(hash);
+            Err(FailedRequest { error: ClientError::Refused { refusal, .. }, .. }) => Err(self.refused(refusal)),
+            Err(FailedRequest { error, is_uncertain }) => {
+                self.uncertain_commit = is_uncertain.then_some(hash);
                 Err(error)
             }
         }
     }
 
     /// What is reported of a commit that could not be settled [LOST-1].
-    fn unsettled(&self, error: ClientError) -> ClientError {
+    fn unresolved(&self, error: ClientError) -> ClientError {
         match error {
             ClientError::Cancelled => error,
-            error if self.commit_in_doubt.is_some() => {
+            error if self.uncertain_commit.is_some() => {
                 ClientError::InDoubt { operation: "upload", path: self.target.to_string(), source: Some(error.into()) }
             }
             error => error,

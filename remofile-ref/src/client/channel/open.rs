@@ -2,9 +2,11 @@
 
 use super::{Channel, from_transport};
 use crate::{
-    client::{ClientError, ClientOptions, flow::Flow, progress::Observer, unflushed::Unflushed},
+    client::{
+        ClientError, ClientOptions, congestion::CongestionController, durability::DurabilityTracker, progress::Observer,
+    },
     keys::new_session,
-    protocol::client::request_window::{Patience, Stream},
+    protocol::client::request_window::{RequestWindow, RetryPolicy},
     transport::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, Socket, TransportError,
     },
@@ -46,23 +48,23 @@ impl Channel {
         let mut channel = Self {
             socket,
             endpoint,
-            stream: Stream::new(Duration::ZERO, session, 1, patience(&options)),
+            requests: RequestWindow::new(Duration::ZERO, session, 1, policy(&options)),
             keys,
             options,
             started,
             session,
             welcome: unknown_welcome(),
             awaited: HashMap::new(),
-            flow: Flow::default(),
+            congestion: CongestionController::default(),
             completions: VecDeque::new(),
             unnumbered: None,
-            heard: started,
+            received_at: started,
             disconnected,
             full: None,
             pending: None,
             is_over: true,
             held: None,
-            unflushed: Unflushed::default(),
+            durability: DurabilityTracker::default(),
             observer: Observer::default(),
         };
         channel.await_connection()?;
@@ -90,10 +92,10 @@ fn connect(endpoint: &Endpoint, keys: &Keys, options: &ClientOptions) -> Result<
     ClientSocket::connect(&Context::new(), endpoint, &security, &socket_options)
 }
 
-pub(super) fn patience(options: &ClientOptions) -> Patience {
+pub(super) fn policy(options: &ClientOptions) -> RetryPolicy {
     let third = options.timeout / 3;
-    let default = Patience::default();
-    Patience {
+    let default = RetryPolicy::default();
+    RetryPolicy {
         initial: default.initial.min(third),
         shortest: default.shortest.min(third),
         longest: default.longest.min(third),

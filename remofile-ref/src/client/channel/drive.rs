@@ -1,14 +1,14 @@
-//! One turn of a channel: what is due goes out, what comes is taken, and time is taken note of.
+//! Drives a session: sends what is due, receives replies, and handles timeouts.
 
-use super::{Awaited, CANCEL_CHECK, Channel, Completion};
+use super::{CANCEL_CHECK, Channel, Completion, OutstandingRequest};
 use crate::{
     client::{
         ClientError,
+        durability::needs_flush,
         payload::{Content, Payload},
         subject,
-        unflushed::needs_flush,
     },
-    protocol::client::request_window::Event,
+    protocol::client::request_window::WindowEvent,
     transport::{LinkEvent, Message, Sent, Wake},
 };
 use remofile_proto::{Answer, Code, Operation, Refusal, Reply, ReplyError, SessionId, cbor::Value, envelope};
@@ -28,14 +28,14 @@ impl Channel {
     }
 
     /// Sends what is due, waits for what comes, and takes note of time.
-    pub(super) fn turn(&mut self) -> Result<(), ClientError> {
-        self.turn_within(self.options.timeout)
+    pub(super) fn drive(&mut self) -> Result<(), ClientError> {
+        self.drive_within(self.options.timeout)
     }
 
-    pub(super) fn turn_within(&mut self, limit: Duration) -> Result<(), ClientError> {
+    pub(super) fn drive_within(&mut self, limit: Duration) -> Result<(), ClientError> {
         self.send_what_is_due()?;
         let now = self.now();
-        let due = self.stream.next_deadline();
+        let due = self.requests.next_deadline();
         let wait = due.map_or(limit, |due| due.saturating_sub(now)).min(limit);
         for message in self.wait(wait)? {
             self.on_message(message)?;
@@ -46,8 +46,8 @@ impl Channel {
         if self.full.is_some_and(|since| since.elapsed() >= self.options.timeout) {
             return Err(self.lost("the socket took nothing for too long"));
         }
-        if due.is_some() && self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
-            let event = self.stream.on_timer(self.now());
+        if due.is_some() && self.requests.next_deadline().is_some_and(|due| due <= self.now()) {
+            let event = self.requests.on_timer(self.now());
             self.on_event(event)?;
         }
         Ok(())
@@ -68,12 +68,12 @@ impl Channel {
                 }
                 Wake::Event(LinkEvent::HandshakeSucceeded) => {
                     if self.disconnected.take().is_some() {
-                        self.stream.on_reconnected(self.now());
+                        self.requests.on_reconnected(self.now());
                     }
                 }
                 Wake::Event(LinkEvent::Disconnected) => {
                     self.disconnected.get_or_insert_with(Instant::now);
-                    self.stream.on_disconnected();
+                    self.requests.on_disconnected();
                 }
                 Wake::Event(_) | Wake::Room => {}
                 Wake::Timeout if left > CANCEL_CHECK => continue,
@@ -89,16 +89,16 @@ impl Channel {
         if self.disconnected.is_some() {
             return Ok(());
         }
-        while let Some(due) = self.stream.next_to_send() {
+        while let Some(due) = self.requests.next_to_send() {
             let mut frames = vec![Message::new(), Message::from(due.header)];
             frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
             let seq = due.seq;
             match self.socket.send(frames).map_err(|error| self.failed(error))? {
                 Sent::Queued => {
                     self.full = None;
-                    self.stream.sent(now);
+                    self.requests.sent(now);
                     if let Some(awaited) = self.awaited.get_mut(&seq) {
-                        awaited.note_sent(&mut self.flow, now);
+                        awaited.note_sent(&mut self.congestion, now);
                     }
                 }
                 Sent::Full(_) => {
@@ -111,7 +111,7 @@ impl Channel {
     }
 
     pub(super) fn on_message(&mut self, mut message: Vec<Message>) -> Result<(), ClientError> {
-        self.heard = Instant::now();
+        self.received_at = Instant::now();
         let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
         let reply = match Reply::decode(&frames) {
             Ok(reply) => reply,
@@ -125,20 +125,20 @@ impl Channel {
             self.unnumbered = Some(reply.code);
             return Ok(());
         }
-        match self.stream.on_reply(self.started.elapsed(), &reply) {
-            Event::Pending { seq } => {
+        match self.requests.on_reply(self.started.elapsed(), &reply) {
+            WindowEvent::Pending { seq } => {
                 self.pending = Some(seq);
-                if let Some(Awaited { operation, .. }) = self.awaited.get(&seq) {
+                if let Some(OutstandingRequest { operation, .. }) = self.awaited.get(&seq) {
                     let (done, total) = worked(&reply);
-                    self.observer.serve(operation.name(), subject(operation), done, total);
+                    self.observer.report_pending(operation.name(), subject(operation), done, total);
                 }
                 Ok(())
             }
-            Event::Answered { seq, .. } => {
+            WindowEvent::Answered { seq, .. } => {
                 self.pending = self.pending.filter(|pending| *pending != seq);
                 let Some(awaited) = self.awaited.remove(&seq) else { return Ok(()) };
-                awaited.note_answered(&mut self.flow, self.started.elapsed());
-                let Awaited { operation, payload_len, .. } = awaited;
+                awaited.note_answered(&mut self.congestion, self.started.elapsed());
+                let OutstandingRequest { operation, payload_len, .. } = awaited;
                 let result = match reply.into_answer(&operation) {
                     Ok(answer) => {
                         if needs_flush(&operation) {
@@ -168,9 +168,9 @@ impl Channel {
         }
     }
 
-    fn on_event(&mut self, event: Event<Payload>) -> Result<(), ClientError> {
+    fn on_event(&mut self, event: WindowEvent<Payload>) -> Result<(), ClientError> {
         match event {
-            Event::Lost(loss) => Err(self.lost(&loss.to_string())),
+            WindowEvent::Lost(loss) => Err(self.lost(&loss.to_string())),
             _ => Ok(()),
         }
     }

@@ -4,9 +4,9 @@ use remofile_proto::{BootId, Operation};
 
 /// The server process that acknowledged the oldest change that no flush has covered.
 #[derive(Debug, Default)]
-pub(super) struct Unflushed(Option<BootId>);
+pub(super) struct DurabilityTracker(Option<BootId>);
 
-impl Unflushed {
+impl DurabilityTracker {
     /// Takes note of a change that was made as far as `boot` tells.
     pub(super) fn changed(&mut self, boot: BootId) {
         self.0.get_or_insert(boot);
@@ -46,24 +46,24 @@ mod tests {
 
     #[test]
     fn a_flush_covers_what_the_same_process_acknowledged() {
-        let mut unflushed = Unflushed::default();
-        unflushed.changed(FIRST);
-        assert!(unflushed.flushed(FIRST));
+        let mut tracker = DurabilityTracker::default();
+        tracker.changed(FIRST);
+        assert!(tracker.flushed(FIRST));
     }
 
     #[test]
     fn a_flush_does_not_cover_what_another_process_acknowledged() {
-        let mut unflushed = Unflushed::default();
-        unflushed.changed(FIRST);
-        unflushed.changed(SECOND);
-        assert!(!unflushed.flushed(SECOND));
+        let mut tracker = DurabilityTracker::default();
+        tracker.changed(FIRST);
+        tracker.changed(SECOND);
+        assert!(!tracker.flushed(SECOND));
     }
 
     #[test]
     fn what_was_told_once_is_not_told_again() {
-        let mut unflushed = Unflushed::default();
-        unflushed.changed(FIRST);
-        assert!(!unflushed.flushed(SECOND));
-        assert!(unflushed.flushed(SECOND));
+        let mut tracker = DurabilityTracker::default();
+        tracker.changed(FIRST);
+        assert!(!tracker.flushed(SECOND));
+        assert!(tracker.flushed(SECOND));
     }
 }
