@@ -98,7 +98,7 @@ pub(crate) fn run(cli: &Cli, args: &WriteArgs) -> Result<(), Failure> {
 }
 
 /// Gives how many bytes there were; they are durable then.
-fn pour(file: &mut RemoteFile<'_>, offset: u64, args: &WriteArgs) -> Result<u64, Failure> {
+fn pour(file: &mut RemoteFile, offset: u64, args: &WriteArgs) -> Result<u64, Failure> {
     let mut block = vec![0; BLOCK];
     let mut off = offset;
     let end = args.length.map_or(u64::MAX, |length| offset.saturating_add(length));
@@ -132,7 +132,7 @@ fn pour(file: &mut RemoteFile<'_>, offset: u64, args: &WriteArgs) -> Result<u64,
 }
 
 /// Waits until there is something to read, or the end, and looks after the session meanwhile.
-fn await_input(file: &mut RemoteFile<'_>) -> Result<(), Failure> {
+fn await_input(file: &mut RemoteFile) -> Result<(), Failure> {
     let stdin = io::stdin();
     let timeout = Timespec { tv_sec: 0, tv_nsec: IDLE_NS };
     loop {

@@ -23,7 +23,7 @@ const GAIN: u128 = 4;
 /// How many round trips the highest rate is remembered, and twice as many at most.
 const RATE_ROUNDS: u32 = 8;
 
-/// How long the shortest round trip holds until it is measured anew, with little under way.
+/// How long the shortest round trip holds until it is measured again, with little in flight.
 const ROUND_TRIP_HOLDS: Duration = Duration::from_secs(10);
 
 /// What is under way, and how much may be.
@@ -56,7 +56,7 @@ pub(super) struct SendSample {
 struct ShortestRoundTrip {
     shortest: Duration,
     measured_at: Duration,
-    /// Since when little is sent, so that it can be measured anew.
+    /// Since when little is sent, so that it can be measured again.
     probed_since: Option<Duration>,
 }
 
@@ -109,8 +109,8 @@ impl CongestionController {
         }
     }
 
-    /// A request with so many bytes was answered. `sent_once`: of several sendings, which one was answered nobody
-    /// knows, and nothing is measured.
+    /// A request with so many bytes was answered. `sent_once`: where it was sent several times, the reply may be to any of
+    /// them, and nothing is measured.
     pub(super) fn answered(&mut self, now: Duration, bytes: u64, sample: SendSample, sent_once: bool) {
         self.in_flight = self.in_flight.saturating_sub(bytes);
         self.awaited = self.awaited.saturating_sub(1);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_got_longer_is_measured_anew() {
+    fn a_path_that_got_longer_is_measured_again() {
         let mut controller = CongestionController::default();
         let (now, _) = NetworkPath::new(100 << 20, milliseconds(5)).run(&mut controller, Duration::ZERO, seconds(3));
         controller.in_flight = 0;

@@ -1,9 +1,10 @@
-//! Downloads: reads kept in pipeline, all of one version of the file, visible only when whole, continued when broken off.
+//! Downloads: reads kept in flight, all of one version of the file, visible only when whole, resumed after an interruption.
 
 use super::{
     ClientError, FileClient, Phase, Replace, TransferStatus, Transferred,
     partial_file::{DownloadTarget, PartialFile, Version},
     payload::{Content, Payload},
+    retry::Retry,
 };
 use remofile_proto::{Answer, Code, Entry, Kind, Operation, RemotePath};
 use rustix::fs::FileType;
@@ -16,23 +17,20 @@ use std::{
 /// How often a download begins again because the file changed on the server.
 const VERSIONS: u32 = 3;
 
-/// How often a lost session is opened again without a single byte of progress.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
-
 impl FileClient {
     /// Downloads a file under exactly the local name `local`, which shows the old file or the whole new one at every
     /// moment.
     ///
     /// A local file of the same content is [`TransferStatus::Unchanged`]. A download that broke off, by the death of
     /// either side, left a hidden file `.remofile-….part` beside the target, and is continued by the same call if
-    /// what is there is the beginning of the file as it is now on the server; else it begins anew.
+    /// what is there is the beginning of the file as it is now on the server; else it starts over.
     ///
     /// # Errors
     /// [`ClientError::Local`] of kind `AlreadyExists` where something else is there and `overwrite` is false, and of
     /// kind `WouldBlock` where another process downloads the same; [`ClientError::SourceChanged`] where the file kept
     /// changing on the server.
     pub fn download_file(
-        &mut self,
+        &self,
         remote: &RemotePath,
         local: &LocalPath,
         overwrite: bool,
@@ -60,10 +58,9 @@ impl FileClient {
             return Ok(unchanged);
         }
         let mut received = DownloadState::default();
-        let mut attempts = 0;
+        let mut retry = Retry::default();
         let mut versions = 1;
         loop {
-            let transferred_before = received.transferred;
             match self.download_version(remote, &entry, target, replace, &mut received) {
                 Err(error) if error.code() == Some(Code::Changed) => {
                     if versions == VERSIONS {
@@ -75,11 +72,8 @@ impl FileClient {
                         return Err(ClientError::SourceChanged { path: remote.to_string() });
                     }
                 }
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if received.transferred > transferred_before { 0 } else { attempts + 1 };
-                    self.reopen()?;
-                }
-                result => return result,
+                Err(error) => retry.after(self, error, received.transferred)?,
+                done => return done,
             }
         }
     }
@@ -94,18 +88,14 @@ impl FileClient {
         entry: &Entry,
         target: &DownloadTarget,
     ) -> Result<Transferred, ClientError> {
-        let (mut received, mut attempts) = (DownloadState::default(), 0);
+        let (mut received, mut retry) = (DownloadState::default(), Retry::default());
         loop {
-            let transferred_before = received.transferred;
             match self.download_version(remote, entry, target, Replace::Always, &mut received) {
                 Err(error) if error.code() == Some(Code::Changed) => {
                     return Err(ClientError::SourceChanged { path: remote.to_string() });
                 }
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if received.transferred > transferred_before { 0 } else { attempts + 1 };
-                    self.reopen()?;
-                }
-                result => return result,
+                Err(error) => retry.after(self, error, received.transferred)?,
+                done => return done,
             }
         }
     }
@@ -184,7 +174,7 @@ impl FileClient {
         let (mut off, mut appended) = (from, from);
         self.observer().resume(Phase::Transferring, Some(&version.path), Some(version.size), off);
         let mut expected: HashMap<u64, (u64, usize)> = HashMap::new();
-        // No more than what is in pipeline can be early.
+        // No more than what is in flight can be early.
         let mut early: BTreeMap<u64, Content> = BTreeMap::new();
         while off < version.size || !expected.is_empty() {
             if off < version.size && self.has_room() {
@@ -215,8 +205,8 @@ impl FileClient {
                 Ok((other, _)) => super::unexpected("read", &other),
                 Err(refusal) => ClientError::Refused { operation: "download", path: version.path.to_string(), refusal },
             };
-            // Requests behind this one are of no use any more; their answers are not news.
-            self.discard_completions(expected.len())?;
+            // The replies to later requests are not needed.
+            self.discard_outstanding()?;
             return Err(error);
         }
         Ok(())

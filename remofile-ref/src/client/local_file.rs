@@ -108,7 +108,7 @@ impl LocalFile {
         if bytes.len() == len { Ok(bytes) } else { Err(self.changed()) }
     }
 
-    /// A hasher that has seen the first `len` bytes; `meanwhile` is told of each few that it has, since it may take long.
+    /// A hasher that has seen the first `len` bytes; `meanwhile` is called after each block, since it may take long.
     pub(super) fn hash_prefix(
         &self,
         len: u64,

@@ -10,7 +10,7 @@ use std::{
     fs, io,
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
-    rc::Rc,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -24,16 +24,16 @@ pub struct PartialDownload {
     pub remote: Option<RemotePath>,
     /// How many bytes are there.
     pub bytes: u64,
-    /// Of how many bytes, where its metadata tells.
+    /// Of how many bytes, where its metadata says so.
     pub size: Option<u64>,
-    /// How long ago it grew last, as far as the clock tells.
+    /// How long ago it grew last, by the system clock.
     pub age: Duration,
-    directory: Rc<OwnedFd>,
+    directory: Arc<OwnedFd>,
     names: partial_file::PartialNames,
 }
 
 /// All unfinished downloads in the directory `top` and below it; symbolic links are not followed. A directory below
-/// that cannot be read is passed over, and told to `unreadable`.
+/// that cannot be read is skipped and reported to `unreadable`.
 ///
 /// # Errors
 /// [`ClientError::Local`] where `top` cannot be read.
@@ -78,7 +78,7 @@ fn look_into(
 ) -> Result<(), ClientError> {
     let failed = |error: io::Error| ClientError::local(directory, error);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let descriptor = Rc::new(rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
+    let descriptor = Arc::new(rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let kind = entry.file_type().map_err(failed)?;
@@ -96,7 +96,7 @@ fn look_into(
 
 fn look_at(
     file: PathBuf,
-    directory: &Rc<OwnedFd>,
+    directory: &Arc<OwnedFd>,
     names: partial_file::PartialNames,
 ) -> io::Result<Option<PartialDownload>> {
     let status = match rustix::fs::statat(directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
@@ -114,7 +114,7 @@ fn look_at(
         bytes: u64::try_from(status.st_size).unwrap_or_default(),
         size: field("size").and_then(|size| size.parse().ok()),
         age: SystemTime::now().duration_since(modified).unwrap_or_default(),
-        directory: Rc::clone(directory),
+        directory: Arc::clone(directory),
         names,
     }))
 }

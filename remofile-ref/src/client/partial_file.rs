@@ -15,7 +15,7 @@ use std::{
     io::{self, Read as _, Write as _},
     os::fd::{AsFd as _, OwnedFd},
     path::{Path as LocalPath, PathBuf},
-    rc::Rc,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -28,7 +28,7 @@ const DIGITS: usize = 32;
 /// A name in an open directory: where a download goes, wherever symbolic links point meanwhile.
 #[derive(Clone, Debug)]
 pub(crate) struct DownloadTarget {
-    directory: Rc<OwnedFd>,
+    directory: Arc<OwnedFd>,
     name: OsString,
     shown: PathBuf,
 }
@@ -73,17 +73,17 @@ impl DownloadTarget {
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
-        Ok(Self { directory: Rc::new(directory), name, shown: local.to_owned() })
+        Ok(Self { directory: Arc::new(directory), name, shown: local.to_owned() })
     }
 
     /// A name in a directory that is open already; `shown` is what messages call it.
-    pub(crate) fn within(directory: Rc<OwnedFd>, name: &str, shown: PathBuf) -> Self {
+    pub(crate) fn within(directory: Arc<OwnedFd>, name: &str, shown: PathBuf) -> Self {
         Self { directory, name: name.into(), shown }
     }
 
     /// The directory that it is in.
-    pub(super) fn directory(&self) -> Rc<OwnedFd> {
-        Rc::clone(&self.directory)
+    pub(super) fn directory(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.directory)
     }
 
     pub(super) fn failed(&self, error: impl Into<io::Error>) -> ClientError {
@@ -189,7 +189,7 @@ impl PartialFile {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(busy()),
-            // A file system without locks: the hash of the beginning still tells what is there.
+            // A file system without locks: the hash of the beginning is compared anyway.
             Err(Errno::OPNOTSUPP | Errno::NOLCK) => {}
             Err(errno) => return Err(target.failed(errno)),
         }
@@ -197,7 +197,7 @@ impl PartialFile {
         if FileType::from_raw_mode(ours.st_mode) != FileType::RegularFile {
             return Err(target.failed(io::Error::new(io::ErrorKind::InvalidData, "its part is not a regular file")));
         }
-        // Between opening and locking, whoever held the lock may have finished.
+        // Between opening and locking, the process that held the lock may have finished.
         match rustix::fs::statat(&target.directory, &names.part, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(named) if named.st_ino == ours.st_ino && named.st_dev == ours.st_dev && ours.st_nlink == 1 => {}
             Ok(_) | Err(Errno::NOENT) => return Err(busy()),
@@ -231,7 +231,7 @@ impl PartialFile {
         Ok(())
     }
 
-    /// Adds to the end: never a hole, so that the length tells the truth.
+    /// Adds to the end: never a hole, so that the length is right.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         local_file::write_at(&self.file, bytes, self.len).map_err(|error| self.target.failed(error))?;
         self.len += bytes.len() as u64;
@@ -284,7 +284,7 @@ impl PartialNames {
     }
 
     fn with_base(base: &str) -> Self {
-        Self { part: format!("{base}.part"), metadata: format!("{base}.metadata"), new_metadata: format!("{base}.new") }
+        Self { part: format!("{base}.part"), metadata: format!("{base}.record"), new_metadata: format!("{base}.new") }
     }
 
     /// What is recorded of the part, if that can be read.

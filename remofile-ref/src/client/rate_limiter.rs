@@ -70,7 +70,7 @@ impl FileClient {
         match &mut self.limiter {
             Some(limiter) => {
                 let at = limiter.reserve(bytes, Instant::now());
-                self.channel.sleep_until(at)
+                self.sleep_until(at)
             }
             None => Ok(()),
         }

@@ -3,12 +3,10 @@
 use super::{
     ClientError, FailedRequest, FileClient, path_of,
     payload::{Content, Payload},
+    retry::{RETRIES, Retry},
 };
 use crate::protocol::client::recovery::Recovery;
 use remofile_proto::{Answer, Code, Digest, Kind, Operation, RemotePath};
-
-/// How often a call opens a lost session again before it gives up.
-pub(super) const ATTEMPTS: u32 = 3;
 
 impl FileClient {
     /// Like [`FileClient::call`], and settles what becomes of the request when the session is lost [LOST-2].
@@ -16,27 +14,21 @@ impl FileClient {
         Ok(self.call_resolved_with_content(operation, payload)?.0)
     }
 
-    /// Like [`FileClient::settled`], with the bytes that came behind the answer.
+    /// Like [`FileClient::call_resolved`], with the payload of the reply.
     pub(super) fn call_resolved_with_content(
         &mut self,
         operation: Operation,
         payload: Payload,
     ) -> Result<(Answer, Option<Content>), ClientError> {
         let mut is_uncertain = false;
-        let mut losses = 0;
+        let mut retry = Retry::default();
         loop {
             let failed = match self.resolve_or_attempt(&operation, &payload, is_uncertain) {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
             is_uncertain |= failed.is_uncertain;
-            match failed.error {
-                ClientError::SessionLost { .. } if losses < ATTEMPTS => {
-                    losses += 1;
-                    self.reopen().map_err(|error| unresolved(&operation, is_uncertain, error))?;
-                }
-                error => return Err(unresolved(&operation, is_uncertain, error)),
-            }
+            retry.after(self, failed.error, 0).map_err(|error| unresolved(&operation, is_uncertain, error))?;
         }
     }
 
@@ -47,7 +39,7 @@ impl FileClient {
         path: Option<&RemotePath>,
         mut again: impl FnMut(&mut Self) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..RETRIES {
             match self.flush_observed(path) {
                 Err(ClientError::NotFlushed) => again(self)?,
                 result => return result,
@@ -64,20 +56,20 @@ impl FileClient {
         is_uncertain: bool,
     ) -> Result<(Answer, Option<Content>), FailedRequest> {
         if is_uncertain && let Some(answer) = self.find_executed(operation, payload)? {
-            self.channel.changed();
+            self.note_change();
             return Ok((answer, None));
         }
         match self.attempt(operation.clone(), payload.clone()) {
             Err(FailedRequest { error: error @ ClientError::Refused { .. }, .. }) if is_uncertain => {
                 let answer = self.resolve_refusal(operation, error)?;
-                self.channel.changed();
+                self.note_change();
                 Ok((answer, None))
             }
             result => result,
         }
     }
 
-    /// What a request came to whose reply was lost, where looking tells.
+    /// The result of a request whose reply was lost, where looking shows that it was executed.
     fn find_executed(&mut self, operation: &Operation, payload: &Payload) -> Result<Option<Answer>, ClientError> {
         match (Recovery::of(operation), operation) {
             (Recovery::CompareWithContent, Operation::Put { path, .. }) => {
@@ -164,7 +156,7 @@ pub(super) fn unresolved(operation: &Operation, is_uncertain: bool, error: Clien
     }
 }
 
-/// Whether there is anything to be in uncertain of.
+/// Whether the operation changes anything, so that its outcome can be uncertain.
 fn changes(operation: &Operation) -> bool {
     !matches!(
         operation,

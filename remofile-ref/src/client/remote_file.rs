@@ -5,7 +5,8 @@ mod std_io;
 use super::{
     ClientError, FileClient,
     payload::{Content, Payload},
-    recovery::{ATTEMPTS, uncertain},
+    recovery::uncertain,
+    retry::Retry,
 };
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Precondition, Refusal, RemotePath};
 use std::collections::VecDeque;
@@ -13,15 +14,15 @@ use std::collections::VecDeque;
 /// How much the first read at a new place asks for at least, in bytes.
 const FIRST_READ: usize = 64 << 10;
 
-/// An open file on the server; it borrows the client until it is closed.
+/// An open file on the server. Several may be open at once, in one thread or several; each keeps the session open.
 ///
-/// Reading goes reads of its caller and writing writes, so that [`std::io::copy`] moves whole chunks with several of
-/// them under way. Reads are all of one version: where the file is changed by anybody else, they fail with
+/// Reads are requested ahead of the caller and writes are sent without being waited for, so that [`std::io::copy`] keeps
+/// several chunks in flight. Reads are all of one version: where the file is changed by anybody else, they fail with
 /// CHANGED, as [`std::io::ErrorKind::InvalidData`], until it is opened again. Writes go in place to whatever file stands at the
 /// path, and the version that the last of them made is the one that is read from then on.
 ///
 /// An error of a write is reported by one of the calls after it, at the latest by [`RemoteFile::close`] or
-/// [`std::io::Write::flush`]; writes writes the failed one may have been executed all the same. Errors of `std::io` carry the
+/// [`std::io::Write::flush`]; writes after the failed one may have been executed. Errors of `std::io` carry the
 /// [`ClientError`] inside. Dropping the file without closing it sends what was written, and an error is only logged.
 ///
 /// ```
@@ -35,7 +36,7 @@ const FIRST_READ: usize = 64 << 10;
 /// std::thread::scope(|scope| {
 ///     scope.spawn(|| server.run());
 ///     let result = (|| -> Result<(), Box<dyn std::error::Error>> {
-///         let mut client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
+///         let client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
 ///         let mut file = client.create_file(&RemotePath::parse("/notes.txt")?, Precondition::Absent)?;
 ///         file.write_all(b"out there")?;
 ///         file.rewind()?;
@@ -51,8 +52,8 @@ const FIRST_READ: usize = 64 << 10;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct RemoteFile<'a> {
-    client: &'a mut FileClient,
+pub struct RemoteFile {
+    client: FileClient,
     path: RemotePath,
     /// The version that is read; unknown after an error of a write.
     etag: Option<Etag>,
@@ -69,7 +70,7 @@ pub struct RemoteFile<'a> {
     buffer_off: u64,
     /// From the lowest unanswered one on.
     writes: VecDeque<PendingWrite>,
-    /// Requests without an answer, of reads that nobody wants any more as well.
+    /// Requests without an answer, abandoned reads included.
     unanswered: usize,
     /// Of a write, and not reported yet.
     failed: Option<ClientError>,
@@ -77,7 +78,7 @@ pub struct RemoteFile<'a> {
     transferred: u64,
     /// Bytes that were written and answered, from the first on; it stays once a write failed.
     confirmed: u64,
-    /// A write failed or is in uncertain: nothing writes it is confirmed.
+    /// A write failed or is uncertain: nothing after it is confirmed.
     has_gap: bool,
 }
 
@@ -104,21 +105,21 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND where nothing is there, NOT_FILE for a directory, UNSUPPORTED_KIND for links and special files.
-    pub fn open_file(&mut self, path: &RemotePath) -> Result<RemoteFile<'_>, ClientError> {
+    pub fn open_file(&self, path: &RemotePath) -> Result<RemoteFile, ClientError> {
         let entry = self.stat_file(path)?;
-        Ok(RemoteFile::new(self, path.clone(), entry))
+        Ok(RemoteFile::new(self.for_call(), path.clone(), entry))
     }
 
     /// Makes an empty file, or empties the one that `pre` allows to replace, and opens it.
     ///
     /// # Errors
     /// By the target rules.
-    pub fn create_file(&mut self, path: &RemotePath, pre: Precondition) -> Result<RemoteFile<'_>, ClientError> {
+    pub fn create_file(&self, path: &RemotePath, pre: Precondition) -> Result<RemoteFile, ClientError> {
         let entry = self.put(path, Vec::new(), pre, None)?;
-        Ok(RemoteFile::new(self, path.clone(), entry))
+        Ok(RemoteFile::new(self.for_call(), path.clone(), entry))
     }
 
-    fn stat_file(&mut self, path: &RemotePath) -> Result<Entry, ClientError> {
+    fn stat_file(&self, path: &RemotePath) -> Result<Entry, ClientError> {
         let entry = self.stat(path)?;
         match entry.kind {
             Kind::File => Ok(entry),
@@ -128,8 +129,8 @@ impl FileClient {
     }
 }
 
-impl<'a> RemoteFile<'a> {
-    fn new(client: &'a mut FileClient, path: RemotePath, entry: Entry) -> Self {
+impl RemoteFile {
+    fn new(client: FileClient, path: RemotePath, entry: Entry) -> Self {
         let mut file = Self {
             client,
             path,
@@ -158,7 +159,7 @@ impl<'a> RemoteFile<'a> {
         self.size
     }
 
-    /// How many bytes of content were received and sent through this file, those included that were read reads.
+    /// How many bytes of content were received and sent through this file, those included that were read ahead.
     #[must_use]
     pub fn transferred(&self) -> u64 {
         self.transferred
@@ -186,7 +187,7 @@ impl<'a> RemoteFile<'a> {
     }
 
     /// Reads from `off` in bytes without moving the position; 0 bytes at the end of the version that is read, or
-    /// writes it. What was written before is on the server by then.
+    /// after it. What was written before is on the server by then.
     ///
     /// # Errors
     /// CHANGED where anybody else changed the file; of writes before it; those of [`FileClient::read`].
@@ -198,13 +199,13 @@ impl<'a> RemoteFile<'a> {
         if buf.is_empty() || off >= self.size {
             return Ok(0);
         }
-        for _ in 0..ATTEMPTS {
+        let mut retry = Retry::default();
+        loop {
             match self.read_ahead(buf, off) {
-                Err(ClientError::SessionLost { .. }) => self.reopen()?,
+                Err(error @ ClientError::SessionLost { .. }) => self.reopen(&mut retry, error)?,
                 result => return result,
             }
         }
-        Err(ClientError::SessionLost { reason: "it was lost again and again".to_owned() })
     }
 
     /// Takes bytes to be written from `off` in bytes without moving the position, at most a chunk of them.
@@ -240,7 +241,6 @@ impl<'a> RemoteFile<'a> {
     pub fn set_len(&mut self, size: u64) -> Result<(), ClientError> {
         self.finish_writes()?;
         self.reads.clear();
-        self.drain_replies()?;
         let entry = self.client.truncate(&self.path, size, None)?;
         self.note(entry);
         Ok(())
@@ -288,7 +288,7 @@ impl<'a> RemoteFile<'a> {
         }
     }
 
-    /// Asks for what is at `off`, and for more writes it while reads follow one another.
+    /// Asks for what is at `off`, and for more after it while reads follow one another.
     fn request_ahead(&mut self, off: u64, wanted: usize) -> Result<(), ClientError> {
         let chunk = self.client.chunk();
         let sequential = off == self.read_end;
@@ -353,17 +353,6 @@ impl<'a> RemoteFile<'a> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    /// Waits for answers that nobody wants any more, so that the client's calls get theirs.
-    fn drain_replies(&mut self) -> Result<(), ClientError> {
-        while self.unanswered > 0 {
-            match self.take_completion() {
-                Err(ClientError::SessionLost { .. }) => self.unanswered = 0,
-                result => result?,
-            }
-        }
-        Ok(())
-    }
-
     fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
         let seq = self.client.submit(operation, payload)?;
         self.unanswered += 1;
@@ -418,7 +407,6 @@ impl<'a> RemoteFile<'a> {
     }
 
     fn refresh(&mut self) -> Result<(), ClientError> {
-        self.drain_replies()?;
         let entry = self.client.stat_file(&self.path)?;
         self.note(entry);
         Ok(())
@@ -426,20 +414,23 @@ impl<'a> RemoteFile<'a> {
 
     /// Does it again in a new session where the old one is lost.
     fn with_retry(&mut self, act: impl Fn(&mut Self) -> Result<(), ClientError>) -> Result<(), ClientError> {
-        for _ in 0..ATTEMPTS {
+        let mut retry = Retry::default();
+        loop {
             match act(self) {
-                Err(ClientError::SessionLost { .. }) => self.reopen()?,
+                Err(error @ ClientError::SessionLost { .. }) => match self.reopen(&mut retry, error) {
+                    Err(ClientError::SessionLost { .. }) => return Err(self.uncertain()),
+                    result => result?,
+                },
                 result => return result,
             }
         }
-        Err(self.uncertain())
     }
 
     /// Opens a new session, and prepares what has to be sent again in it [LOST-2].
-    fn reopen(&mut self) -> Result<(), ClientError> {
+    fn reopen(&mut self, retry: &mut Retry, error: ClientError) -> Result<(), ClientError> {
         self.reads.clear();
         self.unanswered = 0;
-        // Sent again, a write would go over those writes it that have been executed.
+        // Sent again, a write would go over later ones that have been executed.
         let was_reordered = self.writes.iter().any(|write| write.answer.is_some());
         for write in &mut self.writes {
             write.seq = None;
@@ -448,7 +439,7 @@ impl<'a> RemoteFile<'a> {
             let uncertain = self.uncertain();
             self.failed.get_or_insert(uncertain);
         }
-        self.client.reopen()?;
+        retry.after(&mut self.client, error, 0)?;
         self.report()
     }
 

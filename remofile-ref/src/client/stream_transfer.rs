@@ -4,6 +4,7 @@ use super::{
     ClientError, FailedRequest, FileClient, Phase, Replace, TransferOptions, TransferStatus, Transferred,
     download::{DownloadState, version_of},
     payload::Payload,
+    retry::Retry,
     upload::ReplaceRule,
 };
 use crate::keys::new_upload;
@@ -17,9 +18,6 @@ use std::{
     time::Duration,
 };
 
-/// How often a lost session is opened again without a single byte of progress.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
-
 /// How long a call that fails waits until what it had staged is gone.
 const ABORT_WAIT: Duration = Duration::from_millis(500);
 
@@ -28,9 +26,9 @@ const STREAM: &str = "-";
 
 impl FileClient {
     /// Uploads what `source` gives, up to its end, under exactly the name `target`, and makes it durable. Its size
-    /// need not be known, and at most what is in pipeline is kept in memory.
+    /// need not be known, and at most what is in flight is kept in memory.
     ///
-    /// A stream cannot be read again: an upload that fails or is cancelled leaves nothing, and begins anew with the next
+    /// A stream cannot be read again: an upload that fails or is cancelled leaves nothing, and starts over with the next
     /// call. A session that is lost meanwhile is opened again, and the upload goes on.
     ///
     /// A reader that has nothing yet may say [`io::ErrorKind::WouldBlock`] after waiting a little, 100 ms for example:
@@ -66,7 +64,7 @@ impl FileClient {
     /// time to compare, so that [`Replace::Older`] replaces too. [`ClientError::Local`] where the reader fails;
     /// [`ClientError::NotVerified`] where the server lost bytes that it had acknowledged.
     pub fn upload_from(
-        &mut self,
+        &self,
         source: &mut dyn Read,
         target: &RemotePath,
         options: &TransferOptions,
@@ -109,7 +107,7 @@ impl FileClient {
     /// `sink` is the beginning of the old one; [`ClientError::Local`] where the sink fails, with its error as the
     /// source.
     pub fn download_to(
-        &mut self,
+        &self,
         remote: &RemotePath,
         sink: &mut dyn Write,
         options: &TransferOptions,
@@ -135,9 +133,8 @@ impl FileClient {
         let version = version_of(self, remote, entry)?;
         let mut received = DownloadState::default();
         let mut written = 0u64;
-        let mut attempts = 0;
+        let mut retry = Retry::default();
         loop {
-            let written_before = written;
             let result = self.read_rest(&version, written, &mut received, &mut |bytes| {
                 sink.write_all(bytes).map_err(|error| ClientError::local(STREAM, error))?;
                 written += bytes.len() as u64;
@@ -145,14 +142,10 @@ impl FileClient {
             });
             match result {
                 Ok(()) => break,
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if written > written_before { 0 } else { attempts + 1 };
-                    self.reopen()?;
-                }
                 Err(error) if error.code() == Some(Code::Changed) => {
                     return Err(ClientError::SourceChanged { path: remote.to_string() });
                 }
-                Err(error) => return Err(error),
+                Err(error) => retry.after(self, error, written)?,
             }
         }
         sink.flush().map_err(|error| ClientError::local(STREAM, error))?;
@@ -160,7 +153,7 @@ impl FileClient {
     }
 
     /// Looks before anything is sent: a target that will be refused costs one round trip, not a stream.
-    fn pre_of_stream(&mut self, target: &RemotePath, replace: Replace) -> Result<Precondition, ClientError> {
+    fn pre_of_stream(&self, target: &RemotePath, replace: Replace) -> Result<Precondition, ClientError> {
         let pre = match replace {
             Replace::Never => Precondition::Absent,
             Replace::Older | Replace::Always => ReplaceRule::by(Replace::Always).pre,
@@ -173,7 +166,7 @@ impl FileClient {
         }
     }
 
-    /// Discards what a call that failed had staged, if that takes no time: nobody can go on with it.
+    /// Discards what a call that failed had staged, if that takes little time: no later call can resume it.
     fn discard(&mut self, up: UploadId) {
         self.within(ABORT_WAIT, |client| {
             // What failed is worth more than that its rest stays until it expires.
@@ -201,15 +194,13 @@ struct StreamUpload<'a> {
 
 impl StreamUpload<'_> {
     fn run(&mut self, client: &mut FileClient) -> Result<(), ClientError> {
-        let mut attempts = 0;
+        let mut retry = Retry::default();
         loop {
-            let acknowledged_before = self.acknowledged;
             match self.attempt(client) {
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if self.acknowledged > acknowledged_before { 0 } else { attempts + 1 };
-                    client.reopen().map_err(|error| self.unresolved(error))?;
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    retry.after(client, error, self.acknowledged).map_err(|error| self.unresolved(error))?;
                 }
-                result => return result.map_err(|error| self.unresolved(error)),
             }
         }
     }
@@ -223,7 +214,7 @@ impl StreamUpload<'_> {
         if let Some(hash) = self.uncertain_commit {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
             if staged.off == 0 && client.has_content(self.target, &hash)? {
-                client.channel.changed();
+                client.note_change();
                 return client.abort(self.up);
             }
             self.uncertain_commit = None;
@@ -233,7 +224,7 @@ impl StreamUpload<'_> {
         self.commit(client)
     }
 
-    /// [UP-5] What is staged counts only when it is the beginning of what was read; what is behind it is sent again.
+    /// [UP-5] What is staged counts only when it is the beginning of what was read; what follows is sent again.
     fn go_on_from(&mut self, staged: &Staged) -> Result<(), ClientError> {
         while self.acknowledged < staged.off {
             let Some(piece) = self.unanswered.front() else { break };
@@ -300,7 +291,7 @@ impl StreamUpload<'_> {
                 }
                 Ok((other, _)) => return Err(super::unexpected("append", &other)),
                 Err(refusal) => {
-                    client.discard_completions(in_flight)?;
+                    client.discard_outstanding()?;
                     return Err(self.refused(refusal));
                 }
             }

@@ -1,4 +1,4 @@
-//! How transfers are made: what is replaced, left out and followed, how fast, and what is told of each item.
+//! How transfers are made: what is replaced, left out and followed, how fast, and what is reported of each item.
 
 use super::{ClientError, Transferred};
 use std::{fmt, num::NonZeroU64, path::Path as LocalPath, sync::Arc};
@@ -45,7 +45,7 @@ pub struct TransferOptions {
     exclude: Option<Arc<ExcludeFn>>,
 }
 
-/// What is told of each item.
+/// Called for each item.
 pub(super) type ItemCallback<'a> = dyn FnMut(&TransferItem<'_>) + 'a;
 
 type ExcludeFn = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
@@ -63,7 +63,7 @@ pub enum Replace {
     Always,
 }
 
-/// One item of a transfer, told as soon as it is known what becomes of it.
+/// One item of a transfer, reported as soon as its outcome is known.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TransferItem<'a> {
@@ -177,7 +177,7 @@ impl TransferOptions {
         self
     }
 
-    /// Only tells what would be done ([`ItemOutcome::Planned`]), with all comparing and hashing that takes, and changes
+    /// Only reports what would be done ([`ItemOutcome::Planned`]), with all comparing and hashing that takes, and changes
     /// nothing on either side.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
@@ -186,7 +186,7 @@ impl TransferOptions {
     }
 
     /// Whether files are counted before they are transferred, so that [`TreeProgress`](super::TreeProgress) has totals;
-    /// else they are where somebody watches.
+    /// else they are where a watcher is set.
     #[must_use]
     pub fn count_first(mut self, count_first: bool) -> Self {
         self.counts_first = Some(count_first);

@@ -77,7 +77,7 @@ impl TreeTransferred {
     }
 }
 
-/// Whether other items may succeed all the same.
+/// Whether other items may still succeed.
 pub(crate) fn concerns_one_item(error: &ClientError) -> bool {
     matches!(
         error,

@@ -2,15 +2,12 @@
 
 use super::{
     ClientError, FailedRequest, FileClient, Phase, Replace, TransferStatus, Transferred, local_file::LocalFile,
-    payload::Payload,
+    payload::Payload, retry::Retry,
 };
 use remofile_proto::{
     Answer, Code, Detail, Digest, Entry, Kind, Operation, Precondition, RemotePath, Staged, UploadId,
 };
 use std::path::Path as LocalPath;
-
-/// How often a lost session is opened again without a single byte of progress.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
 
 impl FileClient {
     /// Uploads a local file under exactly the name `target`, and makes it durable.
@@ -22,7 +19,7 @@ impl FileClient {
     /// [`ClientError::Refused`] with EXISTS where something else is there and `pre` does not allow to replace it;
     /// [`ClientError::SourceChanged`] where the source changed while it was read; all others by their meaning.
     pub fn upload_file(
-        &mut self,
+        &self,
         source: &LocalPath,
         target: &RemotePath,
         pre: Precondition,
@@ -140,16 +137,13 @@ impl FileClient {
             transferred: 0,
             uncertain_commit: None,
         };
-        let mut attempts = 0;
-        let mut transferred_before = 0;
+        let mut retry = Retry::default();
         loop {
             match upload.attempt(self) {
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if upload.transferred > transferred_before { 0 } else { attempts + 1 };
-                    transferred_before = upload.transferred;
-                    self.reopen().map_err(|error| upload.unresolved(error))?;
+                Ok(done) => return Ok(done),
+                Err(error) => {
+                    retry.after(self, error, upload.transferred).map_err(|error| upload.unresolved(error))?;
                 }
-                result => return result.map_err(|error| upload.unresolved(error)),
             }
         }
     }
@@ -244,7 +238,7 @@ impl StagedUpload<'_> {
         if let Some(hash) = self.uncertain_commit {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
             if staged.off == 0 && client.has_content(self.target, &hash)? {
-                client.channel.changed();
+                client.note_change();
                 client.abort(self.up)?;
                 return Ok((self.done(), (hash, None)));
             }
@@ -325,8 +319,8 @@ impl StagedUpload<'_> {
                 }
                 Ok((other, _)) => return Err(super::unexpected("append", &other)),
                 Err(refusal) => {
-                    // Requests behind this one fail as well; their answers are not news.
-                    client.discard_completions(unanswered)?;
+                    // Later requests fail as well; their replies are not needed.
+                    client.discard_outstanding()?;
                     return Err(self.refused(refusal));
                 }
             }

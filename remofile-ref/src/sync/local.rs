@@ -18,18 +18,18 @@ use std::{
     io::{self, Write as _},
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 /// A local root that is open. Paths are those below it.
 #[derive(Debug)]
 pub(super) struct LocalRoot {
-    fd: Rc<OwnedFd>,
+    fd: Arc<OwnedFd>,
     shown: PathBuf,
     /// The directory that was opened last.
-    last: RefCell<Option<(String, Rc<OwnedFd>)>>,
+    last: RefCell<Option<(String, Arc<OwnedFd>)>>,
     /// A directory on each file system where something was changed that may not be durable yet.
-    changed: RefCell<HashMap<u64, Rc<OwnedFd>>>,
+    changed: RefCell<HashMap<u64, Arc<OwnedFd>>>,
 }
 
 impl LocalRoot {
@@ -38,7 +38,7 @@ impl LocalRoot {
         let fd =
             rustix::fs::open(root, flags, Mode::empty()).map_err(|errno| ClientError::local(root, errno.into()))?;
         let (last, changed) = (RefCell::new(None), RefCell::new(HashMap::new()));
-        Ok(Self { fd: Rc::new(fd), shown: root.to_owned(), last, changed })
+        Ok(Self { fd: Arc::new(fd), shown: root.to_owned(), last, changed })
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {
@@ -263,19 +263,19 @@ impl LocalRoot {
         }
     }
 
-    fn directory(&self, path: &str) -> Result<Rc<OwnedFd>, Errno> {
+    fn directory(&self, path: &str) -> Result<Arc<OwnedFd>, Errno> {
         if path.is_empty() {
-            return Ok(Rc::clone(&self.fd));
+            return Ok(Arc::clone(&self.fd));
         }
         if let Some((last, directory)) = &*self.last.borrow()
             && last == path
         {
-            return Ok(Rc::clone(directory));
+            return Ok(Arc::clone(directory));
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let directory = Rc::new(rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve)?);
-        self.last.replace(Some((path.to_owned(), Rc::clone(&directory))));
+        let directory = Arc::new(rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve)?);
+        self.last.replace(Some((path.to_owned(), Arc::clone(&directory))));
         Ok(directory)
     }
 

@@ -51,7 +51,7 @@ impl FileClient {
     /// # Errors
     /// [`SyncError`]: a guard stopped the run, or what concerns all items. All else is in the report.
     pub fn synchronize(
-        &mut self,
+        &self,
         local: &LocalPath,
         remote: &RemotePath,
         options: &SyncOptions,
@@ -66,7 +66,7 @@ impl FileClient {
     /// # Errors
     /// As [`FileClient::synchronize`].
     pub fn synchronize_upload(
-        &mut self,
+        &self,
         local: &LocalPath,
         remote: &RemotePath,
         options: &SyncOptions,
@@ -80,7 +80,7 @@ impl FileClient {
     /// # Errors
     /// As [`FileClient::synchronize`].
     pub fn synchronize_download(
-        &mut self,
+        &self,
         local: &LocalPath,
         remote: &RemotePath,
         options: &SyncOptions,
@@ -91,7 +91,7 @@ impl FileClient {
 }
 
 fn run<'a>(
-    client: &mut FileClient,
+    client: &FileClient,
     local: &LocalPath,
     remote: &RemotePath,
     mode: Mode,

@@ -2,6 +2,7 @@
 
 mod control;
 mod conversions;
+mod handle;
 mod recovery;
 mod remote_file;
 mod remote_file_faults;

@@ -6,13 +6,15 @@ use crate::{
         ClientError,
         durability::needs_flush,
         payload::{Content, Payload},
-        subject,
     },
     protocol::client::request_window::WindowEvent,
     transport::{LinkEvent, Message, Sent, Wake},
 };
 use remofile_proto::{Answer, Code, Operation, Refusal, Reply, ReplyError, SessionId, cbor::Value, envelope};
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 impl Channel {
     pub(super) fn await_connection(&mut self) -> Result<(), ClientError> {
@@ -27,13 +29,10 @@ impl Channel {
         Ok(())
     }
 
-    /// Sends what is due, waits for what comes, and takes note of time.
-    pub(super) fn drive(&mut self) -> Result<(), ClientError> {
-        self.drive_within(self.options.timeout)
-    }
-
-    pub(super) fn drive_within(&mut self, limit: Duration) -> Result<(), ClientError> {
+    /// Sends what is due, and waits for replies or events for at most `limit`, or until another caller wants the channel.
+    pub(in crate::client) fn drive(&mut self, limit: Duration) -> Result<(), ClientError> {
         self.send_what_is_due()?;
+        let limit = limit.min(self.options.timeout);
         let now = self.now();
         let due = self.requests.next_deadline();
         let wait = due.map_or(limit, |due| due.saturating_sub(now)).min(limit);
@@ -76,7 +75,7 @@ impl Channel {
                     self.requests.on_disconnected();
                 }
                 Wake::Event(_) | Wake::Room => {}
-                Wake::Timeout if left > CANCEL_CHECK => continue,
+                Wake::Timeout if left > CANCEL_CHECK && self.wanted.load(Ordering::SeqCst) == 0 => continue,
                 Wake::Timeout => {}
             }
             return Ok(messages);
@@ -91,8 +90,15 @@ impl Channel {
         }
         while let Some(due) = self.requests.next_to_send() {
             let mut frames = vec![Message::new(), Message::from(due.header)];
-            frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
             let seq = due.seq;
+            match due.payload.frame() {
+                Ok(payload) => frames.extend(payload),
+                // Its caller reads the file again in another session, and reports what fails there.
+                Err(error) => {
+                    self.send_bye();
+                    return Err(self.lost(&format!("a local file could not be read again: {error}")));
+                }
+            }
             match self.socket.send(frames).map_err(|error| self.failed(error))? {
                 Sent::Queued => {
                     self.full = None;
@@ -128,9 +134,10 @@ impl Channel {
         match self.requests.on_reply(self.started.elapsed(), &reply) {
             WindowEvent::Pending { seq } => {
                 self.pending = Some(seq);
-                if let Some(OutstandingRequest { operation, .. }) = self.awaited.get(&seq) {
+                if let Some(OutstandingRequest { operation, caller, .. }) = self.awaited.get(&seq) {
                     let (done, total) = worked(&reply);
-                    self.observer.report_pending(operation.name(), subject(operation), done, total);
+                    let (operation, caller) = (operation.clone(), *caller);
+                    self.deliver_pending(caller, &operation, done, total);
                 }
                 Ok(())
             }
@@ -138,7 +145,8 @@ impl Channel {
                 self.pending = self.pending.filter(|pending| *pending != seq);
                 let Some(awaited) = self.awaited.remove(&seq) else { return Ok(()) };
                 awaited.note_answered(&mut self.congestion, self.started.elapsed());
-                let OutstandingRequest { operation, payload_len, .. } = awaited;
+                let bytes = awaited.bytes();
+                let OutstandingRequest { operation, payload_len, caller, .. } = awaited;
                 let result = match reply.into_answer(&operation) {
                     Ok(answer) => {
                         if needs_flush(&operation) {
@@ -161,7 +169,7 @@ impl Channel {
                     let content = matches!(answer, Answer::Read(_)).then(|| message.pop()).flatten().map(Content);
                     (answer, content)
                 });
-                self.completions.push_back(Completion { seq, payload_len, result });
+                self.deliver(caller, bytes, Completion { seq, payload_len, result });
                 Ok(())
             }
             event => self.on_event(event),

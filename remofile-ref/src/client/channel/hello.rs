@@ -1,4 +1,4 @@
-//! Into a session: hello until it is welcome, and waiting while somebody else holds the session.
+//! Opens a session: says hello until it is accepted, and waits while another client holds the session.
 
 use super::{Channel, open::policy};
 use crate::{
@@ -8,7 +8,10 @@ use crate::{
     protocol::client::request_window::RequestWindow,
 };
 use remofile_proto::{Busy, Code, Refusal, Reply, SessionId, Welcome};
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long hello stays unanswered before it is said again under a new id [SES-2].
 const HELLO_SILENCE: Duration = Duration::from_secs(2);
@@ -32,7 +35,7 @@ impl Channel {
             self.send_header(header)?;
             match self.await_hello_reply(&mut handshake)? {
                 HelloOutcome::Open(welcome) => {
-                    self.enter(welcome);
+                    self.use_session(welcome);
                     return Ok(());
                 }
                 HelloOutcome::Ignored | HelloOutcome::Again => {}
@@ -63,12 +66,12 @@ impl Channel {
         Handshake::new(&self.options.name, self.options.lease_ms, take, HELLO_SILENCE)
     }
 
-    fn enter(&mut self, welcome: Welcome) {
+    fn use_session(&mut self, welcome: Welcome) {
         let window = if self.options.lockstep { 1 } else { welcome.window };
         self.requests = RequestWindow::new(self.now(), self.session, window, policy(&self.options));
         self.received_at = Instant::now();
         self.full = None;
-        self.welcome = welcome;
+        self.welcome = Arc::new(welcome);
         self.pending = None;
         self.is_over = false;
     }

@@ -2,9 +2,7 @@
 
 use super::{Channel, from_transport};
 use crate::{
-    client::{
-        ClientError, ClientOptions, congestion::CongestionController, durability::DurabilityTracker, progress::Observer,
-    },
+    client::{ClientError, ClientOptions, congestion::CongestionController, durability::DurabilityTracker},
     keys::new_session,
     protocol::client::request_window::{RequestWindow, RetryPolicy},
     transport::{
@@ -13,7 +11,8 @@ use crate::{
 };
 use remofile_proto::{Keys, Token, Welcome, limits};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -50,13 +49,19 @@ impl Channel {
             endpoint,
             requests: RequestWindow::new(Duration::ZERO, session, 1, policy(&options)),
             keys,
+            cancel: options.cancel.clone(),
             options,
             started,
             session,
-            welcome: unknown_welcome(),
+            welcome: Arc::new(unknown_welcome()),
             awaited: HashMap::new(),
             congestion: CongestionController::default(),
-            completions: VecDeque::new(),
+            inboxes: HashMap::new(),
+            generation: 0,
+            loss: String::new(),
+            caller: 0,
+            is_driven: false,
+            wanted: Arc::default(),
             unnumbered: None,
             received_at: started,
             disconnected,
@@ -65,7 +70,6 @@ impl Channel {
             is_over: true,
             held: None,
             durability: DurabilityTracker::default(),
-            observer: Observer::default(),
         };
         channel.await_connection()?;
         channel.say_hello(None, channel.options.take)?;

@@ -1,5 +1,6 @@
 //! What is known of a request until its reply comes.
 
+use super::CallerId;
 use crate::client::congestion::{CongestionController, SendSample};
 use remofile_proto::Operation;
 use std::time::Duration;
@@ -10,6 +11,8 @@ pub(super) struct OutstandingRequest {
     pub(super) operation: Operation,
     /// How many bytes of payload it has.
     pub(super) payload_len: usize,
+    /// Who gets the reply.
+    pub(super) caller: CallerId,
     pub(super) sent: SentLog,
 }
 

@@ -1,4 +1,4 @@
-//! Copying directories on the server: nothing of their content over the wire, requests in pipeline.
+//! Copying directories on the server: nothing of their content over the wire, requests in flight.
 
 use super::{
     TreeTransferred,
@@ -20,7 +20,7 @@ impl FileClient {
     /// LOOP where `to` is `from` or below it; NOT_DIR where `from` is no directory; what concerns more than one item.
     /// All else is in [`TreeTransferred::failures`].
     pub fn copy_tree(
-        &mut self,
+        &self,
         from: &RemotePath,
         to: &RemotePath,
         overwrite: bool,
@@ -34,7 +34,7 @@ impl FileClient {
         self.directory_at(to)?;
         let mut pages = Pages::new(from.clone(), true);
         let mut copy = TreeCopy {
-            client: self,
+            client: &mut self.for_call(),
             pre: if overwrite { Precondition::Any } else { Precondition::Absent },
             pipeline: Pipeline::new(),
             done: TreeTransferred { directories: 1, ..TreeTransferred::default() },
@@ -70,7 +70,7 @@ impl FileClient {
     }
 
     /// Makes a directory, or finds the one that is there.
-    fn directory_at(&mut self, path: &RemotePath) -> Result<(), ClientError> {
+    fn directory_at(&self, path: &RemotePath) -> Result<(), ClientError> {
         match self.mkdir(path) {
             Err(error) if error.is_exists() && self.stat(path)?.kind == Kind::Dir => Ok(()),
             result => result.map(drop),

@@ -1,4 +1,4 @@
-//! Downloads of directories: a page of the listing at a time, small files in pipeline, nothing through a local link.
+//! Downloads of directories: a page of the listing at a time, small files in flight, nothing through a local link.
 
 use super::{
     TreeTransferred,
@@ -23,7 +23,7 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 impl FileClient {
@@ -36,7 +36,7 @@ impl FileClient {
     /// What concerns more than one file: the server or the session is gone, `remote` cannot be listed, `local` cannot
     /// be made. All else is in [`TreeTransferred::failures`].
     pub fn download_tree(
-        &mut self,
+        &self,
         remote: &RemotePath,
         local: &LocalPath,
         overwrite: bool,
@@ -52,8 +52,8 @@ impl FileClient {
     }
 
     /// Downloads each source under exactly the local name beside it, directories with all they hold where the options
-    /// say [`TransferOptions::recursive`]. What is small is kept in pipeline. An item that fails does not stop the others;
-    /// `on_item` is told of each as soon as it is known what becomes of it. What was transferred is durable at the end;
+    /// say [`TransferOptions::recursive`]. What is small is kept in flight. An item that fails does not stop the others;
+    /// `on_item` is called for each as soon as its outcome is known. What was transferred is durable at the end;
     /// a power cut before may leave a small file empty or short.
     ///
     /// What was broken off is continued by the same call. Links on the server are never followed.
@@ -62,7 +62,7 @@ impl FileClient {
     /// What concerns all items: the server or the session is gone, the server broke the protocol, or the call was
     /// cancelled. All else is in [`TreeTransferred::failures`].
     pub fn download_items(
-        &mut self,
+        &self,
         sources: &[(RemotePath, PathBuf)],
         options: &TransferOptions,
         on_item: &mut dyn FnMut(&TransferItem<'_>),
@@ -84,7 +84,7 @@ impl FileClient {
     }
 
     fn download_walk<'a>(
-        &mut self,
+        &self,
         sources: &[(RemotePath, PathBuf)],
         options: &TransferOptions,
         on_item: &'a mut ItemCallback<'a>,
@@ -123,14 +123,14 @@ struct TreeDownload<'a> {
     /// A directory that could not be made: nothing below it is asked for.
     blocked: Option<String>,
     /// A directory on each file system where something was made that may not be durable yet.
-    written: HashMap<u64, Rc<OwnedFd>>,
+    written: HashMap<u64, Arc<OwnedFd>>,
 }
 
 /// Where a tree goes: the open directories from its top down to the last one that was listed. In a dry run there may be
 /// none.
 struct OpenTree {
-    top: Option<Rc<OwnedFd>>,
-    open: Vec<(String, Option<Rc<OwnedFd>>)>,
+    top: Option<Arc<OwnedFd>>,
+    open: Vec<(String, Option<Arc<OwnedFd>>)>,
 }
 
 /// A small file on its way.
@@ -200,7 +200,7 @@ impl TreeDownload<'_> {
         Ok(())
     }
 
-    fn open_top(&mut self, remote: &RemotePath, local: &LocalPath) -> Result<Option<Rc<OwnedFd>>, ClientError> {
+    fn open_top(&mut self, remote: &RemotePath, local: &LocalPath) -> Result<Option<Arc<OwnedFd>>, ClientError> {
         let failed = |errno: Errno| ClientError::local(local, errno.into());
         if !self.options.dry_run {
             match rustix::fs::mkdir(local, Mode::from_raw_mode(0o777)) {
@@ -210,7 +210,7 @@ impl TreeDownload<'_> {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match rustix::fs::open(local, flags, Mode::empty()) {
-            Ok(top) => Ok(Some(Rc::new(top))),
+            Ok(top) => Ok(Some(Arc::new(top))),
             Err(Errno::NOENT) if self.options.dry_run => {
                 self.stats.plan(local, remote.as_str(), Planned::Directory);
                 Ok(None)
@@ -219,7 +219,7 @@ impl TreeDownload<'_> {
         }
     }
 
-    fn note_written(&mut self, directory: Rc<OwnedFd>) -> Result<(), ClientError> {
+    fn note_written(&mut self, directory: Arc<OwnedFd>) -> Result<(), ClientError> {
         let found = rustix::fs::fstat(&*directory).map_err(|errno| ClientError::local("", errno.into()))?;
         self.written.entry(found.st_dev).or_insert(directory);
         Ok(())
@@ -318,7 +318,7 @@ impl TreeDownload<'_> {
                 }
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 match rustix::fs::openat(&parent, last, flags, Mode::empty()) {
-                    Ok(directory) => Some(Rc::new(directory)),
+                    Ok(directory) => Some(Arc::new(directory)),
                     Err(Errno::NOENT) if self.options.dry_run => None,
                     Err(errno) => return Err(failed(errno)),
                 }
@@ -336,7 +336,7 @@ impl TreeDownload<'_> {
 
     /// The open directory that a listed name is in, and the last part of the name. A directory is listed before what
     /// it holds [LIST-2].
-    fn directory_of<'n>(&mut self, name: &'n str) -> Result<(Option<Rc<OwnedFd>>, &'n str), ClientError> {
+    fn directory_of<'n>(&mut self, name: &'n str) -> Result<(Option<Arc<OwnedFd>>, &'n str), ClientError> {
         let without = || ClientError::Protocol { reason: "a listing of a tree without a directory in it".to_owned() };
         let tree = self.tree.as_mut().ok_or_else(without)?;
         let Some((parent, last)) = name.rsplit_once('/') else {

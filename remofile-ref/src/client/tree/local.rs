@@ -23,7 +23,7 @@ pub(super) struct LocalDirectory {
     identity: DirectoryId,
 }
 
-/// What tells a directory from all others: device and inode.
+/// Identifies a directory: device and inode.
 pub(super) type DirectoryId = (u64, u64);
 
 /// What is found under a name.
@@ -57,7 +57,7 @@ impl LocalDirectory {
         Ok(Self { fd, shown, relative, identity: (found.st_dev, found.st_ino) })
     }
 
-    /// What tells it from all others; where links are followed, one that is in itself has no end.
+    /// Identifies it: where links are followed, a directory may contain itself.
     pub(super) fn identity(&self) -> DirectoryId {
         self.identity
     }

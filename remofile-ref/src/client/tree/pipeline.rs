@@ -1,11 +1,8 @@
 //! Small requests under way, each with the job that it belongs to, in one session after another.
 
-use crate::client::{Answer, ClientError, FileClient, Operation, payload::Content, payload::Payload};
+use crate::client::{Answer, ClientError, FileClient, Operation, payload::Content, payload::Payload, retry::Retry};
 use remofile_proto::Refusal;
 use std::collections::HashMap;
-
-/// How often a lost session is opened again without a single answer in between.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
 
 /// Jobs whose requests are unanswered.
 #[derive(Debug)]
@@ -13,19 +10,19 @@ pub(crate) struct Pipeline<J> {
     /// With their weights in bytes.
     jobs: HashMap<u64, (J, u64)>,
     in_flight: u64,
-    /// How often the session was lost since the last answer.
-    losses: u32,
+    retry: Retry,
+    replies: u64,
 }
 
 /// A request that a job needs answered next.
 pub(crate) struct Request {
     pub(crate) operation: Operation,
     pub(crate) payload: Payload,
-    /// How many bytes of content it brings, in whichever direction.
+    /// How many bytes of content it brings, in either direction.
     pub(crate) content: u64,
 }
 
-/// What goes through files and keeps small ones in pipeline, in whichever direction.
+/// What goes through files and keeps small ones in flight, in either direction.
 pub(crate) trait PipelineDriver {
     /// A small file on its way.
     type Item;
@@ -46,7 +43,7 @@ pub(crate) trait PipelineDriver {
     /// In which order jobs go on that were unanswered when the session was lost.
     fn sort_for_recovery(_jobs: &mut [Self::Item]) {}
 
-    /// Has whoever watches know how far it is.
+    /// Reports progress.
     fn report_progress(&mut self) {}
 
     /// Sends what the job needs next, when there is room for it.
@@ -106,7 +103,7 @@ pub(crate) type ReplyResult = Result<(Answer, Option<Content>), Refusal>;
 
 /// What came of waiting.
 enum Completed<J> {
-    /// The answer to a job's request; nothing where it is to one that nobody waits for.
+    /// The answer to a job's request; none where no item waits for it.
     Replied(Option<J>, ReplyResult),
     /// The session was lost with these unanswered, and another one is open to settle them in [LOST-2].
     Lost(Vec<J>),
@@ -114,7 +111,7 @@ enum Completed<J> {
 
 impl<J> Pipeline<J> {
     pub(crate) fn new() -> Self {
-        Self { jobs: HashMap::new(), in_flight: 0, losses: 0 }
+        Self { jobs: HashMap::new(), in_flight: 0, retry: Retry::default(), replies: 0 }
     }
 
     fn is_empty(&self) -> bool {
@@ -152,7 +149,7 @@ impl<J> Pipeline<J> {
     fn next(&mut self, client: &mut FileClient) -> Result<Completed<J>, ClientError> {
         match client.next_completion() {
             Ok(completion) => {
-                self.losses = 0;
+                self.replies += 1;
                 let job = self.jobs.remove(&completion.seq).map(|(job, weight)| {
                     self.in_flight -= weight;
                     job
@@ -166,11 +163,7 @@ impl<J> Pipeline<J> {
 
     /// Opens a new session; gives what was unanswered in the old one.
     fn recover(&mut self, client: &mut FileClient, loss: ClientError) -> Result<Vec<J>, ClientError> {
-        if self.losses == ATTEMPTS_WITHOUT_PROGRESS {
-            return Err(loss);
-        }
-        self.losses += 1;
-        client.reopen()?;
+        self.retry.after(client, loss, self.replies)?;
         self.in_flight = 0;
         Ok(self.jobs.drain().map(|(_, (job, _))| job).collect())
     }

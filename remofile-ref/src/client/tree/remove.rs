@@ -1,4 +1,4 @@
-//! Removing directories: a page of the listing at a time, requests in pipeline, what fails named and the rest gone.
+//! Removing directories: a page of the listing at a time, requests in flight, what fails named and the rest gone.
 
 use super::{
     NAMED_FAILURES,
@@ -26,18 +26,18 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND where nothing is at `path`; DENIED for `/`; the first refusal of an item, when all else is gone.
-    pub fn remove_tree(&mut self, path: &RemotePath) -> Result<(), ClientError> {
+    pub fn remove_tree(&self, path: &RemotePath) -> Result<(), ClientError> {
         let done = self.remove_tree_with(path, |_, _| {})?;
         done.failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// The same, and tells `removed` of each item that is gone, what a directory holds before itself.
+    /// Like [`FileClient::remove_tree`], and calls `removed` for each removed item: the content of a directory before it.
     ///
     /// # Errors
     /// NOT_FOUND where nothing is at `path`; DENIED for `/`; what concerns more than one item. All else is in
     /// [`TreeRemoved::failures`].
     pub fn remove_tree_with(
-        &mut self,
+        &self,
         path: &RemotePath,
         mut removed: impl FnMut(&RemotePath, Kind),
     ) -> Result<TreeRemoved, ClientError> {
@@ -46,7 +46,7 @@ impl FileClient {
         }
         let kind = self.stat(path)?.kind;
         let mut removal = TreeRemoval {
-            client: self,
+            client: &mut self.for_call(),
             pipeline: Pipeline::new(),
             left: HashSet::new(),
             on_removed: &mut removed,

@@ -1,4 +1,4 @@
-//! What became of each item of a transfer: told as it happens, and added up.
+//! The outcome of each item of a transfer: reported at once, and added up.
 
 use super::{TreeTransferred, concerns_one_item};
 use crate::client::{

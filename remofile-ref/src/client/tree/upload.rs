@@ -1,4 +1,4 @@
-//! Uploads of files and directories: small files are kept in pipeline, large ones go one by one.
+//! Uploads of files and directories: small files are kept in flight, large ones go one by one.
 
 use super::{
     TreeTransferred,
@@ -31,7 +31,7 @@ impl FileClient {
     /// What concerns more than one file: the server or the session is gone, `local` cannot be read, `target` is not
     /// a directory. All else is in [`TreeTransferred::failures`].
     pub fn upload_tree(
-        &mut self,
+        &self,
         local: &LocalPath,
         target: &RemotePath,
         overwrite: bool,
@@ -45,9 +45,9 @@ impl FileClient {
     }
 
     /// Uploads each source under exactly the name beside it, directories with all they hold where the options say
-    /// [`TransferOptions::recursive`]. What is small is kept in pipeline, across sources too. A source that is a symbolic
-    /// link is followed. An item that fails does not stop the others; `on_item` is told of each as soon as it is known
-    /// what becomes of it. At the end everything is durable.
+    /// [`TransferOptions::recursive`]. What is small is kept in flight, across sources too. A source that is a symbolic
+    /// link is followed. An item that fails does not stop the others; `on_item` is called for each as soon as
+    /// its outcome is known. At the end everything is durable.
     ///
     /// What was broken off is continued by the same call.
     ///
@@ -55,7 +55,7 @@ impl FileClient {
     /// What concerns all items: the server or the session is gone, or the call was cancelled. All else is in
     /// [`TreeTransferred::failures`].
     pub fn upload_items(
-        &mut self,
+        &self,
         sources: &[(PathBuf, RemotePath)],
         options: &TransferOptions,
         on_item: &mut dyn FnMut(&TransferItem<'_>),
@@ -72,7 +72,7 @@ impl FileClient {
     }
 
     fn upload_walk<'a>(
-        &mut self,
+        &self,
         sources: &[(PathBuf, RemotePath)],
         options: &TransferOptions,
         on_item: &'a mut ItemCallback<'a>,
@@ -157,7 +157,7 @@ enum UploadStep {
     Stat,
     Hash,
     Put,
-    /// The session was lost while a put was unanswered: whether the content is there tells.
+    /// The session was lost while a put was unanswered: the content at the path decides.
     Settle,
 }
 
@@ -379,7 +379,7 @@ impl PipelineDriver for TreeUpload<'_> {
                 };
                 match (theirs.hash == ours, job.step, job.found.take()) {
                     (true, UploadStep::Settle, _) => {
-                        self.client.channel.changed();
+                        self.client.note_change();
                         self.record(&job, TransferStatus::New, size);
                     }
                     (true, ..) => self.record(&job, TransferStatus::Unchanged, 0),
@@ -413,7 +413,7 @@ impl PipelineDriver for TreeUpload<'_> {
                 (job.found, job.step) = (None, UploadStep::Put);
                 self.send(job)
             }
-            // Somebody else put it there meanwhile, or an earlier session of this walk.
+            // Another program put it there meanwhile, or an earlier session of this call.
             (UploadStep::Put, Code::Exists) if job.found.is_none() => {
                 job.step = UploadStep::Stat;
                 self.send(job)

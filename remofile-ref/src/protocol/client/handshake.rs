@@ -26,7 +26,7 @@ pub enum HelloOutcome {
     Open(Welcome),
     /// Another hello is needed, with a new id: one of the client's own ids is in the way.
     Again,
-    /// Somebody else holds the session. A later hello, with a new id, may succeed.
+    /// Another client holds the session. A later hello, with a new id, may succeed.
     Busy(Busy),
     /// The server does not let this client in: AUTH, VERSION, BAD_ARGS or any other refusal.
     Refused(Refusal),
@@ -51,7 +51,7 @@ pub struct Handshake {
 
 impl Handshake {
     /// `client` is a name for people, of which 128 bytes are used; `take` names a session to take over, that of
-    /// somebody else or, when re-handshake, the client's own; `silence` is how long a hello is waited for.
+    /// another client or, when a session is opened again, the client's own; `silence` is how long a hello is waited for.
     #[must_use]
     pub fn new(client: &str, lease_ms: Option<u64>, take: Option<SessionId>, silence: Duration) -> Self {
         let client = client[..client.floor_char_boundary(remofile_proto::limits::CLIENT)].to_owned();

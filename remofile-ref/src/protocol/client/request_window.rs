@@ -2,7 +2,7 @@
 //! byte, until its number is answered or the session is lost, and nothing is sent above base + window.**
 //!
 //! What is absent: sockets, clocks and threads. A driver submits while it may, sends what [`RequestWindow::next_to_send`]
-//! gives, says so by [`RequestWindow::sent`], and tells of replies, connections and time.
+//! gives, says so by [`RequestWindow::sent`], and reports replies, connections and time.
 //!
 //! The payload type is the driver's: bytes, or where to read them again. The stream only hands it back.
 
@@ -25,7 +25,7 @@ use std::time::Duration;
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub enum WindowEvent<P> {
-    /// Nothing: a reply that nobody waits for.
+    /// Nothing: a reply to no request that waits for one.
     Ignored,
     /// The server counts differently: what was lost will be sent again.
     Repairing,
@@ -41,7 +41,7 @@ pub enum WindowEvent<P> {
         /// Its payload, no longer needed here.
         payload: P,
     },
-    /// The session is lost: nothing is sent any more, and [`RequestWindow::into_unacked`] tells what is in doubt.
+    /// The session is lost: nothing is sent any more, and [`RequestWindow::into_unacked`] gives what is uncertain.
     Lost(SessionLoss),
 }
 
@@ -174,7 +174,7 @@ impl<P> RequestWindow<P> {
         Ok(seq)
     }
 
-    /// The request that is to be sent now, if any; [`RequestWindow::sent`] tells that it was.
+    /// The request that is to be sent now, if any; [`RequestWindow::sent`] reports that it was.
     ///
     /// A request that changes something waits until every `read`, `list` and `uploads` before it is answered:
     /// the server may compute those again [SEQ-24].
@@ -432,7 +432,7 @@ impl<P> RequestWindow<P> {
         self.in_flight_at(seq).is_some_and(InFlight::awaits)
     }
 
-    /// One behind the last submitted number.
+    /// One after the last submitted number.
     fn end(&self) -> u64 {
         self.base + self.in_flight.len() as u64
     }

@@ -86,7 +86,7 @@ fn reply_to_an_earlier_hello_is_ignored() {
 }
 
 #[test]
-fn busy_with_somebody_else_is_busy_and_the_next_hello_takes_nothing() {
+fn busy_with_another_client_is_busy_and_the_next_hello_takes_nothing() {
     let mut handshake = handshake();
     say(&mut handshake, 1);
     assert!(matches!(reply(&mut handshake, id(1), busy(9)), HelloOutcome::Busy(_)));

@@ -71,7 +71,7 @@ impl<P> InFlight<P> {
         }
     }
 
-    /// Its payload, and the round trip if it was sent but once: which of several was answered nobody knows.
+    /// Its payload, and the round trip if it was sent but once: else the reply may be to any of them.
     pub(super) fn answer(&mut self, now: Duration) -> Option<(P, Option<Duration>)> {
         let (_, payload) = self.request.take()?;
         let round_trip = match self.sent {

@@ -248,7 +248,7 @@ fn new_connection_gets_a_round_of_its_own() {
 }
 
 #[test]
-fn answer_starts_the_rounds_anew() {
+fn a_reply_restarts_the_rounds() {
     let mut bench = WindowFixture::flowing(2);
     for _ in 0..3 {
         assert_eq!(bench.wait(), WindowEvent::Repairing);
