@@ -34,7 +34,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     match FileClient::connect(&target.endpoint, &target.token, target.options.clone()) {
         Ok(client) => {
             object["session"] = json!({"state": "free"});
-            tell_welcome(&mut object, client.welcome());
+            tell_welcome(&mut object, &client.welcome());
             client.bye();
         }
         Err(ClientError::Busy(busy)) => object["session"] = of_holder(&busy),

@@ -131,7 +131,7 @@ pub(crate) fn run(cli: &Cli, args: &PartialsArgs) -> Result<(), Failure> {
     }
     out.flush()?;
     drop(out);
-    if let Some(mut client) = client {
+    if let Some(client) = client {
         if discards == Some(true) && tally.done() > 0 {
             client.flush()?;
         }

@@ -22,7 +22,7 @@ pub(crate) fn run(cli: &Cli, args: &PingArgs) -> Result<(), Failure> {
     let target = Target::find(cli)?;
     let endpoint = target.endpoint.to_string();
     let started = Instant::now();
-    let mut client = target.connect()?;
+    let client = target.connect()?;
     let connecting = started.elapsed();
     let mut out = io::stdout().lock();
     let (mut least, mut most, mut sum) = (Duration::MAX, Duration::ZERO, Duration::ZERO);

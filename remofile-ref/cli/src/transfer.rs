@@ -87,7 +87,7 @@ pub(super) struct Transfer {
 
 impl Transfer {
     /// What the client does is shown from here on.
-    pub(super) fn watched(cli: &Cli, mut client: FileClient) -> Self {
+    pub(super) fn watched(cli: &Cli, client: FileClient) -> Self {
         let screen = Arc::new(Mutex::new(Screen::new(cli)));
         let watcher = Arc::clone(&screen);
         client.watch(move |progress| lock(&watcher).on_progress(progress));

@@ -66,8 +66,7 @@ fn a_cancelled_upload_is_continued_by_the_same_client() {
     fs::write(server.local("source"), content(SIZE, 1)).unwrap();
     let (client, cancel) = cancellable(&server);
     cancel_when(&client, &cancel, |progress| progress.phase == Phase::Transferring && progress.done > 1 << 20);
-    let upload =
-        |client: &FileClient| client.upload_file(&server.local("source"), &path("/a"), Precondition::Absent);
+    let upload = |client: &FileClient| client.upload_file(&server.local("source"), &path("/a"), Precondition::Absent);
     is_cancelled(upload(&client));
     assert!(!server.served("a").exists());
     cancel.reset();

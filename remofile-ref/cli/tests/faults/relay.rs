@@ -80,7 +80,7 @@ fn an_upload_outlives_the_server_process() {
     let relay = Relay::start(server.address(), Cuts::NONE);
     let endpoint = endpoint_of(relay.address());
     let upload = thread::spawn(move || {
-        let mut client = FileClient::connect(&endpoint, &token(), ClientOptions::new()).unwrap();
+        let client = FileClient::connect(&endpoint, &token(), ClientOptions::new()).unwrap();
         client.upload_file(&source, &path("/file"), Precondition::Absent).unwrap()
     });
     remofile_testkit::process::await_staged_bytes(&served, 8 << 20);
@@ -98,7 +98,7 @@ fn calls_to_a_server_that_is_gone_fail_in_time() {
     let served = tempfile::tempdir().unwrap();
     let mut server = Server::start(served.path());
     let options = ClientOptions::new().timeout(Duration::from_secs(2));
-    let mut client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), options).unwrap();
+    let client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), options).unwrap();
     client.mkdir(&path("/before")).unwrap();
     server.kill();
     for _ in 0..3 {
@@ -189,7 +189,7 @@ fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
     let cuts = Cuts { seed, at_most: CUTS + 4, bytes: 1_000_000, ..Cuts::NONE };
     let relay = Relay::start(address, cuts);
     let options = ClientOptions::new().lockstep(lockstep);
-    let mut client = FileClient::connect(&endpoint_of(relay.address()), &token(), options).unwrap();
+    let client = FileClient::connect(&endpoint_of(relay.address()), &token(), options).unwrap();
     let mut rounds = 0;
     while relay.cuts() < CUTS {
         let name = format!("file{rounds}");
