@@ -46,7 +46,7 @@ fn scene(random: &mut Random) -> Scene {
     Scene { window, jobs, fault: Fault::None, disk_lies: false, deaths: random.below(4) > 0 }
 }
 
-fn run(seed: u64, disk_lies: bool, fault: Fault, is_reported: bool) -> Result<Tally, String> {
+fn run(seed: u64, disk_lies: bool, fault: Fault, is_told: bool) -> Result<Tally, String> {
     let mut random = Random(seed);
     let scene = Scene { disk_lies, fault, ..scene(&mut random) };
     let (mut world, mut tally) = (World::new(&scene), Tally::default());
@@ -63,7 +63,7 @@ fn run(seed: u64, disk_lies: bool, fault: Fault, is_reported: bool) -> Result<Ta
         } else {
             acts[random.below(acts.len())]
         };
-        if is_reported {
+        if is_told {
             println!("{:?} {act:?}", world.now);
         }
         tally.steps += 1;

@@ -225,7 +225,7 @@ fn times_are_set_to_the_nanosecond_also_before_1970() {
 }
 
 #[test]
-fn a_time_out_of_reach_is_reported_as_the_file_system_keeps_it() {
+fn a_time_out_of_reach_is_told_as_the_file_system_keeps_it() {
     let mut served = served();
     served.file("file", b"");
     for mtime_ns in [i64::MIN, i64::MAX] {
@@ -368,7 +368,7 @@ fn flush_answers_when_everything_is_on_stable_storage() {
 }
 
 #[test]
-fn a_full_disk_is_reported_and_leaves_everything_as_it_was() {
+fn a_full_disk_is_told_and_leaves_everything_as_it_was() {
     let Some(mut served) = served().on_tmpfs("size=2m,nr_inodes=200") else { return };
     served.put("/old", ABSENT, b"old").unwrap();
     served.begin(1, "/film", None).unwrap();

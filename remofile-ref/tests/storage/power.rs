@@ -267,7 +267,7 @@ fn without_flush_a_replaced_file_is_old_or_new_on_xfs() {
 }
 
 #[test]
-fn a_disk_that_fails_to_write_is_reported_and_loses_nothing_that_was_there() {
+fn a_disk_that_fails_to_write_is_told_and_loses_nothing_that_was_there() {
     let around = tempfile::tempdir().unwrap();
     let (root, backing) = (around.path().join("root"), around.path().join("backing"));
     for directory in [&root, &backing] {

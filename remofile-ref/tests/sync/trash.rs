@@ -318,7 +318,7 @@ fn a_file_and_a_directory_of_one_name_find_room_in_a_trash_on_the_server() {
 }
 
 #[test]
-fn a_trash_on_the_server_that_is_a_file_is_reported_at_once() {
+fn a_trash_on_the_server_that_is_a_file_is_told_at_once() {
     with_client(|client, _| {
         make(client, "/.remofile-trash");
         make(client, "/a");

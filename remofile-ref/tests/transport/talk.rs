@@ -103,13 +103,13 @@ fn a_name_is_resolved_to_an_address_that_accepts() {
 }
 
 #[test]
-fn port_zero_is_reported_as_the_real_one() {
+fn port_zero_is_told_as_the_real_one() {
     let server = bind(ServerPattern::Router, &Keys::new().of_server());
     assert!(matches!(server.local_endpoint().unwrap(), Endpoint::Tcp { port, .. } if port != 0));
 }
 
 #[test]
-fn an_ipv4_address_is_reported_as_it_was_given() {
+fn an_ipv4_address_is_told_as_it_was_given() {
     let server = bind(ServerPattern::Router, &Keys::new().of_server());
     assert!(matches!(server.local_endpoint().unwrap(), Endpoint::Tcp { host, .. } if host == "127.0.0.1"));
 }
