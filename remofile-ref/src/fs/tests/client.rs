@@ -66,7 +66,7 @@ impl Fixture {
             }
             Way::Sync => {
                 let options = SyncOptions::new()
-                    .archive_directory(self.around.path().join("state"))
+                    .state_directory(self.around.path().join("state"))
                     .host_name("here")
                     .trash_kept_for(Duration::from_secs(1 << 40));
                 let done = self.client.synchronize_download(local, &root, &options, &mut |_| {});
