@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) fn run(server: &str, token: &str, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
-    let mut client = FileClient::new(server, token)?;
+    let client = FileClient::new(server, token)?;
 
     let directory = RemotePath::parse(&format!("/examples-{}", std::process::id()))?;
     client.mkdir(&directory)?;

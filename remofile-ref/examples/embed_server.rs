@@ -28,7 +28,7 @@ pub(crate) fn run(out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     writeln!(out, "serving on {endpoint}")?;
 
     // Any client will do; this one happens to live here.
-    let mut client = FileClient::new(&endpoint, &token)?;
+    let client = FileClient::new(&endpoint, &token)?;
     client.put(&"/greeting.txt".parse()?, b"hello".to_vec(), Precondition::Absent, None)?;
     client.bye();
     let greeting = std::fs::read_to_string(directory.path().join("greeting.txt"))?;

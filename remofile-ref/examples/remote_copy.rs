@@ -38,11 +38,11 @@ fn main() -> Attempt<()> {
     std::thread::scope(|scope| {
         let serving = scope.spawn(|| server.run());
         let result = (|| {
-            let mut client = ClientOptions::new().connect(&endpoint, &token)?;
+            let client = ClientOptions::new().connect(&endpoint, &token)?;
             let (mut up, mut down) = (Vec::new(), Vec::new());
             for _ in 0..pairs {
-                up.push(upload(&mut client, &source)? / copy_up(&mut client, &source)?);
-                down.push(download(&mut client, around.path())? / copy_down(&mut client, around.path())?);
+                up.push(upload(&client, &source)? / copy_up(&client, &source)?);
+                down.push(download(&client, around.path())? / copy_down(&client, around.path())?);
             }
             println!("{mib} MiB, {pairs} pairs: copy by transfer, up {:.2}, down {:.2}", median(up), median(down));
             client.bye();
@@ -54,7 +54,7 @@ fn main() -> Attempt<()> {
     })
 }
 
-fn upload(client: &mut FileClient, source: &LocalPath) -> Attempt<f64> {
+fn upload(client: &FileClient, source: &LocalPath) -> Attempt<f64> {
     let target = RemotePath::parse("/uploaded")?;
     let started = Instant::now();
     client.upload_file(source, &target, Precondition::Any)?;
@@ -63,7 +63,7 @@ fn upload(client: &mut FileClient, source: &LocalPath) -> Attempt<f64> {
     Ok(took)
 }
 
-fn copy_up(client: &mut FileClient, source: &LocalPath) -> Attempt<f64> {
+fn copy_up(client: &FileClient, source: &LocalPath) -> Attempt<f64> {
     let started = Instant::now();
     let mut file = client.create_file(&RemotePath::parse("/copied")?, Precondition::Any)?;
     std::io::copy(&mut File::open(source)?, &mut file)?;
@@ -72,7 +72,7 @@ fn copy_up(client: &mut FileClient, source: &LocalPath) -> Attempt<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-fn download(client: &mut FileClient, around: &LocalPath) -> Attempt<f64> {
+fn download(client: &FileClient, around: &LocalPath) -> Attempt<f64> {
     let target = around.join("downloaded");
     let started = Instant::now();
     client.download_file(&RemotePath::parse("/copied")?, &target, true)?;
@@ -81,7 +81,7 @@ fn download(client: &mut FileClient, around: &LocalPath) -> Attempt<f64> {
     Ok(took)
 }
 
-fn copy_down(client: &mut FileClient, around: &LocalPath) -> Attempt<f64> {
+fn copy_down(client: &FileClient, around: &LocalPath) -> Attempt<f64> {
     let target = around.join("copied");
     let started = Instant::now();
     let mut file = client.open_file(&RemotePath::parse("/copied")?)?;

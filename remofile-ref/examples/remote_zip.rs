@@ -30,7 +30,7 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<(u64, u64)> {
     std::thread::scope(|scope| {
         let serving = scope.spawn(|| server.run());
         let result = (|| {
-            let mut client = ClientOptions::new().connect(&endpoint, &token)?;
+            let client = ClientOptions::new().connect(&endpoint, &token)?;
             let mut file = client.open_file(&RemotePath::parse("/archive.zip")?)?;
             let size = file.size();
 

@@ -42,7 +42,7 @@ pub(crate) fn run(out: &mut dyn Write) -> Attempt<()> {
         move || ask(&context)
     });
     let dealer = connected(&context)?;
-    let mut client = ClientOptions::new().over_socket(dealer, &token)?;
+    let client = ClientOptions::new().over_socket(dealer, &token)?;
     for number in 0..FILES {
         let content = vec![b'x'; 50_000];
         client.put(&format!("/file{number}").parse()?, content, Precondition::Absent, None)?;

@@ -8,7 +8,7 @@ use std::{env, error::Error, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
-    let mut client = FileClient::new(env::var("REMOFILE_SERVER")?, env::var("REMOFILE_TOKEN")?)?;
+    let client = FileClient::new(env::var("REMOFILE_SERVER")?, env::var("REMOFILE_TOKEN")?)?;
     let done = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["upload", local, remote] => client.upload_tree(Path::new(local), &remote.parse()?, false)?,
         ["download", remote, local] => client.download_tree(&remote.parse()?, Path::new(local), false)?,

@@ -25,9 +25,9 @@ pub mod transport;
 
 #[cfg(feature = "transport")]
 pub use client::{
-    Cancel, ClientError, ClientOptions, FileClient, ItemOutcome, LocalPart, Phase, Planned, Progress, RemoteFile,
+    Cancel, ClientError, ClientOptions, FileClient, ItemOutcome, PartialDownload, Phase, Planned, Progress, RemoteFile,
     RemoteListing, Replace, SkipReason, TransferItem, TransferOptions, TransferStatus, Transferred, TreeProgress,
-    TreeRemoved, TreeTransferred, local_parts,
+    TreeRemoved, TreeTransferred, partial_downloads,
 };
 pub use keys::{generate_keys, generate_token};
 pub use remofile_proto::{PathError, Precondition, RemotePath, Token, TokenError};

@@ -88,7 +88,7 @@ fn a_backend_of_its_own_is_served() {
     let mut server = own_backend::server(&token).unwrap().bind("127.0.0.1:0").unwrap();
     let (endpoint, stop) = (server.local_endpoint().clone(), server.stop_handle());
     let serving = std::thread::spawn(move || server.run());
-    let mut client = FileClient::new(&endpoint, &token).unwrap();
+    let client = FileClient::new(&endpoint, &token).unwrap();
     let copied = client.download("/", local.path()).unwrap();
     assert_eq!((copied.files, copied.failed), (2, 0));
     let refused = client.mkdir(&"/directory".parse().unwrap()).unwrap_err();

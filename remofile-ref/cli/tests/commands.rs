@@ -204,7 +204,7 @@ fn the_owner_of_the_session_is_named_and_can_be_replaced() {
     let server = Server::start(&place.served());
     let endpoint = server.endpoint.parse().unwrap();
     let options = ClientOptions::new().name("alice@desk");
-    let mut holder = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
+    let holder = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
     run(&mut server.client(&["--wait", "0", "list"])).fails(7).says("alice@desk").says("--take");
     server.run(&["--take", "list"]);
     assert!(holder.ping().is_err(), "the session was not taken");

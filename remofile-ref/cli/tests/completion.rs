@@ -232,7 +232,7 @@ fn asked(server: &str, flags: &[&str]) -> (String, Duration) {
 fn a_server_in_use_is_left_alone_and_nothing_is_said() {
     let (_place, server) = furnished();
     let options = ClientOptions::new().name("alice@desk");
-    let mut holder = FileClient::connect(&server.endpoint.parse().unwrap(), &TOKEN.parse().unwrap(), options).unwrap();
+    let holder = FileClient::connect(&server.endpoint.parse().unwrap(), &TOKEN.parse().unwrap(), options).unwrap();
     let (offered, took) = asked(&server.endpoint, &["--take"]);
     assert_eq!(offered, "words\n");
     assert!(took < AT_ONCE, "{took:?}");

@@ -369,7 +369,7 @@ fn info_shows_who_holds_the_session_and_leaves_it_to_him() {
     let place = Place::new();
     let server = Server::start(&place.served());
     let options = ClientOptions::new().name("alice@desk");
-    let mut holder = FileClient::connect(&server.endpoint.parse().unwrap(), &TOKEN.parse().unwrap(), options).unwrap();
+    let holder = FileClient::connect(&server.endpoint.parse().unwrap(), &TOKEN.parse().unwrap(), options).unwrap();
     let shown = server.run(&["info"]).stdout;
     assert!(shown.contains("in use by 'alice@desk', last active "), "{shown}");
     let object: serde_json::Value = serde_json::from_str(&server.run(&["--json", "info"]).stdout).unwrap();

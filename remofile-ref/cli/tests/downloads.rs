@@ -36,7 +36,7 @@ impl DownloadPlace {
         let relay = Relay::start(place.server.address(), HELD);
         let options = ClientOptions::new().timeout(Duration::from_millis(500));
         let endpoint = relay.address().to_string().parse().unwrap();
-        let mut client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
+        let client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
         client.download_file(&path("/file"), &place.target(), false).unwrap_err();
         assert!(!place.target().exists(), "a part under the final name");
         let len = fs::metadata(place.part()).unwrap().len();
@@ -69,7 +69,7 @@ impl DownloadPlace {
     fn download(&self) -> Result<Transferred, ClientError> {
         let endpoint = self.server.endpoint.parse().unwrap();
         let options = ClientOptions::new().take(true);
-        let mut client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
+        let client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
         let done = client.download_file(&path("/file"), &self.target(), false);
         client.bye();
         done
@@ -138,7 +138,7 @@ fn a_download_outlives_the_server_process() {
     let target = place.target();
     let download = thread::spawn(move || {
         let options = ClientOptions::new().timeout(Duration::from_secs(20));
-        let mut client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
+        let client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
         client.download_file(&path("/file"), &target, false)
     });
     place.await_part(1 << 20);

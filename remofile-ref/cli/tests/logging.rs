@@ -149,7 +149,7 @@ fn neither_names_of_files_nor_of_clients_can_forge_a_line() {
     let server = Server::start(&place.served());
     let endpoint = server.endpoint.parse().unwrap();
     let options = ClientOptions::new().name("eve\n2026-01-01 INFO forged\u{1b}[2J");
-    let mut eve = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
+    let eve = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), options).unwrap();
     eve.mkdir(&"/\u{202e}forged\u{2028}".parse().unwrap()).unwrap();
     eve.bye();
     let (_, log, _) = server.terminate();
@@ -177,7 +177,7 @@ fn many_refusals_take_few_lines() {
     let place = Place::new();
     let server = logging(&place);
     let endpoint = server.endpoint.parse().unwrap();
-    let mut client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), ClientOptions::new()).unwrap();
+    let client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), ClientOptions::new()).unwrap();
     let started = Instant::now();
     for n in 0..500 {
         client.stat(&format!("/missing-{n}").parse().unwrap()).unwrap_err();

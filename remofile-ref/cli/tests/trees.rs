@@ -157,7 +157,7 @@ fn trees_pass_through_cuts() {
     let cuts = Cuts { seed: remofile_testkit::relay::seed(), at_most: 6, bytes: 60_000, ..Cuts::NONE };
     let relay = Relay::start(place.server.address(), cuts);
     let endpoint = relay.address().to_string().parse().unwrap();
-    let mut client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), ClientOptions::new()).unwrap();
+    let client = FileClient::connect(&endpoint, &TOKEN.parse().unwrap(), ClientOptions::new()).unwrap();
     let up = client.upload_tree(&place.at("source"), &"/tree".parse().unwrap(), false).unwrap();
     let down = client.download_tree(&"/tree".parse().unwrap(), &place.at("back"), false).unwrap();
     assert_eq!((up.failed, down.failed), (0, 0), "{up:?} {down:?}");

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_of_somebody_else_cancels() {
+    fn a_flag_of_another_program_part_cancels() {
         let flag = Arc::new(AtomicBool::new(false));
         let cancel = Cancel::from(Arc::clone(&flag));
         flag.store(true, Ordering::Relaxed);

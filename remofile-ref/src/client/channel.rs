@@ -1,32 +1,34 @@
 //! One session over one socket: requests in, completions out, repairs in between.
 
-mod awaited;
+mod drive;
 mod hello;
-mod opening;
-mod turn;
+mod inbox;
+mod open;
+mod sent_log;
 mod unnumbered;
 
-use self::awaited::{Awaited, Sendings};
+use self::inbox::Inbox;
+pub(super) use self::inbox::{CallerId, Completion, Delivery};
+use self::sent_log::{OutstandingRequest, SentLog};
 use super::{
-    Cancel, ClientError, ClientOptions,
-    flow::Flow,
-    payload::{Content, Payload},
-    progress::Observer,
-    unflushed::Unflushed,
+    Cancel, ClientError, ClientOptions, congestion::CongestionController, durability::DurabilityTracker,
+    payload::Payload,
 };
 use crate::{
-    protocol::client::request_window::Stream,
+    protocol::client::request_window::RequestWindow,
     transport::{ClientSocket, LinkVerdict, TransportError},
 };
-use remofile_proto::{Answer, HelloReply, Keys, Operation, Refusal, SessionId, limits};
+use remofile_proto::{HelloReply, Keys, Operation, SessionId, limits};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     fmt,
+    os::unix::net::UnixStream,
+    sync::{Arc, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
 /// How often a client that waits looks whether it was cancelled.
-const CANCEL_CHECK: Duration = Duration::from_millis(100);
+pub(super) const CANCEL_CHECK: Duration = Duration::from_millis(100);
 
 /// How many small requests wait for each other at most, and for how long where more come: libzmq's thread is woken once
 /// for all of them, and so is the server.
@@ -36,15 +38,6 @@ const HELD_FOR: Duration = Duration::from_millis(1);
 /// No payload of a request that waits is larger, in bytes: more is worth waking a thread for.
 const HELD_BYTES: usize = 16_384;
 
-/// An answered request.
-#[derive(Debug)]
-pub(super) struct Completion {
-    pub(super) seq: u64,
-    /// How many bytes of payload the request had.
-    pub(super) payload_len: usize,
-    pub(super) result: Result<(Answer, Option<Content>), Refusal>,
-}
-
 /// A session, and the socket under it.
 pub(super) struct Channel {
     socket: ClientSocket,
@@ -53,16 +46,28 @@ pub(super) struct Channel {
     options: ClientOptions,
     started: Instant,
     session: SessionId,
-    welcome: HelloReply,
-    stream: Stream<Payload>,
+    welcome: Arc<HelloReply>,
+    requests: RequestWindow<Payload>,
     /// Those without a reply, for reading it when it comes.
-    awaited: HashMap<u64, Awaited>,
-    flow: Flow,
-    completions: VecDeque<Completion>,
+    awaited: HashMap<u64, OutstandingRequest>,
+    congestion: CongestionController,
+    /// The callers that have sent requests.
+    inboxes: HashMap<CallerId, Inbox>,
+    /// How often a session was opened.
+    generation: u64,
+    /// Why the last session was lost.
+    loss: String,
+    /// Who drives the session now, and what ends its call.
+    caller: CallerId,
+    cancel: Cancel,
+    /// A thread receives for all callers.
+    pub(super) is_driven: bool,
+    /// How many threads want to use the channel.
+    wanted: Arc<AtomicUsize>,
     /// The code of the last reply outside the numbering.
     unnumbered: Option<u64>,
-    /// When the server was last heard.
-    heard: Instant,
+    /// When the server was last received_at.
+    received_at: Instant,
     /// Since when there has been no connection; never on a socket whose connection is not watched.
     disconnected: Option<Instant>,
     /// The request that the server has said to be executing.
@@ -72,8 +77,7 @@ pub(super) struct Channel {
     is_over: bool,
     /// How many requests wait for others since the first of them.
     held: Option<(u32, Instant)>,
-    unflushed: Unflushed,
-    pub(super) observer: Observer,
+    durability: DurabilityTracker,
 }
 
 impl fmt::Debug for Channel {
@@ -86,8 +90,8 @@ impl fmt::Debug for Channel {
 }
 
 impl Channel {
-    pub(super) fn welcome(&self) -> &HelloReply {
-        &self.welcome
+    pub(super) fn welcome(&self) -> Arc<HelloReply> {
+        Arc::clone(&self.welcome)
     }
 
     /// The largest payload in bytes.
@@ -95,118 +99,89 @@ impl Channel {
         usize::try_from(self.welcome.chunk.min(limits::CHUNK_MAX)).unwrap_or(limits::HEADER)
     }
 
-    /// Whether another payload of a whole chunk may be under way. Answers that nobody has taken yet come first: they
-    /// hold memory, and tell how far it is.
-    pub(super) fn has_room(&self) -> bool {
-        self.completions.is_empty() && self.stream.can_submit() && self.flow.has_room(self.chunk() as u64)
-    }
-
-    /// How many bytes of payload may be under way, either way.
-    pub(super) fn in_flight_limit(&self) -> u64 {
-        self.flow.limit()
+    /// Takes a request of a caller, where the window has room for it.
+    ///
+    /// A small request of many waits until others have come, or anything is waited for.
+    pub(super) fn submit(
+        &mut self,
+        caller: CallerId,
+        request: &mut Option<(Operation, Payload)>,
+        is_of_many: bool,
+    ) -> Result<Option<u64>, ClientError> {
+        self.open_inbox(caller)?;
+        if !self.requests.can_submit() {
+            return Ok(None);
+        }
+        let Some((operation, payload)) = request.take() else { return Ok(None) };
+        let payload_len = payload.len();
+        let seq = self.requests.submit(&operation, payload).map_err(|_| self.lost("it takes no requests"))?;
+        let outstanding = OutstandingRequest { operation, payload_len, caller, sent: SentLog::None };
+        let bytes = outstanding.bytes();
+        self.congestion.submitted(bytes);
+        self.open_inbox(caller)?.note_submitted(bytes);
+        self.awaited.insert(seq, outstanding);
+        let (others, since) = self.held.unwrap_or_else(|| (0, Instant::now()));
+        let waits = is_of_many && payload_len <= HELD_BYTES && others + 1 < HELD_REQUESTS && since.elapsed() < HELD_FOR;
+        if waits {
+            self.held = Some((others + 1, since));
+        } else {
+            self.send_what_is_due()?;
+        }
+        Ok(Some(seq))
     }
 
     /// Whether the window has room for another request.
     pub(super) fn can_submit(&self) -> bool {
-        self.stream.can_submit()
+        self.requests.can_submit()
     }
 
-    /// Takes a request, and waits for room in the window where there is none.
-    pub(super) fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
-        let seq = self.number(operation, payload)?;
-        self.send_what_is_due()?;
-        Ok(seq)
+    /// Fails where the session is lost or has ended.
+    pub(super) fn check_open(&self) -> Result<(), ClientError> {
+        if self.is_over { Err(self.lost_again()) } else { Ok(()) }
     }
 
-    /// As [`submit`](Self::submit), for one of many: a small one waits until others have come, or anything is waited for.
-    pub(super) fn submit_of_many(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
-        let is_small = payload.len() <= HELD_BYTES;
-        let seq = self.number(operation, payload)?;
-        let (others, since) = self.held.unwrap_or_else(|| (0, Instant::now()));
-        self.held = Some((others + 1, since));
-        if !is_small || others + 1 >= HELD_REQUESTS || since.elapsed() >= HELD_FOR {
-            self.send_what_is_due()?;
-        }
-        Ok(seq)
+    /// Stops waiting when a byte comes over `waker`; gives the number of threads that want the channel, for those to count.
+    pub(super) fn interrupt_on(&mut self, waker: UnixStream) -> Arc<AtomicUsize> {
+        self.socket.interrupt_on(waker);
+        Arc::clone(&self.wanted)
     }
 
-    /// Takes a request as the next one, and waits for room in the window where there is none.
-    fn number(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
-        // A stream whose session is lost has no room, and never will.
-        if self.is_over {
-            return Err(self.lost("it is over"));
-        }
-        while !self.stream.can_submit() {
-            self.turn()?;
-        }
-        let payload_len = payload.len();
-        let seq = self.stream.submit(&operation, payload).map_err(|_| self.lost("it is over"))?;
-        let awaited = Awaited { operation, payload_len, sent: Sendings::None };
-        self.flow.submitted(awaited.bytes());
-        self.awaited.insert(seq, awaited);
-        Ok(seq)
+    /// Whether the session is lost or has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
     }
 
-    /// Waits for an answer to any unanswered request.
-    pub(super) fn next_completion(&mut self) -> Result<Completion, ClientError> {
-        loop {
-            if let Some(completion) = self.completions.pop_front() {
-                return Ok(completion);
-            }
-            if self.is_over || self.stream.unanswered() == 0 {
-                return Err(self.lost("nothing is awaited"));
-            }
-            self.turn()?;
-        }
+    pub(super) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
-    /// Whether a request of this session may have been executed: asked once an answer to it will not come any more.
-    pub(super) fn may_have_been_executed(&self, seq: u64) -> bool {
-        self.stream.may_have_been_executed(seq)
-    }
-
-    pub(super) fn set_cancel(&mut self, cancel: Cancel) {
-        self.options.cancel = cancel;
-    }
-
-    pub(super) fn replace_cancel(&mut self, cancel: Cancel) -> Cancel {
-        std::mem::replace(&mut self.options.cancel, cancel)
+    /// The calls from here on are those of `caller`, and `cancel` ends them.
+    pub(super) fn enter(&mut self, caller: CallerId, cancel: &Cancel) {
+        self.caller = caller;
+        self.cancel.clone_from(cancel);
     }
 
     /// Opens a new session in place of the one that was lost.
     pub(super) fn reopen(&mut self) -> Result<(), ClientError> {
         tracing::info!("opening a new session");
-        self.awaited.clear();
-        self.flow = Flow::default();
-        self.completions.clear();
+        self.keep_uncertain();
+        self.congestion = CongestionController::default();
+        self.generation += 1;
+        // No request may be sent before hello is answered.
+        self.is_over = true;
         self.await_connection()?;
-        // Whoever has taken the session over is not robbed of it in turn.
+        // A client that has taken the session over keeps it.
         self.say_hello(Some(self.session), false)
     }
 
-    /// Takes note of a change that the server has made, as its answer or a look tells.
+    /// Takes note of a change that the server has made, by its reply or by a later look.
     pub(super) fn changed(&mut self) {
-        self.unflushed.changed(self.welcome.boot);
+        self.durability.changed(self.welcome.boot);
     }
 
-    /// Takes note of a flush that was answered OK: whether it covers all changes [DUR-6].
-    pub(super) fn flushed(&mut self) -> bool {
-        self.unflushed.flushed(self.welcome.boot)
-    }
-
-    /// Lets time go by, in which answers are taken note of and the session is kept.
-    pub(super) fn rest_until(&mut self, at: Instant) -> Result<(), ClientError> {
-        loop {
-            let left = at.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            if self.is_over {
-                return Err(self.lost("it is over"));
-            }
-            self.turn_within(left.min(CANCEL_CHECK))?;
-            self.keep_session()?;
-        }
+    /// Takes note of a flush that was answered OK; gives how often changes were lost in this session's life [DUR-6].
+    pub(super) fn flushed(&mut self) -> u64 {
+        self.durability.flushed(self.welcome.boot)
     }
 
     fn now(&self) -> Duration {
@@ -215,7 +190,13 @@ impl Channel {
 
     fn lost(&mut self, reason: &str) -> ClientError {
         self.is_over = true;
+        reason.clone_into(&mut self.loss);
         ClientError::SessionLost { reason: reason.to_owned() }
+    }
+
+    /// The error of a session that was lost before.
+    fn lost_again(&self) -> ClientError {
+        ClientError::SessionLost { reason: self.loss.clone() }
     }
 
     /// [ENV-22], [CBOR-11] A session whose server breaks the protocol is given up.
@@ -226,6 +207,7 @@ impl Channel {
 
     fn failed(&mut self, error: TransportError) -> ClientError {
         self.is_over = true;
+        self.loss = error.to_string();
         from_transport(error, &self.endpoint)
     }
 
@@ -235,6 +217,12 @@ impl Channel {
 
     fn unreachable(&self, reason: &str) -> ClientError {
         ClientError::Unreachable { endpoint: self.endpoint.clone(), reason: reason.to_owned() }
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.send_bye();
     }
 }
 

@@ -41,7 +41,7 @@ impl ClientOptions {
     /// Opens a session over a socket that the embedding program made, secured, and connected or bound: DEALER, REQ or
     /// PAIR, over tcp, ipc or inproc. It belongs to the client from now on, and is closed with it.
     ///
-    /// Nobody sees the connection come and go: silence alone tells that something is wrong. Requests are sent again
+    /// The connection is not monitored: only a missing reply shows that something is wrong. Requests are sent again
     /// after a second or so, a lost session is opened again, and a call fails when nothing was heard for as long as
     /// [`ClientOptions::timeout`] says. A server that is not there is [`ClientError::TimedOut`] after the 10 s for
     /// connecting. What libzmq connects again by itself (tcp, ipc) goes on; over inproc the end that *bound* has to stay:
@@ -49,8 +49,8 @@ impl ClientOptions {
     ///
     /// A REQ socket is made relaxed and correlated, or silence would end it, and has one request at a time.
     /// [`ClientOptions::insecure`] and [`ClientOptions::server_key`] are of no effect: on a socket without CURVE
-    /// everything travels in clear, and whoever answers is believed. Set `ZMQ_LINGER`, or closing the context waits for
-    /// messages that nobody takes.
+    /// everything travels in clear, and the peer is not authenticated. Set `ZMQ_LINGER`, or closing the context waits for
+    /// messages that no peer takes.
     ///
     /// ```
     /// use remofile::zmq::{Context, PAIR};
@@ -84,6 +84,6 @@ impl ClientOptions {
         TokenError: From<T::Error>,
     {
         let token = token.try_into().map_err(TokenError::from)?;
-        Ok(FileClient::over(Channel::over(socket, &token, self)?))
+        FileClient::over(Channel::over(socket, &token, self)?)
     }
 }

@@ -1,9 +1,10 @@
-//! Downloads: reads kept in flight, all of one version of the file, visible only when whole, continued when broken off.
+//! Downloads: reads kept in flight, all of one version of the file, visible only when whole, resumed after an interruption.
 
 use super::{
     ClientError, FileClient, Phase, Replace, TransferStatus, Transferred,
-    part::{Part, Target, Version},
+    partial_file::{DownloadTarget, PartialFile, Version},
     payload::{Content, Payload},
+    retry::Retry,
 };
 use remofile_proto::{Answer, Code, Entry, Kind, Operation, RemotePath};
 use rustix::fs::FileType;
@@ -16,23 +17,20 @@ use std::{
 /// How often a download begins again because the file changed on the server.
 const VERSIONS: u32 = 3;
 
-/// How often a lost session is opened again without a single byte of progress.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
-
 impl FileClient {
     /// Downloads a file under exactly the local name `local`, which shows the old file or the whole new one at every
     /// moment.
     ///
     /// A local file of the same content is [`TransferStatus::Unchanged`]. A download that broke off, by the death of
     /// either side, left a hidden file `.remofile-….part` beside the target, and is continued by the same call if
-    /// what is there is the beginning of the file as it is now on the server; else it begins anew.
+    /// what is there is the beginning of the file as it is now on the server; else it starts over.
     ///
     /// # Errors
     /// [`ClientError::Local`] of kind `AlreadyExists` where something else is there and `overwrite` is false, and of
     /// kind `WouldBlock` where another process downloads the same; [`ClientError::SourceChanged`] where the file kept
     /// changing on the server.
     pub fn download_file(
-        &mut self,
+        &self,
         remote: &RemotePath,
         local: &LocalPath,
         overwrite: bool,
@@ -44,7 +42,7 @@ impl FileClient {
                 Kind::Dir => return Err(super::refused("download", remote, Code::NotFile)),
                 Kind::Link | Kind::Other => return Err(super::refused("download", remote, Code::UnsupportedKind)),
             }
-            client.download_into(remote, entry, &Target::of(local)?, overwrite.into())
+            client.download_into(remote, entry, &DownloadTarget::of(local)?, overwrite.into())
         })
     }
 
@@ -53,17 +51,16 @@ impl FileClient {
         &mut self,
         remote: &RemotePath,
         mut entry: Entry,
-        target: &Target,
+        target: &DownloadTarget,
         replace: Replace,
     ) -> Result<Transferred, ClientError> {
         if let Some(unchanged) = self.compare_with_local(remote, &entry, target, replace)? {
             return Ok(unchanged);
         }
-        let mut received = Received::default();
-        let mut attempts = 0;
+        let mut received = DownloadState::default();
+        let mut retry = Retry::default();
         let mut versions = 1;
         loop {
-            let transferred_before = received.transferred;
             match self.download_version(remote, &entry, target, replace, &mut received) {
                 Err(error) if error.code() == Some(Code::Changed) => {
                     if versions == VERSIONS {
@@ -75,11 +72,8 @@ impl FileClient {
                         return Err(ClientError::SourceChanged { path: remote.to_string() });
                     }
                 }
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if received.transferred > transferred_before { 0 } else { attempts + 1 };
-                    self.reopen()?;
-                }
-                result => return result,
+                Err(error) => retry.after(self, error, received.transferred)?,
+                done => return done,
             }
         }
     }
@@ -92,20 +86,16 @@ impl FileClient {
         &mut self,
         remote: &RemotePath,
         entry: &Entry,
-        target: &Target,
+        target: &DownloadTarget,
     ) -> Result<Transferred, ClientError> {
-        let (mut received, mut attempts) = (Received::default(), 0);
+        let (mut received, mut retry) = (DownloadState::default(), Retry::default());
         loop {
-            let transferred_before = received.transferred;
             match self.download_version(remote, entry, target, Replace::Always, &mut received) {
                 Err(error) if error.code() == Some(Code::Changed) => {
                     return Err(ClientError::SourceChanged { path: remote.to_string() });
                 }
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if received.transferred > transferred_before { 0 } else { attempts + 1 };
-                    self.reopen()?;
-                }
-                result => return result,
+                Err(error) => retry.after(self, error, received.transferred)?,
+                done => return done,
             }
         }
     }
@@ -114,14 +104,14 @@ impl FileClient {
         &mut self,
         remote: &RemotePath,
         entry: &Entry,
-        target: &Target,
+        target: &DownloadTarget,
         replace: Replace,
     ) -> Result<Option<Transferred>, ClientError> {
         let Some((kind, size)) = target.look()? else { return Ok(None) };
         if kind == FileType::RegularFile && entry.size == Some(size) {
-            let ours = self.hash_source(&target.source()?, remote)?;
+            let ours = self.hash_local(&target.source()?, remote)?;
             if self.hash(remote)?.hash == ours {
-                target.discard_record(&version_of(self, remote, entry)?)?;
+                target.discard_metadata(&version_of(self, remote, entry)?)?;
                 return Ok(Some(Transferred { status: TransferStatus::Unchanged, bytes: size, transferred: 0 }));
             }
         }
@@ -137,12 +127,12 @@ impl FileClient {
         &mut self,
         remote: &RemotePath,
         entry: &Entry,
-        target: &Target,
+        target: &DownloadTarget,
         replace: Replace,
-        received: &mut Received,
+        received: &mut DownloadState,
     ) -> Result<Transferred, ClientError> {
         let version = version_of(self, remote, entry)?;
-        let mut part = Part::open(target, &version)?;
+        let mut part = PartialFile::open(target, &version)?;
         if part.len() > 0 {
             if self.is_beginning(&part, &version)? {
                 received.is_resumed |= received.transferred == 0;
@@ -162,10 +152,10 @@ impl FileClient {
     }
 
     /// Whether the server has the same bytes in front, in this very version.
-    fn is_beginning(&mut self, part: &Part, version: &Version) -> Result<bool, ClientError> {
-        let ours = self.hash_source(&part.source()?, &version.path)?;
+    fn is_beginning(&mut self, part: &PartialFile, version: &Version) -> Result<bool, ClientError> {
+        let ours = self.hash_local(&part.source()?, &version.path)?;
         let hash = Operation::Hash { path: version.path.clone(), off: 0, len: Some(part.len()) };
-        match self.settled(hash, Payload::None)? {
+        match self.call_resolved(hash, Payload::None)? {
             Answer::Hash(theirs) if theirs.etag == version.etag => Ok(theirs.hash == ours && theirs.len == part.len()),
             Answer::Hash(_) => Err(super::refused("download", &version.path, Code::Changed)),
             other => Err(super::unexpected("hash", &other)),
@@ -177,7 +167,7 @@ impl FileClient {
         &mut self,
         version: &Version,
         from: u64,
-        received: &mut Received,
+        received: &mut DownloadState,
         append: &mut dyn FnMut(&[u8]) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         let piece = self.piece();
@@ -189,7 +179,7 @@ impl FileClient {
         while off < version.size || !expected.is_empty() {
             if off < version.size && self.has_room() {
                 let len = usize::try_from(version.size - off).map_or(piece, |rest| rest.min(piece));
-                self.await_pace(len as u64)?;
+                self.await_rate(len as u64)?;
                 let etag = Some(version.etag.clone());
                 let read = Operation::Read { path: version.path.clone(), off, len: len as u64, etag };
                 let seq = self.submit(read, Payload::None)?;
@@ -215,8 +205,8 @@ impl FileClient {
                 Ok((other, _)) => super::unexpected("read", &other),
                 Err(refusal) => ClientError::Refused { operation: "download", path: version.path.to_string(), refusal },
             };
-            // Requests behind this one are of no use any more; their answers are not news.
-            self.discard_completions(expected.len())?;
+            // The replies to later requests are not needed.
+            self.discard_outstanding()?;
             return Err(error);
         }
         Ok(())
@@ -225,7 +215,7 @@ impl FileClient {
 
 /// What became of a download over all its attempts.
 #[derive(Debug, Default)]
-pub(super) struct Received {
+pub(super) struct DownloadState {
     is_resumed: bool,
     pub(super) transferred: u64,
 }
@@ -239,7 +229,12 @@ pub(super) fn version_of(client: &FileClient, remote: &RemotePath, entry: &Entry
 }
 
 /// Whether what stands under the local name stays, being newer; refuses where it is not to be replaced.
-pub(super) fn stays(target: &Target, kind: FileType, entry: &Entry, replace: Replace) -> Result<bool, ClientError> {
+pub(super) fn stays(
+    target: &DownloadTarget,
+    kind: FileType,
+    entry: &Entry,
+    replace: Replace,
+) -> Result<bool, ClientError> {
     if kind == FileType::Directory {
         return Err(target.failed(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
     }

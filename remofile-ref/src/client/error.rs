@@ -16,7 +16,7 @@ use std::{io, path::PathBuf, time::Duration};
 ///         ClientError::Busy(_) => "another client is at work; wait, or take the session over",
 ///         ClientError::TokenRefused { .. } => "compare the token with the server's",
 ///         ClientError::InDoubt { .. } => "look whether it was done before you repeat it",
-///         ClientError::SourceChanged { .. } => "try again when nobody writes to it",
+///         ClientError::SourceChanged { .. } => "try again when no program writes to it",
 ///         _ => "see what it says",
 ///     }
 /// }
@@ -53,7 +53,7 @@ pub enum ClientError {
     /// The text is no path (PATH-1); nothing was sent.
     #[error("the remote path is not valid")]
     BadPath(#[from] PathError),
-    /// Nobody accepts connections at the endpoint.
+    /// Nothing accepts connections at the endpoint.
     #[error("cannot reach '{endpoint}': {reason}")]
     Unreachable {
         /// The endpoint as it was given.

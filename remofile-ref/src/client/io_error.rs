@@ -4,7 +4,7 @@ use super::ClientError;
 use remofile_proto::Code;
 use std::io::{Error, ErrorKind};
 
-/// The kind tells what there is a kind for; the [`ClientError`] is the error's inner one.
+/// The kind is the nearest that there is; the [`ClientError`] is the source of the error.
 ///
 /// CHANGED, a source that changed, and bytes that did not verify are [`ErrorKind::InvalidData`].
 impl From<ClientError> for Error {

@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 ///
 /// Names are checked: none of them leads out of the directory that is listed [SEC-1].
 #[derive(Debug)]
-pub struct RemoteListing<'a> {
-    client: &'a mut FileClient,
+pub struct RemoteListing {
+    client: FileClient,
     pages: Pages,
     page: VecDeque<ListedEntry>,
 }
 
-/// The pages of a listing, for whoever does something else between two of them.
+/// The pages of a listing, for callers that send other requests between two of them.
 #[derive(Debug)]
 pub(crate) struct Pages {
     path: RemotePath,
@@ -26,8 +26,8 @@ pub(crate) struct Pages {
     ready: Option<Vec<ListedEntry>>,
 }
 
-impl<'a> RemoteListing<'a> {
-    pub(super) fn new(client: &'a mut FileClient, path: RemotePath, tree: bool) -> Self {
+impl RemoteListing {
+    pub(super) fn new(client: FileClient, path: RemotePath, tree: bool) -> Self {
         Self { client, pages: Pages::new(path, tree), page: VecDeque::new() }
     }
 
@@ -38,12 +38,12 @@ impl<'a> RemoteListing<'a> {
     }
 }
 
-impl Iterator for RemoteListing<'_> {
+impl Iterator for RemoteListing {
     type Item = Result<ListedEntry, ClientError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.page.is_empty() {
-            match self.pages.next(self.client) {
+            match self.pages.next(&mut self.client) {
                 Ok(Some(page)) => self.page = page.into(),
                 Ok(None) => break,
                 Err(error) => return Some(Err(error)),
@@ -67,13 +67,13 @@ impl Pages {
         self.skipped
     }
 
-    /// Goes on behind a directory that was listed, without what is in it: no name has this character, and all but a
-    /// slash come behind it.
+    /// Continues after a directory that was listed, without its content: no name has this character, and all but a
+    /// slash sort after it.
     pub(crate) fn skip(&mut self, directory: &str) {
         self.after = Some(format!("{directory}\u{1}"));
     }
 
-    /// The next page; nothing behind the last one and behind an error.
+    /// The next page; none after the last one and after an error.
     pub(crate) fn next(&mut self, client: &mut FileClient) -> Result<Option<Vec<ListedEntry>>, ClientError> {
         if self.is_over {
             return Ok(self.ready.take());
@@ -81,13 +81,13 @@ impl Pages {
         // Until the page has proved good.
         self.is_over = true;
         let list = Operation::List { path: self.path.clone(), after: self.after.clone(), limit: None, tree: self.tree };
-        let listing = match client.settled(list, Payload::None)? {
+        let listing = match client.call_resolved(list, Payload::None)? {
             Answer::Listing(listing) => listing,
             other => return Err(super::unexpected("list", &other)),
         };
         // [LIST-7] A server that says more and gives nothing would be asked for ever.
         if listing.more && listing.entries.is_empty() {
-            return Err(ClientError::Protocol { reason: "an empty page of a listing, and more behind it".to_owned() });
+            return Err(ClientError::Protocol { reason: "an empty page of a listing that has more pages".to_owned() });
         }
         if let Some(last) = listing.entries.last() {
             if self.after.as_ref().is_some_and(|after| sort_key(after) >= sort_key(&last.name)) {

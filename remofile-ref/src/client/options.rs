@@ -49,7 +49,7 @@ pub struct ClientOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
     For(Duration),
-    /// The holder's lease and a little: whoever died is gone by then.
+    /// The lease of the other client and a little: one that has died has lost the session by then.
     Lease,
 }
 
@@ -77,7 +77,7 @@ impl ClientOptions {
         Self::default()
     }
 
-    /// The name that others are told while this client holds the session; cut off at 128 bytes.
+    /// The name that other clients see while this client holds the session; cut off at 128 bytes.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = cut_off(name, remofile_proto::limits::CLIENT);
@@ -97,7 +97,7 @@ impl ClientOptions {
         self
     }
 
-    /// How long connecting may take, and every hello, 10 s by default; to be set behind [`ClientOptions::timeout`].
+    /// How long connecting may take, and every hello, 10 s by default; to be set after [`ClientOptions::timeout`].
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -125,7 +125,7 @@ impl ClientOptions {
         self
     }
 
-    /// Takes the session over from whoever holds it [SES-6].
+    /// Takes the session over from the client that holds it [SES-6].
     #[must_use]
     pub fn take(mut self, take: bool) -> Self {
         self.take = take;

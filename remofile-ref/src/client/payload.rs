@@ -1,10 +1,10 @@
-//! The bytes that ride behind headers: of requests until they are answered, of replies until they are used.
+//! Payloads: of requests until they are answered, of replies until they are used.
 
-use super::source;
+use super::local_file;
 use crate::transport::Message;
 use std::{cell::RefCell, fmt, fs::File, io, ops::Deref, sync::Arc};
 
-/// The bytes that ride behind a request's header.
+/// The payload of a request.
 #[derive(Debug)]
 pub(crate) enum Payload {
     /// No payload frame.
@@ -12,11 +12,11 @@ pub(crate) enum Payload {
     /// Kept here until they are answered.
     Bytes(Arc<[u8]>),
     /// Read again from a local file in the rare case that they are sent again. Should the file have changed by then,
-    /// the hash at the end tells.
+    /// the hash at the end shows it.
     File { file: Arc<File>, off: u64, len: usize, fresh: RefCell<Option<Vec<u8>>> },
 }
 
-/// The bytes that came behind a reply's header.
+/// The payload of a reply.
 pub(crate) struct Content(pub(super) Message);
 
 impl Payload {
@@ -53,7 +53,7 @@ impl Payload {
             Payload::File { file, off, len, fresh } => {
                 let bytes = match fresh.take() {
                     Some(bytes) => bytes,
-                    None => source::read_at(file, *off, *len)?,
+                    None => local_file::read_at(file, *off, *len)?,
                 };
                 Ok(Some(Message::from(bytes)))
             }

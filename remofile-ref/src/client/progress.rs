@@ -1,4 +1,4 @@
-//! How far a call has come, for whoever shows it.
+//! Progress of calls, for programs that show it.
 
 use super::{FileClient, TreeTransferred};
 use remofile_proto::RemotePath;
@@ -59,10 +59,10 @@ pub struct TreeProgress {
     pub transferred: u64,
 }
 
-/// What is told.
+/// What is called with progress.
 type Watcher = Box<dyn FnMut(&Progress) + Send>;
 
-/// Tells whoever watches.
+/// Reports the progress of the calls of a handle.
 #[derive(Default)]
 pub(crate) struct Observer {
     watcher: Option<Watcher>,
@@ -70,10 +70,11 @@ pub(crate) struct Observer {
 }
 
 impl FileClient {
-    /// Has `watcher` told how far calls have come: at the beginning and end of each phase, and at every answer in
+    /// Calls `watcher` with the progress of calls: at the beginning and end of each phase, and at every reply in
     /// between, which may be thousands of times a second. It should be quick, and draw no more often than one can see.
     ///
-    /// Directories are counted before they are transferred while somebody watches.
+    /// Directories are counted before they are transferred while a watcher is set. It must not use this handle, but may
+    /// use a clone. Progress of several calls at once is mixed: give each a clone of the handle.
     ///
     /// ```
     /// use remofile::{FileClient, FileServer, Phase, generate_token};
@@ -87,12 +88,12 @@ impl FileClient {
     /// # scope.spawn(|| server.run());
     /// # let result = (|| -> Result<(), Box<dyn std::error::Error>> {
     /// let mut client = FileClient::new(endpoint, token)?;
-    /// let (tell, told) = channel();
+    /// let (sender, reports) = channel();
     /// client.watch(move |progress| {
-    ///     let _ = tell.send(progress.clone());
+    ///     let _ = sender.send(progress.clone());
     /// });
     /// client.upload("Cargo.toml", "/")?;
-    /// let last = told.try_iter().filter(|progress| progress.phase == Phase::Transferring).last();
+    /// let last = reports.try_iter().filter(|progress| progress.phase == Phase::Transferring).last();
     /// assert!(last.is_some_and(|progress| Some(progress.done) == progress.total));
     /// # Ok(client.bye())
     /// # })();
@@ -101,17 +102,13 @@ impl FileClient {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn watch(&mut self, watcher: impl FnMut(&Progress) + Send + 'static) {
-        self.channel.observer = Observer { watcher: Some(Box::new(watcher)), now: None };
+    pub fn watch(&self, watcher: impl FnMut(&Progress) + Send + 'static) {
+        *self.observer() = Observer { watcher: Some(Box::new(watcher)), now: None };
     }
 
-    /// Tells nobody any more.
-    pub fn unwatch(&mut self) {
-        self.channel.observer = Observer::default();
-    }
-
-    pub(crate) fn observer(&mut self) -> &mut Observer {
-        &mut self.channel.observer
+    /// Removes the watcher.
+    pub fn unwatch(&self) {
+        *self.observer() = Observer::default();
     }
 }
 
@@ -130,7 +127,7 @@ impl Observer {
         if self.is_watched() {
             let tree = self.now.as_ref().and_then(|now| now.tree);
             self.now = Some(Progress { phase, path: path.cloned(), done: resumed, total, resumed, tree });
-            self.tell();
+            self.report();
         }
     }
 
@@ -138,12 +135,18 @@ impl Observer {
     pub(super) fn advance(&mut self, bytes: u64) {
         if let Some(now) = &mut self.now {
             now.done += bytes;
-            self.tell();
+            self.report();
         }
     }
 
     /// The server says how far it is with the one request that it works on.
-    pub(super) fn serve(&mut self, operation: &'static str, path: Option<&RemotePath>, done: u64, total: Option<u64>) {
+    pub(super) fn report_pending(
+        &mut self,
+        operation: &'static str,
+        path: Option<&RemotePath>,
+        done: u64,
+        total: Option<u64>,
+    ) {
         if self.is_watched() {
             let tree = self.now.as_ref().and_then(|now| now.tree);
             let phase = Phase::Serving { operation };
@@ -160,7 +163,7 @@ impl Observer {
             let tree = Some(TreeProgress { total_files, total_bytes, ..TreeProgress::default() });
             let (phase, total) = (Phase::Transferring, None);
             self.now = Some(Progress { phase, path: None, done: 0, total, resumed: 0, tree });
-            self.tell();
+            self.report();
         }
     }
 
@@ -175,7 +178,7 @@ impl Observer {
         (tree.files, tree.bytes, tree.transferred) = (files, done.bytes, done.transferred);
         now.phase = Phase::Transferring;
         (now.path, now.done, now.total, now.resumed) = (None, 0, None, 0);
-        self.tell();
+        self.report();
     }
 
     /// The call is over.
@@ -183,7 +186,7 @@ impl Observer {
         self.now = None;
     }
 
-    fn tell(&mut self) {
+    fn report(&mut self) {
         if let (Some(watcher), Some(now)) = (&mut self.watcher, &self.now) {
             watcher(now);
         }

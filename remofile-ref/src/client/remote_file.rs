@@ -5,7 +5,8 @@ mod std_io;
 use super::{
     ClientError, FileClient,
     payload::{Content, Payload},
-    settle::{ATTEMPTS, doubt},
+    recovery::uncertain,
+    retry::Retry,
 };
 use remofile_proto::{Answer, Code, Entry, Etag, Kind, Operation, Precondition, Refusal, RemotePath};
 use std::collections::VecDeque;
@@ -13,15 +14,15 @@ use std::collections::VecDeque;
 /// How much the first read at a new place asks for at least, in bytes.
 const FIRST_READ: usize = 64 << 10;
 
-/// An open file on the server; it borrows the client until it is closed.
+/// An open file on the server. Several may be open at once, in one thread or several; each keeps the session open.
 ///
-/// Reading goes ahead of its caller and writing behind, so that [`std::io::copy`] moves whole chunks with several of
-/// them under way. Reads are all of one version: where the file is changed by anybody else, they fail with
+/// Reads are requested ahead of the caller and writes are sent without being waited for, so that [`std::io::copy`] keeps
+/// several chunks in flight. Reads are all of one version: where the file is changed by anybody else, they fail with
 /// CHANGED, as [`std::io::ErrorKind::InvalidData`], until it is opened again. Writes go in place to whatever file stands at the
 /// path, and the version that the last of them made is the one that is read from then on.
 ///
 /// An error of a write is reported by one of the calls after it, at the latest by [`RemoteFile::close`] or
-/// [`std::io::Write::flush`]; writes behind the failed one may have been executed all the same. Errors of `std::io` carry the
+/// [`std::io::Write::flush`]; writes after the failed one may have been executed. Errors of `std::io` carry the
 /// [`ClientError`] inside. Dropping the file without closing it sends what was written, and an error is only logged.
 ///
 /// ```
@@ -35,7 +36,7 @@ const FIRST_READ: usize = 64 << 10;
 /// std::thread::scope(|scope| {
 ///     scope.spawn(|| server.run());
 ///     let result = (|| -> Result<(), Box<dyn std::error::Error>> {
-///         let mut client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
+///         let client = FileClient::connect(&endpoint, &token, ClientOptions::new())?;
 ///         let mut file = client.create_file(&RemotePath::parse("/notes.txt")?, Precondition::Absent)?;
 ///         file.write_all(b"out there")?;
 ///         file.rewind()?;
@@ -51,8 +52,8 @@ const FIRST_READ: usize = 64 << 10;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct RemoteFile<'a> {
-    client: &'a mut FileClient,
+pub struct RemoteFile {
+    client: FileClient,
     path: RemotePath,
     /// The version that is read; unknown after an error of a write.
     etag: Option<Etag>,
@@ -63,13 +64,13 @@ pub struct RemoteFile<'a> {
     /// How many reads may be under way: doubled while they follow one another.
     depth: usize,
     /// Neighbours, in order.
-    ahead: VecDeque<Ahead>,
+    reads: VecDeque<PendingRead>,
     /// Written by the caller, and not sent yet.
     buffer: Vec<u8>,
     buffer_off: u64,
     /// From the lowest unanswered one on.
-    behind: VecDeque<Behind>,
-    /// Requests without an answer, of reads that nobody wants any more as well.
+    writes: VecDeque<PendingWrite>,
+    /// Requests without an answer, abandoned reads included.
     unanswered: usize,
     /// Of a write, and not reported yet.
     failed: Option<ClientError>,
@@ -77,12 +78,12 @@ pub struct RemoteFile<'a> {
     transferred: u64,
     /// Bytes that were written and answered, from the first on; it stays once a write failed.
     confirmed: u64,
-    /// A write failed or is in doubt: nothing behind it is confirmed.
+    /// A write failed or is uncertain: nothing after it is confirmed.
     has_gap: bool,
 }
 
 #[derive(Debug)]
-struct Ahead {
+struct PendingRead {
     seq: u64,
     off: u64,
     len: usize,
@@ -90,7 +91,7 @@ struct Ahead {
 }
 
 #[derive(Debug)]
-struct Behind {
+struct PendingWrite {
     /// None while it is to be sent.
     seq: Option<u64>,
     operation: Operation,
@@ -104,21 +105,21 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND where nothing is there, NOT_FILE for a directory, UNSUPPORTED_KIND for links and special files.
-    pub fn open_file(&mut self, path: &RemotePath) -> Result<RemoteFile<'_>, ClientError> {
+    pub fn open_file(&self, path: &RemotePath) -> Result<RemoteFile, ClientError> {
         let entry = self.stat_file(path)?;
-        Ok(RemoteFile::new(self, path.clone(), entry))
+        Ok(RemoteFile::new(self.for_call(), path.clone(), entry))
     }
 
     /// Makes an empty file, or empties the one that `pre` allows to replace, and opens it.
     ///
     /// # Errors
     /// By the target rules.
-    pub fn create_file(&mut self, path: &RemotePath, pre: Precondition) -> Result<RemoteFile<'_>, ClientError> {
+    pub fn create_file(&self, path: &RemotePath, pre: Precondition) -> Result<RemoteFile, ClientError> {
         let entry = self.put(path, Vec::new(), pre, None)?;
-        Ok(RemoteFile::new(self, path.clone(), entry))
+        Ok(RemoteFile::new(self.for_call(), path.clone(), entry))
     }
 
-    fn stat_file(&mut self, path: &RemotePath) -> Result<Entry, ClientError> {
+    fn stat_file(&self, path: &RemotePath) -> Result<Entry, ClientError> {
         let entry = self.stat(path)?;
         match entry.kind {
             Kind::File => Ok(entry),
@@ -128,8 +129,8 @@ impl FileClient {
     }
 }
 
-impl<'a> RemoteFile<'a> {
-    fn new(client: &'a mut FileClient, path: RemotePath, entry: Entry) -> Self {
+impl RemoteFile {
+    fn new(client: FileClient, path: RemotePath, entry: Entry) -> Self {
         let mut file = Self {
             client,
             path,
@@ -138,10 +139,10 @@ impl<'a> RemoteFile<'a> {
             position: 0,
             read_end: 0,
             depth: 1,
-            ahead: VecDeque::new(),
+            reads: VecDeque::new(),
             buffer: Vec::new(),
             buffer_off: 0,
-            behind: VecDeque::new(),
+            writes: VecDeque::new(),
             unanswered: 0,
             failed: None,
             transferred: 0,
@@ -177,7 +178,7 @@ impl<'a> RemoteFile<'a> {
     /// # Errors
     /// Of writes before it; [`ClientError::Cancelled`].
     pub fn idle(&mut self) -> Result<(), ClientError> {
-        self.settle_writes()?;
+        self.finish_writes()?;
         match self.client.keep_session() {
             // The next read or write opens another one.
             Err(ClientError::SessionLost { .. } | ClientError::TimedOut { .. }) => Ok(()),
@@ -186,25 +187,25 @@ impl<'a> RemoteFile<'a> {
     }
 
     /// Reads from `off` in bytes without moving the position; 0 bytes at the end of the version that is read, or
-    /// behind it. What was written before is on the server by then.
+    /// after it. What was written before is on the server by then.
     ///
     /// # Errors
     /// CHANGED where anybody else changed the file; of writes before it; those of [`FileClient::read`].
     pub fn read_at(&mut self, buf: &mut [u8], off: u64) -> Result<usize, ClientError> {
-        self.settle_writes()?;
+        self.finish_writes()?;
         if self.etag.is_none() {
             self.refresh()?;
         }
         if buf.is_empty() || off >= self.size {
             return Ok(0);
         }
-        for _ in 0..ATTEMPTS {
+        let mut retry = Retry::default();
+        loop {
             match self.read_ahead(buf, off) {
-                Err(ClientError::SessionLost { .. }) => self.reopen()?,
+                Err(error @ ClientError::SessionLost { .. }) => self.reopen(&mut retry, error)?,
                 result => return result,
             }
         }
-        Err(ClientError::SessionLost { reason: "it was lost again and again".to_owned() })
     }
 
     /// Takes bytes to be written from `off` in bytes without moving the position, at most a chunk of them.
@@ -213,7 +214,7 @@ impl<'a> RemoteFile<'a> {
     /// Of writes before it. Its own are reported later.
     pub fn write_at(&mut self, buf: &[u8], off: u64) -> Result<usize, ClientError> {
         self.report()?;
-        self.ahead.clear();
+        self.reads.clear();
         let chunk = self.client.chunk();
         let follows = off == self.buffer_off + self.buffer.len() as u64;
         if !self.buffer.is_empty() && (!follows || self.buffer.len() >= chunk) {
@@ -238,9 +239,8 @@ impl<'a> RemoteFile<'a> {
     /// # Errors
     /// Of writes before it, and those of [`FileClient::truncate`].
     pub fn set_len(&mut self, size: u64) -> Result<(), ClientError> {
-        self.settle_writes()?;
-        self.ahead.clear();
-        self.quiesce()?;
+        self.finish_writes()?;
+        self.reads.clear();
         let entry = self.client.truncate(&self.path, size, None)?;
         self.note(entry);
         Ok(())
@@ -251,24 +251,24 @@ impl<'a> RemoteFile<'a> {
     /// # Errors
     /// Of writes that were not reported before.
     pub fn close(mut self) -> Result<(), ClientError> {
-        let result = self.settle_writes();
+        let result = self.finish_writes();
         self.buffer.clear();
-        self.behind.clear();
+        self.writes.clear();
         result
     }
 
     fn read_ahead(&mut self, buf: &mut [u8], off: u64) -> Result<usize, ClientError> {
-        while self.ahead.front().is_some_and(|front| off >= front.off + front.len as u64) {
-            self.ahead.pop_front();
+        while self.reads.front().is_some_and(|front| off >= front.off + front.len as u64) {
+            self.reads.pop_front();
         }
-        if self.ahead.front().is_some_and(|front| off < front.off) {
-            self.ahead.clear();
+        if self.reads.front().is_some_and(|front| off < front.off) {
+            self.reads.clear();
         }
         self.request_ahead(off, buf.len())?;
-        while self.ahead.front().is_some_and(|front| front.result.is_none()) {
+        while self.reads.front().is_some_and(|front| front.result.is_none()) {
             self.take_completion()?;
         }
-        let Some(Ahead { off: at, len, result: Some(result), .. }) = self.ahead.front() else {
+        let Some(PendingRead { off: at, len, result: Some(result), .. }) = self.reads.front() else {
             return Err(ClientError::Protocol { reason: "a read without an answer".to_owned() });
         };
         match result {
@@ -282,28 +282,28 @@ impl<'a> RemoteFile<'a> {
             Ok(_) => Err(ClientError::Protocol { reason: "a read of one version came back short".to_owned() }),
             Err(refusal) => {
                 let refusal = refusal.clone();
-                self.ahead.clear();
+                self.reads.clear();
                 Err(ClientError::Refused { operation: "read", path: self.path.to_string(), refusal })
             }
         }
     }
 
-    /// Asks for what is at `off`, and for more behind it while reads follow one another.
+    /// Asks for what is at `off`, and for more after it while reads follow one another.
     fn request_ahead(&mut self, off: u64, wanted: usize) -> Result<(), ClientError> {
         let chunk = self.client.chunk();
         let sequential = off == self.read_end;
         let most = usize::try_from(self.client.in_flight_limit()).map_or(2, |limit| limit / chunk).max(2);
-        if self.ahead.is_empty() && !sequential {
+        if self.reads.is_empty() && !sequential {
             self.depth = 1;
         }
-        let mut next = self.ahead.back().map_or(off, |last| last.off + last.len as u64);
+        let mut next = self.reads.back().map_or(off, |last| last.off + last.len as u64);
         let mut asked = false;
-        while next < self.size && (self.ahead.is_empty() || (self.ahead.len() < self.depth && self.client.has_room())) {
+        while next < self.size && (self.reads.is_empty() || (self.reads.len() < self.depth && self.client.has_room())) {
             let len = if sequential { chunk } else { wanted.max(FIRST_READ).min(chunk) };
             let len = usize::try_from(self.size - next).map_or(len, |rest| rest.min(len));
             let read = Operation::Read { path: self.path.clone(), off: next, len: len as u64, etag: self.etag.clone() };
             let seq = self.submit(read, Payload::None)?;
-            self.ahead.push_back(Ahead { seq, off: next, len, result: None });
+            self.reads.push_back(PendingRead { seq, off: next, len, result: None });
             next += len as u64;
             asked = true;
         }
@@ -318,30 +318,30 @@ impl<'a> RemoteFile<'a> {
         if !self.buffer.is_empty() {
             let operation = Operation::Write { path: self.path.clone(), off: self.buffer_off, etag: None };
             let payload = Payload::from_bytes(std::mem::take(&mut self.buffer));
-            self.behind.push_back(Behind { seq: None, operation, payload, answer: None });
+            self.writes.push_back(PendingWrite { seq: None, operation, payload, answer: None });
         }
-        self.repaired(Self::send_behind)
+        self.with_retry(Self::send_writes)
     }
 
-    fn send_behind(&mut self) -> Result<(), ClientError> {
-        while let Some(next) = self.behind.iter().position(|write| write.seq.is_none()) {
+    fn send_writes(&mut self) -> Result<(), ClientError> {
+        while let Some(next) = self.writes.iter().position(|write| write.seq.is_none()) {
             if self.unanswered > 0 && !self.client.has_room() {
                 self.take_completion()?;
                 continue;
             }
-            let (operation, payload) = (self.behind[next].operation.clone(), self.behind[next].payload.clone());
-            self.behind[next].seq = Some(self.submit(operation, payload)?);
+            let (operation, payload) = (self.writes[next].operation.clone(), self.writes[next].payload.clone());
+            self.writes[next].seq = Some(self.submit(operation, payload)?);
         }
         Ok(())
     }
 
     /// Sends what is buffered, waits for all writes, and reports the first error among them.
-    fn settle_writes(&mut self) -> Result<(), ClientError> {
+    fn finish_writes(&mut self) -> Result<(), ClientError> {
         self.report()?;
         self.send_buffer()?;
-        self.repaired(|file| {
-            file.send_behind()?;
-            while !file.behind.is_empty() {
+        self.with_retry(|file| {
+            file.send_writes()?;
+            while !file.writes.is_empty() {
                 file.take_completion()?;
             }
             Ok(())
@@ -351,17 +351,6 @@ impl<'a> RemoteFile<'a> {
 
     fn report(&mut self) -> Result<(), ClientError> {
         self.failed.take().map_or(Ok(()), Err)
-    }
-
-    /// Waits for answers that nobody wants any more, so that the client's calls get theirs.
-    fn quiesce(&mut self) -> Result<(), ClientError> {
-        while self.unanswered > 0 {
-            match self.take_completion() {
-                Err(ClientError::SessionLost { .. }) => self.unanswered = 0,
-                result => result?,
-            }
-        }
-        Ok(())
     }
 
     fn submit(&mut self, operation: Operation, payload: Payload) -> Result<u64, ClientError> {
@@ -375,13 +364,13 @@ impl<'a> RemoteFile<'a> {
         self.unanswered = self.unanswered.saturating_sub(1);
         let received = completion.result.as_ref().map_or(0, |(_, content)| content.as_ref().map_or(0, |it| it.len()));
         self.transferred += (received + completion.payload_len) as u64;
-        if let Some(read) = self.ahead.iter_mut().find(|read| read.seq == completion.seq) {
+        if let Some(read) = self.reads.iter_mut().find(|read| read.seq == completion.seq) {
             read.result = Some(match completion.result {
                 Ok((Answer::Read(_), Some(content))) => Ok(content),
                 Ok((other, _)) => return Err(super::unexpected("read", &other)),
                 Err(refusal) => Err(refusal),
             });
-        } else if let Some(write) = self.behind.iter_mut().find(|write| write.seq == Some(completion.seq)) {
+        } else if let Some(write) = self.writes.iter_mut().find(|write| write.seq == Some(completion.seq)) {
             write.answer = Some(match completion.result {
                 Ok((Answer::Entry(entry), _)) => Some(entry),
                 Ok((other, _)) => return Err(super::unexpected("write", &other)),
@@ -397,14 +386,14 @@ impl<'a> RemoteFile<'a> {
     }
 
     fn retire_answered(&mut self) {
-        while let Some(answer) = self.behind.front().and_then(|write| write.answer.clone()) {
-            let len = self.behind.pop_front().map_or(0, |write| write.payload.len());
+        while let Some(answer) = self.writes.front().and_then(|write| write.answer.clone()) {
+            let len = self.writes.pop_front().map_or(0, |write| write.payload.len());
             self.has_gap |= answer.is_none();
             if !self.has_gap {
                 self.confirmed += len as u64;
             }
             match answer {
-                Some(entry) if self.behind.is_empty() => self.note(entry),
+                Some(entry) if self.writes.is_empty() => self.note(entry),
                 Some(_) => {}
                 None => self.etag = None,
             }
@@ -418,46 +407,48 @@ impl<'a> RemoteFile<'a> {
     }
 
     fn refresh(&mut self) -> Result<(), ClientError> {
-        self.quiesce()?;
         let entry = self.client.stat_file(&self.path)?;
         self.note(entry);
         Ok(())
     }
 
     /// Does it again in a new session where the old one is lost.
-    fn repaired(&mut self, act: impl Fn(&mut Self) -> Result<(), ClientError>) -> Result<(), ClientError> {
-        for _ in 0..ATTEMPTS {
+    fn with_retry(&mut self, act: impl Fn(&mut Self) -> Result<(), ClientError>) -> Result<(), ClientError> {
+        let mut retry = Retry::default();
+        loop {
             match act(self) {
-                Err(ClientError::SessionLost { .. }) => self.reopen()?,
+                Err(error @ ClientError::SessionLost { .. }) => match self.reopen(&mut retry, error) {
+                    Err(ClientError::SessionLost { .. }) => return Err(self.uncertain()),
+                    result => result?,
+                },
                 result => return result,
             }
         }
-        Err(self.doubt())
     }
 
     /// Opens a new session, and prepares what has to be sent again in it [LOST-2].
-    fn reopen(&mut self) -> Result<(), ClientError> {
-        self.ahead.clear();
+    fn reopen(&mut self, retry: &mut Retry, error: ClientError) -> Result<(), ClientError> {
+        self.reads.clear();
         self.unanswered = 0;
-        // Sent again, a write would go over those behind it that have been executed.
-        let is_overtaken = self.behind.iter().any(|write| write.answer.is_some());
-        for write in &mut self.behind {
+        // Sent again, a write would go over later ones that have been executed.
+        let was_reordered = self.writes.iter().any(|write| write.answer.is_some());
+        for write in &mut self.writes {
             write.seq = None;
         }
-        if is_overtaken {
-            let doubt = self.doubt();
-            self.failed.get_or_insert(doubt);
+        if was_reordered {
+            let uncertain = self.uncertain();
+            self.failed.get_or_insert(uncertain);
         }
-        self.client.reopen()?;
+        retry.after(&mut self.client, error, 0)?;
         self.report()
     }
 
     /// Gives up the writes without an answer [LOST-1].
-    fn doubt(&mut self) -> ClientError {
+    fn uncertain(&mut self) -> ClientError {
         self.etag = None;
         self.has_gap = true;
-        match self.behind.drain(..).next() {
-            Some(write) => doubt(&write.operation),
+        match self.writes.drain(..).next() {
+            Some(write) => uncertain(&write.operation),
             None => ClientError::SessionLost { reason: "it was lost again and again".to_owned() },
         }
     }

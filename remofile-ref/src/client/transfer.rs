@@ -25,7 +25,7 @@ impl FileClient {
     /// # Errors
     /// NOT_FOUND or NOT_DIR where `directory` is none; EXISTS where something else is there;
     /// [`ClientError::Incomplete`] where items of a directory failed; those of [`FileClient::upload_file`].
-    pub fn upload<P>(&mut self, source: impl AsRef<LocalPath>, directory: P) -> Result<TreeTransferred, ClientError>
+    pub fn upload<P>(&self, source: impl AsRef<LocalPath>, directory: P) -> Result<TreeTransferred, ClientError>
     where
         P: TryInto<RemotePath>,
         PathError: From<P::Error>,
@@ -61,7 +61,7 @@ impl FileClient {
     /// # Errors
     /// NOT_FOUND where nothing is at `remote`; [`ClientError::Local`] of kind `AlreadyExists` where something else is
     /// there; [`ClientError::Incomplete`] where items of a directory failed; those of [`FileClient::download_file`].
-    pub fn download<P>(&mut self, remote: P, local: impl AsRef<LocalPath>) -> Result<TreeTransferred, ClientError>
+    pub fn download<P>(&self, remote: P, local: impl AsRef<LocalPath>) -> Result<TreeTransferred, ClientError>
     where
         P: TryInto<RemotePath>,
         PathError: From<P::Error>,

@@ -1,4 +1,4 @@
-//! How transfers are made: what is replaced, left out and followed, how fast, and what is told of each item.
+//! How transfers are made: what is replaced, left out and followed, how fast, and what is reported of each item.
 
 use super::{ClientError, Transferred};
 use std::{fmt, num::NonZeroU64, path::Path as LocalPath, sync::Arc};
@@ -42,13 +42,13 @@ pub struct TransferOptions {
     pub(super) dry_run: bool,
     pub(super) counts_first: Option<bool>,
     pub(super) bytes_per_second: Option<NonZeroU64>,
-    exclude: Option<Arc<Exclude>>,
+    exclude: Option<Arc<ExcludeFn>>,
 }
 
-/// What is told of each item.
-pub(super) type OnItem<'a> = dyn FnMut(&TransferItem<'_>) + 'a;
+/// Called for each item.
+pub(super) type ItemCallback<'a> = dyn FnMut(&TransferItem<'_>) + 'a;
 
-type Exclude = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
+type ExcludeFn = dyn Fn(&LocalPath, bool) -> bool + Send + Sync;
 
 /// What is done where a file of other content stands under the target's name. One of the same content is unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub enum Replace {
     Always,
 }
 
-/// One item of a transfer, told as soon as it is known what becomes of it.
+/// One item of a transfer, reported as soon as its outcome is known.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TransferItem<'a> {
@@ -177,7 +177,7 @@ impl TransferOptions {
         self
     }
 
-    /// Only tells what would be done ([`ItemOutcome::Planned`]), with all comparing and hashing that takes, and changes
+    /// Only reports what would be done ([`ItemOutcome::Planned`]), with all comparing and hashing that takes, and changes
     /// nothing on either side.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
@@ -186,7 +186,7 @@ impl TransferOptions {
     }
 
     /// Whether files are counted before they are transferred, so that [`TreeProgress`](super::TreeProgress) has totals;
-    /// else they are where somebody watches.
+    /// else they are where a watcher is set.
     #[must_use]
     pub fn count_first(mut self, count_first: bool) -> Self {
         self.counts_first = Some(count_first);

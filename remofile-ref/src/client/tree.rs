@@ -2,11 +2,11 @@
 
 mod copy;
 mod download;
-pub(crate) mod flight;
-mod ledger;
 mod local;
+pub(crate) mod pipeline;
+mod remote_scan;
 mod remove;
-mod survey;
+mod transfer_stats;
 mod upload;
 
 pub use remove::TreeRemoved;
@@ -54,7 +54,7 @@ impl TreeTransferred {
     }
 
     /// Adds what a second look at the same items came to: it counts none of them twice.
-    fn looked_again(&mut self, second: Self) {
+    fn add_second_pass(&mut self, second: Self) {
         self.transferred += second.transferred;
         for (path, error) in second.failures {
             if self.failures.len() < NAMED_FAILURES && self.failures.iter().all(|(failed, _)| *failed != path) {
@@ -77,7 +77,7 @@ impl TreeTransferred {
     }
 }
 
-/// Whether other items may succeed all the same.
+/// Whether other items may still succeed.
 pub(crate) fn concerns_one_item(error: &ClientError) -> bool {
     matches!(
         error,

@@ -1,15 +1,13 @@
 //! Uploads: small files in one request, larger ones staged, resumed and committed.
 
 use super::{
-    ClientError, Failed, FileClient, Phase, Replace, TransferStatus, Transferred, payload::Payload, source::Source,
+    ClientError, FailedRequest, FileClient, Phase, Replace, TransferStatus, Transferred, local_file::LocalFile,
+    payload::Payload, retry::Retry,
 };
 use remofile_proto::{
     Answer, Code, Detail, Digest, Entry, Kind, Operation, Precondition, RemotePath, Staged, UploadId,
 };
 use std::path::Path as LocalPath;
-
-/// How often a lost session is opened again without a single byte of progress.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
 
 impl FileClient {
     /// Uploads a local file under exactly the name `target`, and makes it durable.
@@ -21,17 +19,17 @@ impl FileClient {
     /// [`ClientError::Refused`] with EXISTS where something else is there and `pre` does not allow to replace it;
     /// [`ClientError::SourceChanged`] where the source changed while it was read; all others by their meaning.
     pub fn upload_file(
-        &mut self,
+        &self,
         source: &LocalPath,
         target: &RemotePath,
         pre: Precondition,
     ) -> Result<Transferred, ClientError> {
-        let source = Source::open(source)?;
+        let source = LocalFile::open(source)?;
         self.observed(|client| {
-            let replaced = Replaced { pre, rule: Replace::Never };
+            let replaced = ReplaceRule { pre, rule: Replace::Never };
             let done = client.upload_source(&source, target, replaced.clone())?;
             if done.status != TransferStatus::Unchanged {
-                client.flush_or_look_again(Some(target), |client| {
+                client.flush_or_repeat(Some(target), |client| {
                     client.upload_source(&source, target, replaced.clone()).map(drop)
                 })?;
             }
@@ -42,15 +40,15 @@ impl FileClient {
     /// Uploads a file that is open, and leaves the flushing to the caller.
     pub(super) fn upload_source(
         &mut self,
-        source: &Source,
+        source: &LocalFile,
         target: &RemotePath,
-        replaced: Replaced,
+        replaced: ReplaceRule,
     ) -> Result<Transferred, ClientError> {
         let pre = match self.compare_with_existing(source, target, replaced)? {
-            Compared::Stays(status) => {
+            UploadDecision::Keep(status) => {
                 return Ok(Transferred { status, bytes: source.size(), transferred: 0 });
             }
-            Compared::Goes(pre) => pre,
+            UploadDecision::Send(pre) => pre,
         };
         if source.size() <= self.chunk() as u64 {
             self.upload_small(source, target, pre)
@@ -62,20 +60,20 @@ impl FileClient {
     /// Looks before anything is sent: a target that will be refused costs one round trip, not an upload.
     fn compare_with_existing(
         &mut self,
-        source: &Source,
+        source: &LocalFile,
         target: &RemotePath,
-        replaced: Replaced,
-    ) -> Result<Compared, ClientError> {
+        replaced: ReplaceRule,
+    ) -> Result<UploadDecision, ClientError> {
         let entry = match self.stat(target) {
             Ok(entry) => entry,
-            Err(error) if error.is_not_found() => return Ok(Compared::Goes(replaced.pre)),
+            Err(error) if error.is_not_found() => return Ok(UploadDecision::Send(replaced.pre)),
             Err(error) => return Err(error),
         };
         if entry.kind == Kind::File && entry.size == Some(source.size()) {
             let theirs = self.hash(target)?;
-            if theirs.hash == self.hash_source(source, target)? {
+            if theirs.hash == self.hash_local(source, target)? {
                 source.check_unchanged()?;
-                return Ok(Compared::Stays(TransferStatus::Unchanged));
+                return Ok(UploadDecision::Keep(TransferStatus::Unchanged));
             }
         }
         replaced.against(&entry, source, target)
@@ -83,7 +81,7 @@ impl FileClient {
 
     fn upload_small(
         &mut self,
-        source: &Source,
+        source: &LocalFile,
         target: &RemotePath,
         pre: Precondition,
     ) -> Result<Transferred, ClientError> {
@@ -91,7 +89,7 @@ impl FileClient {
         let content = source.read(0, usize::try_from(size).map_err(|_| source.changed())?)?;
         source.check_unchanged()?;
         self.observer().enter(Phase::Transferring, Some(target), Some(size));
-        self.await_pace(size)?;
+        self.await_rate(size)?;
         self.put(target, content, pre, Some(source.mtime_ns()))?;
         self.observer().advance(size);
         Ok(Transferred { status: TransferStatus::New, bytes: size, transferred: size })
@@ -101,7 +99,7 @@ impl FileClient {
     /// transferred, the hash of its content, and its entry on the server. The flushing is left to the caller.
     pub(crate) fn upload_version(
         &mut self,
-        source: &Source,
+        source: &LocalFile,
         target: &RemotePath,
         pre: &Precondition,
     ) -> Result<(Transferred, Digest, Entry), ClientError> {
@@ -116,7 +114,7 @@ impl FileClient {
 
     fn upload_staged(
         &mut self,
-        source: &Source,
+        source: &LocalFile,
         target: &RemotePath,
         pre: &Precondition,
     ) -> Result<Transferred, ClientError> {
@@ -125,7 +123,7 @@ impl FileClient {
 
     fn stage_and_commit(
         &mut self,
-        source: &Source,
+        source: &LocalFile,
         target: &RemotePath,
         pre: &Precondition,
     ) -> Result<(Transferred, Committed), ClientError> {
@@ -137,50 +135,47 @@ impl FileClient {
             status: TransferStatus::New,
             reached: None,
             transferred: 0,
-            commit_in_doubt: None,
+            uncertain_commit: None,
         };
-        let mut attempts = 0;
-        let mut transferred_before = 0;
+        let mut retry = Retry::default();
         loop {
             match upload.attempt(self) {
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if upload.transferred > transferred_before { 0 } else { attempts + 1 };
-                    transferred_before = upload.transferred;
-                    self.reopen().map_err(|error| upload.unsettled(error))?;
+                Ok(done) => return Ok(done),
+                Err(error) => {
+                    retry.after(self, error, upload.transferred).map_err(|error| upload.unresolved(error))?;
                 }
-                result => return result.map_err(|error| upload.unsettled(error)),
             }
         }
     }
 
     /// The hash of a local file that is compared with `remote`.
-    pub(super) fn hash_source(&mut self, source: &Source, remote: &RemotePath) -> Result<Digest, ClientError> {
+    pub(super) fn hash_local(&mut self, source: &LocalFile, remote: &RemotePath) -> Result<Digest, ClientError> {
         let hasher = self.hash_beginning(source, remote, source.size())?;
         Ok(Digest::new(*hasher.finalize().as_bytes()))
     }
 
     /// The same of a file that may be small, which takes no time that anybody could see.
-    pub(crate) fn hash_whole(&mut self, source: &Source, remote: &RemotePath) -> Result<Digest, ClientError> {
-        if source.size() <= self.chunk() as u64 { source.hash() } else { self.hash_source(source, remote) }
+    pub(crate) fn hash_whole(&mut self, source: &LocalFile, remote: &RemotePath) -> Result<Digest, ClientError> {
+        if source.size() <= self.chunk() as u64 { source.hash() } else { self.hash_local(source, remote) }
     }
 
     fn hash_beginning(
         &mut self,
-        source: &Source,
+        source: &LocalFile,
         remote: &RemotePath,
         len: u64,
     ) -> Result<blake3::Hasher, ClientError> {
         self.observer().enter(Phase::Hashing, Some(remote), Some(len));
         source.hash_prefix(len, |bytes| {
             self.observer().advance(bytes);
-            self.stay()
+            self.keep_alive()
         })
     }
 }
 
 /// What may be replaced.
 #[derive(Clone, Debug)]
-pub(super) struct Replaced {
+pub(super) struct ReplaceRule {
     /// What the server is asked to hold to.
     pub(super) pre: Precondition,
     /// What is decided here, once it is known what is there.
@@ -189,35 +184,40 @@ pub(super) struct Replaced {
 
 /// What becomes of an upload by what is there.
 #[derive(Debug)]
-pub(super) enum Compared {
+pub(super) enum UploadDecision {
     /// Nothing is sent.
-    Stays(TransferStatus),
+    Keep(TransferStatus),
     /// The content is sent, on this condition.
-    Goes(Precondition),
+    Send(Precondition),
 }
 
-impl Replaced {
+impl ReplaceRule {
     pub(super) fn by(rule: Replace) -> Self {
         let pre = if rule == Replace::Always { Precondition::Any } else { Precondition::Absent };
         Self { pre, rule }
     }
 
     /// What becomes of an upload where something of other content is there.
-    pub(super) fn against(self, entry: &Entry, source: &Source, target: &RemotePath) -> Result<Compared, ClientError> {
+    pub(super) fn against(
+        self,
+        entry: &Entry,
+        source: &LocalFile,
+        target: &RemotePath,
+    ) -> Result<UploadDecision, ClientError> {
         if self.rule.keeps(entry.mtime_ns, Some(source.mtime_ns())) {
-            return Ok(Compared::Stays(TransferStatus::Newer));
+            return Ok(UploadDecision::Keep(TransferStatus::Newer));
         }
         match (&entry.etag, self.rule) {
             // Only that which was found to be older.
-            (Some(etag), Replace::Older) => Ok(Compared::Goes(Precondition::Etag(etag.clone()))),
+            (Some(etag), Replace::Older) => Ok(UploadDecision::Send(Precondition::Etag(etag.clone()))),
             _ if self.pre == Precondition::Absent => Err(super::refused("upload", target, Code::Exists)),
-            _ => Ok(Compared::Goes(self.pre)),
+            _ => Ok(UploadDecision::Send(self.pre)),
         }
     }
 }
 
 struct StagedUpload<'a> {
-    source: &'a Source,
+    source: &'a LocalFile,
     target: &'a RemotePath,
     pre: &'a Precondition,
     up: UploadId,
@@ -226,7 +226,7 @@ struct StagedUpload<'a> {
     reached: Option<u64>,
     transferred: u64,
     /// The hash of a commit that was sent and has had no reply.
-    commit_in_doubt: Option<Digest>,
+    uncertain_commit: Option<Digest>,
 }
 
 /// The hash of what was committed, and its entry where the reply to the commit came.
@@ -235,14 +235,14 @@ type Committed = (Digest, Option<Entry>);
 impl StagedUpload<'_> {
     fn attempt(&mut self, client: &mut FileClient) -> Result<(Transferred, Committed), ClientError> {
         let mut staged = self.begin(client)?;
-        if let Some(hash) = self.commit_in_doubt {
+        if let Some(hash) = self.uncertain_commit {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
             if staged.off == 0 && client.has_content(self.target, &hash)? {
-                client.channel.changed();
+                client.note_change();
                 client.abort(self.up)?;
                 return Ok((self.done(), (hash, None)));
             }
-            self.commit_in_doubt = None;
+            self.uncertain_commit = None;
         }
         let mut hasher = blake3::Hasher::new();
         if staged.off > 0 {
@@ -295,7 +295,7 @@ impl StagedUpload<'_> {
         while off < size || unanswered > 0 {
             if off < size && client.has_room() {
                 let len = usize::try_from(size - off).map_or(chunk, |rest| rest.min(chunk));
-                client.await_pace(len as u64)?;
+                client.await_rate(len as u64)?;
                 let bytes = self.source.read(off, len)?;
                 hasher.update(&bytes);
                 let payload = Payload::from_file(self.source.file(), off, bytes);
@@ -319,8 +319,8 @@ impl StagedUpload<'_> {
                 }
                 Ok((other, _)) => return Err(super::unexpected("append", &other)),
                 Err(refusal) => {
-                    // Requests behind this one fail as well; their answers are not news.
-                    client.discard_completions(unanswered)?;
+                    // Later requests fail as well; their replies are not needed.
+                    client.discard_outstanding()?;
                     return Err(self.refused(refusal));
                 }
             }
@@ -339,19 +339,19 @@ impl StagedUpload<'_> {
         match client.attempt(commit, Payload::None) {
             Ok((Answer::Entry(entry), _)) => Ok(entry),
             Ok((other, _)) => Err(super::unexpected("commit", &other)),
-            Err(Failed { error: ClientError::Refused { refusal, .. }, .. }) => Err(self.refused(refusal)),
-            Err(Failed { error, in_doubt }) => {
-                self.commit_in_doubt = in_doubt.then_some(hash);
+            Err(FailedRequest { error: ClientError::Refused { refusal, .. }, .. }) => Err(self.refused(refusal)),
+            Err(FailedRequest { error, is_uncertain }) => {
+                self.uncertain_commit = is_uncertain.then_some(hash);
                 Err(error)
             }
         }
     }
 
     /// What is reported of a commit that could not be settled [LOST-1].
-    fn unsettled(&self, error: ClientError) -> ClientError {
+    fn unresolved(&self, error: ClientError) -> ClientError {
         match error {
             ClientError::Cancelled => error,
-            error if self.commit_in_doubt.is_some() => {
+            error if self.uncertain_commit.is_some() => {
                 ClientError::InDoubt { operation: "upload", path: self.target.to_string(), source: Some(error.into()) }
             }
             error => error,

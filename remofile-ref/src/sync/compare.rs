@@ -9,9 +9,9 @@ use super::{
 };
 use crate::client::{
     ClientError, FileClient,
-    flight::{Answered, Flight, Request, Walk},
+    local_file::LocalFile,
     payload::Payload,
-    source::Source,
+    pipeline::{Pipeline, PipelineDriver, ReplyResult, Request},
 };
 use remofile_proto::{Answer, Digest, Etag, Operation, Refusal, RemotePath};
 use std::{collections::HashSet, time::SystemTime};
@@ -93,7 +93,7 @@ pub(super) fn answer(
             *place = node;
         }
     }
-    let mut requester = HashRequester { client, remote, input, flight: Flight::new() };
+    let mut requester = HashRequester { client, remote, input, pipeline: Pipeline::new() };
     for path in &hash_requests.remote {
         requester.submit(path.clone())?;
     }
@@ -115,7 +115,7 @@ fn read_local(
 }
 
 /// Fails unless the file is of the expected version.
-pub(super) fn check(source: &Source, expected: &LocalVersion) -> Result<(), ClientError> {
+pub(super) fn check(source: &LocalFile, expected: &LocalVersion) -> Result<(), ClientError> {
     if LocalVersion::of(source) == *expected { Ok(()) } else { Err(source.changed()) }
 }
 
@@ -124,7 +124,7 @@ struct HashRequester<'a> {
     client: &'a mut FileClient,
     remote: &'a RemotePath,
     input: &'a mut SyncInput,
-    flight: Flight<String>,
+    pipeline: Pipeline<String>,
 }
 
 impl HashRequester<'_> {
@@ -146,11 +146,11 @@ impl HashRequester<'_> {
     }
 }
 
-impl Walk for HashRequester<'_> {
-    type Job = String;
+impl PipelineDriver for HashRequester<'_> {
+    type Item = String;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<String>) {
-        (self.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<String>) {
+        (self.client, &mut self.pipeline)
     }
 
     fn weight(&self, _job: &String) -> u64 {
@@ -162,7 +162,7 @@ impl Walk for HashRequester<'_> {
         Ok(Some(Request { operation, payload: Payload::None, content: 0 }))
     }
 
-    fn on_answer(&mut self, job: String, answer: Answered) -> Result<(), ClientError> {
+    fn on_reply(&mut self, job: String, answer: ReplyResult) -> Result<(), ClientError> {
         match answer {
             Ok((Answer::Hash(hash), _)) => self.settled(&job, Ok((hash.hash, hash.etag))),
             Ok((other, _)) => return Err(crate::client::unexpected("hash", &other)),
@@ -172,7 +172,7 @@ impl Walk for HashRequester<'_> {
     }
 
     /// Reading changes nothing.
-    fn settle(job: String) -> String {
+    fn recover(job: String) -> String {
         job
     }
 }

@@ -3,8 +3,8 @@
 use super::{LocalVersion, input::split, local_scan::STAGED, trash::LocalTrash};
 use crate::client::{
     ClientError,
-    part::{Target, set_mtime},
-    source::{self, Source},
+    local_file::{self, LocalFile},
+    partial_file::{DownloadTarget, set_mtime},
 };
 use crate::fs::{
     beneath::{MountPoints, open_beneath},
@@ -26,18 +26,18 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 /// A local root that is open. Paths are those below it.
 #[derive(Debug)]
 pub(super) struct LocalRoot {
-    fd: Rc<OwnedFd>,
+    fd: Arc<OwnedFd>,
     shown: PathBuf,
     /// The directory that was opened last.
-    last: RefCell<Option<(String, Rc<OwnedFd>)>>,
+    last: RefCell<Option<(String, Arc<OwnedFd>)>>,
     /// A directory on each file system where something was changed that may not be durable yet.
-    changed: RefCell<HashMap<u64, Rc<OwnedFd>>>,
+    changed: RefCell<HashMap<u64, Arc<OwnedFd>>>,
 }
 
 impl LocalRoot {
@@ -46,7 +46,7 @@ impl LocalRoot {
         let fd =
             calls::openat(CWD, root, flags, Mode::empty()).map_err(|errno| ClientError::local(root, errno.into()))?;
         let (last, changed) = (RefCell::new(None), RefCell::new(HashMap::new()));
-        Ok(Self { fd: Rc::new(fd), shown: root.to_owned(), last, changed })
+        Ok(Self { fd: Arc::new(fd), shown: root.to_owned(), last, changed })
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {
@@ -58,10 +58,10 @@ impl LocalRoot {
     }
 
     /// The regular file at a path, to be read.
-    pub(super) fn source(&self, path: &str) -> Result<Source, ClientError> {
+    pub(super) fn source(&self, path: &str) -> Result<LocalFile, ClientError> {
         let (parent, name) = split(path);
         let directory = self.directory(parent).map_err(|errno| self.failed(path, errno))?;
-        Source::open_at(&directory, OsStr::new(name), &self.shown.join(path), false)
+        LocalFile::open_at(&directory, OsStr::new(name), &self.shown.join(path), false)
     }
 
     /// The path of the staged file for `path`, in the same directory.
@@ -74,10 +74,10 @@ impl LocalRoot {
     }
 
     /// The target of a download to a staged file.
-    pub(super) fn target(&self, staged: &str) -> Result<Target, ClientError> {
+    pub(super) fn target(&self, staged: &str) -> Result<DownloadTarget, ClientError> {
         let (parent, name) = split(staged);
         let directory = self.directory(parent).map_err(|errno| self.failed(staged, errno))?;
-        Ok(Target::within(directory, name, self.shown.join(staged)))
+        Ok(DownloadTarget::within(directory, name, self.shown.join(staged)))
     }
 
     /// Writes content to the staged file for `path`.
@@ -262,18 +262,18 @@ impl LocalRoot {
         }
     }
 
-    fn directory(&self, path: &str) -> Result<Rc<OwnedFd>, Errno> {
+    fn directory(&self, path: &str) -> Result<Arc<OwnedFd>, Errno> {
         if path.is_empty() {
-            return Ok(Rc::clone(&self.fd));
+            return Ok(Arc::clone(&self.fd));
         }
         if let Some((last, directory)) = &*self.last.borrow()
             && last == path
         {
-            return Ok(Rc::clone(directory));
+            return Ok(Arc::clone(directory));
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = Rc::new(open_beneath(&self.fd, path, flags, MountPoints::Cross)?);
-        self.last.replace(Some((path.to_owned(), Rc::clone(&directory))));
+        let directory = Arc::new(open_beneath(&self.fd, path, flags, MountPoints::Cross)?);
+        self.last.replace(Some((path.to_owned(), Arc::clone(&directory))));
         Ok(directory)
     }
 
@@ -292,8 +292,8 @@ impl LocalRoot {
 
 impl LocalVersion {
     /// The version of a file when it was opened.
-    pub(super) fn of(source: &Source) -> Self {
-        let source::Identity { device, inode, size, mtime_ns, ctime_ns } = *source.opened_as();
+    pub(super) fn of(source: &LocalFile) -> Self {
+        let local_file::FileIdentity { device, inode, size, mtime_ns, ctime_ns } = *source.opened_as();
         Self { device, inode, size, mtime_ns, ctime_ns }
     }
 }

@@ -51,7 +51,7 @@ impl FileClient {
     /// # Errors
     /// [`SyncError`]: a safety check, or an error that concerns all items. All others are in the report.
     pub fn synchronize(
-        &mut self,
+        &self,
         local: &LocalPath,
         remote: &RemotePath,
         options: &SyncOptions,
@@ -66,7 +66,7 @@ impl FileClient {
     /// # Errors
     /// As [`FileClient::synchronize`].
     pub fn synchronize_upload(
-        &mut self,
+        &self,
         local: &LocalPath,
         remote: &RemotePath,
         options: &SyncOptions,
@@ -80,7 +80,7 @@ impl FileClient {
     /// # Errors
     /// As [`FileClient::synchronize`].
     pub fn synchronize_download(
-        &mut self,
+        &self,
         local: &LocalPath,
         remote: &RemotePath,
         options: &SyncOptions,
@@ -91,7 +91,7 @@ impl FileClient {
 }
 
 fn run<'a>(
-    client: &mut FileClient,
+    client: &FileClient,
     local: &LocalPath,
     remote: &RemotePath,
     direction: Direction,
@@ -100,7 +100,7 @@ fn run<'a>(
 ) -> Result<SyncReport, SyncError> {
     let options = &options.clone().without(state_below(local, options));
     let run = Run { local, remote, direction, options };
-    client.observed(|client| client.paced(options.bytes_per_second, |client| run.all(client, on_item)))
+    client.observed(|client| client.rate_limited(options.bytes_per_second, |client| run.all(client, on_item)))
 }
 
 struct Run<'a> {
@@ -209,7 +209,7 @@ impl Run<'_> {
                 match receiver.recv_timeout(KEPT_EVERY) {
                     Ok(local_scan) => break local_scan,
                     Err(RecvTimeoutError::Timeout) => {
-                        if let Err(error) = client.stay()
+                        if let Err(error) = client.keep_alive()
                             && remote_scan.is_ok()
                         {
                             remote_scan = Err(error);

@@ -4,8 +4,12 @@ use super::frames::{self, ReceiveOutcome};
 use super::link::{HandshakeFailure, LinkEvent, LinkVerdict, LinkWatch};
 use super::{Bounds, ClientSecurity, Context, Endpoint, Message, TransportError};
 use super::{cannot, is_ipv6, monitor, open, poll_ms, require_curve};
-use std::time::{Duration, Instant};
-use zmq::{POLLIN, POLLOUT, PollEvents, Socket, SocketEvent, SocketType};
+use std::{
+    io::Read as _,
+    os::{fd::AsRawFd as _, unix::net::UnixStream},
+    time::{Duration, Instant},
+};
+use zmq::{POLLIN, POLLOUT, PollEvents, PollItem, Socket, SocketEvent, SocketType};
 
 /// The first pause before another attempt to connect: three failures fit in the time that a refusal may take.
 const RECONNECT_MS: i32 = 100;
@@ -70,7 +74,7 @@ pub enum Wake {
     Event(LinkEvent),
     /// What [`ClientSocket::send`] gave back as [`SendOutcome::Full`] can be sent now.
     Room,
-    /// The time is over, or a signal came.
+    /// The time is over, a signal came, or [`ClientSocket::interrupt_on`] was made use of.
     Timeout,
 }
 
@@ -96,6 +100,10 @@ pub struct ClientSocket {
     link: Option<Link>,
     /// The last message was given back.
     full: bool,
+    /// A byte that comes over it ends a wait.
+    waker: Option<UnixStream>,
+    /// An event that was waited for while connecting.
+    reported_again: Option<LinkEvent>,
 }
 
 /// The monitor of a connection that this module made, and the watch on it.
@@ -105,8 +113,8 @@ struct Link {
 }
 
 impl ClientSocket {
-    /// Begins to connect; [`poll`](Self::poll) reports the progress. Waits for the lookup of a host name, and where
-    /// that gives several addresses, until one of them accepts a connection.
+    /// Begins to connect; [`poll`](Self::poll) reports the progress. Waits for the lookup of a host name. Where that
+    /// gives several addresses, connects to each in turn, until a handshake succeeds or the last one is left.
     ///
     /// # Errors
     /// [`TransportError::NoCurve`], [`TransportError::Connect`], [`TransportError::Endpoint`] for an endpoint that only
@@ -118,8 +126,65 @@ impl ClientSocket {
         options: &ClientSocketOptions,
     ) -> Result<Self, TransportError> {
         require_curve()?;
-        let watch = LinkWatch::new(Instant::now(), options.connect_timeout);
-        let address = endpoint.connect_address(options.connect_timeout)?;
+        let deadline = Instant::now() + options.connect_timeout;
+        Self::connect_to_any(context, &endpoint.connect_addresses()?, deadline, security, options)
+    }
+
+    fn connect_to_any(
+        context: &Context,
+        addresses: &[String],
+        deadline: Instant,
+        security: &ClientSecurity,
+        options: &ClientSocketOptions,
+    ) -> Result<Self, TransportError> {
+        let mut left = addresses;
+        loop {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            let (address, others) = match left {
+                [] => return Err(TransportError::Link(LinkVerdict::Unreachable)),
+                [last] => return Self::connect_to(context, last, remaining, security, options),
+                [address, others @ ..] => (address, others),
+            };
+            // What remains is shared out, so that an address that does not answer leaves time for the others.
+            let share = remaining / u32::try_from(left.len()).unwrap_or(u32::MAX);
+            let mut client = Self::connect_to(context, address, share, security, options)?;
+            if client.completes_handshake(share)? {
+                return Ok(client);
+            }
+            tracing::debug!(address, "no connection; trying the next address");
+            left = others;
+        }
+    }
+
+    /// Waits until the handshake has succeeded, which [`poll`](Self::poll) reports again, or a first attempt has failed.
+    fn completes_handshake(&mut self, timeout: Duration) -> Result<bool, TransportError> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.poll(left) {
+                Ok(Wake::Event(event @ LinkEvent::HandshakeSucceeded)) => {
+                    self.reported_again = Some(event);
+                    return Ok(true);
+                }
+                Ok(Wake::Event(LinkEvent::Connected)) => {}
+                // The token is refused at every address.
+                Err(error @ TransportError::Link(LinkVerdict::AuthRefused)) => return Err(error),
+                Ok(Wake::Event(_)) | Err(TransportError::Link(_)) => return Ok(false),
+                Ok(_) if left.is_zero() => return Ok(false),
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn connect_to(
+        context: &Context,
+        address: &str,
+        connect_timeout: Duration,
+        security: &ClientSecurity,
+        options: &ClientSocketOptions,
+    ) -> Result<Self, TransportError> {
+        let watch = LinkWatch::new(Instant::now(), connect_timeout);
         let kind = match options.pattern {
             ClientPattern::Dealer => SocketType::DEALER,
             ClientPattern::Req => SocketType::REQ,
@@ -129,15 +194,16 @@ impl ClientSocket {
         // No ZMQ_IMMEDIATE: with connections that are cut, libzmq 4.3.5 aborts on it.
         socket
             .set_linger(linger_ms)
-            .and_then(|()| socket.set_ipv6(is_ipv6(&address)))
+            .and_then(|()| socket.set_ipv6(is_ipv6(address)))
             .and_then(|()| socket.set_reconnect_ivl(RECONNECT_MS))
             .and_then(|()| socket.set_reconnect_ivl_max(RECONNECT_MAX_MS))
             .and_then(|()| relax(&socket, kind))
             .and_then(|()| secure(&socket, security))
             .map_err(cannot("set a socket option"))?;
         let monitor = monitor::watch(context, &socket, &MEANINGS.map(|(event, _)| event))?;
-        let client = Self { socket, kind, link: Some(Link { monitor, watch }), full: false };
-        client.socket.connect(&address).map_err(cannot("connect"))?;
+        let client =
+            Self { socket, kind, link: Some(Link { monitor, watch }), full: false, waker: None, reported_again: None };
+        client.socket.connect(address).map_err(cannot("connect"))?;
         Ok(client)
     }
 
@@ -155,7 +221,7 @@ impl ClientSocket {
             return Err(TransportError::SocketType(format!("{kind:?}")));
         }
         relax(&socket, kind).map_err(cannot("relax a REQ socket"))?;
-        Ok(Self { socket, kind, link: None, full: false })
+        Ok(Self { socket, kind, link: None, full: false, waker: None, reported_again: None })
     }
 
     /// Limits the time that closing the socket waits for queued messages to `linger`, at most 2 s.
@@ -177,6 +243,11 @@ impl ClientSocket {
         self.link.is_some()
     }
 
+    /// Lets a byte that comes over `waker`, which does not block, end a wait as [`Wake::Timeout`].
+    pub fn interrupt_on(&mut self, waker: UnixStream) {
+        self.waker = Some(waker);
+    }
+
     /// Waits for a message, an event, room where there was none, or the end of `timeout`. Events come before messages.
     ///
     /// # Errors
@@ -184,12 +255,15 @@ impl ClientSocket {
     pub fn poll(&mut self, timeout: Duration) -> Result<Wake, TransportError> {
         let deadline = Instant::now() + timeout;
         loop {
+            if let Some(event) = self.reported_again.take() {
+                return Ok(Wake::Event(event));
+            }
             if let Some(event) = self.next_event()? {
                 return Ok(Wake::Event(event));
             }
             let now = Instant::now();
             let mut left = deadline.saturating_duration_since(now);
-            let mut items = Vec::with_capacity(2);
+            let mut items = Vec::with_capacity(3);
             items.push(self.socket.as_poll_item(if self.full { POLLIN | POLLOUT } else { POLLIN }));
             if let Some(link) = &mut self.link {
                 if let Some(verdict) = link.watch.verdict(now) {
@@ -199,15 +273,27 @@ impl ClientSocket {
                 left = due.map_or(left, |due| left.min(due));
                 items.push(link.monitor.as_poll_item(POLLIN));
             }
-            match zmq::poll(&mut items, poll_ms(left)) {
+            let waker_at = items.len();
+            if let Some(waker) = &self.waker {
+                items.push(PollItem::from_fd(waker.as_raw_fd(), POLLIN));
+            }
+            let polled = zmq::poll(&mut items, poll_ms(left));
+            let is_interrupted = items.get(waker_at).is_some_and(PollItem::is_readable);
+            let has_event = items[1..waker_at].iter().any(PollItem::is_readable);
+            if is_interrupted && let Some(waker) = &mut self.waker {
+                // What stands in it counts once.
+                let _ = waker.read(&mut [0; 64]);
+            }
+            match polled {
                 Ok(0) if Instant::now() >= deadline => return Ok(Wake::Timeout),
-                Ok(_) if items[0].is_readable() && items.get(1).is_none_or(|monitor| !monitor.is_readable()) => {
+                Ok(_) if items[0].is_readable() && !has_event => {
                     return Ok(Wake::Readable);
                 }
                 Ok(_) if items[0].is_writable() => {
                     self.full = false;
                     return Ok(Wake::Room);
                 }
+                Ok(_) if is_interrupted && !has_event => return Ok(Wake::Timeout),
                 Ok(_) => {}
                 Err(zmq::Error::EINTR) => return Ok(Wake::Timeout),
                 Err(error) => return Err(cannot("wait")(error)),
@@ -326,5 +412,56 @@ fn link_event(event: u16, value: u32) -> Option<LinkEvent> {
             Some(LinkEvent::HandshakeFailed(HandshakeFailure::Mechanism))
         }
         (meaning, _) => meaning,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::net::TcpListener;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    fn connect(addresses: &[String]) -> Result<ClientSocket, TransportError> {
+        let deadline = Instant::now() + DEADLINE;
+        ClientSocket::connect_to_any(
+            &Context::new(),
+            addresses,
+            deadline,
+            &ClientSecurity::Null,
+            &ClientSocketOptions::default(),
+        )
+    }
+
+    fn refusing() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("tcp://{}", listener.local_addr().unwrap())
+    }
+
+    #[test]
+    fn an_address_that_refuses_is_followed_by_the_next() {
+        let server = Context::new().socket(zmq::ROUTER).unwrap();
+        server.bind("tcp://127.0.0.1:*").unwrap();
+        let live = server.get_last_endpoint().unwrap().unwrap();
+        let mut client = connect(&[refusing(), live, refusing()]).unwrap();
+        assert_eq!(client.poll(DEADLINE).unwrap(), Wake::Event(LinkEvent::HandshakeSucceeded));
+    }
+
+    /// No connection is made only to see whether one is accepted: a server would log it as a failed handshake.
+    #[test]
+    fn every_connection_begins_a_handshake() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let live = format!("tcp://{}", listener.local_addr().unwrap());
+        let first = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            connection.set_read_timeout(Some(DEADLINE)).unwrap();
+            let mut signature = [0; 10];
+            connection.read_exact(&mut signature).unwrap();
+            signature
+        });
+        let client = connect(&[refusing(), live]).unwrap();
+        assert_eq!(first.join().unwrap()[0], 0xff, "a ZMTP greeting");
+        drop(client);
     }
 }

@@ -4,12 +4,11 @@ use super::TransportError;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
 
 /// The longest path of a Unix socket in bytes: `sun_path` less its NUL.
 const IPC_PATH_MAX: usize = 107;
@@ -109,18 +108,15 @@ impl Endpoint {
         bind(&address).map_err(|error| cannot(io::Error::from(error)))
     }
 
-    /// The address that libzmq is to connect to.
-    ///
-    /// Of several addresses of a name the first that accepts a TCP connection within `timeout` in all is taken: libzmq
-    /// would stay with the first, dead or not. A single address is not tried.
-    pub(super) fn connect_address(&self, timeout: Duration) -> Result<String, TransportError> {
-        let Self::Tcp { host, port } = self else { return Ok(self.to_string()) };
+    /// The addresses that libzmq is to connect to, one after another: a name may have several.
+    pub(super) fn connect_addresses(&self) -> Result<Vec<String>, TransportError> {
+        let Self::Tcp { host, port } = self else { return Ok(vec![self.to_string()]) };
         if host == "*" || *port == 0 {
             return Err(EndpointError::NotConnectable(self.clone()).into());
         }
-        let cannot = |source| TransportError::Connect { endpoint: self.clone(), source };
-        let addresses = resolve(host, *port).map_err(cannot)?;
-        first_accepting(&addresses, timeout).map(|address| format!("tcp://{address}")).map_err(cannot)
+        let addresses =
+            resolve(host, *port).map_err(|source| TransportError::Connect { endpoint: self.clone(), source })?;
+        Ok(addresses.into_iter().map(|address| format!("tcp://{address}")).collect())
     }
 
     fn bind_address(&self) -> io::Result<String> {
@@ -188,27 +184,6 @@ fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     }
     let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
     if addresses.is_empty() { Err(io::Error::from(io::ErrorKind::NotFound)) } else { Ok(addresses) }
-}
-
-fn first_accepting(addresses: &[SocketAddr], timeout: Duration) -> io::Result<SocketAddr> {
-    if let [only] = addresses {
-        return Ok(*only);
-    }
-    let deadline = Instant::now() + timeout;
-    let mut refusal = io::Error::from(io::ErrorKind::TimedOut);
-    for (index, address) in addresses.iter().enumerate() {
-        // What is left is shared out, so that one address that answers nothing does not use it up.
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
-        if share.is_zero() {
-            break;
-        }
-        match TcpStream::connect_timeout(address, share) {
-            Ok(_) => return Ok(*address),
-            Err(error) => refusal = error,
-        }
-    }
-    Err(refusal)
 }
 
 /// libzmq removes whatever lies at the path before it binds: only a socket that nobody listens on may go.
@@ -332,14 +307,6 @@ mod tests {
         for text in [format!("ipc://{}", "x".repeat(108)), "ipc://".into(), "ipc://a\0b".into(), "inproc://".into()] {
             assert!(matches!(refusal(&text), EndpointError::Name(_)), "{text}");
         }
-    }
-
-    #[test]
-    fn the_first_accepting_address_is_taken() {
-        let live = TcpListener::bind("127.0.0.1:0").unwrap();
-        let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let addresses = [dead, live.local_addr().unwrap()];
-        assert_eq!(first_accepting(&addresses, Duration::from_secs(5)).unwrap(), addresses[1]);
     }
 
     #[test]

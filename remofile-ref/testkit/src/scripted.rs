@@ -94,7 +94,7 @@ impl Scripted {
         Self { endpoint, around, shared, serving: Some(serving) }
     }
 
-    /// Has this become of the request of that name behind `skip` others.
+    /// Applies this to the request of that name after `skip` others.
     pub fn plan(&self, operation: &'static str, skip: usize, fault: Fault) {
         self.plan_then(operation, skip, fault, |_| {});
     }

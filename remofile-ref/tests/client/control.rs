@@ -1,4 +1,4 @@
-//! Watching calls and ending them: what is told on the way, and that a cancelled call is continued by the same one.
+//! Progress and cancelling: what is reported, and that the same call resumes a cancelled one.
 
 use remofile::{
     Cancel, ClientError, ClientOptions, FileClient, Phase, Precondition, Progress, RemotePath, TransferStatus,
@@ -32,7 +32,7 @@ fn cancellable(server: &Scripted) -> (FileClient, Cancel) {
 }
 
 /// Cancels when `when` says so.
-fn cancel_when(client: &mut FileClient, cancel: &Cancel, when: impl Fn(&Progress) -> bool + Send + 'static) {
+fn cancel_when(client: &FileClient, cancel: &Cancel, when: impl Fn(&Progress) -> bool + Send + 'static) {
     let cancel = cancel.clone();
     client.watch(move |progress| {
         if when(progress) {
@@ -41,17 +41,17 @@ fn cancel_when(client: &mut FileClient, cancel: &Cancel, when: impl Fn(&Progress
     });
 }
 
-fn watched(client: &mut FileClient) -> Receiver<Progress> {
-    let (tell, told) = channel();
+fn watched(client: &FileClient) -> Receiver<Progress> {
+    let (sender, reports) = channel();
     client.watch(move |progress| {
-        let _ = tell.send(progress.clone());
+        let _ = sender.send(progress.clone());
     });
-    told
+    reports
 }
 
 /// Phases in their order, each once.
-fn phases(told: &[Progress]) -> Vec<Phase> {
-    let mut phases: Vec<Phase> = told.iter().map(|progress| progress.phase).collect();
+fn phases(reports: &[Progress]) -> Vec<Phase> {
+    let mut phases: Vec<Phase> = reports.iter().map(|progress| progress.phase).collect();
     phases.dedup();
     phases
 }
@@ -64,21 +64,20 @@ fn is_cancelled<T: std::fmt::Debug>(result: Result<T, ClientError>) {
 fn a_cancelled_upload_is_continued_by_the_same_client() {
     let server = Scripted::start();
     fs::write(server.local("source"), content(SIZE, 1)).unwrap();
-    let (mut client, cancel) = cancellable(&server);
-    cancel_when(&mut client, &cancel, |progress| progress.phase == Phase::Transferring && progress.done > 1 << 20);
-    let upload =
-        |client: &mut FileClient| client.upload_file(&server.local("source"), &path("/a"), Precondition::Absent);
-    is_cancelled(upload(&mut client));
+    let (client, cancel) = cancellable(&server);
+    cancel_when(&client, &cancel, |progress| progress.phase == Phase::Transferring && progress.done > 1 << 20);
+    let upload = |client: &FileClient| client.upload_file(&server.local("source"), &path("/a"), Precondition::Absent);
+    is_cancelled(upload(&client));
     assert!(!server.served("a").exists());
     cancel.reset();
-    let told = watched(&mut client);
-    let done = upload(&mut client).unwrap();
+    let reports = watched(&client);
+    let done = upload(&client).unwrap();
     assert_eq!(done.status, TransferStatus::Resumed);
     assert!(fs::read(server.served("a")).unwrap() == content(SIZE, 1), "the content differs");
-    let told: Vec<Progress> = told.try_iter().collect();
+    let reports: Vec<Progress> = reports.try_iter().collect();
     let expected = [Phase::Hashing, Phase::Transferring, Phase::Committing, Phase::Flushing];
-    assert_eq!(phases(&told), expected);
-    let transferring: Vec<&Progress> = told.iter().filter(|told| told.phase == Phase::Transferring).collect();
+    assert_eq!(phases(&reports), expected);
+    let transferring: Vec<&Progress> = reports.iter().filter(|reports| reports.phase == Phase::Transferring).collect();
     let (first, last) = (transferring[0], transferring[transferring.len() - 1]);
     assert_eq!(
         (first.done, first.total, first.resumed),
@@ -93,18 +92,18 @@ fn a_cancelled_upload_is_continued_by_the_same_client() {
 fn a_cancelled_download_is_continued_by_the_same_client() {
     let server = Scripted::start();
     fs::write(server.served("a"), content(SIZE, 1)).unwrap();
-    let (mut client, cancel) = cancellable(&server);
-    cancel_when(&mut client, &cancel, |progress| progress.phase == Phase::Transferring && progress.done > 1 << 20);
+    let (client, cancel) = cancellable(&server);
+    cancel_when(&client, &cancel, |progress| progress.phase == Phase::Transferring && progress.done > 1 << 20);
     is_cancelled(client.download_file(&path("/a"), &server.local("a"), false));
     assert!(!server.local("a").exists());
     cancel.reset();
-    let told = watched(&mut client);
+    let reports = watched(&client);
     let done = client.download_file(&path("/a"), &server.local("a"), false).unwrap();
     assert_eq!(done.status, TransferStatus::Resumed);
     assert!(fs::read(server.local("a")).unwrap() == content(SIZE, 1), "the content differs");
-    let told: Vec<Progress> = told.try_iter().collect();
-    assert_eq!(phases(&told), [Phase::Hashing, Phase::Transferring, Phase::Committing]);
-    let first = told.iter().find(|told| told.phase == Phase::Transferring).unwrap();
+    let reports: Vec<Progress> = reports.try_iter().collect();
+    assert_eq!(phases(&reports), [Phase::Hashing, Phase::Transferring, Phase::Committing]);
+    let first = reports.iter().find(|reports| reports.phase == Phase::Transferring).unwrap();
     assert_eq!((first.resumed, first.done), (SIZE as u64 - done.transferred, first.resumed));
     client.bye();
 }
@@ -129,28 +128,30 @@ fn at_a_hundred(progress: &Progress) -> bool {
     progress.tree.is_some_and(|tree| tree.files >= 100)
 }
 
-fn all_is_told(told: &Receiver<Progress>) {
-    let told: Vec<Progress> = told.try_iter().collect();
-    assert_eq!(told[0].phase, Phase::Counting);
-    let last = told.iter().rev().find_map(|told| told.tree).unwrap();
+fn all_is_reported(reports: &Receiver<Progress>) {
+    let reports: Vec<Progress> = reports.try_iter().collect();
+    assert_eq!(reports[0].phase, Phase::Counting);
+    let last = reports.iter().rev().find_map(|reports| reports.tree).unwrap();
     assert_eq!((last.files, last.total_files), (201, 201));
     assert_eq!((last.bytes, last.total_bytes), (200_000 + (1 << 20), 200_000 + (1 << 20)));
-    assert!(told.iter().any(|told| told.path == Some(path("/tree/large")) && told.phase == Phase::Transferring));
+    assert!(
+        reports.iter().any(|reports| reports.path == Some(path("/tree/large")) && reports.phase == Phase::Transferring)
+    );
 }
 
 #[test]
 fn a_cancelled_upload_of_a_directory_is_continued() {
     let server = Scripted::start();
     tree(&server.local("tree"));
-    let (mut client, cancel) = cancellable(&server);
-    cancel_when(&mut client, &cancel, at_a_hundred);
+    let (client, cancel) = cancellable(&server);
+    cancel_when(&client, &cancel, at_a_hundred);
     is_cancelled(client.upload_tree(&server.local("tree"), &path("/tree"), false));
     cancel.reset();
-    let told = watched(&mut client);
+    let reports = watched(&client);
     let done = client.upload_tree(&server.local("tree"), &path("/tree"), false).unwrap();
     assert!(done.unchanged >= 100 && done.failed == 0, "{done:?}");
     same_tree(&server.local("tree"), &server.served("tree"));
-    all_is_told(&told);
+    all_is_reported(&reports);
     client.bye();
 }
 
@@ -158,24 +159,24 @@ fn a_cancelled_upload_of_a_directory_is_continued() {
 fn a_cancelled_download_of_a_directory_is_continued() {
     let server = Scripted::start();
     tree(&server.served("tree"));
-    let (mut client, cancel) = cancellable(&server);
-    cancel_when(&mut client, &cancel, at_a_hundred);
+    let (client, cancel) = cancellable(&server);
+    cancel_when(&client, &cancel, at_a_hundred);
     is_cancelled(client.download_tree(&path("/tree"), &server.local("tree"), false));
     cancel.reset();
-    let told = watched(&mut client);
+    let reports = watched(&client);
     let done = client.download_tree(&path("/tree"), &server.local("tree"), false).unwrap();
     assert!(done.unchanged >= 100 && done.failed == 0, "{done:?}");
     same_tree(&server.local("tree"), &server.served("tree"));
-    all_is_told(&told);
+    all_is_reported(&reports);
     client.bye();
 }
 
 #[test]
-fn what_the_server_works_on_is_told_and_ends_when_it_is_cancelled() {
+fn what_the_server_works_on_is_reported_and_ends_when_it_is_cancelled() {
     let server = Scripted::start();
     sparse(&server.served("a"));
-    let (mut client, cancel) = cancellable(&server);
-    cancel_when(&mut client, &cancel, |progress| {
+    let (client, cancel) = cancellable(&server);
+    cancel_when(&client, &cancel, |progress| {
         assert_eq!((progress.phase, progress.total), (Phase::Serving { operation: "hash" }, Some(SPARSE)));
         assert_eq!(progress.path, Some(path("/a")));
         progress.done > 0
@@ -192,8 +193,8 @@ fn hashing_a_local_file_can_be_cancelled() {
     let server = Scripted::start();
     sparse(&server.served("a"));
     sparse(&server.local("a"));
-    let (mut client, cancel) = cancellable(&server);
-    cancel_when(&mut client, &cancel, |progress| {
+    let (client, cancel) = cancellable(&server);
+    cancel_when(&client, &cancel, |progress| {
         assert_eq!((progress.phase, progress.total), (Phase::Hashing, Some(SPARSE)));
         progress.done > 1 << 20
     });
@@ -204,11 +205,11 @@ fn hashing_a_local_file_can_be_cancelled() {
 #[test]
 fn waiting_for_an_answer_can_be_cancelled_from_another_thread() {
     let server = Scripted::start();
-    let (mut client, cancel) = cancellable(&server);
-    let (tell, told) = channel();
-    server.plan_then("stat", 0, Fault::Silent, move |_| tell.send(()).unwrap());
+    let (client, cancel) = cancellable(&server);
+    let (sender, reports) = channel();
+    server.plan_then("stat", 0, Fault::Silent, move |_| sender.send(()).unwrap());
     let canceller = std::thread::spawn(move || {
-        told.recv().unwrap();
+        reports.recv().unwrap();
         cancel.cancel();
     });
     is_cancelled(client.stat(&path("/a")));
@@ -236,7 +237,7 @@ fn waiting_for_the_holder_can_be_cancelled() {
 fn a_limit_ends_a_call_whose_server_keeps_it_waiting() {
     let server = Scripted::start();
     sparse(&server.served("a"));
-    let mut client = server.client();
+    let client = server.client();
     client.set_cancel(Cancel::after(Duration::from_millis(50)));
     is_cancelled(client.hash(&path("/a")));
     client.set_cancel(Cancel::new());
@@ -259,7 +260,7 @@ fn a_cancelled_client_says_bye_all_the_same() {
 fn reading_a_remote_file_can_be_cancelled_and_goes_on() {
     let server = Scripted::start();
     fs::write(server.served("a"), content(SIZE, 1)).unwrap();
-    let (mut client, cancel) = cancellable(&server);
+    let (client, cancel) = cancellable(&server);
     let mut file = client.open_file(&path("/a")).unwrap();
     let mut bytes = vec![0; 1_000_000];
     file.read_exact(&mut bytes).unwrap();
@@ -276,7 +277,7 @@ fn reading_a_remote_file_can_be_cancelled_and_goes_on() {
 #[test]
 fn writing_a_remote_file_can_be_cancelled_and_loses_nothing() {
     let server = Scripted::start();
-    let (mut client, cancel) = cancellable(&server);
+    let (client, cancel) = cancellable(&server);
     let mut file = client.create_file(&path("/a"), Precondition::Absent).unwrap();
     file.write_all(&content(1_000_000, 1)).unwrap();
     cancel.cancel();

@@ -23,7 +23,7 @@ fn endpoint_and_token_are_texts_or_what_was_parsed() {
 }
 
 #[test]
-fn what_is_no_endpoint_or_token_is_told_apart() {
+fn what_is_no_endpoint_or_token_is_reported_apart() {
     let good = token();
     assert!(matches!(FileClient::new("localhost", &good), Err(ClientError::BadEndpoint(_))));
     assert!(matches!(FileClient::new("localhost:1", "secret"), Err(ClientError::BadToken(_))));
@@ -34,7 +34,7 @@ fn a_file_goes_into_a_directory_under_its_own_name() {
     let server = Scripted::start();
     fs::write(server.local("ubuntu.iso"), "an image").unwrap();
     fs::create_dir(server.served("images")).unwrap();
-    let mut client = server.client();
+    let client = server.client();
     let done = client.upload(server.local("ubuntu.iso"), "/").unwrap();
     assert_eq!((done.files, done.bytes, done.transferred), (1, 8, 8));
     client.upload(server.local("ubuntu.iso"), path("/images")).unwrap();
@@ -49,7 +49,7 @@ fn a_directory_goes_with_all_it_holds() {
     let server = Scripted::start();
     fs::create_dir_all(server.local("photos/2025")).unwrap();
     fs::write(server.local("photos/2025/a.jpg"), "a").unwrap();
-    let mut client = server.client();
+    let client = server.client();
     let done = client.upload(server.local("photos"), "/").unwrap();
     assert_eq!((done.files, done.directories), (1, 2));
     fs::create_dir(server.local("back")).unwrap();
@@ -68,7 +68,7 @@ fn items_that_fail_are_an_error() {
     fs::write(server.local("tree/a"), "ours").unwrap();
     fs::write(server.local("tree/b"), "fine").unwrap();
     fs::write(server.served("tree/a"), "theirs").unwrap();
-    let mut client = server.client();
+    let client = server.client();
     let Err(ClientError::Incomplete(done)) = client.upload(server.local("tree"), "/") else { panic!("no error") };
     assert_eq!((done.failed, done.files), (1, 1));
     assert!(done.failures[0].1.is_exists());
@@ -80,7 +80,7 @@ fn an_upload_into_what_is_no_directory_sends_nothing() {
     let server = Scripted::start();
     fs::write(server.local("a"), "a").unwrap();
     fs::write(server.served("file"), "").unwrap();
-    let mut client = server.client();
+    let client = server.client();
     assert_eq!(client.upload(server.local("a"), "/file").unwrap_err().code(), Some(Code::NotDir));
     assert!(client.upload(server.local("a"), "/missing").unwrap_err().is_not_found());
     let relative = client.upload(server.local("a"), "relative");
@@ -94,7 +94,7 @@ fn what_exists_is_exists_both_ways() {
     let server = Scripted::start();
     fs::write(server.local("a"), "ours").unwrap();
     fs::write(server.served("a"), "theirs").unwrap();
-    let mut client = server.client();
+    let client = server.client();
     assert!(client.upload(server.local("a"), "/").unwrap_err().is_exists());
     match client.download("/a", server.local("a")) {
         Err(error @ ClientError::Local { .. }) => {
@@ -127,7 +127,7 @@ fn another_token_is_refused() {
 #[test]
 fn a_name_that_is_taken_is_matched_by_its_code() {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     client.put(&path("/a"), b"1".to_vec(), Precondition::Absent, None).unwrap();
     match client.put(&path("/a"), b"2".to_vec(), Precondition::Absent, None) {
         Err(ClientError::Refused { operation: "put", path, refusal }) => {

@@ -2,8 +2,9 @@
 
 mod control;
 mod conversions;
+mod handle;
+mod recovery;
 mod remote_file;
 mod remote_file_faults;
 mod resume;
 mod session;
-mod settle;

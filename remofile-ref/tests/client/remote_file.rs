@@ -9,10 +9,10 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::thread;
 
 /// Runs `test` with a client of a server of an empty directory.
-fn with_client(test: impl FnOnce(&mut FileClient, &std::path::Path)) {
+fn with_client(test: impl FnOnce(&FileClient, &std::path::Path)) {
     with_clients(|connect, served| {
-        let mut client = connect(ClientOptions::new());
-        test(&mut client, served);
+        let client = connect(ClientOptions::new());
+        test(&client, served);
         client.bye();
     });
 }
@@ -198,7 +198,7 @@ fn reads_and_writes_go_on_in_a_new_session() {
     with_clients(|connect, served| {
         let bytes = content(2 << 20);
         fs::write(served.join("a"), &bytes).unwrap();
-        let mut client = connect(ClientOptions::new());
+        let client = connect(ClientOptions::new());
         let mut file = client.open_file(&path("/a")).unwrap();
         let mut half = vec![0; 1 << 20];
         file.read_exact(&mut half).unwrap();

@@ -1,4 +1,4 @@
-//! Remote files on bad days: errors behind the window, lost replies, lost sessions, connections that are cut.
+//! Remote files and faults: errors of writes in flight, lost replies, lost sessions, connections that are cut.
 
 use remofile::{ClientError, Endpoint, FileClient, Precondition, RemoteFile, RemotePath};
 use remofile_testkit::relay::{Cuts, Random, Relay, seed};
@@ -23,15 +23,15 @@ fn is_in_doubt(error: &io::Error) -> bool {
 }
 
 /// A remote file whose next writes fail, for it is gone.
-fn with_failing_writes(test: impl FnOnce(&Scripted, RemoteFile<'_>)) {
+fn with_failing_writes(test: impl FnOnce(&Scripted, RemoteFile)) {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     let file = client.create_file(&path("/a"), Precondition::Absent).unwrap();
     fs::remove_file(server.served("a")).unwrap();
     test(&server, file);
 }
 
-// An error behind the window is not lost.
+// An error of a later write is not lost.
 
 #[test]
 fn a_later_write_reports_it() {
@@ -55,7 +55,7 @@ fn flush_reports_it() {
 fn seek_reports_it() {
     with_failing_writes(|_, mut file| {
         let chunk = content(CHUNK as usize, 1);
-        let seek = |file: &mut RemoteFile<'_>| file.stream_position();
+        let seek = |file: &mut RemoteFile| file.stream_position();
         for _ in 0..1_000 {
             file.write_all(&chunk).unwrap();
             if let Err(error) = seek(&mut file) {
@@ -137,10 +137,10 @@ fn an_error_that_was_reported_is_not_reported_again() {
 
 // Lost replies and sessions.
 
-/// Writes ten chunks, of which the one behind `skip` others is befallen by `fault`.
+/// Writes ten chunks, of which the one after `skip` others meets `fault`.
 fn writes_arrive(skip: usize, fault: Fault) {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     let bytes = content(CHUNK as usize * 10, 1);
     let mut file = client.create_file(&path("/a"), Precondition::Absent).unwrap();
     server.plan("write", skip, fault);
@@ -169,7 +169,7 @@ fn writes_of_a_session_that_is_lost_are_sent_again_in_order() {
 #[test]
 fn writes_overlapping_in_a_session_that_is_lost_end_in_their_order() {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     let mut file = client.create_file(&path("/a"), Precondition::Absent).unwrap();
     server.plan("write", 3, Fault::UnansweredThenRestart);
     for round in 0..8u8 {
@@ -183,7 +183,7 @@ fn writes_overlapping_in_a_session_that_is_lost_end_in_their_order() {
 #[test]
 fn a_write_behind_which_others_were_answered_is_in_doubt() {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     let mut file = client.create_file(&path("/a"), Precondition::Absent).unwrap();
     // The first stays unanswered, the second is answered, and the first is lost when it is sent again.
     server.plan("write", 0, Fault::Unanswered);
@@ -193,7 +193,7 @@ fn a_write_behind_which_others_were_answered_is_in_doubt() {
     let error = file.flush().unwrap_err();
     assert!(is_in_doubt(&error), "{error:?}");
     server.all_came_about();
-    // What was in doubt was told, and the file goes on.
+    // The uncertain write was reported, and the file stays usable.
     file.write_at(&[3; 1_000], 0).unwrap();
     // The second was acknowledged by the server that ended [DUR-6].
     let error = file.flush().unwrap_err();
@@ -206,7 +206,7 @@ fn a_write_behind_which_others_were_answered_is_in_doubt() {
 #[test]
 fn a_doubt_is_reported_though_no_session_can_be_opened() {
     let server = Scripted::start();
-    let mut client = options().connect_timeout(Duration::from_secs(1)).connect(&server.endpoint, token()).unwrap();
+    let client = options().connect_timeout(Duration::from_secs(1)).connect(&server.endpoint, token()).unwrap();
     let mut file = client.create_file(&path("/a"), Precondition::Absent).unwrap();
     server.plan("write", 0, Fault::Unanswered);
     server.plan("write", 1, Fault::UnansweredThenHeld);
@@ -224,7 +224,7 @@ fn reads_go_on_in_a_new_session() {
         let server = Scripted::start();
         let bytes = content(CHUNK as usize * 10 + 5, 1);
         fs::write(server.served("a"), &bytes).unwrap();
-        let mut client = server.client();
+        let client = server.client();
         server.plan("read", 3, fault);
         let mut back = Vec::new();
         client.open_file(&path("/a")).unwrap().read_to_end(&mut back).unwrap();
@@ -264,11 +264,11 @@ fn under_cuts_and_restarts_every_byte_is_right_or_in_doubt() {
         let _over = Over(&is_over);
         let mut client = options().timeout(Duration::from_secs(3)).connect_timeout(Duration::from_secs(20));
         client = client.lease_ms(1_000).wait(Duration::from_secs(5));
-        let mut client = client.connect(relay.address(), token()).unwrap();
+        let client = client.connect(relay.address(), token()).unwrap();
         let mut random = Random(seed ^ 1);
         let mut doubts = 0;
         for round in 0..12 {
-            doubts += usize::from(!one_file(&mut client, &server, &format!("file{round}"), &mut random));
+            doubts += usize::from(!one_file(&client, &server, &format!("file{round}"), &mut random));
         }
         eprintln!("{} cuts, {doubts} of 12 files in doubt or given up", relay.cuts());
         assert!(doubts < 12, "no file was finished");
@@ -277,7 +277,7 @@ fn under_cuts_and_restarts_every_byte_is_right_or_in_doubt() {
 }
 
 /// Random reads and writes of one file; false when it was reported to be in doubt, or given up.
-fn one_file(client: &mut FileClient, server: &Scripted, name: &str, random: &mut Random) -> bool {
+fn one_file(client: &FileClient, server: &Scripted, name: &str, random: &mut Random) -> bool {
     let result = (|| -> io::Result<Vec<u8>> {
         let mut model: Vec<u8> = Vec::new();
         let mut file = client.create_file(&path(&format!("/{name}")), Precondition::Absent)?;
@@ -298,7 +298,7 @@ fn one_file(client: &mut FileClient, server: &Scripted, name: &str, random: &mut
                 assert!(read == model[from..model.len().min(from + len)], "{name}, step {step}: other bytes at {off}");
             }
         }
-        // A server that was started again cannot answer for what it was before; the bytes are there all the same.
+        // A server that was started again cannot answer for what it was before; the bytes are there.
         match file.flush() {
             Err(error) if matches!(inner(&error), ClientError::NotFlushed) => {}
             result => result?,
@@ -316,8 +316,8 @@ fn one_file(client: &mut FileClient, server: &Scripted, name: &str, random: &mut
         }
         Err(error) => {
             // A read that meets one restart after the other gives up, and says so.
-            let is_told = matches!(inner(&error), ClientError::InDoubt { .. } | ClientError::SessionLost { .. });
-            assert!(is_told, "{name}: {error:?}");
+            let is_reported = matches!(inner(&error), ClientError::InDoubt { .. } | ClientError::SessionLost { .. });
+            assert!(is_reported, "{name}: {error:?}");
             false
         }
     }

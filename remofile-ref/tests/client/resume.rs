@@ -48,7 +48,7 @@ impl Place {
     /// Uploads until an eighth of it is there.
     fn interrupt(&self) {
         let cancel = Cancel::new();
-        let mut client = options().cancel(cancel.clone()).connect(&self.server.endpoint, token()).unwrap();
+        let client = options().cancel(cancel.clone()).connect(&self.server.endpoint, token()).unwrap();
         client.watch(move |progress| {
             if progress.phase == Phase::Transferring && progress.done >= SIZE as u64 / 8 {
                 cancel.cancel();
@@ -56,7 +56,7 @@ impl Place {
         });
         let result = client.upload_file(&self.source(), &path("/file"), Precondition::Absent);
         assert!(matches!(result, Err(ClientError::Cancelled)), "{result:?}");
-        // Answered behind all that was on the way.
+        // Answered after all requests in flight.
         client.bye();
         assert!(!self.server.served("file").exists(), "a part under the final name");
         let staged = self.staged_len();
@@ -74,7 +74,7 @@ impl Place {
     }
 
     fn upload(&self) -> Result<Transferred, ClientError> {
-        let mut client = self.server.client();
+        let client = self.server.client();
         let done = client.upload_file(&self.source(), &path("/file"), Precondition::Absent);
         client.bye();
         done
@@ -88,7 +88,7 @@ impl Place {
         done
     }
 
-    fn begins_anew(&self) {
+    fn starts_over(&self) {
         let done = self.completes();
         assert_eq!((done.status, done.transferred), (TransferStatus::New, done.bytes));
     }
@@ -126,7 +126,7 @@ fn nothing_verified_is_sent_again(restarts: bool) {
         place.server.restart();
     }
     let relay = Relay::start(address(&place.server.endpoint), Cuts::NONE);
-    let mut client = options().connect(relay.address(), token()).unwrap();
+    let client = options().connect(relay.address(), token()).unwrap();
     let done = client.upload_file(&place.source(), &path("/file"), Precondition::Absent).unwrap();
     client.bye();
     let left = SIZE as u64 - staged;
@@ -146,22 +146,22 @@ fn nothing_verified_goes_up_again_to_the_next_process() {
 }
 
 #[test]
-fn a_source_that_changed_between_attempts_begins_anew() {
+fn a_source_that_changed_between_attempts_starts_over() {
     with_and_without_restart(|place, restart| {
         fs::write(place.source(), content(SIZE + 1, 2)).unwrap();
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
 #[test]
-fn a_source_that_changed_at_the_same_size_and_time_begins_anew() {
+fn a_source_that_changed_at_the_same_size_and_time_starts_over() {
     with_and_without_restart(|place, restart| {
         let modified = place.modified();
         place.patch_source(1_000, b"changed");
         place.set_modified(modified);
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
@@ -176,61 +176,61 @@ fn a_source_that_changed_behind_what_is_staged_goes_on_with_its_new_bytes() {
 }
 
 #[test]
-fn a_source_that_shrank_between_attempts_begins_anew() {
+fn a_source_that_shrank_between_attempts_starts_over() {
     with_and_without_restart(|place, restart| {
         let modified = place.modified();
         File::options().write(true).open(place.source()).unwrap().set_len(300_000).unwrap();
         place.set_modified(modified);
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
 #[test]
-fn a_part_of_something_else_begins_anew() {
+fn a_part_of_something_else_starts_over() {
     with_and_without_restart(|place, restart| {
         fs::rename(place.source(), place.server.local("other")).unwrap();
         fs::write(place.source(), content(SIZE, 2)).unwrap();
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
 #[test]
-fn garbage_in_the_staged_file_begins_anew() {
+fn garbage_in_the_staged_file_starts_over() {
     with_and_without_restart(|place, restart| {
         let staged = File::options().write(true).open(place.staged()).unwrap();
         staged.write_all_at(b"garbage", 10_000).unwrap();
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
 #[test]
-fn a_garbage_tail_of_the_staged_file_begins_anew() {
+fn a_garbage_tail_of_the_staged_file_starts_over() {
     with_and_without_restart(|place, restart| {
         File::options().append(true).open(place.staged()).unwrap().write_all(&[7; 5_000]).unwrap();
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
 #[test]
-fn a_staged_file_that_became_longer_than_the_source_begins_anew() {
+fn a_staged_file_that_became_longer_than_the_source_starts_over() {
     with_and_without_restart(|place, restart| {
         File::options().write(true).open(place.staged()).unwrap().set_len(SIZE as u64 + 10_000).unwrap();
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
 #[test]
-fn a_tail_of_zeros_in_the_staged_file_begins_anew() {
+fn a_tail_of_zeros_in_the_staged_file_starts_over() {
     with_and_without_restart(|place, restart| {
         let staged = place.staged_len();
         File::options().write(true).open(place.staged()).unwrap().write_all_at(&[0; 8_192], staged - 8_192).unwrap();
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
@@ -245,22 +245,22 @@ fn a_staged_file_that_lost_its_end_goes_on_from_there() {
 }
 
 #[test]
-fn a_staged_file_that_is_gone_begins_anew() {
+fn a_staged_file_that_is_gone_starts_over() {
     with_and_without_restart(|place, restart| {
         fs::remove_file(place.staged()).unwrap();
         restart();
-        place.begins_anew();
+        place.starts_over();
     });
 }
 
 #[test]
-fn a_description_in_pieces_begins_anew() {
+fn a_description_in_pieces_starts_over() {
     let place = Place::interrupted();
     let mut about = place.staged().into_os_string();
     about.push(".about");
     fs::write(about, "remofile upl").unwrap();
     place.server.restart();
-    place.begins_anew();
+    place.starts_over();
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn a_file_that_was_removed_and_is_uploaded_again_arrives_again() {
     let place = Place::interrupted();
     place.completes();
     fs::remove_file(place.server.served("file")).unwrap();
-    place.begins_anew();
+    place.starts_over();
     assert_eq!(place.upload().unwrap().status, TransferStatus::Unchanged);
 }
 
@@ -276,7 +276,7 @@ fn a_file_that_was_removed_and_is_uploaded_again_arrives_again() {
 fn source_changes_during_the_attempt(change: impl FnMut(&PathBuf) + Send + 'static) {
     let place = Place { server: Scripted::start() };
     fs::write(place.source(), content(SIZE, 1)).unwrap();
-    let mut client = place.server.client();
+    let client = place.server.client();
     let (mut change, mut is_done, source) = (change, false, place.source());
     client.watch(move |progress| {
         if !is_done && progress.phase == Phase::Transferring && progress.done >= SIZE as u64 / 2 {
@@ -325,7 +325,7 @@ impl Fetch {
     fn interrupted() -> Self {
         let fetch = Self::new();
         let cancel = Cancel::new();
-        let mut client = options().cancel(cancel.clone()).connect(&fetch.server.endpoint, token()).unwrap();
+        let client = options().cancel(cancel.clone()).connect(&fetch.server.endpoint, token()).unwrap();
         client.watch(move |progress| {
             if progress.phase == Phase::Transferring && progress.done >= SIZE as u64 / 2 {
                 cancel.cancel();
@@ -353,20 +353,20 @@ impl Fetch {
         names.find(|name| name.to_str().unwrap().ends_with(ending)).unwrap()
     }
 
-    fn download(&self, client: &mut FileClient) -> Result<Transferred, ClientError> {
+    fn download(&self, client: &FileClient) -> Result<Transferred, ClientError> {
         client.download_file(&path("/file"), &self.target(), false)
     }
 
     fn completes(&self) -> Transferred {
-        let mut client = self.server.client();
-        let done = self.download(&mut client).unwrap();
+        let client = self.server.client();
+        let done = self.download(&client).unwrap();
         client.bye();
         assert!(fs::read(self.target()).unwrap() == fs::read(self.server.served("file")).unwrap(), "it differs");
         assert_eq!(fs::read_dir(self.server.local("local")).unwrap().count(), 1, "something is left beside it");
         done
     }
 
-    fn begins_anew(&self) {
+    fn starts_over(&self) {
         let done = self.completes();
         assert_eq!((done.status, done.transferred), (TransferStatus::New, done.bytes));
     }
@@ -378,8 +378,8 @@ fn nothing_verified_comes_down_again() {
     let left = SIZE as u64 - fs::metadata(fetch.beside_target(".part")).unwrap().len();
     fetch.server.restart();
     let relay = Relay::start(address(&fetch.server.endpoint), Cuts::NONE);
-    let mut client = options().connect(relay.address(), token()).unwrap();
-    let done = fetch.download(&mut client).unwrap();
+    let client = options().connect(relay.address(), token()).unwrap();
+    let done = fetch.download(&client).unwrap();
     client.bye();
     assert_eq!(done, Transferred { status: TransferStatus::Resumed, bytes: SIZE as u64, transferred: left });
     assert!(relay.carried() >= left && relay.carried() <= left + OVERHEAD, "{} for {left}", relay.carried());
@@ -387,53 +387,53 @@ fn nothing_verified_comes_down_again() {
 }
 
 #[test]
-fn garbage_in_place_of_the_part_begins_anew() {
+fn garbage_in_place_of_the_part_starts_over() {
     let fetch = Fetch::interrupted();
     let part = fetch.beside_target(".part");
     let len = fs::metadata(&part).unwrap().len() as usize;
     fs::write(part, content(len, 9)).unwrap();
-    fetch.begins_anew();
+    fetch.starts_over();
 }
 
 #[test]
-fn a_tail_of_zeros_in_the_part_begins_anew() {
+fn a_tail_of_zeros_in_the_part_starts_over() {
     let fetch = Fetch::interrupted();
     let part = File::options().write(true).open(fetch.beside_target(".part")).unwrap();
     let len = part.metadata().unwrap().len();
     part.write_all_at(&[0; 8_192], len - 8_192).unwrap();
-    fetch.begins_anew();
+    fetch.starts_over();
 }
 
 #[test]
-fn a_corrupt_record_begins_anew() {
+fn a_corrupt_record_starts_over() {
     let fetch = Fetch::interrupted();
     fs::write(fetch.beside_target(".record"), [0xff; 100]).unwrap();
-    fetch.begins_anew();
+    fetch.starts_over();
 }
 
 #[test]
-fn a_record_of_another_path_begins_anew() {
+fn a_record_of_another_path_starts_over() {
     let fetch = Fetch::interrupted();
     let record = fetch.beside_target(".record");
     let text = fs::read_to_string(&record).unwrap().replace("path /file\n", "path /other\n");
     assert!(text.contains("/other"), "{text}");
     fs::write(record, text).unwrap();
-    fetch.begins_anew();
+    fetch.starts_over();
 }
 
 #[test]
-fn a_file_that_changed_at_the_same_size_between_attempts_begins_anew() {
+fn a_file_that_changed_at_the_same_size_between_attempts_starts_over() {
     let fetch = Fetch::interrupted();
     fs::write(fetch.server.served("file"), content(SIZE, 2)).unwrap();
-    fetch.begins_anew();
+    fetch.starts_over();
 }
 
 #[test]
 fn a_file_that_is_gone_between_attempts_is_not_found_and_the_part_is_kept() {
     let fetch = Fetch::interrupted();
     fs::rename(fetch.server.served("file"), fetch.server.served("elsewhere")).unwrap();
-    let mut client = fetch.server.client();
-    assert!(fetch.download(&mut client).unwrap_err().is_not_found());
+    let client = fetch.server.client();
+    assert!(fetch.download(&client).unwrap_err().is_not_found());
     client.bye();
     fs::rename(fetch.server.served("elsewhere"), fetch.server.served("file")).unwrap();
     assert!(fs::metadata(fetch.beside_target(".part")).unwrap().len() > 0);
@@ -456,8 +456,8 @@ fn a_file_that_changes_during_the_attempt_comes_down_as_it_is_then() {
 fn a_file_that_is_removed_during_the_attempt_is_not_found() {
     let fetch = Fetch::new();
     fetch.server.plan_then("read", 20, Fault::None, |served| fs::remove_file(served.join("file")).unwrap());
-    let mut client = fetch.server.client();
-    assert!(fetch.download(&mut client).unwrap_err().is_not_found());
+    let client = fetch.server.client();
+    assert!(fetch.download(&client).unwrap_err().is_not_found());
     assert!(!fetch.target().exists(), "a part under the final name");
 }
 

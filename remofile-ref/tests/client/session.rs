@@ -61,17 +61,17 @@ fn welcome() -> Result<Answer, Refusal> {
     }))
 }
 
-/// [SES-11] allows two harmless requests behind an unanswered hello; this client sends none.
+/// [SES-11] allows two harmless requests after an unanswered hello; this client sends none.
 #[test]
 fn nothing_follows_a_hello_that_is_unanswered() {
     let (router, dealer) = sockets("unanswered");
     let client = thread::spawn(move || {
-        let mut client = ClientOptions::new().over_socket(dealer, TOKEN).unwrap();
+        let client = ClientOptions::new().over_socket(dealer, TOKEN).unwrap();
         client.mkdir(&"/photos".parse().unwrap())
     });
     let first = receive(&router);
     assert_eq!((first.op.as_str(), first.seq), ("hello", 0));
-    // The first stays unanswered: whatever comes until the client says hello again came behind it.
+    // The first stays unanswered: all that comes until the client says hello again was sent after it.
     let second = receive(&router);
     assert_eq!(second.op, "hello");
     assert_ne!(second.session, first.session);

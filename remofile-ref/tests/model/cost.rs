@@ -4,7 +4,7 @@
 use super::disk::Kinds;
 use super::peer::Fault;
 use super::world::{Mutant, World};
-use remofile::protocol::client::request_window::Patience;
+use remofile::protocol::client::request_window::RetryPolicy;
 
 /// hello and bye.
 const FRAME: u64 = 2;
@@ -52,7 +52,7 @@ fn messages(lost: bool, long: bool, fault: Fault) -> Result<u64, u64> {
     if long {
         work[300] = (Kinds::Copy, 20);
     }
-    let mut world = World::new(1, WINDOW, vec![work], Patience::default(), Mutant::Client(fault));
+    let mut world = World::new(1, WINDOW, vec![work], RetryPolicy::default(), Mutant::Client(fault));
     let mut random = super::random::ModelRandom(1);
     world.peers[0].0.start(world.now, &mut random);
     for _ in 0..4 {

@@ -4,8 +4,8 @@ use super::disk::{self, Kinds};
 use super::network::Frames;
 use super::random::ModelRandom;
 use super::server::auth;
-use remofile::protocol::client::handshake::{Greeting, Opening};
-use remofile::protocol::client::request_window::{Event, Patience, Stream};
+use remofile::protocol::client::handshake::{Handshake, HelloOutcome};
+use remofile::protocol::client::request_window::{RequestWindow, RetryPolicy, WindowEvent};
 use remofile_proto::{Operation, Reply, SessionId, encode_request};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,8 +23,8 @@ pub enum Fault {
 }
 
 pub enum Phase {
-    Opening(Opening),
-    Open(Stream<Option<Vec<u8>>>),
+    Handshake(Handshake),
+    Open(RequestWindow<Option<Vec<u8>>>),
     /// Another client owns the session.
     Waiting(Duration),
     /// Everything is done: bye is sent until it is answered.
@@ -37,7 +37,7 @@ pub struct Peer {
     pub fault: Fault,
     pub session: SessionId,
     pub window: u64,
-    pub patience: Patience,
+    pub policy: RetryPolicy,
     /// Kinds of requests that are still to be submitted, the next one last.
     pub todo: Vec<(Kinds, u64)>,
     requests: HashMap<u64, (u64, Operation)>,
@@ -49,7 +49,7 @@ pub struct Peer {
     pub acknowledged: Vec<u64>,
     /// Labels whose session was lost, and whether they were sent.
     pub in_doubt: Vec<(u64, bool)>,
-    pub losses: Vec<remofile::protocol::client::request_window::Loss>,
+    pub losses: Vec<remofile::protocol::client::request_window::SessionLoss>,
     /// More than one hello was said before a session was open.
     pub late_hellos: bool,
     /// Takes the session from its owner.
@@ -59,13 +59,13 @@ pub struct Peer {
 const HELLO_SILENCE: Duration = Duration::from_secs(2);
 
 impl Peer {
-    pub fn new(todo: Vec<(Kinds, u64)>, patience: Patience, fault: Fault) -> Self {
+    pub fn new(todo: Vec<(Kinds, u64)>, policy: RetryPolicy, fault: Fault) -> Self {
         Self {
-            phase: Phase::Opening(Opening::new("model", None, None, HELLO_SILENCE)),
+            phase: Phase::Handshake(Handshake::new("model", None, None, HELLO_SILENCE)),
             fault,
             session: SessionId::new([0; 16]),
             window: 1,
-            patience,
+            policy,
             todo,
             requests: HashMap::new(),
             outbox: None,
@@ -121,21 +121,21 @@ impl Peer {
     pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>], random: &mut ModelRandom) -> Result<(), String> {
         let reply = Reply::decode(frames).map_err(|error| format!("malformed reply: {error}"))?;
         match &mut self.phase {
-            Phase::Opening(opening) => match opening.on_reply(&reply) {
-                Greeting::Ignored => {}
-                Greeting::Open(welcome) => {
+            Phase::Handshake(handshake) => match handshake.on_reply(&reply) {
+                HelloOutcome::Ignored => {}
+                HelloOutcome::Open(welcome) => {
                     self.window = welcome.window;
                     let window = if self.fault == Fault::WindowOfFlights { 1 << 30 } else { welcome.window };
                     self.requests.clear();
-                    self.phase = Phase::Open(Stream::new(now, self.session, window, self.patience.clone()));
+                    self.phase = Phase::Open(RequestWindow::new(now, self.session, window, self.policy.clone()));
                 }
-                Greeting::Again => self.say_hello(now, random),
-                Greeting::Busy(busy) if self.takes => {
+                HelloOutcome::Again => self.say_hello(now, random),
+                HelloOutcome::Busy(busy) if self.takes => {
                     self.takes = false;
-                    self.phase = Phase::Opening(Opening::new("model", None, Some(busy.session), HELLO_SILENCE));
+                    self.phase = Phase::Handshake(Handshake::new("model", None, Some(busy.session), HELLO_SILENCE));
                     self.say_hello(now, random);
                 }
-                Greeting::Busy(_) => self.phase = Phase::Waiting(now + Duration::from_secs(1)),
+                HelloOutcome::Busy(_) => self.phase = Phase::Waiting(now + Duration::from_secs(1)),
                 other => return Err(format!("hello was answered {other:?}")),
             },
             Phase::Open(stream) => {
@@ -155,11 +155,11 @@ impl Peer {
 
     pub fn on_timer(&mut self, now: Duration, random: &mut ModelRandom) -> Result<(), String> {
         match &mut self.phase {
-            Phase::Opening(opening) if opening.next_deadline().is_none_or(|at| now >= at) => {
+            Phase::Handshake(handshake) if handshake.next_deadline().is_none_or(|at| now >= at) => {
                 self.say_hello(now, random);
             }
             Phase::Waiting(at) if now >= *at => {
-                self.phase = Phase::Opening(Opening::new("model", None, None, HELLO_SILENCE));
+                self.phase = Phase::Handshake(Handshake::new("model", None, None, HELLO_SILENCE));
                 self.say_hello(now, random);
             }
             Phase::Leaving(at) if now >= *at => self.say_bye(now),
@@ -183,7 +183,7 @@ impl Peer {
 
     pub fn next_deadline(&self) -> Option<Duration> {
         match &self.phase {
-            Phase::Opening(opening) => opening.next_deadline(),
+            Phase::Handshake(handshake) => handshake.next_deadline(),
             Phase::Open(stream) => stream.next_deadline(),
             Phase::Waiting(at) | Phase::Leaving(at) => Some(*at),
             Phase::Left => None,
@@ -193,12 +193,12 @@ impl Peer {
     fn note(
         &mut self,
         now: Duration,
-        event: Event<Option<Vec<u8>>>,
+        event: WindowEvent<Option<Vec<u8>>>,
         reply: Option<&Reply<'_>>,
         random: &mut ModelRandom,
     ) -> Result<(), String> {
         match event {
-            Event::Answered { seq, .. } => {
+            WindowEvent::Answered { seq, .. } => {
                 let (label, operation) = self.requests.remove(&seq).ok_or(format!("{seq} is answered twice"))?;
                 let saw = disk::answers(label, reply.unwrap(), &operation)?;
                 if let Some(saw) = saw.filter(|saw| *saw >= label) {
@@ -206,17 +206,17 @@ impl Peer {
                 }
                 self.acknowledged.push(label);
             }
-            Event::Lost(loss) => {
+            WindowEvent::Lost(loss) => {
                 self.losses.push(loss);
-                let lost = Phase::Opening(Opening::new("model", None, Some(self.session), HELLO_SILENCE));
+                let lost = Phase::Handshake(Handshake::new("model", None, Some(self.session), HELLO_SILENCE));
                 let Phase::Open(stream) = std::mem::replace(&mut self.phase, lost) else { unreachable!() };
-                for leftover in stream.into_unanswered() {
-                    let (label, _) = self.requests.remove(&leftover.seq).ok_or("an answered request is left over")?;
-                    self.in_doubt.push((label, leftover.sent));
+                for unacked in stream.into_unacked() {
+                    let (label, _) = self.requests.remove(&unacked.seq).ok_or("an answered request is left over")?;
+                    self.in_doubt.push((label, unacked.sent));
                 }
                 self.say_hello(now, random);
             }
-            Event::Ignored | Event::Repairing | Event::Pending { .. } => {}
+            WindowEvent::Ignored | WindowEvent::Repairing | WindowEvent::Pending { .. } => {}
         }
         Ok(())
     }
@@ -233,17 +233,17 @@ impl Peer {
     }
 
     fn say_hello(&mut self, now: Duration, random: &mut ModelRandom) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
-        self.late_hellos |= opening.next_deadline().is_some();
-        let again = self.fault == Fault::SameHello && !self.hello.is_empty() && opening.next_deadline().is_some();
+        let Phase::Handshake(handshake) = &mut self.phase else { return };
+        self.late_hellos |= handshake.next_deadline().is_some();
+        let again = self.fault == Fault::SameHello && !self.hello.is_empty() && handshake.next_deadline().is_some();
         if !again {
             self.session = SessionId::new(random.id());
-            self.hello = opening.say_hello(now, self.session, auth(self.session));
+            self.hello = handshake.say_hello(now, self.session, auth(self.session));
         } else {
             // The machine has no way to say hello twice with one id: another one is made and thrown away.
-            let mut same = Opening::new("model", None, None, HELLO_SILENCE);
+            let mut same = Handshake::new("model", None, None, HELLO_SILENCE);
             let _ = same.say_hello(now, self.session, auth(self.session));
-            *opening = same;
+            *handshake = same;
         }
         self.outbox = Some(vec![vec![], self.hello.clone()]);
     }

@@ -5,7 +5,7 @@ use super::network::{Frames, Link, Packet};
 use super::peer::{Fault, Peer};
 use super::random::ModelRandom;
 use super::server::Server;
-use remofile::protocol::client::request_window::Patience;
+use remofile::protocol::client::request_window::RetryPolicy;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -49,10 +49,10 @@ pub struct World {
 const CALM_STEPS: u64 = 2_000;
 
 impl World {
-    pub fn new(seed: u64, window: u64, work: Vec<Vec<(Kinds, u64)>>, patience: Patience, mutant: Mutant) -> Self {
+    pub fn new(seed: u64, window: u64, work: Vec<Vec<(Kinds, u64)>>, policy: RetryPolicy, mutant: Mutant) -> Self {
         let log = Rc::new(RefCell::new(DiskLog::default()));
         let fault = if let Mutant::Client(fault) = mutant { fault } else { Fault::None };
-        let peers = work.into_iter().map(|todo| (Peer::new(todo, patience.clone(), fault), Link::new())).collect();
+        let peers = work.into_iter().map(|todo| (Peer::new(todo, policy.clone(), fault), Link::new())).collect();
         Self {
             now: Duration::from_secs(1),
             random: ModelRandom(seed),
@@ -81,7 +81,8 @@ impl World {
         }
         // Sometimes a client gives up early, and sees its session lost by silence.
         let total = Duration::from_secs(if random.one_in(4) { 3 } else { 1_000_000 });
-        let mut world = World::new(seed ^ 0x5eed, window, work, Patience { total, ..Patience::default() }, mutant);
+        let mut world =
+            World::new(seed ^ 0x5eed, window, work, RetryPolicy { total, ..RetryPolicy::default() }, mutant);
         world.impatience = [2, 6, 16][random.below(3)];
         world
     }
@@ -306,7 +307,7 @@ impl World {
     }
 
     fn gives_up(&self) -> bool {
-        self.peers.iter().any(|(peer, _)| peer.patience.total < Duration::from_secs(1_000))
+        self.peers.iter().any(|(peer, _)| peer.policy.total < Duration::from_secs(1_000))
     }
 
     fn leaves_trace(&self, label: u64) -> bool {

@@ -72,7 +72,7 @@ fn talk(server: SocketType, client: SocketType, endpoint: &str) {
     let dialled = last_endpoint(&socket);
     let serving = serve_on_socket(fixture.server_on(socket));
     let dialling = connected(&fixture.context, client, &dialled);
-    let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
+    let client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
     let content: Vec<u8> = (0..200_000_u32).map(|index| index.to_le_bytes()[0]).collect();
     client.put(&path("/file"), content.clone(), Precondition::Absent, None).unwrap();
     assert_eq!(client.read(&path("/file"), 0, 250_000, None).unwrap().0, content);
@@ -126,7 +126,7 @@ fn a_dealer_behind_a_proxy_talks() {
     });
     let serving = serve_on_socket(fixture.server_on(connected(&fixture.context, DEALER, "inproc://back")));
     let dialling = connected(&fixture.context, DEALER, "inproc://front");
-    let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
+    let client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
     client.mkdir(&path("/made")).unwrap();
     client.bye();
     serving.stop();
@@ -253,7 +253,7 @@ fn a_program_with_its_own_loop_shares_the_socket() {
         (Ok(()), ())
     });
     let dialling = connected(&fixture.context, DEALER, "inproc://files");
-    let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
+    let client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
     let asker = connected(&fixture.context, DEALER, "inproc://files");
     for number in 0..20 {
         asker.send("are you there?", 0).unwrap();
@@ -344,7 +344,7 @@ fn a_server_that_restarts_behind_ipc_is_found_again() {
     for kind in [DEALER, REQ] {
         let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, ROUTER, &fixture.ipc())));
         let dialling = connected(&fixture.context, kind, &fixture.ipc());
-        let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
+        let client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
         client.mkdir(&path("/before")).unwrap();
         let boot = client.welcome().boot;
         drop(serving.stop());
@@ -363,7 +363,7 @@ fn over_inproc_a_client_that_bound_sees_servers_come_and_go() {
     let fixture = SocketFixture::new();
     let dialled = bound(&fixture.context, DEALER, "inproc://client");
     let serving = serve_on_socket(fixture.server_on(connected(&fixture.context, ROUTER, "inproc://client")));
-    let mut client = ClientOptions::new().over_socket(dialled, &fixture.token).unwrap();
+    let client = ClientOptions::new().over_socket(dialled, &fixture.token).unwrap();
     client.mkdir(&path("/before")).unwrap();
     drop(serving.stop());
     let serving = serve_on_socket(fixture.server_on(connected(&fixture.context, ROUTER, "inproc://client")));
@@ -377,7 +377,7 @@ fn a_socket_passes_from_server_to_server() {
     let fixture = SocketFixture::new();
     let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, ROUTER, "inproc://files")));
     let dialling = connected(&fixture.context, DEALER, "inproc://files");
-    let mut client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
+    let client = ClientOptions::new().over_socket(dialling, &fixture.token).unwrap();
     client.mkdir(&path("/before")).unwrap();
     let router = serving.stop().into_socket();
     let serving = serve_on_socket(fixture.server_on(router));
@@ -401,7 +401,7 @@ fn a_server_that_goes_for_good_is_a_time_out() {
     let serving = serve_on_socket(fixture.server_on(bound(&fixture.context, ROUTER, "inproc://files")));
     let dialling = connected(&fixture.context, DEALER, "inproc://files");
     let options = ClientOptions::new().timeout(Duration::from_secs(1));
-    let mut client = options.over_socket(dialling, &fixture.token).unwrap();
+    let client = options.over_socket(dialling, &fixture.token).unwrap();
     drop(serving.stop());
     let error = match client.mkdir(&path("/made")).unwrap_err() {
         // libzmq took the request before it noticed: whether it was executed is unknown [LOST-1].

@@ -29,7 +29,7 @@ fn talks(endpoint: &str) {
         _ => endpoint.to_owned(),
     };
     let serving = serve(server);
-    let mut client = FileClient::new(&reached, &token).unwrap();
+    let client = FileClient::new(&reached, &token).unwrap();
     client.put(&path("/file"), b"content".to_vec(), Precondition::Absent, None).unwrap();
     assert_eq!(client.read(&path("/file"), 0, 100, None).unwrap().0, b"content");
     client.bye();
@@ -99,7 +99,7 @@ fn run_serves_until_it_is_stopped() {
     let stop = server.stop_handle();
     std::thread::scope(|scope| {
         let serving = scope.spawn(|| server.run(&endpoint));
-        let mut client = FileClient::new(&endpoint, "TTA3rMB8VtNYv25kdipkaJ").unwrap();
+        let client = FileClient::new(&endpoint, "TTA3rMB8VtNYv25kdipkaJ").unwrap();
         client.mkdir(&path("/made")).unwrap();
         client.bye();
         stop.stop();
@@ -191,7 +191,7 @@ fn hello_announces_what_was_set() {
         server.window(5).chunk(70_000).header(20_000).lease(Duration::from_secs(7)).bind("127.0.0.1:0").unwrap();
     let endpoint = server.local_endpoint().clone();
     let serving = serve(server);
-    let mut client = FileClient::new(&endpoint, &token).unwrap();
+    let client = FileClient::new(&endpoint, &token).unwrap();
     let welcome = client.welcome();
     assert_eq!((welcome.window, welcome.chunk, welcome.header, welcome.lease_ms), (5, 70_000, 20_000, 7_000));
     assert!(welcome.ro);

@@ -2,8 +2,8 @@
 //! was lost.
 
 use super::disk::{Content, digest};
-use remofile::protocol::client::handshake::{Greeting, Opening};
-use remofile::protocol::client::request_window::{Event, Patience, Stream};
+use remofile::protocol::client::handshake::{Handshake, HelloOutcome};
+use remofile::protocol::client::request_window::{RequestWindow, RetryPolicy, WindowEvent};
 use remofile_proto::{
     Answer, BootId, Code, Operation, Precondition, Recovery, RemotePath, Reply, ReplyError, SessionId, Staged,
     UploadId, encode_request,
@@ -32,8 +32,8 @@ pub enum ClientFault {
 
 #[derive(Debug)]
 enum ClientPhase {
-    Opening(Opening),
-    Open(Stream<Option<Content>>),
+    Handshake(Handshake),
+    Open(RequestWindow<Option<Content>>),
     Waiting(Duration),
     Leaving(Duration),
     Left,
@@ -56,7 +56,7 @@ pub struct Client {
     number: u8,
     phase: ClientPhase,
     fault: ClientFault,
-    patience: Patience,
+    policy: RetryPolicy,
     session: SessionId,
     next_session: u8,
     next_label: i64,
@@ -87,7 +87,7 @@ impl Client {
             number,
             phase: ClientPhase::Waiting(Duration::ZERO),
             fault,
-            patience: Patience { total: Duration::from_secs(1_000_000), ..Patience::default() },
+            policy: RetryPolicy { total: Duration::from_secs(1_000_000), ..RetryPolicy::default() },
             session: SessionId::new([0; 16]),
             next_session: 1,
             next_label: 1,
@@ -129,7 +129,7 @@ impl Client {
 
     pub fn next_deadline(&self) -> Option<Duration> {
         match &self.phase {
-            ClientPhase::Opening(opening) => opening.next_deadline(),
+            ClientPhase::Handshake(handshake) => handshake.next_deadline(),
             ClientPhase::Open(stream) => stream.next_deadline(),
             ClientPhase::Waiting(at) | ClientPhase::Leaving(at) => Some(*at),
             ClientPhase::Left => None,
@@ -138,7 +138,9 @@ impl Client {
 
     pub fn on_timer(&mut self, now: Duration) -> Result<(), String> {
         match &mut self.phase {
-            ClientPhase::Opening(opening) if opening.next_deadline().is_none_or(|at| now >= at) => self.say_hello(now),
+            ClientPhase::Handshake(handshake) if handshake.next_deadline().is_none_or(|at| now >= at) => {
+                self.say_hello(now)
+            }
             ClientPhase::Waiting(at) if now >= *at => self.open(now, None),
             ClientPhase::Leaving(at) if now >= *at => self.say_bye(now),
             ClientPhase::Open(stream) => {
@@ -178,22 +180,22 @@ impl Client {
     pub fn receive(&mut self, now: Duration, frames: &[Vec<u8>]) -> Result<(), String> {
         let reply = Reply::decode(frames).map_err(|error| format!("malformed reply: {error}"))?;
         match &mut self.phase {
-            ClientPhase::Opening(opening) => match opening.on_reply(&reply) {
-                Greeting::Ignored => {}
-                Greeting::Open(welcome) => {
+            ClientPhase::Handshake(handshake) => match handshake.on_reply(&reply) {
+                HelloOutcome::Ignored => {}
+                HelloOutcome::Open(welcome) => {
                     let is_another = self.boot.replace(welcome.boot).is_some_and(|before| before != welcome.boot);
-                    let stream = Stream::new(now, self.session, welcome.window, self.patience.clone());
+                    let stream = RequestWindow::new(now, self.session, welcome.window, self.policy.clone());
                     self.phase = ClientPhase::Open(stream);
                     if is_another && self.fault == ClientFault::None {
                         self.look_again();
                     }
                 }
-                Greeting::Again => self.say_hello(now),
-                Greeting::Busy(busy) if self.takes => {
+                HelloOutcome::Again => self.say_hello(now),
+                HelloOutcome::Busy(busy) if self.takes => {
                     self.takes = false;
                     self.open(now, Some(busy.session));
                 }
-                Greeting::Busy(_) => self.phase = ClientPhase::Waiting(now + Duration::from_secs(10)),
+                HelloOutcome::Busy(_) => self.phase = ClientPhase::Waiting(now + Duration::from_secs(10)),
                 other => return Err(format!("hello was answered {other:?}")),
             },
             ClientPhase::Open(stream) => {
@@ -367,9 +369,14 @@ impl Client {
         }
     }
 
-    fn note(&mut self, now: Duration, event: Event<Option<Content>>, reply: Option<&Reply<'_>>) -> Result<(), String> {
+    fn note(
+        &mut self,
+        now: Duration,
+        event: WindowEvent<Option<Content>>,
+        reply: Option<&Reply<'_>>,
+    ) -> Result<(), String> {
         match event {
-            Event::Answered { seq, .. } => {
+            WindowEvent::Answered { seq, .. } => {
                 let operation = self.awaited.remove(&seq).ok_or(format!("{seq} is answered twice"))?;
                 let result = match reply.unwrap().into_answer(&operation) {
                     Ok(answer) => Ok(answer),
@@ -381,15 +388,14 @@ impl Client {
                     self.stage = Stage::Start;
                 }
             }
-            Event::Lost(_) => {
+            WindowEvent::Lost(_) => {
                 self.lost_sessions += 1;
                 let lost = std::mem::replace(&mut self.phase, ClientPhase::Waiting(now));
                 let ClientPhase::Open(stream) = lost else { unreachable!() };
                 let mut doubtful = false;
-                for leftover in stream.into_unanswered().into_iter().filter(|leftover| leftover.sent) {
-                    doubtful |= leftover.recovery != Recovery::Repeat;
-                    if leftover.recovery == Recovery::ResumeUnlessCommitted && self.fault == ClientFault::TrustsTheLost
-                    {
+                for unacked in stream.into_unacked().into_iter().filter(|unacked| unacked.sent) {
+                    doubtful |= unacked.recovery != Recovery::Repeat;
+                    if unacked.recovery == Recovery::ResumeUnlessCommitted && self.fault == ClientFault::TrustsTheLost {
                         self.job_is_done();
                     }
                 }
@@ -397,7 +403,7 @@ impl Client {
                 self.in_doubt |= doubtful;
                 self.open(now, None);
             }
-            Event::Ignored | Event::Repairing | Event::Pending { .. } => {}
+            WindowEvent::Ignored | WindowEvent::Repairing | WindowEvent::Pending { .. } => {}
         }
         Ok(())
     }
@@ -410,18 +416,18 @@ impl Client {
     }
 
     fn open(&mut self, now: Duration, take: Option<SessionId>) {
-        self.phase = ClientPhase::Opening(Opening::new("simulation", None, take, SILENCE));
+        self.phase = ClientPhase::Handshake(Handshake::new("simulation", None, take, SILENCE));
         self.say_hello(now);
     }
 
     fn say_hello(&mut self, now: Duration) {
-        let ClientPhase::Opening(opening) = &mut self.phase else { return };
+        let ClientPhase::Handshake(handshake) = &mut self.phase else { return };
         let mut id = [self.number; 16];
         id[0] = self.next_session;
         self.next_session = self.next_session.checked_add(1).expect("so many sessions are a loop");
         self.session = SessionId::new(id);
         self.outbox.clear();
-        self.outbox.push_back(opening.say_hello(now, self.session, super::world::auth(self.session)));
+        self.outbox.push_back(handshake.say_hello(now, self.session, super::world::auth(self.session)));
     }
 
     fn say_bye(&mut self, now: Duration) {

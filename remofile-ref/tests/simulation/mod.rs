@@ -1,6 +1,6 @@
 //! Client, server, network, clock and disk in one process, without a socket, a thread or a file.
 //!
-//! Of the product: `Opening` and `Stream` of the client, the table of what is unanswered, and the server's `Service`
+//! Of the product: `Handshake` and `RequestWindow` of the client, the table of operations, and the server's `Service`
 //! with its `Session`. Doubles: the network, the clock, a disk that forgets what was not synced, and what a client
 //! wants.
 

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
     match FileClient::connect(&target.endpoint, &target.token, target.options.clone()) {
         Ok(client) => {
             object["session"] = json!({"state": "free"});
-            add_limits(&mut object, client.welcome());
+            add_limits(&mut object, &client.welcome());
             client.bye();
         }
         Err(ClientError::Busy(busy)) => object["session"] = owner_json(&busy),

@@ -10,7 +10,7 @@ use crate::{
     units::parse_age,
 };
 use clap::{Args, Subcommand, ValueHint};
-use remofile::client::{FileClient, LocalPart, local_parts};
+use remofile::client::{FileClient, PartialDownload, partial_downloads};
 use remofile_proto::{RemotePath, UploadEntry};
 use std::{
     io::{self, BufWriter, Write},
@@ -111,7 +111,7 @@ struct Incomplete {
 /// Where it is.
 enum Location {
     Server(UploadEntry),
-    Local(LocalPart),
+    Local(PartialDownload),
 }
 
 pub(crate) fn run(args: &PartialsArgs) -> Result<(), Failure> {
@@ -152,7 +152,7 @@ pub(crate) fn run(args: &PartialsArgs) -> Result<(), Failure> {
     }
     out.flush()?;
     drop(out);
-    if let Some(mut client) = client {
+    if let Some(client) = client {
         if discards == Some(true) && counter.done() > 0 {
             client.flush()?;
         }
@@ -176,7 +176,7 @@ fn uploads(client: &mut FileClient) -> Result<Vec<Incomplete>, Failure> {
 }
 
 fn downloads(directory: &std::path::Path) -> Result<Vec<Incomplete>, Failure> {
-    let parts = local_parts(directory, |error| warn(Failure::from(error)))?;
+    let parts = partial_downloads(directory, |error| warn(Failure::from(error)))?;
     Ok(parts
         .into_iter()
         .map(|part| Incomplete {

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &PingArgs) -> Result<(), Failure> {
     let target = ServerTarget::find(connection, wait, take)?;
     let endpoint = target.endpoint.to_string();
     let started = Instant::now();
-    let mut client = target.connect()?;
+    let client = target.connect()?;
     let connecting = started.elapsed();
     let mut out = io::stdout().lock();
     let (mut least, mut most, mut sum) = (Duration::MAX, Duration::ZERO, Duration::ZERO);

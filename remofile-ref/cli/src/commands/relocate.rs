@@ -136,7 +136,7 @@ fn naming_both(error: ClientError, to: &RemotePath) -> ClientError {
 
 /// Whether two paths are files with the same content.
 fn is_same(client: &mut FileClient, one: &RemotePath, other: &RemotePath) -> Result<bool, ClientError> {
-    let mut hash = |path| match client.hash(path) {
+    let hash = |path| match client.hash(path) {
         Ok(hashed) => Ok(Some(hashed.hash)),
         Err(ClientError::Refused { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -116,7 +116,7 @@ impl Removal<'_> {
             self.print_json(path, 1)?;
             return Ok((1, 0));
         }
-        let done = client.remove_tree_telling(path, |gone, _| report(gone))?;
+        let done = client.remove_tree_with(path, |gone, _| report(gone))?;
         let (removed, failed, mut failures) = (done.removed, done.failed, done.failures);
         // The path itself failed: that is the failure of the argument.
         if removed == 0 && failed == 1 && failures.first().is_some_and(|(at, _)| at == path) {

@@ -100,7 +100,7 @@ pub(crate) fn run(args: &WriteArgs) -> Result<(), Failure> {
 }
 
 /// Writes standard input and flushes it; returns the number of bytes.
-fn write_input(file: &mut RemoteFile<'_>, offset: u64, args: &WriteArgs) -> Result<u64, Failure> {
+fn write_input(file: &mut RemoteFile, offset: u64, args: &WriteArgs) -> Result<u64, Failure> {
     let mut block = vec![0; BLOCK];
     let mut off = offset;
     let end = args.length.map_or(u64::MAX, |length| offset.saturating_add(length));
@@ -133,7 +133,7 @@ fn write_input(file: &mut RemoteFile<'_>, offset: u64, args: &WriteArgs) -> Resu
 }
 
 /// Waits until standard input is readable, and keeps the session alive meanwhile.
-fn await_input(file: &mut RemoteFile<'_>) -> Result<(), Failure> {
+fn await_input(file: &mut RemoteFile) -> Result<(), Failure> {
     let stdin = io::stdin();
     let timeout = Timespec { tv_sec: 0, tv_nsec: IDLE_NS };
     loop {

@@ -145,7 +145,7 @@ fn a_thousand_idle_connections_and_a_slow_one_block_no_client_and_are_closed() {
         }
         false
     });
-    let mut client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), ClientOptions::new()).unwrap();
+    let client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), ClientOptions::new()).unwrap();
     for n in 0..20 {
         client.put(&path(&format!("/{n}")), vec![1; 1_000], Precondition::Absent, None).unwrap();
     }

@@ -1,7 +1,7 @@
 //! Real sockets with connections that are cut at random between them: nothing is lost, and nothing is done twice.
 
-use remofile::protocol::client::handshake::{Greeting, Opening};
-use remofile::protocol::client::request_window::{Event, Patience, Stream};
+use remofile::protocol::client::handshake::{Handshake, HelloOutcome};
+use remofile::protocol::client::request_window::{RequestWindow, RetryPolicy, WindowEvent};
 use remofile::transport::{
     self, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, LinkEvent, Message, SendOutcome,
     ServerPattern, Wake,
@@ -80,7 +80,7 @@ fn an_upload_outlives_the_server_process() {
     let relay = Relay::start(server.address(), Cuts::NONE);
     let endpoint = endpoint_of(relay.address());
     let upload = thread::spawn(move || {
-        let mut client = FileClient::connect(&endpoint, &token(), ClientOptions::new()).unwrap();
+        let client = FileClient::connect(&endpoint, &token(), ClientOptions::new()).unwrap();
         client.upload_file(&source, &path("/file"), Precondition::Absent).unwrap()
     });
     remofile_testkit::process::await_staged_bytes(&served, 8 << 20);
@@ -98,7 +98,7 @@ fn calls_to_a_server_that_is_gone_fail_in_time() {
     let served = tempfile::tempdir().unwrap();
     let mut server = Server::start(served.path());
     let options = ClientOptions::new().timeout(Duration::from_secs(2));
-    let mut client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), options).unwrap();
+    let client = FileClient::connect(&server.endpoint.parse().unwrap(), &token(), options).unwrap();
     client.mkdir(&path("/before")).unwrap();
     server.kill();
     for _ in 0..3 {
@@ -189,7 +189,7 @@ fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
     let cuts = Cuts { seed, at_most: CUTS + 4, bytes: 1_000_000, ..Cuts::NONE };
     let relay = Relay::start(address, cuts);
     let options = ClientOptions::new().lockstep(lockstep);
-    let mut client = FileClient::connect(&endpoint_of(relay.address()), &token(), options).unwrap();
+    let client = FileClient::connect(&endpoint_of(relay.address()), &token(), options).unwrap();
     let mut rounds = 0;
     while relay.cuts() < CUTS {
         let name = format!("file{rounds}");
@@ -213,7 +213,7 @@ fn files_pass_through_cuts(lockstep: bool, pattern: ServerPattern) {
 /// A client that keeps the window full of whatever it is given.
 struct Pipeline {
     socket: ClientSocket,
-    stream: Stream<Vec<u8>>,
+    stream: RequestWindow<Vec<u8>>,
     session: SessionId,
     started: Instant,
     connected: bool,
@@ -230,11 +230,11 @@ impl Pipeline {
         let options = transport::ClientSocketOptions { pattern, ..transport::ClientSocketOptions::default() };
         let socket = ClientSocket::connect(&Context::new(), endpoint, &security, &options).unwrap();
         let session = SessionId::new([0; 16]);
-        let stream = Stream::new(Duration::ZERO, session, 1, Patience::default());
+        let stream = RequestWindow::new(Duration::ZERO, session, 1, RetryPolicy::default());
         let mut pipeline = Self { socket, stream, session, started: Instant::now(), connected: false };
         let window = pipeline.say_hello(&keys);
         let window = if pattern == ClientPattern::Req { 1 } else { window };
-        pipeline.stream = Stream::new(pipeline.now(), pipeline.session, window, Patience::default());
+        pipeline.stream = RequestWindow::new(pipeline.now(), pipeline.session, window, RetryPolicy::default());
         pipeline
     }
 
@@ -256,16 +256,16 @@ impl Pipeline {
                 let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
                 let Ok(reply) = Reply::decode(&frames) else { continue };
                 match self.stream.on_reply(self.started.elapsed(), &reply) {
-                    Event::Answered { seq, .. } => {
+                    WindowEvent::Answered { seq, .. } => {
                         let operation = unanswered.remove(&seq).unwrap();
                         reply.into_answer(&operation).unwrap_or_else(|error| panic!("{operation:?}: {error}"));
                     }
-                    Event::Lost(loss) => panic!("the session is lost: {loss}"),
-                    Event::Ignored | Event::Repairing | Event::Pending { .. } => {}
+                    WindowEvent::Lost(loss) => panic!("the session is lost: {loss}"),
+                    WindowEvent::Ignored | WindowEvent::Repairing | WindowEvent::Pending { .. } => {}
                 }
             }
             let is_due = self.stream.next_deadline().is_some_and(|due| due <= self.now());
-            if is_due && let Event::Lost(loss) = self.stream.on_timer(self.now()) {
+            if is_due && let WindowEvent::Lost(loss) = self.stream.on_timer(self.now()) {
                 panic!("the session is lost: {loss}");
             }
         }
@@ -273,7 +273,7 @@ impl Pipeline {
 
     /// Says hello until a session is open, and gives its window.
     fn say_hello(&mut self, keys: &Keys) -> u64 {
-        let mut opening = Opening::new("relay", None, None, Duration::from_millis(500));
+        let mut handshake = Handshake::new("relay", None, None, Duration::from_millis(500));
         let deadline = Instant::now() + DEADLINE;
         loop {
             assert!(Instant::now() < deadline, "no session was opened");
@@ -283,14 +283,14 @@ impl Pipeline {
             let mut id = [0; 16];
             getrandom::fill(&mut id).unwrap();
             self.session = SessionId::new(id);
-            let header = opening.say_hello(self.now(), self.session, keys.hello.auth(self.session));
+            let header = handshake.say_hello(self.now(), self.session, keys.hello.auth(self.session));
             self.socket.send(vec![Message::new(), header.into()]).unwrap();
-            while let Some(left) = opening.next_deadline().and_then(|due| due.checked_sub(self.now())) {
+            while let Some(left) = handshake.next_deadline().and_then(|due| due.checked_sub(self.now())) {
                 for message in self.wait(left) {
                     let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
-                    match Reply::decode(&frames).map(|reply| opening.on_reply(&reply)) {
-                        Ok(Greeting::Open(welcome)) => return welcome.window,
-                        Ok(Greeting::Again | Greeting::Ignored) | Err(_) => {}
+                    match Reply::decode(&frames).map(|reply| handshake.on_reply(&reply)) {
+                        Ok(HelloOutcome::Open(welcome)) => return welcome.window,
+                        Ok(HelloOutcome::Again | HelloOutcome::Ignored) | Err(_) => {}
                         Ok(other) => panic!("hello was answered {other:?}"),
                     }
                 }

@@ -1,14 +1,17 @@
-//! Into a session: hello until it is welcome, and waiting while somebody else holds the session.
+//! Opens a session: says hello until it is accepted, and waits while another client holds the session.
 
-use super::{Channel, opening::patience};
+use super::{Channel, open::policy};
 use crate::{
     client::{ClientError, options::Wait},
     keys::new_session,
-    protocol::client::handshake::{Greeting, Opening},
-    protocol::client::request_window::Stream,
+    protocol::client::handshake::{Handshake, HelloOutcome},
+    protocol::client::request_window::RequestWindow,
 };
 use remofile_proto::{Busy, Code, HelloReply, Refusal, Reply, SessionId};
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long hello stays unanswered before it is said again under a new id [SES-2].
 const HELLO_SILENCE: Duration = Duration::from_secs(2);
@@ -24,51 +27,51 @@ impl Channel {
     pub(super) fn say_hello(&mut self, take: Option<SessionId>, mut takes_over: bool) -> Result<(), ClientError> {
         let mut deadline = self.now() + self.options.connect_timeout.max(HELLO_SILENCE);
         let mut patience_ends = None;
-        let mut opening = self.opening(take);
+        let mut handshake = self.handshake(take);
         while self.now() < deadline {
             // [SES-1] A new id for each.
             self.session = new_session();
-            let header = opening.say_hello(self.now(), self.session, self.keys.hello.auth(self.session));
+            let header = handshake.say_hello(self.now(), self.session, self.keys.hello.auth(self.session));
             self.send_header(header)?;
-            match self.await_greeting(&mut opening)? {
-                Greeting::Open(welcome) => {
-                    self.enter(welcome);
+            match self.await_hello_reply(&mut handshake)? {
+                HelloOutcome::Open(welcome) => {
+                    self.use_session(welcome);
                     return Ok(());
                 }
-                Greeting::Ignored | Greeting::Again => {}
-                Greeting::Busy(busy) if std::mem::replace(&mut takes_over, false) => {
-                    opening = self.opening(Some(busy.session));
+                HelloOutcome::Ignored | HelloOutcome::Again => {}
+                HelloOutcome::Busy(busy) if std::mem::replace(&mut takes_over, false) => {
+                    handshake = self.handshake(Some(busy.session));
                 }
-                Greeting::Busy(busy) => {
+                HelloOutcome::Busy(busy) => {
                     let ends = *patience_ends.get_or_insert_with(|| self.now() + self.busy_wait(&busy));
                     self.wait_for_holder(ends, busy)?;
                     deadline = self.now() + self.options.connect_timeout.max(HELLO_SILENCE);
                 }
-                Greeting::Refused(Refusal { code: Code::Auth, .. }) => {
+                HelloOutcome::Refused(Refusal { code: Code::Auth, .. }) => {
                     return Err(ClientError::TokenRefused { endpoint: self.endpoint.clone() });
                 }
-                Greeting::Refused(refusal) => {
+                HelloOutcome::Refused(refusal) => {
                     return Err(self.not_remofile(&format!("hello was answered {}", refusal.code)));
                 }
-                Greeting::Unknown(code) => {
+                HelloOutcome::Unknown(code) => {
                     return Err(self.not_remofile(&format!("hello was answered with code {code}")));
                 }
-                Greeting::Malformed(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
+                HelloOutcome::Malformed(error) => return Err(ClientError::Protocol { reason: error.to_string() }),
             }
         }
         Err(ClientError::TimedOut { operation: "hello", after: self.options.connect_timeout })
     }
 
-    fn opening(&self, take: Option<SessionId>) -> Opening {
-        Opening::new(&self.options.name, self.options.lease_ms, take, HELLO_SILENCE)
+    fn handshake(&self, take: Option<SessionId>) -> Handshake {
+        Handshake::new(&self.options.name, self.options.lease_ms, take, HELLO_SILENCE)
     }
 
-    fn enter(&mut self, welcome: HelloReply) {
+    fn use_session(&mut self, welcome: HelloReply) {
         let window = if self.options.lockstep { 1 } else { welcome.window };
-        self.stream = Stream::new(self.now(), self.session, window, patience(&self.options));
-        self.heard = Instant::now();
+        self.requests = RequestWindow::new(self.now(), self.session, window, policy(&self.options));
+        self.received_at = Instant::now();
         self.full = None;
-        self.welcome = welcome;
+        self.welcome = Arc::new(welcome);
         self.pending = None;
         self.is_over = false;
     }
@@ -97,21 +100,21 @@ impl Channel {
         Ok(())
     }
 
-    /// What the last hello was answered; [`Greeting::Again`] when its silence is over.
-    fn await_greeting(&mut self, opening: &mut Opening) -> Result<Greeting, ClientError> {
-        while let Some(left) = opening.next_deadline().and_then(|at| at.checked_sub(self.now())) {
+    /// What the last hello was answered; [`HelloOutcome::Again`] when its silence is over.
+    fn await_hello_reply(&mut self, handshake: &mut Handshake) -> Result<HelloOutcome, ClientError> {
+        while let Some(left) = handshake.next_deadline().and_then(|at| at.checked_sub(self.now())) {
             if left.is_zero() {
                 break;
             }
             for message in self.wait(left)? {
                 let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
                 let Ok(reply) = Reply::decode(&frames) else { continue };
-                match opening.on_reply(&reply) {
-                    Greeting::Ignored => {}
-                    greeting => return Ok(greeting),
+                match handshake.on_reply(&reply) {
+                    HelloOutcome::Ignored => {}
+                    outcome => return Ok(outcome),
                 }
             }
         }
-        Ok(Greeting::Again)
+        Ok(HelloOutcome::Again)
     }
 }

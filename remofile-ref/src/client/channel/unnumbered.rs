@@ -1,6 +1,6 @@
 //! Requests outside the numbering, once a session is open: ping and bye.
 
-use super::Channel;
+use super::{Channel, sent_log::OutstandingRequest};
 use crate::{
     client::{Cancel, ClientError},
     transport::Message,
@@ -12,27 +12,36 @@ use std::time::{Duration, Instant};
 const BYE_WAIT: Duration = Duration::from_secs(1);
 
 impl Channel {
-    /// Renews the lease if nothing has done so for a third of it, for times in which this client is busy with itself
-    /// [SES-16].
-    pub(in crate::client) fn keep_session(&mut self) -> Result<(), ClientError> {
-        self.check_cancelled()?;
-        if !self.is_over && self.heard.elapsed() >= Duration::from_millis(self.welcome.lease_ms) / 3 {
-            self.ping()?;
-        }
-        Ok(())
+    /// Whether the lease is to be renewed: nothing has done so for a third of it [SES-16].
+    pub(in crate::client) fn is_ping_due(&self) -> bool {
+        !self.is_over && self.received_at.elapsed() >= Duration::from_millis(self.welcome.lease_ms) / 3
     }
 
-    pub(in crate::client) fn ping(&mut self) -> Result<(), ClientError> {
-        match self.ask_unnumbered(&Operation::Ping, self.options.timeout)? {
-            Some(0) => Ok(()),
-            Some(_) => Err(self.lost("another client took it over, or the server was restarted")),
-            None => Err(ClientError::TimedOut { operation: "ping", after: self.options.timeout }),
+    /// Sends a ping, which [`Channel::take_ping_reply`] gives the reply to.
+    pub(in crate::client) fn send_ping(&mut self) -> Result<(), ClientError> {
+        if self.is_over {
+            return Err(self.lost_again());
         }
+        self.unnumbered = None;
+        self.send_unnumbered(&Operation::Ping)
+    }
+
+    pub(in crate::client) fn take_ping_reply(&mut self) -> Result<Option<()>, ClientError> {
+        match self.unnumbered.take() {
+            Some(0) => Ok(Some(())),
+            Some(_) => Err(self.lost("another client took it over, or the server was restarted")),
+            None if self.is_over => Err(self.lost_again()),
+            None => Ok(None),
+        }
+    }
+
+    pub(in crate::client) fn timeout(&self) -> Duration {
+        self.options.timeout
     }
 
     /// Ends the session, and waits a little for the answer; a client that was cancelled says it too.
     pub(in crate::client) fn bye(&mut self) {
-        self.options.cancel = Cancel::new();
+        self.cancel = Cancel::new();
         self.bye_cancellable();
     }
 
@@ -53,12 +62,15 @@ impl Channel {
     }
 
     /// Fails where the caller has cancelled.
-    pub(super) fn check_cancelled(&mut self) -> Result<(), ClientError> {
-        if !self.options.cancel.is_cancelled() {
+    pub(in crate::client) fn check_cancelled(&mut self) -> Result<(), ClientError> {
+        if !self.cancel.is_cancelled() {
             return Ok(());
         }
         // What the server executes for long would keep the next call waiting; bye ends it [SES-17].
-        if self.pending.take().is_some() || self.awaited.values().any(|awaited| awaited.operation.info().takes_long) {
+        let caller = self.caller;
+        let is_pending = |seq| self.awaited.get(&seq).is_some_and(|request| request.caller == caller);
+        let is_long = |request: &OutstandingRequest| request.caller == caller && request.operation.info().takes_long;
+        if self.pending.take_if(|seq| is_pending(*seq)).is_some() || self.awaited.values().any(is_long) {
             self.send_bye();
         }
         Err(ClientError::Cancelled)
@@ -68,6 +80,9 @@ impl Channel {
     pub(in crate::client) fn send_bye(&mut self) {
         if !self.is_over && self.disconnected.is_none() {
             let _ = self.send_unnumbered(&Operation::Bye);
+        }
+        if !self.is_over {
+            self.loss = "it has ended".to_owned();
         }
         self.is_over = true;
     }

@@ -3,7 +3,7 @@
 use super::RemoteFile;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-impl Read for RemoteFile<'_> {
+impl Read for RemoteFile {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let count = self.read_at(buf, self.position)?;
         self.position += count as u64;
@@ -11,7 +11,7 @@ impl Read for RemoteFile<'_> {
     }
 }
 
-impl Write for RemoteFile<'_> {
+impl Write for RemoteFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let count = self.write_at(buf, self.position)?;
         self.position += count as u64;
@@ -20,18 +20,17 @@ impl Write for RemoteFile<'_> {
 
     /// Waits until everything written is durable on the server [DUR-2].
     fn flush(&mut self) -> io::Result<()> {
-        self.settle_writes()?;
-        self.ahead.clear();
-        self.quiesce()?;
+        self.finish_writes()?;
+        self.reads.clear();
         Ok(self.client.flush()?)
     }
 }
 
-impl Seek for RemoteFile<'_> {
+impl Seek for RemoteFile {
     /// Reports what is known of writes that failed; it waits for none.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.report()?;
-        if matches!(to, SeekFrom::End(_)) && self.etag.is_none() && self.behind.is_empty() && self.buffer.is_empty() {
+        if matches!(to, SeekFrom::End(_)) && self.etag.is_none() && self.writes.is_empty() && self.buffer.is_empty() {
             self.refresh()?;
         }
         let position = match to {
@@ -46,16 +45,13 @@ impl Seek for RemoteFile<'_> {
     }
 }
 
-impl Drop for RemoteFile<'_> {
+impl Drop for RemoteFile {
     fn drop(&mut self) {
         // The first time may report what failed before, and leave the rest to be sent.
         for _ in 0..2 {
-            if let Err(error) = self.settle_writes() {
+            if let Err(error) = self.finish_writes() {
                 tracing::warn!(path = %self.path, %error, "a file was dropped, and not all that was written got there");
             }
-        }
-        if let Err(error) = self.quiesce() {
-            tracing::debug!(%error, "answers that nobody waits for did not come");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     TreeTransferred,
-    flight::{Answered, Flight, Request, Walk},
+    pipeline::{Pipeline, PipelineDriver, ReplyResult, Request},
 };
 use crate::client::{
     Answer, ClientError, Code, FileClient, Kind, Operation, Precondition, Refusal, RemotePath, TransferStatus,
@@ -20,7 +20,7 @@ impl FileClient {
     /// LOOP where `to` is `from` or below it; NOT_DIR where `from` is no directory; what concerns more than one item.
     /// All else is in [`TreeTransferred::failures`].
     pub fn copy_tree(
-        &mut self,
+        &self,
         from: &RemotePath,
         to: &RemotePath,
         overwrite: bool,
@@ -33,10 +33,10 @@ impl FileClient {
         }
         self.directory_at(to)?;
         let mut pages = Pages::new(from.clone(), true);
-        let mut copy = Copy {
-            client: self,
+        let mut copy = TreeCopy {
+            client: &mut self.for_call(),
             pre: if overwrite { Precondition::Any } else { Precondition::Absent },
-            flight: Flight::new(),
+            pipeline: Pipeline::new(),
             done: TreeTransferred { directories: 1, ..TreeTransferred::default() },
         };
         while let Some(page) = pages.next(copy.client)? {
@@ -52,15 +52,15 @@ impl FileClient {
                     }
                 };
                 let step = match listed.entry.kind {
-                    Kind::Dir => Step::Make,
-                    Kind::File => Step::Copy,
+                    Kind::Dir => CopyStep::Make,
+                    Kind::File => CopyStep::Copy,
                     Kind::Link | Kind::Other => {
                         copy.done.skipped += 1;
                         continue;
                     }
                 };
                 let size = listed.entry.size.unwrap_or(0);
-                copy.submit(Job { from, to, size, step, is_repeated: false })?;
+                copy.submit(CopyItem { from, to, size, step, is_repeated: false })?;
             }
             // [SEQ-24] The next page is asked for with nothing else under way.
             copy.drain()?;
@@ -70,7 +70,7 @@ impl FileClient {
     }
 
     /// Makes a directory, or finds the one that is there.
-    fn directory_at(&mut self, path: &RemotePath) -> Result<(), ClientError> {
+    fn directory_at(&self, path: &RemotePath) -> Result<(), ClientError> {
         match self.mkdir(path) {
             Err(error) if error.is_exists() && self.stat(path)?.kind == Kind::Dir => Ok(()),
             result => result.map(drop),
@@ -78,26 +78,26 @@ impl FileClient {
     }
 }
 
-struct Copy<'a> {
+struct TreeCopy<'a> {
     client: &'a mut FileClient,
     pre: Precondition,
-    flight: Flight<Job>,
+    pipeline: Pipeline<CopyItem>,
     done: TreeTransferred,
 }
 
 /// An item on its way.
 #[derive(Debug)]
-struct Job {
+struct CopyItem {
     from: RemotePath,
     to: RemotePath,
     size: u64,
-    step: Step,
+    step: CopyStep,
     /// It was sent before in a session that was lost, and may have been executed.
     is_repeated: bool,
 }
 
 #[derive(Debug)]
-enum Step {
+enum CopyStep {
     Make,
     /// Something is there where a directory is wanted.
     Look,
@@ -107,64 +107,64 @@ enum Step {
     HashTarget(Digest),
 }
 
-impl Copy<'_> {
-    fn count(&mut self, job: &Job, status: TransferStatus) {
+impl TreeCopy<'_> {
+    fn count(&mut self, job: &CopyItem, status: TransferStatus) {
         self.done.count(&Transferred { status, bytes: job.size, transferred: 0 });
     }
 
-    fn exists(&mut self, job: Job) -> Result<(), ClientError> {
+    fn exists(&mut self, job: CopyItem) -> Result<(), ClientError> {
         self.done.fail(job.to.to_string(), super::super::refused("copy", &job.to, Code::Exists))
     }
 }
 
-impl Walk for Copy<'_> {
-    type Job = Job;
+impl PipelineDriver for TreeCopy<'_> {
+    type Item = CopyItem;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job>) {
-        (self.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<CopyItem>) {
+        (self.client, &mut self.pipeline)
     }
 
     /// One that is large is alone [SEQ-28].
-    fn weight(&self, job: &Job) -> u64 {
+    fn weight(&self, job: &CopyItem) -> u64 {
         job.size
     }
 
-    fn request(&mut self, job: &Job) -> Result<Option<Request>, ClientError> {
+    fn request(&mut self, job: &CopyItem) -> Result<Option<Request>, ClientError> {
         let operation = match &job.step {
-            Step::Make => Operation::Mkdir { path: job.to.clone() },
-            Step::Look => Operation::Stat { path: job.to.clone() },
-            Step::Copy => {
+            CopyStep::Make => Operation::Mkdir { path: job.to.clone() },
+            CopyStep::Look => Operation::Stat { path: job.to.clone() },
+            CopyStep::Copy => {
                 Operation::Copy { from: job.from.clone(), to: job.to.clone(), pre: self.pre.clone(), etag: None }
             }
-            Step::HashSource => Operation::Hash { path: job.from.clone(), off: 0, len: None },
-            Step::HashTarget(_) => Operation::Hash { path: job.to.clone(), off: 0, len: None },
+            CopyStep::HashSource => Operation::Hash { path: job.from.clone(), off: 0, len: None },
+            CopyStep::HashTarget(_) => Operation::Hash { path: job.to.clone(), off: 0, len: None },
         };
         Ok(Some(Request { operation, payload: Payload::None, content: 0 }))
     }
 
-    fn on_answer(&mut self, mut job: Job, answer: Answered) -> Result<(), ClientError> {
+    fn on_reply(&mut self, mut job: CopyItem, answer: ReplyResult) -> Result<(), ClientError> {
         match (&job.step, answer) {
-            (Step::Make, Ok((Answer::Entry(_), _))) => self.done.directories += 1,
-            (Step::Make, Err(refusal)) if refusal.code == Code::Exists => {
-                job.step = Step::Look;
+            (CopyStep::Make, Ok((Answer::Entry(_), _))) => self.done.directories += 1,
+            (CopyStep::Make, Err(refusal)) if refusal.code == Code::Exists => {
+                job.step = CopyStep::Look;
                 return self.send(job);
             }
-            (Step::Look, Ok((Answer::Entry(entry), _))) if entry.kind == Kind::Dir => self.done.directories += 1,
-            (Step::Look, Ok((Answer::Entry(_), _))) => return self.exists(job),
-            (Step::Copy, Ok((Answer::Entry(_), _))) => self.count(&job, TransferStatus::New),
-            (Step::Copy, Err(refusal)) if refusal.code == Code::Exists => {
-                job.step = Step::HashSource;
+            (CopyStep::Look, Ok((Answer::Entry(entry), _))) if entry.kind == Kind::Dir => self.done.directories += 1,
+            (CopyStep::Look, Ok((Answer::Entry(_), _))) => return self.exists(job),
+            (CopyStep::Copy, Ok((Answer::Entry(_), _))) => self.count(&job, TransferStatus::New),
+            (CopyStep::Copy, Err(refusal)) if refusal.code == Code::Exists => {
+                job.step = CopyStep::HashSource;
                 return self.send(job);
             }
-            (Step::HashSource, Ok((Answer::Hash(hashed), _))) => {
-                job.step = Step::HashTarget(hashed.hash);
+            (CopyStep::HashSource, Ok((Answer::Hash(hashed), _))) => {
+                job.step = CopyStep::HashTarget(hashed.hash);
                 return self.send(job);
             }
-            (Step::HashTarget(ours), Ok((Answer::Hash(theirs), _))) if theirs.hash == *ours => {
+            (CopyStep::HashTarget(ours), Ok((Answer::Hash(theirs), _))) if theirs.hash == *ours => {
                 self.count(&job, if job.is_repeated { TransferStatus::New } else { TransferStatus::Unchanged });
             }
             // Another content, or no file at all.
-            (Step::HashTarget(_), Ok((Answer::Hash(_), _)) | Err(_)) => return self.exists(job),
+            (CopyStep::HashTarget(_), Ok((Answer::Hash(_), _)) | Err(_)) => return self.exists(job),
             (_, Err(refusal)) => return self.done.fail(job.to.to_string(), refused(&job.from, refusal)),
             (_, Ok((other, _))) => return Err(super::super::unexpected("copy", &other)),
         }
@@ -172,12 +172,12 @@ impl Walk for Copy<'_> {
     }
 
     /// [LOST-2] To be repeated: what is there by then is compared.
-    fn settle(job: Job) -> Job {
-        Job { is_repeated: true, ..job }
+    fn recover(job: CopyItem) -> CopyItem {
+        CopyItem { is_repeated: true, ..job }
     }
 
     /// Directories before what they hold.
-    fn order(jobs: &mut [Job]) {
+    fn sort_for_recovery(jobs: &mut [CopyItem]) {
         jobs.sort_by_key(|job| job.to.names().count());
     }
 }

@@ -2,17 +2,17 @@
 
 use super::{
     TreeTransferred,
-    flight::{Answered, Flight, Request, Walk},
-    ledger::Ledger,
-    survey::{Counted, STATS, is_below, leaves_out},
+    pipeline::{Pipeline, PipelineDriver, ReplyResult, Request},
+    remote_scan::{Counted, STATS, is_below, leaves_out},
+    transfer_stats::TransferStats,
 };
 use crate::client::{
     Answer, ClientError, Code, Entry, FileClient, Kind, Operation, Phase, Planned, RemotePath, Replace, SkipReason,
     TransferItem, TransferOptions, TransferStatus, Transferred,
     download::{stays, version_of},
-    part::{Target, Version},
+    partial_file::{DownloadTarget, Version},
     payload::Payload,
-    transfer_options::OnItem,
+    transfer_options::ItemCallback,
 };
 use crate::fs::calls;
 use rustix::{
@@ -24,7 +24,7 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 impl FileClient {
@@ -37,7 +37,7 @@ impl FileClient {
     /// What concerns more than one file: the server or the session is gone, `remote` cannot be listed, `local` cannot
     /// be made. All else is in [`TreeTransferred::failures`].
     pub fn download_tree(
-        &mut self,
+        &self,
         remote: &RemotePath,
         local: &LocalPath,
         overwrite: bool,
@@ -54,7 +54,7 @@ impl FileClient {
 
     /// Downloads each source under exactly the local name beside it, directories with all they hold where the options
     /// say [`TransferOptions::recursive`]. What is small is kept in flight. An item that fails does not stop the others;
-    /// `on_item` is told of each as soon as it is known what becomes of it. What was transferred is durable at the end;
+    /// `on_item` is called for each as soon as its outcome is known. What was transferred is durable at the end;
     /// a power cut before may leave a small file empty or short.
     ///
     /// What was broken off is continued by the same call. Links on the server are never followed.
@@ -63,7 +63,7 @@ impl FileClient {
     /// What concerns all items: the server or the session is gone, the server broke the protocol, or the call was
     /// cancelled. All else is in [`TreeTransferred::failures`].
     pub fn download_items(
-        &mut self,
+        &self,
         sources: &[(RemotePath, PathBuf)],
         options: &TransferOptions,
         on_item: &mut dyn FnMut(&TransferItem<'_>),
@@ -75,9 +75,9 @@ impl FileClient {
                 let remotes: Vec<_> = some.iter().map(|(remote, _)| remote).collect();
                 for (found, (remote, local)) in walk.client.stat_each(&remotes)?.into_iter().zip(some) {
                     if let Err(error) = found.and_then(|entry| walk.source(remote, local, entry)) {
-                        walk.ledger.fail(local, remote.as_str(), remote.as_str(), error)?;
+                        walk.stats.fail(local, remote.as_str(), remote.as_str(), error)?;
                     }
-                    walk.observe();
+                    walk.report_progress();
                 }
             }
             Ok(())
@@ -85,11 +85,11 @@ impl FileClient {
     }
 
     fn download_walk<'a>(
-        &mut self,
+        &self,
         sources: &[(RemotePath, PathBuf)],
         options: &TransferOptions,
-        on_item: &'a mut OnItem<'a>,
-        walk_all: impl FnOnce(&mut DownloadWalk<'_>) -> Result<(), ClientError>,
+        on_item: &'a mut ItemCallback<'a>,
+        walk_all: impl FnOnce(&mut TreeDownload<'_>) -> Result<(), ClientError>,
     ) -> Result<TreeTransferred, ClientError> {
         let download = |client: &mut Self| {
             let counted = if options.counts_first.unwrap_or(client.observer().is_watched()) {
@@ -98,67 +98,67 @@ impl FileClient {
                 client.observer().enter_tree(0, 0);
                 Counted::default()
             };
-            let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
+            let (pipeline, stats) = (Pipeline::new(), TransferStats::new(on_item));
             let is_alone = sources.len() == 1;
-            let (place, blocked, written) = (None, None, HashMap::new());
-            let mut walk = DownloadWalk { client, options, is_alone, counted, flight, ledger, place, blocked, written };
+            let (tree, blocked, written) = (None, None, HashMap::new());
+            let mut walk = TreeDownload { client, options, is_alone, counted, pipeline, stats, tree, blocked, written };
             walk_all(&mut walk)?;
             walk.drain()?;
             walk.flush()?;
-            Ok(walk.ledger.done)
+            Ok(walk.stats.done)
         };
-        self.observed(|client| client.paced(options.bytes_per_second, download))
+        self.observed(|client| client.rate_limited(options.bytes_per_second, download))
     }
 }
 
-struct DownloadWalk<'a> {
+struct TreeDownload<'a> {
     client: &'a mut FileClient,
     options: &'a TransferOptions,
     /// There is one source.
     is_alone: bool,
     counted: Counted,
-    flight: Flight<Job>,
-    ledger: Ledger<'a>,
+    pipeline: Pipeline<DownloadItem>,
+    stats: TransferStats<'a>,
     /// The tree that is walked, where one is.
-    place: Option<Place>,
+    tree: Option<OpenTree>,
     /// A directory that could not be made: nothing below it is asked for.
     blocked: Option<String>,
     /// A directory on each file system where something was made that may not be durable yet.
-    written: HashMap<u64, Rc<OwnedFd>>,
+    written: HashMap<u64, Arc<OwnedFd>>,
 }
 
 /// Where a tree goes: the open directories from its top down to the last one that was listed. In a dry run there may be
 /// none.
-struct Place {
-    top: Option<Rc<OwnedFd>>,
-    open: Vec<(String, Option<Rc<OwnedFd>>)>,
+struct OpenTree {
+    top: Option<Arc<OwnedFd>>,
+    open: Vec<(String, Option<Arc<OwnedFd>>)>,
 }
 
 /// A small file on its way.
 #[derive(Debug)]
-struct Job {
+struct DownloadItem {
     /// What failures call it.
     name: String,
     /// Where it goes on this machine, as messages have it.
     shown: PathBuf,
     /// None in a dry run, where its directory is not there.
-    target: Option<Target>,
+    target: Option<DownloadTarget>,
     version: Version,
     entry: Entry,
-    step: Step,
+    step: DownloadStep,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum DownloadStep {
     Hash,
     Read,
 }
 
-impl DownloadWalk<'_> {
+impl TreeDownload<'_> {
     fn source(&mut self, remote: &RemotePath, local: &LocalPath, entry: Entry) -> Result<(), ClientError> {
         match entry.kind {
             Kind::File => {
-                let target = Target::of(local)?;
+                let target = DownloadTarget::of(local)?;
                 self.file(remote.as_str(), remote.clone(), entry, local.to_owned(), Some(target))
             }
             Kind::Dir if self.options.recursive => self.tree(remote, local),
@@ -170,9 +170,9 @@ impl DownloadWalk<'_> {
     fn tree(&mut self, remote: &RemotePath, local: &LocalPath) -> Result<(), ClientError> {
         self.drain()?;
         let top = self.open_top(remote, local)?;
-        self.place = Some(Place { top: top.clone(), open: Vec::new() });
+        self.tree = Some(OpenTree { top: top.clone(), open: Vec::new() });
         self.blocked = None;
-        self.ledger.done.directories += 1;
+        self.stats.done.directories += 1;
         if let Some(top) = top {
             self.note_written(top)?;
         }
@@ -184,29 +184,24 @@ impl DownloadWalk<'_> {
                 match leaves_out(self.options, &mut excluded, &listed.name, listed.entry.kind) {
                     None => {
                         if let Err(error) = self.entry(remote, &listed.name, &shown, listed.entry) {
-                            self.ledger.fail(
-                                &shown,
-                                &shown_below(remote, &listed.name),
-                                listed.name.as_str(),
-                                error,
-                            )?;
+                            self.stats.fail(&shown, &shown_below(remote, &listed.name), listed.name.as_str(), error)?;
                         }
                     }
-                    Some(true) => self.ledger.skip(&shown, &shown_below(remote, &listed.name), SkipReason::Excluded),
+                    Some(true) => self.stats.skip(&shown, &shown_below(remote, &listed.name), SkipReason::Excluded),
                     // With its directory.
                     Some(false) => {}
                 }
-                self.observe();
+                self.report_progress();
             }
             // The next page is asked for with nothing else under way.
             self.drain()?;
         }
-        self.ledger.done.skipped += pages.skipped();
-        self.place = None;
+        self.stats.done.skipped += pages.skipped();
+        self.tree = None;
         Ok(())
     }
 
-    fn open_top(&mut self, remote: &RemotePath, local: &LocalPath) -> Result<Option<Rc<OwnedFd>>, ClientError> {
+    fn open_top(&mut self, remote: &RemotePath, local: &LocalPath) -> Result<Option<Arc<OwnedFd>>, ClientError> {
         let failed = |errno: Errno| ClientError::local(local, errno.into());
         if !self.options.dry_run {
             match calls::mkdirat(CWD, local, Mode::from_raw_mode(0o777)) {
@@ -216,16 +211,16 @@ impl DownloadWalk<'_> {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match calls::openat(CWD, local, flags, Mode::empty()) {
-            Ok(top) => Ok(Some(Rc::new(top))),
+            Ok(top) => Ok(Some(Arc::new(top))),
             Err(Errno::NOENT) if self.options.dry_run => {
-                self.ledger.plan(local, remote.as_str(), Planned::Directory);
+                self.stats.plan(local, remote.as_str(), Planned::Directory);
                 Ok(None)
             }
             Err(errno) => Err(failed(errno)),
         }
     }
 
-    fn note_written(&mut self, directory: Rc<OwnedFd>) -> Result<(), ClientError> {
+    fn note_written(&mut self, directory: Arc<OwnedFd>) -> Result<(), ClientError> {
         let found = calls::fstat(&*directory).map_err(|errno| ClientError::local("", errno.into()))?;
         self.written.entry(found.st_dev).or_insert(directory);
         Ok(())
@@ -251,16 +246,16 @@ impl DownloadWalk<'_> {
         let path = remote.join(name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
         match entry.kind {
             Kind::Link => {
-                self.ledger.skip(shown, path.as_str(), SkipReason::Link);
+                self.stats.skip(shown, path.as_str(), SkipReason::Link);
                 Ok(())
             }
             Kind::Other => {
-                self.ledger.skip(shown, path.as_str(), SkipReason::Special);
+                self.stats.skip(shown, path.as_str(), SkipReason::Special);
                 Ok(())
             }
             Kind::Dir => match self.make_directory(name, shown, &path) {
                 Ok(()) => {
-                    self.ledger.done.directories += 1;
+                    self.stats.done.directories += 1;
                     Ok(())
                 }
                 Err(error) => {
@@ -270,7 +265,7 @@ impl DownloadWalk<'_> {
             },
             Kind::File => {
                 let (directory, last) = self.directory_of(name)?;
-                let target = directory.map(|directory| Target::within(directory, last, shown.to_owned()));
+                let target = directory.map(|directory| DownloadTarget::within(directory, last, shown.to_owned()));
                 self.file(name, path, entry, shown.to_owned(), target)
             }
         }
@@ -282,32 +277,32 @@ impl DownloadWalk<'_> {
         path: RemotePath,
         entry: Entry,
         shown: PathBuf,
-        target: Option<Target>,
+        target: Option<DownloadTarget>,
     ) -> Result<(), ClientError> {
         let version = version_of(self.client, &path, &entry)?;
         // One file is made durable by itself, and not with all that others have written.
-        let goes_alone = version.size > self.client.chunk() as u64 || (self.is_alone && self.place.is_none());
+        let goes_alone = version.size > self.client.chunk() as u64 || (self.is_alone && self.tree.is_none());
         if goes_alone
             && !self.options.dry_run
             && let Some(target) = &target
         {
             self.drain()?;
             let done = self.client.download_into(&path, entry, target, self.options.replace)?;
-            self.ledger.settle(&shown, path.as_str(), done);
+            self.stats.record(&shown, path.as_str(), done);
             return Ok(());
         }
-        let step = match target.as_ref().map(Target::look).transpose()?.flatten() {
-            None => Step::Read,
-            Some((FileType::RegularFile, size)) if size == version.size => Step::Hash,
+        let step = match target.as_ref().map(DownloadTarget::look).transpose()?.flatten() {
+            None => DownloadStep::Read,
+            Some((FileType::RegularFile, size)) if size == version.size => DownloadStep::Hash,
             Some((kind, _)) => match &target {
                 Some(target) if stays(target, kind, &entry, self.options.replace)? => {
-                    self.ledger.skip(&shown, path.as_str(), SkipReason::Newer);
+                    self.stats.skip(&shown, path.as_str(), SkipReason::Newer);
                     return Ok(());
                 }
-                _ => Step::Read,
+                _ => DownloadStep::Read,
             },
         };
-        self.submit(Job { name: name.to_owned(), shown, target, version, entry, step })
+        self.submit(DownloadItem { name: name.to_owned(), shown, target, version, entry, step })
     }
 
     /// Makes a directory, or enters the one that is there; a symbolic link is none.
@@ -324,7 +319,7 @@ impl DownloadWalk<'_> {
                 }
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 match calls::openat(&parent, last, flags, Mode::empty()) {
-                    Ok(directory) => Some(Rc::new(directory)),
+                    Ok(directory) => Some(Arc::new(directory)),
                     Err(Errno::NOENT) if self.options.dry_run => None,
                     Err(errno) => return Err(failed(errno)),
                 }
@@ -332,59 +327,63 @@ impl DownloadWalk<'_> {
             None => None,
         };
         if directory.is_none() {
-            self.ledger.plan(shown, path.as_str(), Planned::Directory);
+            self.stats.plan(shown, path.as_str(), Planned::Directory);
         }
-        if let Some(place) = &mut self.place {
-            place.open.push((name.to_owned(), directory));
+        if let Some(tree) = &mut self.tree {
+            tree.open.push((name.to_owned(), directory));
         }
         Ok(())
     }
 
     /// The open directory that a listed name is in, and the last part of the name. A directory is listed before what
     /// it holds [LIST-2].
-    fn directory_of<'n>(&mut self, name: &'n str) -> Result<(Option<Rc<OwnedFd>>, &'n str), ClientError> {
+    fn directory_of<'n>(&mut self, name: &'n str) -> Result<(Option<Arc<OwnedFd>>, &'n str), ClientError> {
         let without = || ClientError::Protocol { reason: "a listing of a tree without a directory in it".to_owned() };
-        let place = self.place.as_mut().ok_or_else(without)?;
+        let tree = self.tree.as_mut().ok_or_else(without)?;
         let Some((parent, last)) = name.rsplit_once('/') else {
-            place.open.clear();
-            return Ok((place.top.clone(), name));
+            tree.open.clear();
+            return Ok((tree.top.clone(), name));
         };
-        while let Some((open, directory)) = place.open.last() {
+        while let Some((open, directory)) = tree.open.last() {
             if open == parent {
                 return Ok((directory.clone(), last));
             }
-            place.open.pop();
+            tree.open.pop();
         }
         Err(without())
     }
 
-    fn settled(&mut self, job: &Job, status: TransferStatus, transferred: u64) {
+    fn record(&mut self, job: &DownloadItem, status: TransferStatus, transferred: u64) {
         let bytes = job.version.size;
         let remote = job.version.path.as_str();
         match status {
             TransferStatus::Unchanged if self.options.dry_run => {
-                self.ledger.plan(&job.shown, remote, Planned::Unchanged { bytes });
+                self.stats.plan(&job.shown, remote, Planned::Unchanged { bytes });
             }
-            _ => self.ledger.settle(&job.shown, remote, Transferred { status, bytes, transferred }),
+            _ => self.stats.record(&job.shown, remote, Transferred { status, bytes, transferred }),
         }
     }
 
-    fn plan(&mut self, job: &Job) -> Result<(), ClientError> {
+    fn plan(&mut self, job: &DownloadItem) -> Result<(), ClientError> {
         let bytes = job.version.size;
-        let there = job.target.as_ref().map(Target::look).transpose()?.flatten();
+        let there = job.target.as_ref().map(DownloadTarget::look).transpose()?.flatten();
         let left = job.target.as_ref().map_or(0, |target| target.left_of(&job.version));
         let planned = match there {
             _ if left > 0 => Planned::Resume { bytes, done: left },
             Some(_) => Planned::Replace { bytes },
             None => Planned::New { bytes },
         };
-        self.ledger.plan(&job.shown, job.version.path.as_str(), planned);
+        self.stats.plan(&job.shown, job.version.path.as_str(), planned);
         Ok(())
     }
 
     /// Compares a local file of the same size: whether it has the same content, or stays being newer; fails where it is
     /// neither and must stay.
-    fn compare(&mut self, job: &Job, theirs: &remofile_proto::Digest) -> Result<Option<TransferStatus>, ClientError> {
+    fn compare(
+        &mut self,
+        job: &DownloadItem,
+        theirs: &remofile_proto::Digest,
+    ) -> Result<Option<TransferStatus>, ClientError> {
         let Some(target) = &job.target else { return Ok(None) };
         if self.client.hash_whole(&target.source()?, &job.version.path)? == *theirs {
             return Ok(Some(TransferStatus::Unchanged));
@@ -393,65 +392,65 @@ impl DownloadWalk<'_> {
         Ok(stays.then_some(TransferStatus::Newer))
     }
 
-    fn write(&mut self, job: &Job, bytes: &[u8]) -> Result<(), ClientError> {
+    fn write(&mut self, job: &DownloadItem, bytes: &[u8]) -> Result<(), ClientError> {
         let Some(target) = &job.target else { return Ok(()) };
         let replaces = self.options.replace != Replace::Never;
         target.write_whole(&job.version, bytes, job.entry.mtime_ns, replaces)?;
-        if self.place.is_none() {
+        if self.tree.is_none() {
             self.note_written(target.directory())?;
         }
         Ok(())
     }
 }
 
-impl Walk for DownloadWalk<'_> {
-    type Job = Job;
+impl PipelineDriver for TreeDownload<'_> {
+    type Item = DownloadItem;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job>) {
-        (self.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<DownloadItem>) {
+        (self.client, &mut self.pipeline)
     }
 
-    fn weight(&self, job: &Job) -> u64 {
+    fn weight(&self, job: &DownloadItem) -> u64 {
         if self.options.dry_run { 0 } else { job.version.size }
     }
 
-    fn request(&mut self, job: &Job) -> Result<Option<Request>, ClientError> {
+    fn request(&mut self, job: &DownloadItem) -> Result<Option<Request>, ClientError> {
         let Version { path, etag, size, .. } = job.version.clone();
         let (operation, content) = match job.step {
-            Step::Hash => (Operation::Hash { path, off: 0, len: None }, 0),
-            Step::Read if self.options.dry_run => {
+            DownloadStep::Hash => (Operation::Hash { path, off: 0, len: None }, 0),
+            DownloadStep::Read if self.options.dry_run => {
                 self.plan(job)?;
                 return Ok(None);
             }
-            Step::Read => (Operation::Read { path, off: 0, len: size, etag: Some(etag) }, size),
+            DownloadStep::Read => (Operation::Read { path, off: 0, len: size, etag: Some(etag) }, size),
         };
         Ok(Some(Request { operation, payload: Payload::None, content }))
     }
 
-    fn on_answer(&mut self, mut job: Job, answer: Answered) -> Result<(), ClientError> {
+    fn on_reply(&mut self, mut job: DownloadItem, answer: ReplyResult) -> Result<(), ClientError> {
         let size = job.version.size;
         let failed = match (job.step, answer) {
-            (Step::Hash, Ok((Answer::Hash(theirs), _))) => match self.compare(&job, &theirs.hash) {
+            (DownloadStep::Hash, Ok((Answer::Hash(theirs), _))) => match self.compare(&job, &theirs.hash) {
                 Ok(Some(status)) => {
-                    self.settled(&job, status, 0);
+                    self.record(&job, status, 0);
                     return Ok(());
                 }
                 Ok(None) => {
-                    job.step = Step::Read;
+                    job.step = DownloadStep::Read;
                     return self.send(job);
                 }
                 Err(error) => error,
             },
-            (Step::Read, Ok((Answer::Read(_), Some(bytes)))) if bytes.len() as u64 == size => {
+            (DownloadStep::Read, Ok((Answer::Read(_), Some(bytes)))) if bytes.len() as u64 == size => {
                 match self.write(&job, &bytes) {
                     Ok(()) => {
-                        self.settled(&job, TransferStatus::New, size);
+                        self.record(&job, TransferStatus::New, size);
                         return Ok(());
                     }
                     Err(error) => error,
                 }
             }
-            (Step::Read, Ok((Answer::Read(_), _))) => {
+            (DownloadStep::Read, Ok((Answer::Read(_), _))) => {
                 return Err(ClientError::Protocol { reason: "a read of one version came back short".to_owned() });
             }
             (_, Ok((other, _))) => return Err(crate::client::unexpected("download", &other)),
@@ -462,16 +461,16 @@ impl Walk for DownloadWalk<'_> {
                 ClientError::Refused { operation: "download", path: job.version.path.to_string(), refusal }
             }
         };
-        self.ledger.fail(&job.shown, job.version.path.as_str(), job.name, failed)
+        self.stats.fail(&job.shown, job.version.path.as_str(), job.name, failed)
     }
 
     /// Reading changes nothing.
-    fn settle(job: Job) -> Job {
+    fn recover(job: DownloadItem) -> DownloadItem {
         job
     }
 
-    fn observe(&mut self) {
-        self.client.observer().count(&self.ledger.done);
+    fn report_progress(&mut self) {
+        self.client.observer().count(&self.stats.done);
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct LocalDirectory {
 }
 
 /// What is found under a name.
-pub(super) enum Found {
+pub(super) enum LocalEntry {
     File { size: u64 },
     Directory,
     Skipped(SkipReason),
@@ -59,7 +59,7 @@ impl LocalDirectory {
         Ok(Self { fd, shown, relative, identity: stat::file_id(&found) })
     }
 
-    /// What tells it from all others; where links are followed, one that is in itself has no end.
+    /// Identifies it: where links are followed, a directory may contain itself.
     pub(super) fn identity(&self) -> FileId {
         self.identity
     }
@@ -71,7 +71,7 @@ impl LocalDirectory {
     }
 
     /// What is under a name, as the options have it.
-    pub(super) fn look(&self, name: &OsStr, options: &TransferOptions) -> Result<Found, Errno> {
+    pub(super) fn look(&self, name: &OsStr, options: &TransferOptions) -> Result<LocalEntry, Errno> {
         let mut found = calls::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let is_link = stat::kind(&found) == FileType::Symlink;
         if is_link && options.follow_links {
@@ -79,13 +79,13 @@ impl LocalDirectory {
         }
         let kind = stat::kind(&found);
         if options.excludes(&self.relative.join(name), kind == FileType::Directory) {
-            return Ok(Found::Skipped(SkipReason::Excluded));
+            return Ok(LocalEntry::Skipped(SkipReason::Excluded));
         }
         Ok(match kind {
-            FileType::RegularFile => Found::File { size: stat::size(&found) },
-            FileType::Directory => Found::Directory,
-            FileType::Symlink => Found::Skipped(SkipReason::Link),
-            _ => Found::Skipped(SkipReason::Special),
+            FileType::RegularFile => LocalEntry::File { size: stat::size(&found) },
+            FileType::Directory => LocalEntry::Directory,
+            FileType::Symlink => LocalEntry::Skipped(SkipReason::Link),
+            _ => LocalEntry::Skipped(SkipReason::Special),
         })
     }
 }
@@ -119,18 +119,18 @@ fn count(
     }
     above.push(directory.identity());
     for name in directory.sorted_names().unwrap_or_default() {
-        client.stay()?;
+        client.keep_alive()?;
         match directory.look(&name, options) {
-            Ok(Found::File { size }) => {
+            Ok(LocalEntry::File { size }) => {
                 files += 1;
                 bytes = bytes.saturating_add(size);
             }
-            Ok(Found::Directory) => {
+            Ok(LocalEntry::Directory) => {
                 let Ok(below) = directory.enter(&name, options) else { continue };
                 let below = count(client, &below, options, above)?;
                 (files, bytes) = (files + below.0, bytes.saturating_add(below.1));
             }
-            Ok(Found::Skipped(_)) | Err(_) => {}
+            Ok(LocalEntry::Skipped(_)) | Err(_) => {}
         }
     }
     above.pop();

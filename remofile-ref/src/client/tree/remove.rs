@@ -2,7 +2,7 @@
 
 use super::{
     NAMED_FAILURES,
-    flight::{Answered, Flight, Request, Walk},
+    pipeline::{Pipeline, PipelineDriver, ReplyResult, Request},
 };
 use crate::client::{
     Answer, ClientError, Code, FileClient, Kind, Operation, RemotePath, listing::Pages, payload::Payload,
@@ -26,18 +26,18 @@ impl FileClient {
     ///
     /// # Errors
     /// NOT_FOUND where nothing is at `path`; DENIED for `/`; the first refusal of an item, when all else is gone.
-    pub fn remove_tree(&mut self, path: &RemotePath) -> Result<(), ClientError> {
-        let done = self.remove_tree_telling(path, |_, _| {})?;
+    pub fn remove_tree(&self, path: &RemotePath) -> Result<(), ClientError> {
+        let done = self.remove_tree_with(path, |_, _| {})?;
         done.failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// The same, and tells `removed` of each item that is gone, what a directory holds before itself.
+    /// Like [`FileClient::remove_tree`], and calls `removed` for each removed item: the content of a directory before it.
     ///
     /// # Errors
     /// NOT_FOUND where nothing is at `path`; DENIED for `/`; what concerns more than one item. All else is in
     /// [`TreeRemoved::failures`].
-    pub fn remove_tree_telling(
-        &mut self,
+    pub fn remove_tree_with(
+        &self,
         path: &RemotePath,
         mut removed: impl FnMut(&RemotePath, Kind),
     ) -> Result<TreeRemoved, ClientError> {
@@ -45,38 +45,38 @@ impl FileClient {
             return Err(super::super::refused("remove", path, Code::Denied));
         }
         let kind = self.stat(path)?.kind;
-        let mut removal = Removal {
-            client: self,
-            flight: Flight::new(),
+        let mut removal = TreeRemoval {
+            client: &mut self.for_call(),
+            pipeline: Pipeline::new(),
             left: HashSet::new(),
-            told: &mut removed,
+            on_removed: &mut removed,
             done: TreeRemoved::default(),
         };
         if kind == Kind::Dir {
             removal.all_below(path)?;
         }
-        removal.submit(Job { path: path.clone(), kind })?;
+        removal.submit(RemoveItem { path: path.clone(), kind })?;
         removal.drain()?;
         Ok(removal.done)
     }
 }
 
-struct Removal<'a> {
+struct TreeRemoval<'a> {
     client: &'a mut FileClient,
-    flight: Flight<Job>,
+    pipeline: Pipeline<RemoveItem>,
     /// Directories below which something could not be removed: that they are not empty is no news.
     left: HashSet<RemotePath>,
-    told: &'a mut dyn FnMut(&RemotePath, Kind),
+    on_removed: &'a mut dyn FnMut(&RemotePath, Kind),
     done: TreeRemoved,
 }
 
 #[derive(Debug)]
-struct Job {
+struct RemoveItem {
     path: RemotePath,
     kind: Kind,
 }
 
-impl Removal<'_> {
+impl TreeRemoval<'_> {
     fn all_below(&mut self, top: &RemotePath) -> Result<(), ClientError> {
         // The directories that the listing is in: each goes when it has left it [LIST-2]. One that is asked to go
         // while something is left in it stays, so it need not wait for the answers to that [SEQ-25].
@@ -87,41 +87,41 @@ impl Removal<'_> {
                 let path =
                     top.join(&listed.name).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
                 while let Some(emptied) = open.pop_if(|directory| !path.is_at_or_below(directory)) {
-                    self.submit(Job { path: emptied, kind: Kind::Dir })?;
+                    self.submit(RemoveItem { path: emptied, kind: Kind::Dir })?;
                 }
                 match listed.entry.kind {
                     Kind::Dir => open.push(path),
-                    kind => self.submit(Job { path, kind })?,
+                    kind => self.submit(RemoveItem { path, kind })?,
                 }
             }
             // [SEQ-24] The next page is asked for with nothing else under way.
             self.drain()?;
         }
-        open.into_iter().rev().try_for_each(|path| self.submit(Job { path, kind: Kind::Dir }))
+        open.into_iter().rev().try_for_each(|path| self.submit(RemoveItem { path, kind: Kind::Dir }))
     }
 }
 
-impl Walk for Removal<'_> {
-    type Job = Job;
+impl PipelineDriver for TreeRemoval<'_> {
+    type Item = RemoveItem;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job>) {
-        (self.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<RemoveItem>) {
+        (self.client, &mut self.pipeline)
     }
 
-    fn weight(&self, _job: &Job) -> u64 {
+    fn weight(&self, _job: &RemoveItem) -> u64 {
         0
     }
 
-    fn request(&mut self, job: &Job) -> Result<Option<Request>, ClientError> {
+    fn request(&mut self, job: &RemoveItem) -> Result<Option<Request>, ClientError> {
         let operation = Operation::Remove { path: job.path.clone(), etag: None };
         Ok(Some(Request { operation, payload: Payload::None, content: 0 }))
     }
 
-    fn on_answer(&mut self, job: Job, answer: Answered) -> Result<(), ClientError> {
+    fn on_reply(&mut self, job: RemoveItem, answer: ReplyResult) -> Result<(), ClientError> {
         let refusal = match answer {
             Ok((Answer::Empty, _)) => {
                 self.done.removed += 1;
-                (self.told)(&job.path, job.kind);
+                (self.on_removed)(&job.path, job.kind);
                 return Ok(());
             }
             Ok((other, _)) => return Err(super::super::unexpected("remove", &other)),
@@ -149,12 +149,12 @@ impl Walk for Removal<'_> {
     }
 
     /// [LOST-2] To be repeated.
-    fn settle(job: Job) -> Job {
+    fn recover(job: RemoveItem) -> RemoveItem {
         job
     }
 
     /// What a directory holds before it.
-    fn order(jobs: &mut [Job]) {
+    fn sort_for_recovery(jobs: &mut [RemoveItem]) {
         jobs.sort_by_key(|job| Reverse(job.path.names().count()));
     }
 }

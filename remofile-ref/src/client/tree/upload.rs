@@ -2,17 +2,17 @@
 
 use super::{
     TreeTransferred,
-    flight::{Answered, Flight, Request, Walk},
-    ledger::Ledger,
-    local::{Found, LocalDirectory, count_source},
+    local::{LocalDirectory, LocalEntry, count_source},
+    pipeline::{Pipeline, PipelineDriver, ReplyResult, Request},
+    transfer_stats::TransferStats,
 };
 use crate::client::{
     Answer, ClientError, Code, FileClient, Kind, Operation, Phase, Planned, Precondition, RemotePath, TransferItem,
     TransferOptions, TransferStatus, Transferred,
+    local_file::LocalFile,
     payload::Payload,
-    source::Source,
-    transfer_options::OnItem,
-    upload::{Compared, Replaced},
+    transfer_options::ItemCallback,
+    upload::{ReplaceRule, UploadDecision},
 };
 use crate::fs::stat::FileId;
 use remofile_proto::{Entry, UploadId};
@@ -32,7 +32,7 @@ impl FileClient {
     /// What concerns more than one file: the server or the session is gone, `local` cannot be read, `target` is not
     /// a directory. All else is in [`TreeTransferred::failures`].
     pub fn upload_tree(
-        &mut self,
+        &self,
         local: &LocalPath,
         target: &RemotePath,
         overwrite: bool,
@@ -47,8 +47,8 @@ impl FileClient {
 
     /// Uploads each source under exactly the name beside it, directories with all they hold where the options say
     /// [`TransferOptions::recursive`]. What is small is kept in flight, across sources too. A source that is a symbolic
-    /// link is followed. An item that fails does not stop the others; `on_item` is told of each as soon as it is known
-    /// what becomes of it. At the end everything is durable.
+    /// link is followed. An item that fails does not stop the others; `on_item` is called for each as soon as
+    /// its outcome is known. At the end everything is durable.
     ///
     /// What was broken off is continued by the same call.
     ///
@@ -56,7 +56,7 @@ impl FileClient {
     /// What concerns all items: the server or the session is gone, or the call was cancelled. All else is in
     /// [`TreeTransferred::failures`].
     pub fn upload_items(
-        &mut self,
+        &self,
         sources: &[(PathBuf, RemotePath)],
         options: &TransferOptions,
         on_item: &mut dyn FnMut(&TransferItem<'_>),
@@ -64,20 +64,20 @@ impl FileClient {
         self.upload_walk(sources, options, on_item, |walk| {
             for (local, target) in sources {
                 if let Err(error) = walk.source(local, target) {
-                    walk.ledger.fail(local, target.as_str(), local.to_string_lossy(), error)?;
+                    walk.stats.fail(local, target.as_str(), local.to_string_lossy(), error)?;
                 }
-                walk.observe();
+                walk.report_progress();
             }
             Ok(())
         })
     }
 
     fn upload_walk<'a>(
-        &mut self,
+        &self,
         sources: &[(PathBuf, RemotePath)],
         options: &TransferOptions,
-        on_item: &'a mut OnItem<'a>,
-        walk_all: impl Fn(&mut UploadWalk<'_>) -> Result<(), ClientError>,
+        on_item: &'a mut ItemCallback<'a>,
+        walk_all: impl Fn(&mut TreeUpload<'_>) -> Result<(), ClientError>,
     ) -> Result<TreeTransferred, ClientError> {
         let upload = |client: &mut Self| {
             if options.counts_first.unwrap_or(client.observer().is_watched()) {
@@ -93,32 +93,33 @@ impl FileClient {
             }
             let (mut done, has_changed) = client.walk_once(options, on_item, &walk_all)?;
             if !options.dry_run && has_changed {
-                client.flush_or_look_again(None, |client| {
+                client.flush_or_repeat(None, |client| {
                     client.observer().enter_tree(0, 0);
                     let (second, _) = client.walk_once(options, &mut |_| {}, &walk_all)?;
-                    done.looked_again(second);
+                    done.add_second_pass(second);
                     Ok(())
                 })?;
             }
             Ok(done)
         };
-        self.observed(|client| client.paced(options.bytes_per_second, upload))
+        self.observed(|client| client.rate_limited(options.bytes_per_second, upload))
     }
 
     /// What became of all items, and whether anything was changed for them.
     fn walk_once<'a>(
         &'a mut self,
         options: &'a TransferOptions,
-        on_item: &'a mut OnItem<'a>,
-        walk_all: impl Fn(&mut UploadWalk<'_>) -> Result<(), ClientError>,
+        on_item: &'a mut ItemCallback<'a>,
+        walk_all: impl Fn(&mut TreeUpload<'_>) -> Result<(), ClientError>,
     ) -> Result<(TreeTransferred, bool), ClientError> {
         let staged = if options.dry_run { self.staged()? } else { HashMap::new() };
-        let (flight, ledger) = (Flight::new(), Ledger::new(on_item));
-        let mut walk = UploadWalk { client: self, options, flight, ledger, staged, above: Vec::new(), has_made: false };
+        let (pipeline, stats) = (Pipeline::new(), TransferStats::new(on_item));
+        let mut walk =
+            TreeUpload { client: self, options, pipeline, stats, staged, above: Vec::new(), has_made: false };
         walk_all(&mut walk)?;
         walk.drain()?;
-        let has_changed = walk.has_made || walk.ledger.done.files > 0;
-        Ok((walk.ledger.done, has_changed))
+        let has_changed = walk.has_made || walk.stats.done.files > 0;
+        Ok((walk.stats.done, has_changed))
     }
 
     /// What is staged, and how many bytes of it.
@@ -127,11 +128,11 @@ impl FileClient {
     }
 }
 
-struct UploadWalk<'a> {
+struct TreeUpload<'a> {
     client: &'a mut FileClient,
     options: &'a TransferOptions,
-    flight: Flight<Job>,
-    ledger: Ledger<'a>,
+    pipeline: Pipeline<UploadItem>,
+    stats: TransferStats<'a>,
     /// In a dry run, what an earlier upload has left on the server.
     staged: HashMap<UploadId, u64>,
     /// The directories from the source down to the one that is walked.
@@ -142,10 +143,10 @@ struct UploadWalk<'a> {
 
 /// A small file on its way.
 #[derive(Debug)]
-struct Job {
-    source: Source,
+struct UploadItem {
+    source: LocalFile,
     target: RemotePath,
-    step: Step,
+    step: UploadStep,
     /// On which condition it is put.
     pre: Precondition,
     /// What is there already, where that was looked at.
@@ -153,21 +154,21 @@ struct Job {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum UploadStep {
     Stat,
     Hash,
     Put,
-    /// The session was lost while a put was unanswered: whether the content is there tells.
+    /// The session was lost while a put was unanswered: the content at the path decides.
     Settle,
 }
 
-impl UploadWalk<'_> {
+impl TreeUpload<'_> {
     fn source(&mut self, local: &LocalPath, target: &RemotePath) -> Result<(), ClientError> {
         let found = local.metadata().map_err(|error| ClientError::local(local, error))?;
         if found.is_dir() && self.options.recursive {
             return self.top(&LocalDirectory::open(local)?, target);
         }
-        self.file(Source::open(local)?, target.clone(), false)
+        self.file(LocalFile::open(local)?, target.clone(), false)
     }
 
     fn top(&mut self, top: &LocalDirectory, target: &RemotePath) -> Result<(), ClientError> {
@@ -177,21 +178,21 @@ impl UploadWalk<'_> {
     }
 
     fn directory(&mut self, directory: &LocalDirectory, target: &RemotePath, is_new: bool) -> Result<(), ClientError> {
-        self.ledger.done.directories += 1;
+        self.stats.done.directories += 1;
         let names = match directory.sorted_names() {
             Ok(names) => names,
             Err(error) => {
                 let error = ClientError::local(&directory.shown, error);
-                return self.ledger.fail(&directory.shown, target.as_str(), target.as_str(), error);
+                return self.stats.fail(&directory.shown, target.as_str(), target.as_str(), error);
             }
         };
         self.above.push(directory.identity());
         for name in names {
             if let Err(error) = self.entry(directory, &name, target, is_new) {
                 let shown = directory.shown.join(&name);
-                self.ledger.fail(&shown, &shown_below(target, &name), shown.to_string_lossy(), error)?;
+                self.stats.fail(&shown, &shown_below(target, &name), shown.to_string_lossy(), error)?;
             }
-            self.observe();
+            self.report_progress();
         }
         self.above.pop();
         Ok(())
@@ -204,12 +205,12 @@ impl UploadWalk<'_> {
         parent: &RemotePath,
         is_new: bool,
     ) -> Result<(), ClientError> {
-        self.client.stay()?;
+        self.client.keep_alive()?;
         let shown = directory.shown.join(name);
         let failed = |error: io::Error| ClientError::local(&shown, error);
         let found = directory.look(name, self.options).map_err(|errno| failed(errno.into()))?;
-        if let Found::Skipped(reason) = found {
-            self.ledger.skip(&shown, &shown_below(parent, name), reason);
+        if let LocalEntry::Skipped(reason) = found {
+            self.stats.skip(&shown, &shown_below(parent, name), reason);
             return Ok(());
         }
         let text = name
@@ -220,7 +221,7 @@ impl UploadWalk<'_> {
             path: text.to_owned(),
             refusal: error.into(),
         })?;
-        if let Found::Directory = found {
+        if let LocalEntry::Directory = found {
             let below = directory.enter(name, self.options).map_err(|errno| failed(errno.into()))?;
             if self.above.contains(&below.identity()) {
                 return Err(failed(io::Error::other("is a link to a directory that it lies in")));
@@ -229,21 +230,21 @@ impl UploadWalk<'_> {
             let is_new = self.make_directory(&below.shown, &target)?;
             return self.directory(&below, &target, is_new);
         }
-        let source = Source::open_at(&directory.fd, name, &shown, self.options.follow_links)?;
+        let source = LocalFile::open_at(&directory.fd, name, &shown, self.options.follow_links)?;
         self.file(source, target, is_new)
     }
 
     /// `is_new` where nothing can be there, since the directory was made just now.
-    fn file(&mut self, source: Source, target: RemotePath, is_new: bool) -> Result<(), ClientError> {
-        let replaced = Replaced::by(self.options.replace);
+    fn file(&mut self, source: LocalFile, target: RemotePath, is_new: bool) -> Result<(), ClientError> {
+        let replaced = ReplaceRule::by(self.options.replace);
         if source.size() > self.client.chunk() as u64 && !self.options.dry_run {
             self.drain()?;
             let done = self.client.upload_source(&source, &target, replaced)?;
-            self.ledger.settle(source.path(), target.as_str(), done);
+            self.stats.record(source.path(), target.as_str(), done);
             return Ok(());
         }
-        let step = if is_new { Step::Put } else { Step::Stat };
-        self.submit(Job { source, target, step, pre: Precondition::Absent, found: None })
+        let step = if is_new { UploadStep::Put } else { UploadStep::Stat };
+        self.submit(UploadItem { source, target, step, pre: Precondition::Absent, found: None })
     }
 
     /// Whether the directory was made just now; fails where something else is there.
@@ -253,7 +254,7 @@ impl UploadWalk<'_> {
                 Ok(entry) if entry.kind == Kind::Dir => Ok(false),
                 Ok(_) => Err(crate::client::refused("mkdir", target, Code::Exists)),
                 Err(error) if matches!(error.code(), Some(Code::NotFound)) => {
-                    self.ledger.plan(local, target.as_str(), Planned::Directory);
+                    self.stats.plan(local, target.as_str(), Planned::Directory);
                     Ok(true)
                 }
                 Err(error) => Err(error),
@@ -272,7 +273,7 @@ impl UploadWalk<'_> {
         }
     }
 
-    fn plan(&mut self, job: &Job) {
+    fn plan(&mut self, job: &UploadItem) {
         let bytes = job.source.size();
         let up = job.source.upload_id(self.client.welcome().root, &job.target);
         let planned = match (self.staged.get(&up), &job.found) {
@@ -280,40 +281,40 @@ impl UploadWalk<'_> {
             (_, Some(_)) => Planned::Replace { bytes },
             (_, None) => Planned::New { bytes },
         };
-        self.ledger.plan(job.source.path(), job.target.as_str(), planned);
+        self.stats.plan(job.source.path(), job.target.as_str(), planned);
     }
 
-    fn settled(&mut self, job: &Job, status: TransferStatus, transferred: u64) {
+    fn record(&mut self, job: &UploadItem, status: TransferStatus, transferred: u64) {
         let bytes = job.source.size();
         match status {
             TransferStatus::Unchanged if self.options.dry_run => {
-                self.ledger.plan(job.source.path(), job.target.as_str(), Planned::Unchanged { bytes });
+                self.stats.plan(job.source.path(), job.target.as_str(), Planned::Unchanged { bytes });
             }
             _ => {
                 let done = Transferred { status, bytes, transferred };
-                self.ledger.settle(job.source.path(), job.target.as_str(), done);
+                self.stats.record(job.source.path(), job.target.as_str(), done);
             }
         }
     }
 
-    fn fail(&mut self, job: &Job, error: ClientError) -> Result<(), ClientError> {
+    fn fail(&mut self, job: &UploadItem, error: ClientError) -> Result<(), ClientError> {
         let local = job.source.path();
-        self.ledger.fail(local, job.target.as_str(), local.to_string_lossy(), error)
+        self.stats.fail(local, job.target.as_str(), local.to_string_lossy(), error)
     }
 
     /// Puts what differs from what is there, if that may be replaced.
-    fn replace(&mut self, mut job: Job, found: Entry) -> Result<(), ClientError> {
-        match Replaced::by(self.options.replace).against(&found, &job.source, &job.target) {
-            Ok(Compared::Stays(status)) => {
-                self.settled(&job, status, 0);
+    fn replace(&mut self, mut job: UploadItem, found: Entry) -> Result<(), ClientError> {
+        match ReplaceRule::by(self.options.replace).against(&found, &job.source, &job.target) {
+            Ok(UploadDecision::Keep(status)) => {
+                self.record(&job, status, 0);
                 Ok(())
             }
-            Ok(Compared::Goes(_)) if found.kind == Kind::Dir => {
+            Ok(UploadDecision::Send(_)) if found.kind == Kind::Dir => {
                 let error = crate::client::refused("upload", &job.target, Code::NotFile);
                 self.fail(&job, error)
             }
-            Ok(Compared::Goes(pre)) => {
-                (job.pre, job.found, job.step) = (pre, Some(found), Step::Put);
+            Ok(UploadDecision::Send(pre)) => {
+                (job.pre, job.found, job.step) = (pre, Some(found), UploadStep::Put);
                 self.send(job)
             }
             Err(error) => self.fail(&job, error),
@@ -321,27 +322,27 @@ impl UploadWalk<'_> {
     }
 }
 
-impl Walk for UploadWalk<'_> {
-    type Job = Job;
+impl PipelineDriver for TreeUpload<'_> {
+    type Item = UploadItem;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Job>) {
-        (self.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<UploadItem>) {
+        (self.client, &mut self.pipeline)
     }
 
-    fn weight(&self, job: &Job) -> u64 {
+    fn weight(&self, job: &UploadItem) -> u64 {
         if self.options.dry_run { 0 } else { job.source.size() }
     }
 
-    fn request(&mut self, job: &Job) -> Result<Option<Request>, ClientError> {
+    fn request(&mut self, job: &UploadItem) -> Result<Option<Request>, ClientError> {
         let path = job.target.clone();
         let (operation, payload) = match job.step {
-            Step::Stat => (Operation::Stat { path }, Payload::None),
-            Step::Hash | Step::Settle => (Operation::Hash { path, off: 0, len: None }, Payload::None),
-            Step::Put if self.options.dry_run => {
+            UploadStep::Stat => (Operation::Stat { path }, Payload::None),
+            UploadStep::Hash | UploadStep::Settle => (Operation::Hash { path, off: 0, len: None }, Payload::None),
+            UploadStep::Put if self.options.dry_run => {
                 self.plan(job);
                 return Ok(None);
             }
-            Step::Put => {
+            UploadStep::Put => {
                 let len = usize::try_from(job.source.size()).unwrap_or(usize::MAX);
                 let content = job.source.read(0, len).and_then(|content| {
                     job.source.check_unchanged()?;
@@ -362,44 +363,44 @@ impl Walk for UploadWalk<'_> {
         Ok(Some(Request { operation, payload, content }))
     }
 
-    fn on_answer(&mut self, mut job: Job, answer: Answered) -> Result<(), ClientError> {
+    fn on_reply(&mut self, mut job: UploadItem, answer: ReplyResult) -> Result<(), ClientError> {
         let size = job.source.size();
         let refusal = match (job.step, answer) {
-            (Step::Stat, Ok((Answer::Entry(entry), _))) => {
+            (UploadStep::Stat, Ok((Answer::Entry(entry), _))) => {
                 if entry.kind == Kind::File && entry.size == Some(size) {
-                    (job.found, job.step) = (Some(entry), Step::Hash);
+                    (job.found, job.step) = (Some(entry), UploadStep::Hash);
                     return self.send(job);
                 }
                 return self.replace(job, entry);
             }
-            (Step::Hash | Step::Settle, Ok((Answer::Hash(theirs), _))) => {
+            (UploadStep::Hash | UploadStep::Settle, Ok((Answer::Hash(theirs), _))) => {
                 let ours = match self.client.hash_whole(&job.source, &job.target) {
                     Ok(ours) => ours,
                     Err(error) => return self.fail(&job, error),
                 };
                 match (theirs.hash == ours, job.step, job.found.take()) {
-                    (true, Step::Settle, _) => {
-                        self.client.channel.changed();
-                        self.settled(&job, TransferStatus::New, size);
+                    (true, UploadStep::Settle, _) => {
+                        self.client.note_change();
+                        self.record(&job, TransferStatus::New, size);
                     }
-                    (true, ..) => self.settled(&job, TransferStatus::Unchanged, 0),
-                    (false, Step::Hash, Some(found)) => return self.replace(job, found),
+                    (true, ..) => self.record(&job, TransferStatus::Unchanged, 0),
+                    (false, UploadStep::Hash, Some(found)) => return self.replace(job, found),
                     (false, ..) => {
-                        job.step = Step::Put;
+                        job.step = UploadStep::Put;
                         return self.send(job);
                     }
                 }
                 return Ok(());
             }
-            (Step::Put, Ok((Answer::Entry(_), _))) => {
-                self.settled(&job, TransferStatus::New, size);
+            (UploadStep::Put, Ok((Answer::Entry(_), _))) => {
+                self.record(&job, TransferStatus::New, size);
                 return Ok(());
             }
             (_, Ok((other, _))) => return Err(crate::client::unexpected("upload", &other)),
             (_, Err(refusal)) => refusal,
         };
         // There, and nothing that has a hash.
-        if job.step == Step::Hash
+        if job.step == UploadStep::Hash
             && refusal.code != Code::NotFound
             && let Some(found) = job.found.take()
         {
@@ -407,13 +408,15 @@ impl Walk for UploadWalk<'_> {
         }
         match (job.step, refusal.code) {
             // Not there, or not to be seen: the target rules decide.
-            (Step::Stat | Step::Hash | Step::Settle, code) if !self.options.dry_run || code == Code::NotFound => {
-                (job.found, job.step) = (None, Step::Put);
+            (UploadStep::Stat | UploadStep::Hash | UploadStep::Settle, code)
+                if !self.options.dry_run || code == Code::NotFound =>
+            {
+                (job.found, job.step) = (None, UploadStep::Put);
                 self.send(job)
             }
-            // Somebody else put it there meanwhile, or an earlier session of this walk.
-            (Step::Put, Code::Exists) if job.found.is_none() => {
-                job.step = Step::Stat;
+            // Another program put it there meanwhile, or an earlier session of this call.
+            (UploadStep::Put, Code::Exists) if job.found.is_none() => {
+                job.step = UploadStep::Stat;
                 self.send(job)
             }
             _ => {
@@ -424,15 +427,15 @@ impl Walk for UploadWalk<'_> {
         }
     }
 
-    fn settle(mut job: Job) -> Job {
-        if job.step == Step::Put {
-            job.step = Step::Settle;
+    fn recover(mut job: UploadItem) -> UploadItem {
+        if job.step == UploadStep::Put {
+            job.step = UploadStep::Settle;
         }
         job
     }
 
-    fn observe(&mut self) {
-        self.client.observer().count(&self.ledger.done);
+    fn report_progress(&mut self) {
+        self.client.observer().count(&self.stats.done);
     }
 }
 

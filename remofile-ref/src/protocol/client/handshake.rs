@@ -1,6 +1,6 @@
 //! The client's way into a session: **each id says hello once, and one that got no answer is named by the next.**
 //!
-//! Pure: ids are drawn and `auth` is made by the driver, which also sends what [`Opening::say_hello`] gives, once.
+//! Pure: ids are drawn and `auth` is made by the driver, which also sends what [`Handshake::say_hello`] gives, once.
 
 #[cfg(test)]
 mod tests;
@@ -19,14 +19,14 @@ const REMEMBERED: usize = 32;
 /// What a reply to hello means.
 #[derive(Debug)]
 #[must_use]
-pub enum Greeting {
+pub enum HelloOutcome {
     /// Nothing: it does not answer the last hello.
     Ignored,
     /// The session is open.
     Open(HelloReply),
     /// Another hello is needed, with a new id: one of the client's own ids is in the way.
     Again,
-    /// Somebody else holds the session. A later hello, with a new id, may succeed.
+    /// Another client holds the session. A later hello, with a new id, may succeed.
     Busy(Busy),
     /// The server does not let this client in: AUTH, VERSION, BAD_ARGS or any other refusal.
     Refused(Refusal),
@@ -38,7 +38,7 @@ pub enum Greeting {
 
 /// A client that has no session yet.
 #[derive(Debug)]
-pub struct Opening {
+pub struct Handshake {
     client: String,
     lease_ms: Option<u64>,
     take: Option<SessionId>,
@@ -49,9 +49,9 @@ pub struct Opening {
     silence: Duration,
 }
 
-impl Opening {
+impl Handshake {
     /// `client` is a name for people, of which 128 bytes are used; `take` names a session to take over, that of
-    /// somebody else or, when re-opening, the client's own; `silence` is how long a hello is waited for.
+    /// another client or, when a session is opened again, the client's own; `silence` is how long a hello is waited for.
     #[must_use]
     pub fn new(client: &str, lease_ms: Option<u64>, take: Option<SessionId>, silence: Duration) -> Self {
         let client = client[..client.floor_char_boundary(remofile_proto::limits::CLIENT)].to_owned();
@@ -78,12 +78,12 @@ impl Opening {
     }
 
     /// Takes a reply.
-    pub fn on_reply(&mut self, reply: &Reply<'_>) -> Greeting {
+    pub fn on_reply(&mut self, reply: &Reply<'_>) -> HelloOutcome {
         // VERSION alone answers without the session [ENV-16].
         let versioned = reply.code == u64::from(Code::Version.number());
         match self.waiting.take_if(|(id, ..)| versioned || (reply.session == *id && reply.seq == 0)) {
-            Some((_, hello, _)) => self.greet(reply.into_answer(&hello)),
-            None => Greeting::Ignored,
+            Some((_, hello, _)) => self.outcome_of(reply.into_answer(&hello)),
+            None => HelloOutcome::Ignored,
         }
     }
 
@@ -93,21 +93,21 @@ impl Opening {
         self.waiting.as_ref().map(|(_, _, at)| *at)
     }
 
-    fn greet(&mut self, answer: Result<Answer, ReplyError>) -> Greeting {
+    fn outcome_of(&mut self, answer: Result<Answer, ReplyError>) -> HelloOutcome {
         match answer {
-            Ok(Answer::Hello(welcome)) => Greeting::Open(welcome),
-            Ok(_) => Greeting::Ignored,
+            Ok(Answer::Hello(welcome)) => HelloOutcome::Open(welcome),
+            Ok(_) => HelloOutcome::Ignored,
             Err(ReplyError::Refused(Refusal { detail: Detail::Busy(busy), .. })) => {
                 // An earlier hello of this client came through after all.
                 let own = self.drawn.contains(&busy.session);
                 self.take = own.then_some(busy.session);
-                if own { Greeting::Again } else { Greeting::Busy(busy) }
+                if own { HelloOutcome::Again } else { HelloOutcome::Busy(busy) }
             }
-            Err(ReplyError::Refused(refusal)) if refusal.code == Code::NoSession => Greeting::Again,
-            Err(ReplyError::Refused(refusal)) => Greeting::Refused(refusal),
-            Err(ReplyError::UnknownCode { number, .. }) => Greeting::Unknown(number),
-            Err(ReplyError::Malformed(malformed)) => Greeting::Malformed(malformed),
-            Err(_) => Greeting::Ignored,
+            Err(ReplyError::Refused(refusal)) if refusal.code == Code::NoSession => HelloOutcome::Again,
+            Err(ReplyError::Refused(refusal)) => HelloOutcome::Refused(refusal),
+            Err(ReplyError::UnknownCode { number, .. }) => HelloOutcome::Unknown(number),
+            Err(ReplyError::Malformed(malformed)) => HelloOutcome::Malformed(malformed),
+            Err(_) => HelloOutcome::Ignored,
         }
     }
 }

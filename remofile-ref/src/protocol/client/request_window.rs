@@ -1,8 +1,8 @@
 //! The client's half of the numbering as a pure state machine: **every submitted request stays here, byte for
 //! byte, until its number is answered or the session is lost, and nothing is sent above base + window.**
 //!
-//! What is absent: sockets, clocks and threads. A driver submits while it may, sends what [`Stream::next_to_send`]
-//! gives, says so by [`Stream::sent`], and tells of replies, connections and time.
+//! What is absent: sockets, clocks and threads. A driver submits while it may, sends what [`RequestWindow::next_to_send`]
+//! gives, says so by [`RequestWindow::sent`], and reports replies, connections and time.
 //!
 //! The payload type is the driver's: bytes, or where to read them again. The stream only hands it back.
 
@@ -11,20 +11,20 @@ mod rtt;
 #[cfg(test)]
 mod tests;
 
-pub use rtt::Patience;
+pub use rtt::RetryPolicy;
 
-use in_flight::Slot;
+use in_flight::InFlight;
 use remofile_proto::cbor::{Map, Value};
 use remofile_proto::{Code, Operation, OperationClass, Recovery, Reply, SessionId, encode_request};
-use rtt::Pace;
+use rtt::RttEstimator;
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What a reply, or time going by, means.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Event<P> {
-    /// Nothing: a reply that nobody waits for.
+pub enum WindowEvent<P> {
+    /// Nothing: a reply to no request that waits for one.
     Ignored,
     /// The server counts differently: what was lost will be sent again.
     Repairing,
@@ -40,14 +40,14 @@ pub enum Event<P> {
         /// Its payload, no longer needed here.
         payload: P,
     },
-    /// The session is lost: nothing is sent any more, and [`Stream::into_unanswered`] tells what is in doubt.
-    Lost(Loss),
+    /// The session is lost: nothing is sent any more, and [`RequestWindow::into_unacked`] gives what is uncertain.
+    Lost(SessionLoss),
 }
 
 /// How a session was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Loss {
+pub enum SessionLoss {
     /// The server said so: NO_SESSION, BAD_MESSAGE, SEQ_REUSED or another code of 10 to 19.
     #[error("the server ended the session with code {0}")]
     Code(u64),
@@ -72,7 +72,7 @@ pub struct Outgoing<'a, P> {
 
 /// A request without a reply when its session was lost.
 #[derive(Debug)]
-pub struct Leftover<P> {
+pub struct UnackedRequest<P> {
     /// Its number in the lost session.
     pub seq: u64,
     /// Its payload.
@@ -84,7 +84,7 @@ pub struct Leftover<P> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum WindowPhase {
     /// Everything from the cursor on is sent.
     Flowing,
     /// A SEQ came: nothing is sent until the last message that was sent is answered [SEQ-18].
@@ -106,48 +106,48 @@ enum Poll {
 
 /// The requests of one session that are not all answered.
 #[derive(Debug)]
-pub struct Stream<P> {
+pub struct RequestWindow<P> {
     session: SessionId,
     window: u64,
-    patience: Patience,
-    pace: Pace,
+    policy: RetryPolicy,
+    rtt: RttEstimator,
     /// The lowest unanswered number, or the next one where all are answered.
     base: u64,
     /// From base on: answered ones stay until base passes them.
-    slots: VecDeque<Slot<P>>,
+    in_flight: VecDeque<InFlight<P>>,
     /// The next number to send in this pass over the unanswered.
     cursor: u64,
     /// The message sent last on this connection.
     last_sent: Option<u64>,
-    phase: Phase,
+    phase: WindowPhase,
     connected: bool,
     /// When something was last sent or heard.
     active: Duration,
     /// When something was last answered, or asked while nothing else was awaited.
-    hopeful: Duration,
+    progressed_at: Duration,
     /// Silences since something was last answered.
     rounds: u32,
     /// A SEQ has made everything be resent since something was last answered.
     repaired: bool,
 }
 
-impl<P> Stream<P> {
+impl<P> RequestWindow<P> {
     /// Nothing is submitted; `window` is that of hello's result, at least 1. The connection is up.
     #[must_use]
-    pub fn new(now: Duration, session: SessionId, window: u64, patience: Patience) -> Self {
+    pub fn new(now: Duration, session: SessionId, window: u64, policy: RetryPolicy) -> Self {
         Self {
             session,
             window: window.max(1),
-            patience,
-            pace: Pace::default(),
+            policy,
+            rtt: RttEstimator::default(),
             base: 1,
-            slots: VecDeque::new(),
+            in_flight: VecDeque::new(),
             cursor: 1,
             last_sent: None,
-            phase: Phase::Flowing,
+            phase: WindowPhase::Flowing,
             connected: true,
             active: now,
-            hopeful: now,
+            progressed_at: now,
             rounds: 0,
             repaired: false,
         }
@@ -156,7 +156,7 @@ impl<P> Stream<P> {
     /// Whether there is room below base + window [SEQ-16].
     #[must_use]
     pub fn can_submit(&self) -> bool {
-        self.phase != Phase::Lost && (self.slots.len() as u64) < self.window
+        self.phase != WindowPhase::Lost && (self.in_flight.len() as u64) < self.window
     }
 
     /// Takes a request and gives its number.
@@ -169,11 +169,11 @@ impl<P> Stream<P> {
         }
         let seq = self.end();
         let header = encode_request(self.session, seq, operation);
-        self.slots.push_back(Slot::new(header, payload, operation));
+        self.in_flight.push_back(InFlight::new(header, payload, operation));
         Ok(seq)
     }
 
-    /// The request that is to be sent now, if any; [`Stream::sent`] tells that it was.
+    /// The request that is to be sent now, if any; [`RequestWindow::sent`] reports that it was.
     ///
     /// A request that changes something waits until every `read`, `list` and `uploads` before it is answered:
     /// the server may compute those again [SEQ-24].
@@ -182,48 +182,48 @@ impl<P> Stream<P> {
             return None;
         }
         let seq = match self.phase {
-            Phase::Gap | Phase::Lost => return None,
-            Phase::Probing { sent } => (!sent).then_some(self.base)?,
-            Phase::Polling { seq, poll } => (poll == Poll::Due).then_some(seq)?,
-            Phase::Flowing => self.next_in_pass()?,
+            WindowPhase::Gap | WindowPhase::Lost => return None,
+            WindowPhase::Probing { sent } => (!sent).then_some(self.base)?,
+            WindowPhase::Polling { seq, poll } => (poll == Poll::Due).then_some(seq)?,
+            WindowPhase::Flowing => self.next_in_pass()?,
         };
-        let (header, payload, _) = self.slot(seq)?.waiting()?;
+        let (header, payload, _) = self.in_flight_at(seq)?.waiting()?;
         Some(Outgoing { seq, header, payload })
     }
 
-    /// Tells that what [`Stream::next_to_send`] gave was handed to the socket.
+    /// Tells that what [`RequestWindow::next_to_send`] gave was handed to the socket.
     pub fn sent(&mut self, now: Duration) {
         let seq = match &mut self.phase {
-            Phase::Gap | Phase::Lost => return,
-            Phase::Probing { sent } => {
+            WindowPhase::Gap | WindowPhase::Lost => return,
+            WindowPhase::Probing { sent } => {
                 *sent = true;
                 self.base
             }
-            Phase::Polling { seq, poll } => {
+            WindowPhase::Polling { seq, poll } => {
                 *poll = Poll::Outstanding;
                 *seq
             }
-            Phase::Flowing => {
+            WindowPhase::Flowing => {
                 let seq = self.cursor;
                 self.cursor += 1;
                 seq
             }
         };
         if !(self.base..self.end()).any(|seq| self.awaits(seq)) {
-            self.hopeful = now;
+            self.progressed_at = now;
         }
         self.active = now;
         self.last_sent = Some(seq);
-        if let Some(slot) = self.slot_mut(seq) {
-            slot.note_sent(now);
+        if let Some(in_flight_at) = self.in_flight_at_mut(seq) {
+            in_flight_at.note_sent(now);
         }
     }
 
-    /// Takes a reply; what it says to the operation is the driver's to read when it is [`Event::Answered`].
-    pub fn on_reply(&mut self, now: Duration, reply: &Reply<'_>) -> Event<P> {
+    /// Takes a reply; what it says to the operation is the driver's to read when it is [`WindowEvent::Answered`].
+    pub fn on_reply(&mut self, now: Duration, reply: &Reply<'_>) -> WindowEvent<P> {
         let Reply { session, seq, code, result, .. } = *reply;
-        if session != self.session || self.phase == Phase::Lost {
-            return Event::Ignored;
+        if session != self.session || self.phase == WindowPhase::Lost {
+            return WindowEvent::Ignored;
         }
         match code {
             SEQ => self.on_gap(now, seq, next(result)),
@@ -231,37 +231,37 @@ impl<P> Stream<P> {
             // [CODE-4], [ENV-21]
             10..=19 | BAD_MESSAGE => {
                 if code == NO_SESSION
-                    && let Some(slot) = self.slot_mut(seq)
+                    && let Some(in_flight_at) = self.in_flight_at_mut(seq)
                 {
-                    slot.note_refused();
+                    in_flight_at.note_refused();
                 }
-                self.lose(Loss::Code(code))
+                self.lose(SessionLoss::Code(code))
             }
             _ => self.on_answer(now, seq),
         }
     }
 
-    /// Tells that time has gone by; call it at [`Stream::next_deadline`].
-    pub fn on_timer(&mut self, now: Duration) -> Event<P> {
-        if let Phase::Polling { seq, poll: Poll::At(at) } = self.phase {
+    /// Tells that time has gone by; call it at [`RequestWindow::next_deadline`].
+    pub fn on_timer(&mut self, now: Duration) -> WindowEvent<P> {
+        if let WindowPhase::Polling { seq, poll: Poll::At(at) } = self.phase {
             if now >= at {
-                self.phase = Phase::Polling { seq, poll: Poll::Due };
+                self.phase = WindowPhase::Polling { seq, poll: Poll::Due };
             }
-            return Event::Ignored;
+            return WindowEvent::Ignored;
         }
         if self.silence_ends().is_none_or(|at| now < at) {
-            return Event::Ignored;
+            return WindowEvent::Ignored;
         }
-        if self.rounds >= self.patience.rounds && now.saturating_sub(self.hopeful) >= self.patience.total {
-            return self.lose(Loss::Silence { rounds: self.rounds });
+        if self.rounds >= self.policy.rounds && now.saturating_sub(self.progressed_at) >= self.policy.total {
+            return self.lose(SessionLoss::Silence { rounds: self.rounds });
         }
         self.rounds += 1;
         self.active = now;
         self.phase = match self.phase {
-            Phase::Polling { seq, .. } => Phase::Polling { seq, poll: Poll::Due },
-            _ => Phase::Probing { sent: false },
+            WindowPhase::Polling { seq, .. } => WindowPhase::Polling { seq, poll: Poll::Due },
+            _ => WindowPhase::Probing { sent: false },
         };
-        Event::Repairing
+        WindowEvent::Repairing
     }
 
     /// Tells that the connection is gone: nothing is sent, and silence means nothing.
@@ -275,20 +275,20 @@ impl<P> Stream<P> {
         self.active = now;
         self.last_sent = None;
         // The new connection gets its chance.
-        self.rounds = self.rounds.min(self.patience.rounds.saturating_sub(1));
+        self.rounds = self.rounds.min(self.policy.rounds.saturating_sub(1));
         match &mut self.phase {
-            Phase::Lost => {}
-            Phase::Polling { poll, .. } if *poll == Poll::Outstanding => *poll = Poll::Due,
-            Phase::Polling { .. } => {}
+            WindowPhase::Lost => {}
+            WindowPhase::Polling { poll, .. } if *poll == Poll::Outstanding => *poll = Poll::Due,
+            WindowPhase::Polling { .. } => {}
             _ => self.resend(),
         }
     }
 
-    /// When [`Stream::on_timer`] is to be called, if nothing is heard before.
+    /// When [`RequestWindow::on_timer`] is to be called, if nothing is heard before.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         match self.phase {
-            Phase::Polling { poll: Poll::At(at), .. } => Some(at),
+            WindowPhase::Polling { poll: Poll::At(at), .. } => Some(at),
             _ => self.silence_ends(),
         }
     }
@@ -296,10 +296,10 @@ impl<P> Stream<P> {
     /// How many requests are submitted and not answered.
     #[must_use]
     pub fn unanswered(&self) -> usize {
-        self.slots.iter().filter(|slot| slot.waiting().is_some()).count()
+        self.in_flight.iter().filter(|in_flight_at| in_flight_at.waiting().is_some()).count()
     }
 
-    /// Whether this number may have been executed though no reply to it will come: see [`Leftover::sent`].
+    /// Whether this number may have been executed though no reply to it will come: see [`UnackedRequest::sent`].
     #[must_use]
     pub fn may_have_been_executed(&self, seq: u64) -> bool {
         self.awaits(seq)
@@ -308,71 +308,72 @@ impl<P> Stream<P> {
     /// The smoothed round trip, once one was measured.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.pace.round_trip()
+        self.rtt.round_trip()
     }
 
     /// What is left when the session is lost, in order [LOST-2].
     #[must_use]
-    pub fn into_unanswered(self) -> Vec<Leftover<P>> {
-        (self.base..).zip(self.slots).filter_map(|(seq, slot)| slot.into_leftover(seq)).collect()
+    pub fn into_unacked(self) -> Vec<UnackedRequest<P>> {
+        (self.base..).zip(self.in_flight).filter_map(|(seq, in_flight_at)| in_flight_at.into_unacked(seq)).collect()
     }
 
-    fn on_gap(&mut self, now: Duration, seq: u64, next: Option<u64>) -> Event<P> {
+    fn on_gap(&mut self, now: Duration, seq: u64, next: Option<u64>) -> WindowEvent<P> {
         // [SEQ-19]; and what this pass has not sent yet, it will send anyway.
         let stale = next.is_none_or(|next| next < self.base) || seq >= self.cursor || !self.awaits(seq);
-        if stale || !matches!(self.phase, Phase::Flowing | Phase::Gap) {
-            return Event::Ignored;
+        if stale || !matches!(self.phase, WindowPhase::Flowing | WindowPhase::Gap) {
+            return WindowEvent::Ignored;
         }
         self.active = now;
-        self.phase = Phase::Gap;
+        self.phase = WindowPhase::Gap;
         self.repair_behind(seq);
-        Event::Repairing
+        WindowEvent::Repairing
     }
 
-    fn on_pending(&mut self, now: Duration, seq: u64) -> Event<P> {
-        if !self.awaits(seq) || matches!(self.phase, Phase::Polling { seq: other, .. } if other != seq) {
-            return Event::Ignored;
+    fn on_pending(&mut self, now: Duration, seq: u64) -> WindowEvent<P> {
+        if !self.awaits(seq) || matches!(self.phase, WindowPhase::Polling { seq: other, .. } if other != seq) {
+            return WindowEvent::Ignored;
         }
         self.active = now;
         self.progress(now);
-        self.phase = Phase::Polling { seq, poll: Poll::At(now + self.patience.poll) };
-        Event::Pending { seq }
+        self.phase = WindowPhase::Polling { seq, poll: Poll::At(now + self.policy.poll) };
+        WindowEvent::Pending { seq }
     }
 
-    fn on_answer(&mut self, now: Duration, seq: u64) -> Event<P> {
+    fn on_answer(&mut self, now: Duration, seq: u64) -> WindowEvent<P> {
         if !self.awaits(seq) {
-            return Event::Ignored;
+            return WindowEvent::Ignored;
         }
-        let Some((payload, round_trip)) = self.slot_mut(seq).and_then(|slot| slot.answer(now)) else {
-            return Event::Ignored;
+        let Some((payload, round_trip)) = self.in_flight_at_mut(seq).and_then(|in_flight_at| in_flight_at.answer(now))
+        else {
+            return WindowEvent::Ignored;
         };
         if let Some(round_trip) = round_trip {
-            self.pace.measure(round_trip);
+            self.rtt.sample(round_trip);
         }
         self.active = now;
         self.progress(now);
         let was_base = seq == self.base;
-        while self.slots.front().is_some_and(|slot| slot.waiting().is_none()) {
-            self.slots.pop_front();
+        while self.in_flight.front().is_some_and(|in_flight_at| in_flight_at.waiting().is_none()) {
+            self.in_flight.pop_front();
             self.base += 1;
         }
         self.cursor = self.cursor.max(self.base);
         match self.phase {
-            Phase::Polling { seq: polled, .. } if polled == seq => self.resend(),
-            Phase::Probing { .. } if was_base => self.resend(),
+            WindowPhase::Polling { seq: polled, .. } if polled == seq => self.resend(),
+            WindowPhase::Probing { .. } if was_base => self.resend(),
             // Replies come in the order of what was sent: what is still missing below has been lost.
-            Phase::Gap | Phase::Flowing => self.repair_behind(seq),
+            WindowPhase::Gap | WindowPhase::Flowing => self.repair_behind(seq),
             _ => {}
         }
-        Event::Answered { seq, payload }
+        WindowEvent::Answered { seq, payload }
     }
 
     /// If `seq` was the last message that was sent, sends again whatever is missing before it.
     fn repair_behind(&mut self, seq: u64) {
         let missing = (self.base..self.cursor).any(|seq| self.awaits(seq));
         if self.last_sent != Some(seq) || !missing {
-            if self.phase == Phase::Gap && !missing {
-                self.phase = Phase::Flowing;
+            if self.phase == WindowPhase::Gap && !missing {
+                self.phase = WindowPhase::Flowing;
             }
             return;
         }
@@ -384,26 +385,28 @@ impl<P> Stream<P> {
 
     fn resend(&mut self) {
         self.cursor = self.base;
-        self.phase = Phase::Flowing;
+        self.phase = WindowPhase::Flowing;
     }
 
     fn progress(&mut self, now: Duration) {
-        self.hopeful = now;
+        self.progressed_at = now;
         self.rounds = 0;
         self.repaired = false;
     }
 
-    fn lose(&mut self, loss: Loss) -> Event<P> {
-        self.phase = Phase::Lost;
-        Event::Lost(loss)
+    fn lose(&mut self, loss: SessionLoss) -> WindowEvent<P> {
+        self.phase = WindowPhase::Lost;
+        WindowEvent::Lost(loss)
     }
 
     /// The next unanswered number of this pass, unless it has to wait.
     fn next_in_pass(&mut self) -> Option<u64> {
-        while self.cursor < self.end() && self.slot(self.cursor).is_none_or(|slot| slot.waiting().is_none()) {
+        while self.cursor < self.end()
+            && self.in_flight_at(self.cursor).is_none_or(|in_flight_at| in_flight_at.waiting().is_none())
+        {
             self.cursor += 1;
         }
-        let class_of = |seq| self.slot(seq).and_then(Slot::waiting).map(|(_, _, class)| class);
+        let class_of = |seq| self.in_flight_at(seq).and_then(InFlight::waiting).map(|(_, _, class)| class);
         let computed = |seq| class_of(seq) == Some(OperationClass::Recomputable);
         // [SEQ-24]
         let waits = class_of(self.cursor)? == OperationClass::Mutating && (self.base..self.cursor).any(computed);
@@ -413,31 +416,31 @@ impl<P> Stream<P> {
     /// When silence has lasted too long, if a reply is due at all.
     fn silence_ends(&self) -> Option<Duration> {
         let due = match self.phase {
-            Phase::Flowing => self.last_sent.is_some() && (self.base..self.cursor).any(|seq| self.awaits(seq)),
-            Phase::Gap => true,
-            Phase::Probing { sent } => sent,
-            Phase::Polling { poll, .. } => poll == Poll::Outstanding,
-            Phase::Lost => false,
+            WindowPhase::Flowing => self.last_sent.is_some() && (self.base..self.cursor).any(|seq| self.awaits(seq)),
+            WindowPhase::Gap => true,
+            WindowPhase::Probing { sent } => sent,
+            WindowPhase::Polling { poll, .. } => poll == Poll::Outstanding,
+            WindowPhase::Lost => false,
         };
-        (due && self.connected).then(|| self.active + self.pace.silence(&self.patience, self.rounds))
+        (due && self.connected).then(|| self.active + self.rtt.timeout(&self.policy, self.rounds))
     }
 
     /// Whether this number was sent and is not answered.
     fn awaits(&self, seq: u64) -> bool {
-        self.slot(seq).is_some_and(Slot::awaits)
+        self.in_flight_at(seq).is_some_and(InFlight::awaits)
     }
 
-    /// One behind the last submitted number.
+    /// One after the last submitted number.
     fn end(&self) -> u64 {
-        self.base + self.slots.len() as u64
+        self.base + self.in_flight.len() as u64
     }
 
-    fn slot(&self, seq: u64) -> Option<&Slot<P>> {
-        self.slots.get(usize::try_from(seq.checked_sub(self.base)?).ok()?)
+    fn in_flight_at(&self, seq: u64) -> Option<&InFlight<P>> {
+        self.in_flight.get(usize::try_from(seq.checked_sub(self.base)?).ok()?)
     }
 
-    fn slot_mut(&mut self, seq: u64) -> Option<&mut Slot<P>> {
-        self.slots.get_mut(usize::try_from(seq.checked_sub(self.base)?).ok()?)
+    fn in_flight_at_mut(&mut self, seq: u64) -> Option<&mut InFlight<P>> {
+        self.in_flight.get_mut(usize::try_from(seq.checked_sub(self.base)?).ok()?)
     }
 }
 

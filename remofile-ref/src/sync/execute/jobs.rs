@@ -4,8 +4,8 @@ use super::{Execution, local_version};
 use crate::{
     client::{
         ClientError, FileClient,
-        flight::{Answered, Flight, Request, Walk},
         payload::{Content, Payload},
+        pipeline::{Pipeline, PipelineDriver, ReplyResult, Request},
         refused, unexpected,
     },
     sync::{
@@ -248,11 +248,11 @@ impl<'p> Execution<'_, 'p> {
     }
 }
 
-impl<'p> Walk for Execution<'_, 'p> {
-    type Job = SyncJob<'p>;
+impl<'p> PipelineDriver for Execution<'_, 'p> {
+    type Item = SyncJob<'p>;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<SyncJob<'p>>) {
-        (self.context.client, &mut self.flight)
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<SyncJob<'p>>) {
+        (self.context.client, &mut self.pipeline)
     }
 
     fn weight(&self, job: &SyncJob<'p>) -> u64 {
@@ -296,7 +296,7 @@ impl<'p> Walk for Execution<'_, 'p> {
         Ok(Some(Request { operation, payload, content }))
     }
 
-    fn on_answer(&mut self, job: SyncJob<'p>, answer: Answered) -> Result<(), ClientError> {
+    fn on_reply(&mut self, job: SyncJob<'p>, answer: ReplyResult) -> Result<(), ClientError> {
         let done = match (job.step, answer) {
             (_, Err(refusal)) => return self.on_refusal(job, refusal),
             (JobStep::MakeDirectory, Ok((Answer::Entry(_), _))) => {
@@ -338,7 +338,7 @@ impl<'p> Walk for Execution<'_, 'p> {
         done.or_else(|error| self.failed(job.action, error))
     }
 
-    fn settle(mut job: SyncJob<'p>) -> SyncJob<'p> {
+    fn recover(mut job: SyncJob<'p>) -> SyncJob<'p> {
         job.was_lost = true;
         job.step = match job.step {
             JobStep::Put => JobStep::Compare,
@@ -348,11 +348,11 @@ impl<'p> Walk for Execution<'_, 'p> {
         job
     }
 
-    fn order(jobs: &mut [SyncJob<'p>]) {
+    fn sort_for_recovery(jobs: &mut [SyncJob<'p>]) {
         jobs.sort_by_key(SyncJob::rank);
     }
 
-    fn observe(&mut self) {
+    fn report_progress(&mut self) {
         self.context.client.observer().count(&self.observed);
     }
 }

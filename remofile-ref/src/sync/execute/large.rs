@@ -2,7 +2,7 @@
 
 use super::{Execution, local_version};
 use crate::{
-    client::{ClientError, TransferStatus, flight::Walk as _, refused},
+    client::{ClientError, TransferStatus, pipeline::PipelineDriver as _, refused},
     sync::{
         Action, Change, LocalVersion, Side, input::SavedFile, local_root::LocalRoot, local_scan::is_recently_modified,
         remote_scan::version_of,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::client::{
     ClientError, FileClient, TreeTransferred, concerns_one_item,
-    flight::{Flight, Walk as _},
+    pipeline::{Pipeline, PipelineDriver as _},
 };
 use jobs::{JobStep, SyncJob};
 use remofile_proto::RemotePath;
@@ -52,7 +52,7 @@ pub(super) fn execute(
 ) -> Result<(LocalTrash, RemoteTrash), SyncError> {
     let mut execution = Execution {
         context,
-        flight: Flight::new(),
+        pipeline: Pipeline::new(),
         trash_paths: HashMap::new(),
         aside: HashSet::new(),
         updates: Vec::new(),
@@ -69,7 +69,7 @@ pub(super) fn execute(
 
 struct Execution<'a, 'p> {
     context: ExecutionContext<'a>,
-    flight: Flight<SyncJob<'p>>,
+    pipeline: Pipeline<SyncJob<'p>>,
     /// The path in the server's trash, by the original path.
     trash_paths: HashMap<&'p str, RemotePath>,
     /// Conflict copies whose local file has been renamed.
@@ -183,7 +183,7 @@ impl<'p> Execution<'_, 'p> {
     }
 
     fn begin(&mut self, action: &'p Action) -> Result<(), SyncError> {
-        self.context.client.stay()?;
+        self.context.client.keep_alive()?;
         let done = match &action.change {
             Change::KeepBoth { copy } => self.step_aside(action, copy).map(|()| Some(0)),
             Change::MakeDirectory { on: Side::Local } => self.make_directory(action).map(|()| Some(0)),

@@ -222,7 +222,7 @@ fn a_dry_run_shows_what_the_run_does_and_does_nothing() {
     let options = world.options();
     let before = (world.tree("local"), world.tree("served"));
     let mut told = 0;
-    let mut client = world.client();
+    let client = world.client();
     let dry = client
         .synchronize(&world.at("local"), &RemotePath::root(), &options.clone().dry_run(true), &mut |_| told += 1)
         .unwrap();

@@ -91,7 +91,7 @@ impl World {
     }
 
     fn sync_with(&self, options: &SyncOptions) -> Result<SyncReport, SyncError> {
-        let mut client = self.client();
+        let client = self.client();
         let result = client.synchronize(&self.at("local"), &RemotePath::root(), options, &mut |_| {});
         client.bye();
         result
@@ -105,14 +105,14 @@ impl World {
     }
 
     fn push(&self, options: &SyncOptions) -> SyncReport {
-        let mut client = self.client();
+        let client = self.client();
         let report = client.synchronize_upload(&self.at("local"), &RemotePath::root(), options, &mut |_| {}).unwrap();
         client.bye();
         report
     }
 
     fn pull(&self, options: &SyncOptions) -> SyncReport {
-        let mut client = self.client();
+        let client = self.client();
         let report = client.synchronize_download(&self.at("local"), &RemotePath::root(), options, &mut |_| {}).unwrap();
         client.bye();
         report

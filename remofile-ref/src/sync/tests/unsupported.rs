@@ -100,7 +100,7 @@ fn a_file_that_changes_between_plan_and_download_stays() {
         world.write(&format!("served/{name}"), "theirs");
     }
     let local = world.at("local");
-    let mut client = world.client();
+    let client = world.client();
     let report = client
         .synchronize(&local, &RemotePath::root(), &world.options(), &mut |_| {
             // As soon as the first one is there.
@@ -126,7 +126,7 @@ fn a_part_of_the_server_is_synchronised_by_itself() {
     let remote = RemotePath::parse("/photos").unwrap();
     for content in ["first", "second"] {
         world.write("local/a", content);
-        let mut client = world.client();
+        let client = world.client();
         client.synchronize(&world.at("local"), &remote, &world.options(), &mut |_| {}).unwrap();
         client.bye();
     }

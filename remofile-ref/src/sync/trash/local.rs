@@ -20,7 +20,7 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::{Path as LocalPath, PathBuf},
-    rc::Rc,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -37,7 +37,7 @@ pub struct LocalTrash {
     shown: PathBuf,
     stamp: Timestamp,
     /// The one that something was put into last, by its path.
-    last: Option<(String, Rc<OwnedFd>)>,
+    last: Option<(String, Arc<OwnedFd>)>,
     /// Directories that have lost or got a name since they were synced.
     touched: BTreeSet<String>,
 }
@@ -208,8 +208,8 @@ impl LocalTrash {
             let slash = if parent.is_empty() { "" } else { "/" };
             let directory = format!("{TRASH}/{run}{slash}{parent}");
             let made = match &self.last {
-                Some((last, made)) if *last == directory => Ok(Rc::clone(made)),
-                _ => self.make(&directory, PRIVATE).map(Rc::new),
+                Some((last, made)) if *last == directory => Ok(Arc::clone(made)),
+                _ => self.make(&directory, PRIVATE).map(Arc::new),
             };
             let made = match made {
                 Ok(made) => made,

@@ -119,7 +119,7 @@ impl RemoteTrash {
         self.made.clear();
         let mut failure = None;
         for run in &old {
-            let removed = client.remove_tree_telling(run, |_, kind| cleaned.files += u64::from(kind != Kind::Dir))?;
+            let removed = client.remove_tree_with(run, |_, kind| cleaned.files += u64::from(kind != Kind::Dir))?;
             failure = failure.or(removed.failures.into_iter().next());
         }
         match failure {

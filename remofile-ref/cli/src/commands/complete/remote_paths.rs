@@ -33,7 +33,7 @@ fn list(connection: &ConnectionOptions, current: &str, deadline: Instant) -> Opt
     let cancel = Cancel::after(deadline.saturating_duration_since(Instant::now()));
     // The process may end before the session does: its lease is short.
     let options = target.options.timeout(LIMIT).lease_ms(0).cancel(cancel);
-    let mut client = FileClient::connect(&target.endpoint, &target.token, options).ok()?;
+    let client = FileClient::connect(&target.endpoint, &target.token, options).ok()?;
     let path = remote_path(if directory.is_empty() { "/" } else { directory }).ok()?;
     let mut paths = Vec::new();
     for listed in client.list(&path, false) {

@@ -309,7 +309,7 @@ impl Trashes {
     }
 
     fn close(self, has_changed: bool) -> Result<(), Failure> {
-        if let Some((mut client, _)) = self.remote {
+        if let Some((client, _)) = self.remote {
             if has_changed {
                 client.flush()?;
             }

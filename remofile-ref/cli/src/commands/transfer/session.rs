@@ -27,7 +27,7 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     /// Shows the progress of `client` from now on.
-    pub(crate) fn new(mode: ProgressMode, mut client: FileClient) -> Self {
+    pub(crate) fn new(mode: ProgressMode, client: FileClient) -> Self {
         let screen = Arc::new(Mutex::new(Screen::new(mode)));
         let watcher = Arc::clone(&screen);
         client.watch(move |progress| lock(&watcher).on_progress(progress));

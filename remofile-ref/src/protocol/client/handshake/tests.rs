@@ -11,22 +11,22 @@ fn id(n: u8) -> SessionId {
     SessionId::new([n; 16])
 }
 
-fn opening() -> Opening {
-    Opening::new("me", None, None, SILENCE)
+fn handshake() -> Handshake {
+    Handshake::new("me", None, None, SILENCE)
 }
 
 /// Says hello with the id `n`, and gives what it takes.
-fn say(opening: &mut Opening, n: u8) -> Option<SessionId> {
-    let header = opening.say_hello(NOW, id(n), [n; 32]);
+fn say(handshake: &mut Handshake, n: u8) -> Option<SessionId> {
+    let header = handshake.say_hello(NOW, id(n), [n; 32]);
     match Operation::parse(&Header::decode(&header).unwrap(), Payload::NONE, &Default::default()) {
         Ok(Operation::Hello(hello)) => hello.take,
         other => panic!("{other:?}"),
     }
 }
 
-fn reply(opening: &mut Opening, session: SessionId, result: Result<Answer, Refusal>) -> Greeting {
+fn reply(handshake: &mut Handshake, session: SessionId, result: Result<Answer, Refusal>) -> HelloOutcome {
     let frames = [encode_reply(session, 0, &result)];
-    opening.on_reply(&Reply::decode(&frames).unwrap())
+    handshake.on_reply(&Reply::decode(&frames).unwrap())
 }
 
 fn busy(holder: u8) -> Result<Answer, Refusal> {
@@ -51,85 +51,85 @@ fn welcome() -> Result<Answer, Refusal> {
 
 #[test]
 fn first_hello_takes_nothing() {
-    assert_eq!(say(&mut opening(), 1), None);
+    assert_eq!(say(&mut handshake(), 1), None);
 }
 
 #[test]
 fn hello_after_silence_takes_the_id_before() {
-    let mut opening = opening();
-    say(&mut opening, 1);
-    assert_eq!(opening.next_deadline(), Some(NOW + SILENCE));
-    assert_eq!(say(&mut opening, 2), Some(id(1)));
-    assert_eq!(say(&mut opening, 3), Some(id(2)));
+    let mut handshake = handshake();
+    say(&mut handshake, 1);
+    assert_eq!(handshake.next_deadline(), Some(NOW + SILENCE));
+    assert_eq!(say(&mut handshake, 2), Some(id(1)));
+    assert_eq!(say(&mut handshake, 3), Some(id(2)));
 }
 
 #[test]
 fn reopening_takes_the_clients_own_old_session() {
-    assert_eq!(say(&mut Opening::new("me", None, Some(id(9)), SILENCE), 1), Some(id(9)));
+    assert_eq!(say(&mut Handshake::new("me", None, Some(id(9)), SILENCE), 1), Some(id(9)));
 }
 
 #[test]
 fn welcome_opens() {
-    let mut opening = opening();
-    say(&mut opening, 1);
-    assert!(matches!(reply(&mut opening, id(1), welcome()), Greeting::Open(_)));
-    assert_eq!(opening.next_deadline(), None);
+    let mut handshake = handshake();
+    say(&mut handshake, 1);
+    assert!(matches!(reply(&mut handshake, id(1), welcome()), HelloOutcome::Open(_)));
+    assert_eq!(handshake.next_deadline(), None);
 }
 
 #[test]
 fn reply_to_an_earlier_hello_is_ignored() {
-    let mut opening = opening();
-    say(&mut opening, 1);
-    say(&mut opening, 2);
-    assert!(matches!(reply(&mut opening, id(1), welcome()), Greeting::Ignored));
-    assert!(matches!(reply(&mut opening, id(2), welcome()), Greeting::Open(_)));
+    let mut handshake = handshake();
+    say(&mut handshake, 1);
+    say(&mut handshake, 2);
+    assert!(matches!(reply(&mut handshake, id(1), welcome()), HelloOutcome::Ignored));
+    assert!(matches!(reply(&mut handshake, id(2), welcome()), HelloOutcome::Open(_)));
 }
 
 #[test]
-fn busy_with_somebody_else_is_busy_and_the_next_hello_takes_nothing() {
-    let mut opening = opening();
-    say(&mut opening, 1);
-    assert!(matches!(reply(&mut opening, id(1), busy(9)), Greeting::Busy(_)));
-    assert_eq!(say(&mut opening, 2), None);
+fn busy_with_another_client_is_busy_and_the_next_hello_takes_nothing() {
+    let mut handshake = handshake();
+    say(&mut handshake, 1);
+    assert!(matches!(reply(&mut handshake, id(1), busy(9)), HelloOutcome::Busy(_)));
+    assert_eq!(say(&mut handshake, 2), None);
 }
 
 #[test]
 fn busy_with_an_earlier_hello_of_its_own_is_taken_over() {
-    let mut opening = opening();
-    say(&mut opening, 1);
-    say(&mut opening, 2);
-    say(&mut opening, 3);
-    assert!(matches!(reply(&mut opening, id(3), busy(1)), Greeting::Again));
-    assert_eq!(say(&mut opening, 4), Some(id(1)));
+    let mut handshake = handshake();
+    say(&mut handshake, 1);
+    say(&mut handshake, 2);
+    say(&mut handshake, 3);
+    assert!(matches!(reply(&mut handshake, id(3), busy(1)), HelloOutcome::Again));
+    assert_eq!(say(&mut handshake, 4), Some(id(1)));
 }
 
 #[test]
 fn ended_id_asks_for_another() {
-    let mut opening = opening();
-    say(&mut opening, 1);
-    assert!(matches!(reply(&mut opening, id(1), Err(Refusal::new(Code::NoSession))), Greeting::Again));
+    let mut handshake = handshake();
+    say(&mut handshake, 1);
+    assert!(matches!(reply(&mut handshake, id(1), Err(Refusal::new(Code::NoSession))), HelloOutcome::Again));
 }
 
 #[test]
 fn wrong_token_is_refused() {
-    let mut opening = opening();
-    say(&mut opening, 1);
-    let greeting = reply(&mut opening, id(1), Err(Refusal::new(Code::Auth)));
-    assert!(matches!(greeting, Greeting::Refused(refusal) if refusal.code == Code::Auth));
+    let mut handshake = handshake();
+    say(&mut handshake, 1);
+    let outcome = reply(&mut handshake, id(1), Err(Refusal::new(Code::Auth)));
+    assert!(matches!(outcome, HelloOutcome::Refused(refusal) if refusal.code == Code::Auth));
 }
 
 #[test]
 fn version_is_heard_though_it_names_no_session() {
-    let mut opening = opening();
-    say(&mut opening, 1);
-    let greeting = reply(&mut opening, id(0), Err(Refusal::new(Code::Version)));
-    assert!(matches!(greeting, Greeting::Refused(refusal) if refusal.code == Code::Version));
+    let mut handshake = handshake();
+    say(&mut handshake, 1);
+    let outcome = reply(&mut handshake, id(0), Err(Refusal::new(Code::Version)));
+    assert!(matches!(outcome, HelloOutcome::Refused(refusal) if refusal.code == Code::Version));
 }
 
 #[test]
 fn long_client_name_is_cut_to_what_a_server_takes() {
-    let mut opening = Opening::new(&"ä".repeat(100), None, None, SILENCE);
-    let frames = [vec![], opening.say_hello(NOW, id(1), [0; 32])];
+    let mut handshake = Handshake::new(&"ä".repeat(100), None, None, SILENCE);
+    let frames = [vec![], handshake.say_hello(NOW, id(1), [0; 32])];
     let envelope::Message::Request(request) = envelope::receive(&frames, 65_536).message else { panic!() };
     let Ok(Operation::Hello(hello)) = Operation::parse(&request.header, Payload::NONE, &Default::default()) else {
         panic!()

@@ -1,15 +1,15 @@
-//! How long silence lasts: from the measured round trip, in the manner of RFC 6298.
+//! How long timeout lasts: from the measured round trip, in the manner of RFC 6298.
 
 use std::time::Duration;
 
 /// When a client gives up waiting, and when it gives up altogether.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// Silence before anything was measured.
     pub initial: Duration,
-    /// The shortest silence: a server may hold a request for 500 ms.
+    /// The shortest timeout: a server may hold a request for 500 ms.
     pub shortest: Duration,
-    /// The longest silence between two resends.
+    /// The longest timeout between two resends.
     pub longest: Duration,
     /// How long after a PENDING the next poll is sent [SEQ-22]; 100 ms at least.
     pub poll: Duration,
@@ -19,7 +19,7 @@ pub struct Patience {
     pub total: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             initial: Duration::from_secs(5),
@@ -37,14 +37,14 @@ const HOLD: Duration = Duration::from_millis(600);
 
 /// The measured round trip.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct RttEstimator {
     /// Smoothed round trip and its mean deviation.
     measured: Option<(Duration, Duration)>,
 }
 
-impl Pace {
+impl RttEstimator {
     /// Takes the round trip of a request that was sent once and answered at once.
-    pub(super) fn measure(&mut self, round_trip: Duration) {
+    pub(super) fn sample(&mut self, round_trip: Duration) {
         self.measured = Some(match self.measured {
             None => (round_trip, round_trip / 2),
             Some((smoothed, deviation)) => {
@@ -53,13 +53,13 @@ impl Pace {
         });
     }
 
-    /// The silence after which something is taken for lost, doubled with every round without an answer.
-    pub(super) fn silence(&self, patience: &Patience, rounds: u32) -> Duration {
+    /// The timeout after which something is taken for lost, doubled with every round without an answer.
+    pub(super) fn timeout(&self, policy: &RetryPolicy, rounds: u32) -> Duration {
         let once = match self.measured {
-            None => patience.initial,
+            None => policy.initial,
             Some((smoothed, deviation)) => smoothed + deviation * 4 + HOLD,
         };
-        once.max(patience.shortest).saturating_mul(1 << rounds.min(16)).min(patience.longest)
+        once.max(policy.shortest).saturating_mul(1 << rounds.min(16)).min(policy.longest)
     }
 
     /// The smoothed round trip, once one was measured.
@@ -74,26 +74,27 @@ mod tests {
 
     #[test]
     fn silence_is_never_shorter_than_a_server_may_hold_a_request() {
-        let mut pace = Pace::default();
+        let mut rtt = RttEstimator::default();
         for _ in 0..50 {
-            pace.measure(Duration::from_micros(100));
+            rtt.sample(Duration::from_micros(100));
         }
-        assert_eq!(pace.silence(&Patience::default(), 0), Duration::from_secs(1));
+        assert_eq!(rtt.timeout(&RetryPolicy::default(), 0), Duration::from_secs(1));
     }
 
     #[test]
     fn silence_grows_with_the_round_trip() {
-        let mut pace = Pace::default();
+        let mut rtt = RttEstimator::default();
         for _ in 0..50 {
-            pace.measure(Duration::from_secs(4));
+            rtt.sample(Duration::from_secs(4));
         }
-        let silence = pace.silence(&Patience::default(), 0);
-        assert!(silence > Duration::from_secs(4) && silence < Duration::from_secs(6), "{silence:?}");
+        let timeout = rtt.timeout(&RetryPolicy::default(), 0);
+        assert!(timeout > Duration::from_secs(4) && timeout < Duration::from_secs(6), "{timeout:?}");
     }
 
     #[test]
     fn silence_doubles_with_every_round_up_to_the_longest() {
-        let seconds = [0, 1, 2, 3, 60].map(|rounds| Pace::default().silence(&Patience::default(), rounds).as_secs());
+        let seconds =
+            [0, 1, 2, 3, 60].map(|rounds| RttEstimator::default().timeout(&RetryPolicy::default(), rounds).as_secs());
         assert_eq!(seconds, [5, 10, 20, 20, 20]);
     }
 }

@@ -23,12 +23,12 @@ const GAIN: u128 = 4;
 /// How many round trips the highest rate is remembered, and twice as many at most.
 const RATE_ROUNDS: u32 = 8;
 
-/// How long the shortest round trip holds until it is measured anew, with little under way.
+/// How long the shortest round trip holds until it is measured again, with little in flight.
 const ROUND_TRIP_HOLDS: Duration = Duration::from_secs(10);
 
 /// What is under way, and how much may be.
 #[derive(Debug, Default)]
-pub(super) struct Flow {
+pub(super) struct CongestionController {
     in_flight: u64,
     /// How many requests were sent and are not answered.
     awaited: u64,
@@ -43,7 +43,7 @@ pub(super) struct Flow {
 
 /// What was so when a request was sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
+pub(super) struct SendSample {
     sent_at: Duration,
     delivered: u64,
     delivered_at: Duration,
@@ -56,7 +56,7 @@ pub(super) struct Mark {
 struct ShortestRoundTrip {
     shortest: Duration,
     measured_at: Duration,
-    /// Since when little is sent, so that it can be measured anew.
+    /// Since when little is sent, so that it can be measured again.
     probed_since: Option<Duration>,
 }
 
@@ -70,7 +70,7 @@ struct HighestRate {
     round_ends: u64,
 }
 
-impl Flow {
+impl CongestionController {
     /// Whether so many bytes more may be under way; a request that is alone always may.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
         let floor = FLOOR.max(bytes.saturating_mul(REQUESTS));
@@ -94,13 +94,13 @@ impl Flow {
     }
 
     /// A submitted request was sent for the first time.
-    pub(super) fn sent(&mut self, now: Duration) -> Mark {
+    pub(super) fn sent(&mut self, now: Duration) -> SendSample {
         if self.awaited == 0 {
             // Idle time is no time of delivery.
             (self.delivered_at, self.answered_sent_at) = (now, now);
         }
         self.awaited += 1;
-        Mark {
+        SendSample {
             sent_at: now,
             delivered: self.delivered,
             delivered_at: self.delivered_at,
@@ -109,9 +109,9 @@ impl Flow {
         }
     }
 
-    /// A request with so many bytes was answered. `sent_once`: of several sendings, which one was answered nobody
-    /// knows, and nothing is measured.
-    pub(super) fn answered(&mut self, now: Duration, bytes: u64, mark: Mark, sent_once: bool) {
+    /// A request with so many bytes was answered. `sent_once`: where it was sent several times, the reply may be to any of
+    /// them, and nothing is measured.
+    pub(super) fn answered(&mut self, now: Duration, bytes: u64, sample: SendSample, sent_once: bool) {
         self.in_flight = self.in_flight.saturating_sub(bytes);
         self.awaited = self.awaited.saturating_sub(1);
         self.delivered += bytes;
@@ -121,21 +121,21 @@ impl Flow {
         }
         // Answers that were looked at together seem to come faster than the path is, and so do requests sent
         // together: the longer of both times is the true one.
-        let took = now.saturating_sub(mark.delivered_at).max(mark.sent_at.saturating_sub(mark.answered_sent_at));
-        self.answered_sent_at = mark.sent_at;
-        if let Some(rate) = rate(self.delivered - mark.delivered, took) {
-            self.rate.take(rate, mark.delivered, self.delivered);
+        let took = now.saturating_sub(sample.delivered_at).max(sample.sent_at.saturating_sub(sample.answered_sent_at));
+        self.answered_sent_at = sample.sent_at;
+        if let Some(rate) = rate(self.delivered - sample.delivered, took) {
+            self.rate.take(rate, sample.delivered, self.delivered);
         }
-        self.measure_round_trip(now, now.saturating_sub(mark.sent_at), mark);
+        self.measure_round_trip(now, now.saturating_sub(sample.sent_at), sample);
     }
 
-    fn measure_round_trip(&mut self, now: Duration, round_trip: Duration, mark: Mark) {
+    fn measure_round_trip(&mut self, now: Duration, round_trip: Duration, sample: SendSample) {
         let measured = ShortestRoundTrip { shortest: round_trip, measured_at: now, probed_since: None };
         let Some(known) = &mut self.round_trip else {
             self.round_trip = Some(measured);
             return;
         };
-        let is_probe = known.probed_since.is_some_and(|since| mark.sent_at >= since && mark.in_flight <= FLOOR);
+        let is_probe = known.probed_since.is_some_and(|since| sample.sent_at >= since && sample.in_flight <= FLOOR);
         if round_trip <= known.shortest || is_probe {
             *known = measured;
         } else if known.probed_since.is_none() && now.saturating_sub(known.measured_at) >= ROUND_TRIP_HOLDS {
@@ -181,7 +181,7 @@ mod tests {
         rate: u64,
         round_trip: Duration,
         free_at: Duration,
-        answers: VecDeque<(Duration, Mark)>,
+        answers: VecDeque<(Duration, SendSample)>,
     }
 
     impl NetworkPath {
@@ -190,18 +190,18 @@ mod tests {
         }
 
         /// Keeps as much under way as there is room for until `end`; gives the time then, and the bytes answered.
-        fn run(&mut self, flow: &mut Flow, mut now: Duration, end: Duration) -> (Duration, u64) {
+        fn run(&mut self, controller: &mut CongestionController, mut now: Duration, end: Duration) -> (Duration, u64) {
             let mut answered = 0;
             while now < end {
-                while flow.has_room(CHUNK) {
-                    flow.submitted(CHUNK);
-                    let mark = flow.sent(now);
+                while controller.has_room(CHUNK) {
+                    controller.submitted(CHUNK);
+                    let sample = controller.sent(now);
                     self.free_at = self.free_at.max(now) + Duration::from_nanos(CHUNK * 1_000_000_000 / self.rate);
-                    self.answers.push_back((self.free_at + self.round_trip, mark));
+                    self.answers.push_back((self.free_at + self.round_trip, sample));
                 }
-                let (at, mark) = self.answers.pop_front().expect("there is room for one at least");
+                let (at, sample) = self.answers.pop_front().expect("there is room for one at least");
                 now = now.max(at);
-                flow.answered(now, CHUNK, mark, true);
+                controller.answered(now, CHUNK, sample, true);
                 answered += CHUNK;
             }
             (now, answered)
@@ -218,71 +218,71 @@ mod tests {
 
     #[test]
     fn a_short_path_keeps_little_under_way() {
-        let mut flow = Flow::default();
-        NetworkPath::new(1 << 30, Duration::from_micros(200)).run(&mut flow, Duration::ZERO, seconds(2));
-        assert!(flow.limit() <= 2 * FLOOR, "{}", flow.limit());
+        let mut controller = CongestionController::default();
+        NetworkPath::new(1 << 30, Duration::from_micros(200)).run(&mut controller, Duration::ZERO, seconds(2));
+        assert!(controller.limit() <= 2 * FLOOR, "{}", controller.limit());
     }
 
     #[test]
     fn a_long_path_is_filled_and_hardly_more() {
         for (rate, round_trip) in [(100 << 20, 20), (40 << 20, 100), (150 << 20, 50), (1_000 << 20, 5)] {
-            let mut flow = Flow::default();
+            let mut controller = CongestionController::default();
             let mut path = NetworkPath::new(rate, milliseconds(round_trip));
-            let (now, _) = path.run(&mut flow, Duration::ZERO, seconds(1));
-            let (end, answered) = path.run(&mut flow, now, now + seconds(8));
+            let (now, _) = path.run(&mut controller, Duration::ZERO, seconds(1));
+            let (end, answered) = path.run(&mut controller, now, now + seconds(8));
             let possible = u128::from(rate) * (end - now).as_nanos() / NANOSECONDS;
             assert!(u128::from(answered) * 100 >= possible * 97, "{answered} of {possible} at {round_trip} ms");
             let held = rate * round_trip / 1_000;
-            assert!(flow.limit() <= held * 5 + FLOOR, "{} of {held} at {round_trip} ms", flow.limit());
+            assert!(controller.limit() <= held * 5 + FLOOR, "{} of {held} at {round_trip} ms", controller.limit());
         }
     }
 
     #[test]
     fn it_grows_within_a_few_round_trips_and_never_beyond_the_ceiling() {
-        let mut flow = Flow::default();
+        let mut controller = CongestionController::default();
         let mut path = NetworkPath::new(10 << 30, milliseconds(100));
-        path.run(&mut flow, Duration::ZERO, milliseconds(350));
-        assert_eq!(flow.limit(), CEILING);
-        path.run(&mut flow, milliseconds(350), seconds(3));
-        assert_eq!(flow.limit(), CEILING);
+        path.run(&mut controller, Duration::ZERO, milliseconds(350));
+        assert_eq!(controller.limit(), CEILING);
+        path.run(&mut controller, milliseconds(350), seconds(3));
+        assert_eq!(controller.limit(), CEILING);
     }
 
     #[test]
-    fn a_path_that_got_longer_is_measured_anew() {
-        let mut flow = Flow::default();
-        let (now, _) = NetworkPath::new(100 << 20, milliseconds(5)).run(&mut flow, Duration::ZERO, seconds(3));
-        flow.in_flight = 0;
-        flow.awaited = 0;
+    fn a_path_that_got_longer_is_measured_again() {
+        let mut controller = CongestionController::default();
+        let (now, _) = NetworkPath::new(100 << 20, milliseconds(5)).run(&mut controller, Duration::ZERO, seconds(3));
+        controller.in_flight = 0;
+        controller.awaited = 0;
         let mut longer = NetworkPath::new(100 << 20, milliseconds(80));
-        let (now, _) = longer.run(&mut flow, now, now + seconds(15));
-        let (end, answered) = longer.run(&mut flow, now, now + seconds(5));
+        let (now, _) = longer.run(&mut controller, now, now + seconds(15));
+        let (end, answered) = longer.run(&mut controller, now, now + seconds(5));
         let possible = u128::from(100u64 << 20) * (end - now).as_nanos() / NANOSECONDS;
         assert!(u128::from(answered) * 100 >= possible * 95, "{answered} of {possible}");
     }
 
     #[test]
     fn queues_do_not_grow_however_long_it_takes() {
-        let mut flow = Flow::default();
+        let mut controller = CongestionController::default();
         let held = (100 << 20) / 50;
-        NetworkPath::new(100 << 20, milliseconds(20)).run(&mut flow, Duration::ZERO, seconds(120));
-        assert!(flow.limit() <= held * 5, "{} of {held}", flow.limit());
+        NetworkPath::new(100 << 20, milliseconds(20)).run(&mut controller, Duration::ZERO, seconds(120));
+        assert!(controller.limit() <= held * 5, "{} of {held}", controller.limit());
     }
 
     #[test]
     fn what_was_sent_twice_measures_nothing() {
-        let mut flow = Flow::default();
-        flow.submitted(CHUNK);
-        let mark = flow.sent(Duration::ZERO);
-        flow.answered(milliseconds(1), CHUNK, mark, false);
-        assert!(flow.round_trip.is_none() && flow.rate.highest() == 0);
-        assert!(flow.has_room(CHUNK));
+        let mut controller = CongestionController::default();
+        controller.submitted(CHUNK);
+        let sample = controller.sent(Duration::ZERO);
+        controller.answered(milliseconds(1), CHUNK, sample, false);
+        assert!(controller.round_trip.is_none() && controller.rate.highest() == 0);
+        assert!(controller.has_room(CHUNK));
     }
 
     #[test]
     fn a_request_that_is_alone_may_go_however_large_it_is() {
-        let mut flow = Flow::default();
-        assert!(flow.has_room(u64::MAX));
-        flow.submitted(CEILING);
-        assert!(!flow.has_room(1));
+        let mut controller = CongestionController::default();
+        assert!(controller.has_room(u64::MAX));
+        controller.submitted(CEILING);
+        assert!(!controller.has_room(1));
     }
 }

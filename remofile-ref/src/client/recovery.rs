@@ -1,52 +1,44 @@
 //! What becomes of a call whose session is lost (spec section 16).
 
 use super::{
-    ClientError, Failed, FileClient, path_of,
+    ClientError, FailedRequest, FileClient, path_of,
     payload::{Content, Payload},
+    retry::{RETRIES, Retry},
 };
 use remofile_proto::{Answer, Code, Digest, Kind, Operation, Recovery, RemotePath};
 
-/// How often a call opens a lost session again before it gives up.
-pub(super) const ATTEMPTS: u32 = 3;
-
 impl FileClient {
     /// Like [`FileClient::call`], and settles what becomes of the request when the session is lost [LOST-2].
-    pub(super) fn settled(&mut self, operation: Operation, payload: Payload) -> Result<Answer, ClientError> {
-        Ok(self.settled_with_content(operation, payload)?.0)
+    pub(super) fn call_resolved(&mut self, operation: Operation, payload: Payload) -> Result<Answer, ClientError> {
+        Ok(self.call_resolved_with_content(operation, payload)?.0)
     }
 
-    /// Like [`FileClient::settled`], with the bytes that came behind the answer.
-    pub(super) fn settled_with_content(
+    /// Like [`FileClient::call_resolved`], with the payload of the reply.
+    pub(super) fn call_resolved_with_content(
         &mut self,
         operation: Operation,
         payload: Payload,
     ) -> Result<(Answer, Option<Content>), ClientError> {
-        let mut in_doubt = false;
-        let mut losses = 0;
+        let mut is_uncertain = false;
+        let mut retry = Retry::default();
         loop {
-            let failed = match self.settle_or_attempt(&operation, &payload, in_doubt) {
+            let failed = match self.resolve_or_attempt(&operation, &payload, is_uncertain) {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            in_doubt |= failed.in_doubt;
-            match failed.error {
-                ClientError::SessionLost { .. } if losses < ATTEMPTS => {
-                    losses += 1;
-                    self.reopen().map_err(|error| unsettled(&operation, in_doubt, error))?;
-                }
-                error => return Err(unsettled(&operation, in_doubt, error)),
-            }
+            is_uncertain |= failed.is_uncertain;
+            retry.after(self, failed.error, 0).map_err(|error| unresolved(&operation, is_uncertain, error))?;
         }
     }
 
     /// Flushes; where that does not cover all that was acknowledged, `again` looks what of it is there and makes what is
     /// missing [DUR-6].
-    pub(super) fn flush_or_look_again(
+    pub(super) fn flush_or_repeat(
         &mut self,
         path: Option<&RemotePath>,
         mut again: impl FnMut(&mut Self) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..RETRIES {
             match self.flush_observed(path) {
                 Err(ClientError::NotFlushed) => again(self)?,
                 result => return result,
@@ -56,30 +48,30 @@ impl FileClient {
     }
 
     /// Sends a request; one that may have been executed before goes by the table.
-    fn settle_or_attempt(
+    fn resolve_or_attempt(
         &mut self,
         operation: &Operation,
         payload: &Payload,
-        in_doubt: bool,
-    ) -> Result<(Answer, Option<Content>), Failed> {
-        if in_doubt && let Some(answer) = self.done_all_the_same(operation, payload)? {
-            self.channel.changed();
+        is_uncertain: bool,
+    ) -> Result<(Answer, Option<Content>), FailedRequest> {
+        if is_uncertain && let Some(answer) = self.find_executed(operation, payload)? {
+            self.note_change();
             return Ok((answer, None));
         }
         match self.attempt(operation.clone(), payload.clone()) {
-            Err(Failed { error: error @ ClientError::Refused { .. }, .. }) if in_doubt => {
-                let answer = self.settle_refusal(operation, error)?;
-                self.channel.changed();
+            Err(FailedRequest { error: error @ ClientError::Refused { .. }, .. }) if is_uncertain => {
+                let answer = self.resolve_refusal(operation, error)?;
+                self.note_change();
                 Ok((answer, None))
             }
             result => result,
         }
     }
 
-    /// What a request came to whose reply was lost, where looking tells.
-    fn done_all_the_same(&mut self, operation: &Operation, payload: &Payload) -> Result<Option<Answer>, ClientError> {
-        let path = operation.path().ok_or_else(|| doubt(operation));
-        let target = operation.target().ok_or_else(|| doubt(operation));
+    /// The result of a request whose reply was lost, where looking shows that it was executed.
+    fn find_executed(&mut self, operation: &Operation, payload: &Payload) -> Result<Option<Answer>, ClientError> {
+        let path = operation.path().ok_or_else(|| uncertain(operation));
+        let target = operation.target().ok_or_else(|| uncertain(operation));
         match operation.info().recovery {
             Recovery::CompareContent => {
                 let path = path?;
@@ -106,12 +98,12 @@ impl FileClient {
             | Recovery::RepeatUnlessDirectory
             | Recovery::RepeatUnlessNotFound
             | Recovery::NotNeeded => Ok(None),
-            Recovery::Resume | Recovery::ResumeUnlessCommitted => Err(doubt(operation)),
+            Recovery::Resume | Recovery::ResumeUnlessCommitted => Err(uncertain(operation)),
         }
     }
 
     /// A refusal of a repeated request that shows that the first one had been executed.
-    fn settle_refusal(&mut self, operation: &Operation, error: ClientError) -> Result<Answer, ClientError> {
+    fn resolve_refusal(&mut self, operation: &Operation, error: ClientError) -> Result<Answer, ClientError> {
         match operation.info().recovery {
             Recovery::RepeatUnlessNotFound if error.is_not_found() => Ok(Answer::Empty),
             Recovery::RepeatUnlessDirectory if error.is_exists() => {
@@ -121,7 +113,7 @@ impl FileClient {
                 }
             }
             // The first one may be what changed it.
-            Recovery::RepeatInOrder if error.code() == Some(Code::Changed) => Err(doubt(operation)),
+            Recovery::RepeatInOrder if error.code() == Some(Code::Changed) => Err(uncertain(operation)),
             Recovery::RepeatUnlessNotFound
             | Recovery::RepeatUnlessDirectory
             | Recovery::RepeatInOrder
@@ -162,15 +154,15 @@ impl FileClient {
 }
 
 /// What is reported of a request that cannot be settled [LOST-1].
-pub(super) fn doubt(operation: &Operation) -> ClientError {
+pub(super) fn uncertain(operation: &Operation) -> ClientError {
     ClientError::InDoubt { operation: operation.name(), path: path_of(operation), source: None }
 }
 
 /// What is reported of a request that may have been executed, when no session could be opened to look.
-pub(super) fn unsettled(operation: &Operation, in_doubt: bool, error: ClientError) -> ClientError {
+pub(super) fn unresolved(operation: &Operation, is_uncertain: bool, error: ClientError) -> ClientError {
     match error {
         ClientError::Refused { .. } | ClientError::InDoubt { .. } | ClientError::Cancelled => error,
-        error if in_doubt && operation.info().is_mutating() => {
+        error if is_uncertain && operation.info().is_mutating() => {
             ClientError::InDoubt { operation: operation.name(), path: path_of(operation), source: Some(error.into()) }
         }
         error => error,

@@ -2,16 +2,17 @@
 
 use super::{Channel, from_transport};
 use crate::{
-    client::{ClientError, ClientOptions, flow::Flow, progress::Observer, unflushed::Unflushed},
+    client::{ClientError, ClientOptions, congestion::CongestionController, durability::DurabilityTracker},
     keys::new_session,
-    protocol::client::request_window::{Patience, Stream},
+    protocol::client::request_window::{RequestWindow, RetryPolicy},
     transport::{
         self, Bounds, ClientPattern, ClientSecurity, ClientSocket, Context, CurveKey, Endpoint, Socket, TransportError,
     },
 };
 use remofile_proto::{Capabilities, HelloReply, Keys, Token, limits};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -46,24 +47,29 @@ impl Channel {
         let mut channel = Self {
             socket,
             endpoint,
-            stream: Stream::new(Duration::ZERO, session, 1, patience(&options)),
+            requests: RequestWindow::new(Duration::ZERO, session, 1, policy(&options)),
             keys,
+            cancel: options.cancel.clone(),
             options,
             started,
             session,
-            welcome: unknown_welcome(),
+            welcome: Arc::new(unknown_welcome()),
             awaited: HashMap::new(),
-            flow: Flow::default(),
-            completions: VecDeque::new(),
+            congestion: CongestionController::default(),
+            inboxes: HashMap::new(),
+            generation: 0,
+            loss: String::new(),
+            caller: 0,
+            is_driven: false,
+            wanted: Arc::default(),
             unnumbered: None,
-            heard: started,
+            received_at: started,
             disconnected,
             full: None,
             pending: None,
             is_over: true,
             held: None,
-            unflushed: Unflushed::default(),
-            observer: Observer::default(),
+            durability: DurabilityTracker::default(),
         };
         channel.await_connection()?;
         channel.say_hello(None, channel.options.take)?;
@@ -90,10 +96,10 @@ fn connect(endpoint: &Endpoint, keys: &Keys, options: &ClientOptions) -> Result<
     ClientSocket::connect(&Context::new(), endpoint, &security, &socket_options)
 }
 
-pub(super) fn patience(options: &ClientOptions) -> Patience {
+pub(super) fn policy(options: &ClientOptions) -> RetryPolicy {
     let third = options.timeout / 3;
-    let default = Patience::default();
-    Patience {
+    let default = RetryPolicy::default();
+    RetryPolicy {
         initial: default.initial.min(third),
         shortest: default.shortest.min(third),
         longest: default.longest.min(third),

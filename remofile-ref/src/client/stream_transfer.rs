@@ -1,10 +1,11 @@
 //! Transfers from a reader and to a writer: no temporary file, no size that is known before.
 
 use super::{
-    ClientError, Failed, FileClient, Phase, Replace, TransferOptions, TransferStatus, Transferred,
-    download::{Received, version_of},
+    ClientError, FailedRequest, FileClient, Phase, Replace, TransferOptions, TransferStatus, Transferred,
+    download::{DownloadState, version_of},
     payload::Payload,
-    upload::Replaced,
+    retry::Retry,
+    upload::ReplaceRule,
 };
 use crate::keys::new_upload;
 use remofile_proto::{
@@ -17,9 +18,6 @@ use std::{
     time::Duration,
 };
 
-/// How often a lost session is opened again without a single byte of progress.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
-
 /// How long a call that fails waits until what it had staged is gone.
 const ABORT_WAIT: Duration = Duration::from_millis(500);
 
@@ -30,7 +28,7 @@ impl FileClient {
     /// Uploads what `source` gives, up to its end, under exactly the name `target`, and makes it durable. Its size
     /// need not be known, and at most what is in flight is kept in memory.
     ///
-    /// A stream cannot be read again: an upload that fails or is cancelled leaves nothing, and begins anew with the next
+    /// A stream cannot be read again: an upload that fails or is cancelled leaves nothing, and starts over with the next
     /// call. A session that is lost meanwhile is opened again, and the upload goes on.
     ///
     /// A reader that has nothing yet may say [`io::ErrorKind::WouldBlock`] after waiting a little, 100 ms for example:
@@ -66,7 +64,7 @@ impl FileClient {
     /// time to compare, so that [`Replace::Older`] replaces too. [`ClientError::Local`] where the reader fails;
     /// [`ClientError::NotVerified`] where the server lost bytes that it had acknowledged.
     pub fn upload_from(
-        &mut self,
+        &self,
         source: &mut dyn Read,
         target: &RemotePath,
         options: &TransferOptions,
@@ -82,17 +80,17 @@ impl FileClient {
             read: 0,
             hasher: blake3::Hasher::new(),
             is_at_end: false,
-            commit_in_doubt: None,
+            uncertain_commit: None,
         };
         self.observed(|client| {
-            client.paced(options.bytes_per_second, |client| {
+            client.rate_limited(options.bytes_per_second, |client| {
                 let result = upload.run(client);
                 if result.is_err() {
                     client.discard(upload.up);
                 }
                 result?;
                 let hash = Digest::new(*upload.hasher.finalize().as_bytes());
-                client.flush_or_look_again(Some(target), |client| match client.has_content(target, &hash)? {
+                client.flush_or_repeat(Some(target), |client| match client.has_content(target, &hash)? {
                     true => Ok(()),
                     // A stream cannot be read again.
                     false => Err(ClientError::NotFlushed),
@@ -109,13 +107,13 @@ impl FileClient {
     /// `sink` is the beginning of the old one; [`ClientError::Local`] where the sink fails, with its error as the
     /// source.
     pub fn download_to(
-        &mut self,
+        &self,
         remote: &RemotePath,
         sink: &mut dyn Write,
         options: &TransferOptions,
     ) -> Result<Transferred, ClientError> {
         self.observed(|client| {
-            client.paced(options.bytes_per_second, |client| {
+            client.rate_limited(options.bytes_per_second, |client| {
                 let entry = client.stat(remote)?;
                 match entry.kind {
                     Kind::File => client.read_into(remote, &entry, sink),
@@ -133,11 +131,10 @@ impl FileClient {
         sink: &mut dyn Write,
     ) -> Result<Transferred, ClientError> {
         let version = version_of(self, remote, entry)?;
-        let mut received = Received::default();
+        let mut received = DownloadState::default();
         let mut written = 0u64;
-        let mut attempts = 0;
+        let mut retry = Retry::default();
         loop {
-            let written_before = written;
             let result = self.read_rest(&version, written, &mut received, &mut |bytes| {
                 sink.write_all(bytes).map_err(|error| ClientError::local(STREAM, error))?;
                 written += bytes.len() as u64;
@@ -145,14 +142,10 @@ impl FileClient {
             });
             match result {
                 Ok(()) => break,
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if written > written_before { 0 } else { attempts + 1 };
-                    self.reopen()?;
-                }
                 Err(error) if error.code() == Some(Code::Changed) => {
                     return Err(ClientError::SourceChanged { path: remote.to_string() });
                 }
-                Err(error) => return Err(error),
+                Err(error) => retry.after(self, error, written)?,
             }
         }
         sink.flush().map_err(|error| ClientError::local(STREAM, error))?;
@@ -160,10 +153,10 @@ impl FileClient {
     }
 
     /// Looks before anything is sent: a target that will be refused costs one round trip, not a stream.
-    fn pre_of_stream(&mut self, target: &RemotePath, replace: Replace) -> Result<Precondition, ClientError> {
+    fn pre_of_stream(&self, target: &RemotePath, replace: Replace) -> Result<Precondition, ClientError> {
         let pre = match replace {
             Replace::Never => Precondition::Absent,
-            Replace::Older | Replace::Always => Replaced::by(Replace::Always).pre,
+            Replace::Older | Replace::Always => ReplaceRule::by(Replace::Always).pre,
         };
         match self.stat(target) {
             Ok(_) if pre == Precondition::Absent => Err(super::refused("upload", target, Code::Exists)),
@@ -173,7 +166,7 @@ impl FileClient {
         }
     }
 
-    /// Discards what a call that failed had staged, if that takes no time: nobody can go on with it.
+    /// Discards what a call that failed had staged, if that takes little time: no later call can resume it.
     fn discard(&mut self, up: UploadId) {
         self.within(ABORT_WAIT, |client| {
             // What failed is worth more than that its rest stays until it expires.
@@ -196,20 +189,18 @@ struct StreamUpload<'a> {
     hasher: blake3::Hasher,
     is_at_end: bool,
     /// The hash of a commit that was sent and has had no reply.
-    commit_in_doubt: Option<Digest>,
+    uncertain_commit: Option<Digest>,
 }
 
 impl StreamUpload<'_> {
     fn run(&mut self, client: &mut FileClient) -> Result<(), ClientError> {
-        let mut attempts = 0;
+        let mut retry = Retry::default();
         loop {
-            let acknowledged_before = self.acknowledged;
             match self.attempt(client) {
-                Err(ClientError::SessionLost { .. }) if attempts < ATTEMPTS_WITHOUT_PROGRESS => {
-                    attempts = if self.acknowledged > acknowledged_before { 0 } else { attempts + 1 };
-                    client.reopen().map_err(|error| self.unsettled(error))?;
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    retry.after(client, error, self.acknowledged).map_err(|error| self.unresolved(error))?;
                 }
-                result => return result.map_err(|error| self.unsettled(error)),
             }
         }
     }
@@ -220,20 +211,20 @@ impl StreamUpload<'_> {
             Answer::Staged(staged) => staged,
             other => return Err(super::unexpected("begin", &other)),
         };
-        if let Some(hash) = self.commit_in_doubt {
+        if let Some(hash) = self.uncertain_commit {
             // [UP-8] Nothing staged and the content in place: the lost commit had been executed.
             if staged.off == 0 && client.has_content(self.target, &hash)? {
-                client.channel.changed();
+                client.note_change();
                 return client.abort(self.up);
             }
-            self.commit_in_doubt = None;
+            self.uncertain_commit = None;
         }
         self.go_on_from(&staged)?;
         self.append_all(client)?;
         self.commit(client)
     }
 
-    /// [UP-5] What is staged counts only when it is the beginning of what was read; what is behind it is sent again.
+    /// [UP-5] What is staged counts only when it is the beginning of what was read; what follows is sent again.
     fn go_on_from(&mut self, staged: &Staged) -> Result<(), ClientError> {
         while self.acknowledged < staged.off {
             let Some(piece) = self.unanswered.front() else { break };
@@ -274,7 +265,7 @@ impl StreamUpload<'_> {
                         None => continue,
                     },
                 };
-                client.await_pace(piece.len() as u64)?;
+                client.await_rate(piece.len() as u64)?;
                 let len = piece.len() as u64;
                 let seq = client.submit(Operation::Append { up: self.up, off }, Payload::Bytes(piece))?;
                 first.get_or_insert(seq);
@@ -300,7 +291,7 @@ impl StreamUpload<'_> {
                 }
                 Ok((other, _)) => return Err(super::unexpected("append", &other)),
                 Err(refusal) => {
-                    client.discard_completions(in_flight)?;
+                    client.discard_outstanding()?;
                     return Err(self.refused(refusal));
                 }
             }
@@ -342,19 +333,19 @@ impl StreamUpload<'_> {
         match client.attempt(Operation::Commit { up, size, hash, pre, mtime_ns: None }, Payload::None) {
             Ok((Answer::Entry(_), _)) => Ok(()),
             Ok((other, _)) => Err(super::unexpected("commit", &other)),
-            Err(Failed { error: ClientError::Refused { refusal, .. }, .. }) => Err(self.refused(refusal)),
-            Err(Failed { error, in_doubt }) => {
-                self.commit_in_doubt = in_doubt.then_some(hash);
+            Err(FailedRequest { error: ClientError::Refused { refusal, .. }, .. }) => Err(self.refused(refusal)),
+            Err(FailedRequest { error, is_uncertain }) => {
+                self.uncertain_commit = is_uncertain.then_some(hash);
                 Err(error)
             }
         }
     }
 
     /// What is reported of a commit that could not be settled [LOST-1].
-    fn unsettled(&self, error: ClientError) -> ClientError {
+    fn unresolved(&self, error: ClientError) -> ClientError {
         match error {
             ClientError::Cancelled => error,
-            error if self.commit_in_doubt.is_some() => {
+            error if self.uncertain_commit.is_some() => {
                 ClientError::InDoubt { operation: "upload", path: self.target.to_string(), source: Some(error.into()) }
             }
             error => error,

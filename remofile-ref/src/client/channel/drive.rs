@@ -1,16 +1,19 @@
-//! One turn of a channel: what is due goes out, what comes is taken, and time is taken note of.
+//! Drives a session: sends what is due, receives replies, and handles timeouts.
 
-use super::{Awaited, CANCEL_CHECK, Channel, Completion};
+use super::{CANCEL_CHECK, Channel, Completion, OutstandingRequest};
 use crate::{
     client::{
         ClientError,
         payload::{Content, Payload},
     },
-    protocol::client::request_window::Event,
+    protocol::client::request_window::WindowEvent,
     transport::{LinkEvent, Message, SendOutcome, Wake},
 };
 use remofile_proto::{Answer, Code, Operation, Refusal, Reply, ReplyError, SessionId, cbor::Value, envelope};
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 impl Channel {
     pub(super) fn await_connection(&mut self) -> Result<(), ClientError> {
@@ -25,15 +28,12 @@ impl Channel {
         Ok(())
     }
 
-    /// Sends what is due, waits for what comes, and takes note of time.
-    pub(super) fn turn(&mut self) -> Result<(), ClientError> {
-        self.turn_within(self.options.timeout)
-    }
-
-    pub(super) fn turn_within(&mut self, limit: Duration) -> Result<(), ClientError> {
+    /// Sends what is due, and waits for replies or events for at most `limit`, or until another caller wants the channel.
+    pub(in crate::client) fn drive(&mut self, limit: Duration) -> Result<(), ClientError> {
         self.send_what_is_due()?;
+        let limit = limit.min(self.options.timeout);
         let now = self.now();
-        let due = self.stream.next_deadline();
+        let due = self.requests.next_deadline();
         let wait = due.map_or(limit, |due| due.saturating_sub(now)).min(limit);
         for message in self.wait(wait)? {
             self.on_message(message)?;
@@ -44,8 +44,8 @@ impl Channel {
         if self.full.is_some_and(|since| since.elapsed() >= self.options.timeout) {
             return Err(self.lost("the socket took nothing for too long"));
         }
-        if due.is_some() && self.stream.next_deadline().is_some_and(|due| due <= self.now()) {
-            let event = self.stream.on_timer(self.now());
+        if due.is_some() && self.requests.next_deadline().is_some_and(|due| due <= self.now()) {
+            let event = self.requests.on_timer(self.now());
             self.on_event(event)?;
         }
         Ok(())
@@ -66,15 +66,15 @@ impl Channel {
                 }
                 Wake::Event(LinkEvent::HandshakeSucceeded) => {
                     if self.disconnected.take().is_some() {
-                        self.stream.on_reconnected(self.now());
+                        self.requests.on_reconnected(self.now());
                     }
                 }
                 Wake::Event(LinkEvent::Disconnected) => {
                     self.disconnected.get_or_insert_with(Instant::now);
-                    self.stream.on_disconnected();
+                    self.requests.on_disconnected();
                 }
                 Wake::Event(_) | Wake::Room => {}
-                Wake::Timeout if left > CANCEL_CHECK => continue,
+                Wake::Timeout if left > CANCEL_CHECK && self.wanted.load(Ordering::SeqCst) == 0 => continue,
                 Wake::Timeout => {}
             }
             return Ok(messages);
@@ -87,16 +87,23 @@ impl Channel {
         if self.disconnected.is_some() {
             return Ok(());
         }
-        while let Some(due) = self.stream.next_to_send() {
+        while let Some(due) = self.requests.next_to_send() {
             let mut frames = vec![Message::new(), Message::from(due.header)];
-            frames.extend(due.payload.frame().map_err(|error| ClientError::local("", error))?);
             let seq = due.seq;
+            match due.payload.frame() {
+                Ok(payload) => frames.extend(payload),
+                // Its caller reads the file again in another session, and reports what fails there.
+                Err(error) => {
+                    self.send_bye();
+                    return Err(self.lost(&format!("a local file could not be read again: {error}")));
+                }
+            }
             match self.socket.send(frames).map_err(|error| self.failed(error))? {
                 SendOutcome::Queued => {
                     self.full = None;
-                    self.stream.sent(now);
+                    self.requests.sent(now);
                     if let Some(awaited) = self.awaited.get_mut(&seq) {
-                        awaited.note_sent(&mut self.flow, now);
+                        awaited.note_sent(&mut self.congestion, now);
                     }
                 }
                 SendOutcome::Full(_) => {
@@ -109,7 +116,7 @@ impl Channel {
     }
 
     pub(super) fn on_message(&mut self, mut message: Vec<Message>) -> Result<(), ClientError> {
-        self.heard = Instant::now();
+        self.received_at = Instant::now();
         let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
         let reply = match Reply::decode(&frames) {
             Ok(reply) => reply,
@@ -123,20 +130,22 @@ impl Channel {
             self.unnumbered = Some(reply.code);
             return Ok(());
         }
-        match self.stream.on_reply(self.started.elapsed(), &reply) {
-            Event::Pending { seq } => {
+        match self.requests.on_reply(self.started.elapsed(), &reply) {
+            WindowEvent::Pending { seq } => {
                 self.pending = Some(seq);
-                if let Some(Awaited { operation, .. }) = self.awaited.get(&seq) {
+                if let Some(OutstandingRequest { operation, caller, .. }) = self.awaited.get(&seq) {
                     let (done, total) = worked(&reply);
-                    self.observer.serve(operation.name(), operation.path(), done, total);
+                    let (operation, caller) = (operation.clone(), *caller);
+                    self.deliver_pending(caller, &operation, done, total);
                 }
                 Ok(())
             }
-            Event::Answered { seq, .. } => {
+            WindowEvent::Answered { seq, .. } => {
                 self.pending = self.pending.filter(|pending| *pending != seq);
                 let Some(awaited) = self.awaited.remove(&seq) else { return Ok(()) };
-                awaited.note_answered(&mut self.flow, self.started.elapsed());
-                let Awaited { operation, payload_len, .. } = awaited;
+                awaited.note_answered(&mut self.congestion, self.started.elapsed());
+                let bytes = awaited.bytes();
+                let OutstandingRequest { operation, payload_len, caller, .. } = awaited;
                 let result = match reply.into_answer(&operation) {
                     Ok(answer) => {
                         if operation.info().needs_flush {
@@ -159,16 +168,16 @@ impl Channel {
                     let content = matches!(answer, Answer::Read(_)).then(|| message.pop()).flatten().map(Content);
                     (answer, content)
                 });
-                self.completions.push_back(Completion { seq, payload_len, result });
+                self.deliver(caller, bytes, Completion { seq, payload_len, result });
                 Ok(())
             }
             event => self.on_event(event),
         }
     }
 
-    fn on_event(&mut self, event: Event<Payload>) -> Result<(), ClientError> {
+    fn on_event(&mut self, event: WindowEvent<Payload>) -> Result<(), ClientError> {
         match event {
-            Event::Lost(loss) => Err(self.lost(&loss.to_string())),
+            WindowEvent::Lost(loss) => Err(self.lost(&loss.to_string())),
             _ => Ok(()),
         }
     }

@@ -17,7 +17,7 @@ fn path(text: &str) -> RemotePath {
 fn settles(
     operation: &'static str,
     prepare: impl Fn(&Scripted) + Sync,
-    call: impl Fn(&mut FileClient) -> Result<(), ClientError> + Sync,
+    call: impl Fn(&FileClient) -> Result<(), ClientError> + Sync,
     check: impl Fn(&Scripted) + Sync,
 ) {
     std::thread::scope(|scope| {
@@ -26,15 +26,15 @@ fn settles(
             let test = move || {
                 let server = Scripted::start();
                 prepare(&server);
-                let mut client = server.client();
+                let client = server.client();
                 server.plan(operation, 0, fault);
-                match call(&mut client) {
+                match call(&client) {
                     Ok(()) => {}
-                    // [ENV-22] A session is given up, and what was sent in it is settled by whoever asks again.
+                    // [ENV-22] A session is given up, and what was sent in it is resolved by the next call.
                     Err(ClientError::InDoubt { source: Some(source), .. }) if fault == Fault::Garbled => {
                         assert!(matches!(*source, ClientError::Protocol { .. }), "{source:?}");
                     }
-                    Err(ClientError::Protocol { .. }) if fault == Fault::Garbled => call(&mut client).unwrap(),
+                    Err(ClientError::Protocol { .. }) if fault == Fault::Garbled => call(&client).unwrap(),
                     Err(error) => panic!("{fault:?}: {error:?}"),
                 }
                 server.all_came_about();
@@ -62,7 +62,7 @@ fn a_lost_mkdir_is_made_once() {
 fn a_lost_mkdir_of_a_name_that_is_a_file_is_refused() {
     let server = Scripted::start();
     fs::write(server.served("a"), "here first").unwrap();
-    let mut client = server.client();
+    let client = server.client();
     server.plan("mkdir", 0, Fault::LostThenRestart);
     assert!(client.mkdir(&path("/a")).unwrap_err().is_exists());
     server.all_came_about();
@@ -70,7 +70,7 @@ fn a_lost_mkdir_of_a_name_that_is_a_file_is_refused() {
 
 #[test]
 fn a_lost_put_is_made_once() {
-    let put = |client: &mut FileClient| {
+    let put = |client: &FileClient| {
         let entry = client.put(&path("/a"), b"content".to_vec(), Precondition::Absent, Some(1_000_000_000))?;
         assert_eq!((entry.kind, entry.size, entry.mtime_ns), (Kind::File, Some(7), Some(1_000_000_000)));
         Ok(())
@@ -79,9 +79,9 @@ fn a_lost_put_is_made_once() {
 }
 
 #[test]
-fn a_lost_put_where_somebody_else_put_something_is_refused() {
+fn a_lost_put_where_another_client_put_something_is_refused() {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     server.plan_then("put", 0, Fault::UnansweredThenTaken, |served| fs::write(served.join("a"), "theirs").unwrap());
     let error = client.put(&path("/a"), b"ours".to_vec(), Precondition::Absent, None).unwrap_err();
     assert!(error.is_exists(), "{error:?}");
@@ -91,7 +91,7 @@ fn a_lost_put_where_somebody_else_put_something_is_refused() {
 #[test]
 fn a_lost_write_is_written() {
     let prepare = |server: &Scripted| fs::write(server.served("a"), "hello world").unwrap();
-    let write = |client: &mut FileClient| client.write(&path("/a"), 6, b"there".to_vec(), None).map(drop);
+    let write = |client: &FileClient| client.write(&path("/a"), 6, b"there".to_vec(), None).map(drop);
     settles("write", prepare, write, |server| assert_eq!(fs::read(server.served("a")).unwrap(), b"hello there"));
 }
 
@@ -99,7 +99,7 @@ fn a_lost_write_is_written() {
 fn a_lost_write_of_a_version_that_it_may_have_changed_is_in_doubt() {
     let server = Scripted::start();
     fs::write(server.served("a"), "hello world").unwrap();
-    let mut client = server.client();
+    let client = server.client();
     let etag = client.stat(&path("/a")).unwrap().etag;
     server.plan("write", 0, Fault::UnansweredThenRestart);
     let error = client.write(&path("/a"), 6, b"there".to_vec(), etag).unwrap_err();
@@ -110,14 +110,14 @@ fn a_lost_write_of_a_version_that_it_may_have_changed_is_in_doubt() {
 #[test]
 fn a_lost_truncate_is_done() {
     let prepare = |server: &Scripted| fs::write(server.served("a"), "hello world").unwrap();
-    let truncate = |client: &mut FileClient| client.truncate(&path("/a"), 5, None).map(drop);
+    let truncate = |client: &FileClient| client.truncate(&path("/a"), 5, None).map(drop);
     settles("truncate", prepare, truncate, |server| assert_eq!(fs::read(server.served("a")).unwrap(), b"hello"));
 }
 
 #[test]
 fn a_lost_touch_is_done() {
     let prepare = |server: &Scripted| fs::write(server.served("a"), "hello").unwrap();
-    let touch = |client: &mut FileClient| client.touch(&path("/a"), 2_000_000_000).map(drop);
+    let touch = |client: &FileClient| client.touch(&path("/a"), 2_000_000_000).map(drop);
     settles("touch", prepare, touch, |server| {
         let modified = fs::metadata(server.served("a")).unwrap().modified().unwrap();
         assert_eq!(modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(), 2);
@@ -127,14 +127,14 @@ fn a_lost_touch_is_done() {
 #[test]
 fn a_lost_remove_is_done_once() {
     let prepare = |server: &Scripted| fs::write(server.served("a"), "hello").unwrap();
-    let remove = |client: &mut FileClient| client.remove(&path("/a"), None);
+    let remove = |client: &FileClient| client.remove(&path("/a"), None);
     settles("remove", prepare, remove, |server| assert!(!server.served("a").exists()));
 }
 
 #[test]
 fn a_lost_move_is_done_once() {
     let prepare = |server: &Scripted| fs::write(server.served("a"), "hello").unwrap();
-    let rename = |client: &mut FileClient| {
+    let rename = |client: &FileClient| {
         let entry = client.rename(&path("/a"), &path("/b"), Precondition::Absent, None)?;
         assert_eq!(entry.size, Some(5));
         Ok(())
@@ -149,7 +149,7 @@ fn a_lost_move_is_done_once() {
 fn a_lost_move_whose_target_is_gone_too_is_refused() {
     let server = Scripted::start();
     fs::write(server.served("a"), "hello").unwrap();
-    let mut client = server.client();
+    let client = server.client();
     server.plan_then("move", 0, Fault::UnansweredThenTaken, |served| fs::remove_file(served.join("b")).unwrap());
     let error = client.rename(&path("/a"), &path("/b"), Precondition::Absent, None).unwrap_err();
     assert!(error.is_not_found(), "{error:?}");
@@ -158,7 +158,7 @@ fn a_lost_move_whose_target_is_gone_too_is_refused() {
 #[test]
 fn a_lost_copy_is_made_once() {
     let prepare = |server: &Scripted| fs::write(server.served("a"), content(300_000, 1)).unwrap();
-    let copy = |client: &mut FileClient| client.copy(&path("/a"), &path("/b"), Precondition::Absent, None).map(drop);
+    let copy = |client: &FileClient| client.copy(&path("/a"), &path("/b"), Precondition::Absent, None).map(drop);
     settles("copy", prepare, copy, |server| {
         assert!(fs::read(server.served("b")).unwrap() == content(300_000, 1), "the copy differs");
     });
@@ -178,32 +178,32 @@ fn a_lost_flush_is_done() {
 fn what_only_looks_is_asked_again() {
     let prepare = |server: &Scripted| fs::write(server.served("a"), "hello").unwrap();
     settles("stat", prepare, |client| client.stat(&path("/a")).map(drop), |_| {});
-    let read = |client: &mut FileClient| {
+    let read = |client: &FileClient| {
         let (bytes, result) = client.read(&path("/a"), 1, 3, None)?;
         assert_eq!((&bytes[..], result.size), (&b"ell"[..], 5));
         Ok(())
     };
     settles("read", prepare, read, |_| {});
-    let list = |client: &mut FileClient| {
+    let list = |client: &FileClient| {
         let names: Result<Vec<String>, ClientError> =
             client.list(&path("/"), false).map(|listed| Ok(listed?.name)).collect();
         assert_eq!(names?, ["a"]);
         Ok(())
     };
     settles("list", prepare, list, |_| {});
-    let hash = |client: &mut FileClient| {
+    let hash = |client: &FileClient| {
         assert_eq!(client.hash(&path("/a"))?.hash.as_bytes(), blake3::hash(b"hello").as_bytes());
         Ok(())
     };
     settles("hash", prepare, hash, |_| {});
-    let uploads = |client: &mut FileClient| {
+    let uploads = |client: &FileClient| {
         assert_eq!(client.uploads()?, []);
         Ok(())
     };
     settles("uploads", |_| {}, uploads, |_| {});
 }
 
-/// An upload of four chunks and a little, which loses its session at the request behind `skip` others of that name.
+/// An upload of four chunks and a little, which loses its session at the request after `skip` others of that name.
 fn upload_settles(operation: &'static str, skip: usize) {
     const SIZE: usize = CHUNK as usize * 4 + 100;
     let prepare = |server: &Scripted| fs::write(server.local("source"), content(SIZE, 1)).unwrap();
@@ -212,7 +212,7 @@ fn upload_settles(operation: &'static str, skip: usize) {
             scope.spawn(move || {
                 let server = Scripted::start();
                 prepare(&server);
-                let mut client = server.client();
+                let client = server.client();
                 server.plan(operation, skip, fault);
                 let done = client.upload_file(&server.local("source"), &path("/a"), Precondition::Absent).unwrap();
                 assert_eq!((done.status, done.bytes), (TransferStatus::New, SIZE as u64), "{fault:?}");
@@ -245,7 +245,7 @@ fn a_commit_that_was_executed_is_not_sent_again() {
     const SIZE: usize = CHUNK as usize * 3;
     let server = Scripted::start();
     fs::write(server.local("source"), content(SIZE, 1)).unwrap();
-    let mut client = server.client();
+    let client = server.client();
     server.plan("commit", 0, Fault::UnansweredThenRestart);
     // [UP-8] Nor does it harm that looking is lost too.
     server.plan("hash", 0, Fault::LostThenRestart);
@@ -259,7 +259,7 @@ fn a_commit_whose_file_was_removed_meanwhile_is_uploaded_again() {
     const SIZE: usize = CHUNK as usize * 3;
     let server = Scripted::start();
     fs::write(server.local("source"), content(SIZE, 1)).unwrap();
-    let mut client = server.client();
+    let client = server.client();
     server.plan_then("commit", 0, Fault::UnansweredThenTaken, |served| fs::remove_file(served.join("a")).unwrap());
     client.upload_file(&server.local("source"), &path("/a"), Precondition::Absent).unwrap();
     assert!(fs::read(server.served("a")).unwrap() == content(SIZE, 1), "the content differs");
@@ -267,10 +267,10 @@ fn a_commit_whose_file_was_removed_meanwhile_is_uploaded_again() {
 }
 
 #[test]
-fn a_commit_that_nobody_tells_of_is_in_doubt() {
+fn a_commit_of_unknown_outcome_is_in_doubt() {
     let server = Scripted::start();
     fs::write(server.local("source"), content(CHUNK as usize * 2, 1)).unwrap();
-    let mut client =
+    let client =
         options().connect_timeout(std::time::Duration::from_secs(1)).connect(&server.endpoint, token()).unwrap();
     server.plan("commit", 0, Fault::UnansweredThenSilent);
     let error = client.upload_file(&server.local("source"), &path("/a"), Precondition::Absent).unwrap_err();
@@ -279,9 +279,9 @@ fn a_commit_that_nobody_tells_of_is_in_doubt() {
 }
 
 #[test]
-fn a_change_that_nobody_tells_of_is_in_doubt() {
+fn a_change_of_unknown_outcome_is_in_doubt() {
     let server = Scripted::start();
-    let mut client =
+    let client =
         options().connect_timeout(std::time::Duration::from_secs(1)).connect(&server.endpoint, token()).unwrap();
     server.plan("mkdir", 0, Fault::UnansweredThenSilent);
     let error = client.mkdir(&path("/a")).unwrap_err();
@@ -290,9 +290,9 @@ fn a_change_that_nobody_tells_of_is_in_doubt() {
 }
 
 #[test]
-fn a_look_that_nobody_answers_is_not_in_doubt() {
+fn an_unanswered_look_is_not_in_doubt() {
     let server = Scripted::start();
-    let mut client =
+    let client =
         options().connect_timeout(std::time::Duration::from_secs(1)).connect(&server.endpoint, token()).unwrap();
     server.plan("stat", 0, Fault::Silent);
     let error = client.stat(&path("/a")).unwrap_err();
@@ -302,7 +302,7 @@ fn a_look_that_nobody_answers_is_not_in_doubt() {
 #[test]
 fn a_change_while_another_client_holds_the_session_is_in_doubt() {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     server.plan("mkdir", 0, Fault::UnansweredThenHeld);
     let error = client.mkdir(&path("/a")).unwrap_err();
     let ClientError::InDoubt { operation: "mkdir", source: Some(source), .. } = error else { panic!("{error:?}") };
@@ -312,7 +312,7 @@ fn a_change_while_another_client_holds_the_session_is_in_doubt() {
 #[test]
 fn a_change_that_came_too_late_is_busy_and_not_in_doubt() {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     client.mkdir(&path("/a")).unwrap();
     // The session is lost before the second one is sent, which is refused at its only sending.
     let other = options().take(true).connect(&server.endpoint, token()).unwrap();
@@ -329,7 +329,7 @@ fn a_small_upload_whose_put_is_lost_is_there_once() {
     for fault in LOSSES {
         let server = Scripted::start();
         prepare(&server);
-        let mut client = server.client();
+        let client = server.client();
         server.plan("put", 0, fault);
         let result = client.upload_file(&server.local("source"), &path("/a"), Precondition::Absent);
         if fault == Fault::Garbled {
@@ -357,7 +357,7 @@ fn a_directory_goes_up_whole_whatever_is_lost() {
         for index in 0..8 {
             fs::write(server.local(&format!("tree/below/{index}")), content(1_000 + index, index as u64)).unwrap();
         }
-        let mut client = server.client();
+        let client = server.client();
         server.plan(operation, skip, fault);
         let done = client.upload_tree(&server.local("tree"), &path("/tree"), false).unwrap();
         assert_eq!((done.files, done.failed, done.directories), (8, 0, 2), "{operation} {fault:?}: {done:?}");
@@ -425,7 +425,7 @@ fn what_cannot_be_made_again_before_it_was_flushed_is_named() {
     let server = Scripted::start();
     fs::create_dir(server.local("tree")).unwrap();
     fs::write(server.local("tree/a"), "whole").unwrap();
-    // Short, as a power cut may leave it, and not to be told from somebody else's.
+    // Short, as a power cut may leave it, and not distinguishable from another file.
     restarted_before_the_flush(&server, |served| fs::write(served.join("tree/a"), "").unwrap());
     let done = server.client().upload_tree(&server.local("tree"), &path("/tree"), false).unwrap();
     assert_eq!(done.failed, 1, "{done:?}");
@@ -433,7 +433,7 @@ fn what_cannot_be_made_again_before_it_was_flushed_is_named() {
 }
 
 #[test]
-fn a_stream_that_is_gone_before_it_was_flushed_is_told() {
+fn a_stream_that_is_gone_before_it_was_flushed_is_reported() {
     for is_lost in [false, true] {
         let server = Scripted::start();
         restarted_before_the_flush(&server, move |served| {
@@ -454,11 +454,11 @@ fn a_stream_that_is_gone_before_it_was_flushed_is_told() {
 #[test]
 fn a_flush_does_not_answer_for_what_an_earlier_server_acknowledged() {
     let server = Scripted::start();
-    let mut client = server.client();
+    let client = server.client();
     client.mkdir(&path("/a")).unwrap();
     server.restart();
     assert!(matches!(client.flush(), Err(ClientError::NotFlushed)));
-    // It was told, and is for the caller to look after.
+    // It was reported, and is for the caller to resolve.
     client.flush().unwrap();
     client.mkdir(&path("/b")).unwrap();
     client.flush().unwrap();
@@ -475,7 +475,7 @@ fn a_directory_comes_down_whole_whatever_is_lost() {
         for index in 0..8 {
             fs::write(server.served(&format!("tree/{index}")), content(1_000 + index, index as u64)).unwrap();
         }
-        let mut client = server.client();
+        let client = server.client();
         server.plan(operation, skip, Fault::UnansweredThenRestart);
         let done = client.download_tree(&path("/tree"), &server.local("tree"), false).unwrap();
         assert_eq!((done.files, done.failed), (8, 0), "{operation}: {done:?}");

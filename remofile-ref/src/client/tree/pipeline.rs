@@ -1,89 +1,86 @@
 //! Small requests under way, each with the job that it belongs to, in one session after another.
 
-use crate::client::{Answer, ClientError, FileClient, Operation, payload::Content, payload::Payload};
+use crate::client::{Answer, ClientError, FileClient, Operation, payload::Content, payload::Payload, retry::Retry};
 use remofile_proto::Refusal;
 use std::collections::HashMap;
 
-/// How often a lost session is opened again without a single answer in between.
-const ATTEMPTS_WITHOUT_PROGRESS: u32 = 3;
-
 /// Jobs whose requests are unanswered.
 #[derive(Debug)]
-pub(crate) struct Flight<J> {
+pub(crate) struct Pipeline<J> {
     /// With their weights in bytes.
     jobs: HashMap<u64, (J, u64)>,
     in_flight: u64,
-    /// How often the session was lost since the last answer.
-    losses: u32,
+    retry: Retry,
+    replies: u64,
 }
 
 /// A request that a job needs answered next.
 pub(crate) struct Request {
     pub(crate) operation: Operation,
     pub(crate) payload: Payload,
-    /// How many bytes of content it brings, in whichever direction.
+    /// How many bytes of content it brings, in either direction.
     pub(crate) content: u64,
 }
 
-/// What goes through files and keeps small ones in flight, in whichever direction.
-pub(crate) trait Walk {
+/// What goes through files and keeps small ones in flight, in either direction.
+pub(crate) trait PipelineDriver {
     /// A small file on its way.
-    type Job;
+    type Item;
 
-    fn parts(&mut self) -> (&mut FileClient, &mut Flight<Self::Job>);
+    fn parts(&mut self) -> (&mut FileClient, &mut Pipeline<Self::Item>);
 
     /// How many bytes the answers of a job may keep in memory.
-    fn weight(&self, job: &Self::Job) -> u64;
+    fn weight(&self, job: &Self::Item) -> u64;
 
     /// What a job needs next; nothing where it failed, which has been noted then.
-    fn request(&mut self, job: &Self::Job) -> Result<Option<Request>, ClientError>;
+    fn request(&mut self, job: &Self::Item) -> Result<Option<Request>, ClientError>;
 
-    fn on_answer(&mut self, job: Self::Job, answer: Answered) -> Result<(), ClientError>;
+    fn on_reply(&mut self, job: Self::Item, answer: ReplyResult) -> Result<(), ClientError>;
 
     /// What a job whose request was unanswered when the session was lost goes on with [LOST-2].
-    fn settle(job: Self::Job) -> Self::Job;
+    fn recover(job: Self::Item) -> Self::Item;
 
     /// In which order jobs go on that were unanswered when the session was lost.
-    fn order(_jobs: &mut [Self::Job]) {}
+    fn sort_for_recovery(_jobs: &mut [Self::Item]) {}
 
-    /// Has whoever watches know how far it is.
-    fn observe(&mut self) {}
+    /// Reports progress.
+    fn report_progress(&mut self) {}
 
     /// Sends what the job needs next, when there is room for it.
-    fn submit(&mut self, job: Self::Job) -> Result<(), ClientError> {
+    fn submit(&mut self, job: Self::Item) -> Result<(), ClientError> {
         let weight = self.weight(&job);
         loop {
-            let (client, flight) = self.parts();
-            if flight.has_room(client, weight) {
+            let (client, pipeline) = self.parts();
+            if pipeline.has_room(client, weight) {
                 return self.send(job);
             }
             self.advance()?;
         }
     }
 
-    fn send(&mut self, job: Self::Job) -> Result<(), ClientError> {
+    fn send(&mut self, job: Self::Item) -> Result<(), ClientError> {
         let Some(Request { operation, payload, content }) = self.request(&job)? else { return Ok(()) };
         let weight = self.weight(&job);
-        let (client, flight) = self.parts();
+        let (client, pipeline) = self.parts();
         // What was not numbered was not sent: it needs no settling.
-        let (job, others) = match flight.send(client, operation, payload, (content, weight), job)? {
+        let (job, others) = match pipeline.send(client, operation, payload, (content, weight), job)? {
             None => return Ok(()),
             Some(lost) => lost,
         };
-        self.settle_all(others)?;
+        self.recover_all(others)?;
         self.send(job)
     }
 
     /// Waits for the next answer, and goes on with its job.
     fn advance(&mut self) -> Result<(), ClientError> {
-        let (client, flight) = self.parts();
-        match flight.next(client)? {
-            Landed::Answered(Some(job), answer) => self.on_answer(job, answer)?,
+        let (client, pipeline) = self.parts();
+        match pipeline.next(client)? {
+            Completed::Replied(Some(job), answer) => self.on_reply(job, answer)?,
             // To what a call before gave up on.
-            Landed::Answered(None, _) => {}
-            Landed::Lost(jobs) => self.settle_all(jobs)?,
+            Completed::Replied(None, _) => {}
+            Completed::Lost(jobs) => self.recover_all(jobs)?,
         }
-        self.observe();
+        self.report_progress();
         Ok(())
     }
 
@@ -95,26 +92,26 @@ pub(crate) trait Walk {
         Ok(())
     }
 
-    fn settle_all(&mut self, mut jobs: Vec<Self::Job>) -> Result<(), ClientError> {
-        Self::order(&mut jobs);
-        jobs.into_iter().try_for_each(|job| self.send(Self::settle(job)))
+    fn recover_all(&mut self, mut jobs: Vec<Self::Item>) -> Result<(), ClientError> {
+        Self::sort_for_recovery(&mut jobs);
+        jobs.into_iter().try_for_each(|job| self.send(Self::recover(job)))
     }
 }
 
 /// What a request was answered.
-pub(crate) type Answered = Result<(Answer, Option<Content>), Refusal>;
+pub(crate) type ReplyResult = Result<(Answer, Option<Content>), Refusal>;
 
 /// What came of waiting.
-enum Landed<J> {
-    /// The answer to a job's request; nothing where it is to one that nobody waits for.
-    Answered(Option<J>, Answered),
+enum Completed<J> {
+    /// The answer to a job's request; none where no item waits for it.
+    Replied(Option<J>, ReplyResult),
     /// The session was lost with these unanswered, and another one is open to settle them in [LOST-2].
     Lost(Vec<J>),
 }
 
-impl<J> Flight<J> {
+impl<J> Pipeline<J> {
     pub(crate) fn new() -> Self {
-        Self { jobs: HashMap::new(), in_flight: 0, losses: 0 }
+        Self { jobs: HashMap::new(), in_flight: 0, retry: Retry::default(), replies: 0 }
     }
 
     fn is_empty(&self) -> bool {
@@ -136,8 +133,8 @@ impl<J> Flight<J> {
         (content, weight): (u64, u64),
         job: J,
     ) -> Result<Option<(J, Vec<J>)>, ClientError> {
-        let paced = if content > 0 { client.await_pace(content) } else { Ok(()) };
-        match paced.and_then(|()| client.submit_of_many(operation, payload)) {
+        let rate_limited = if content > 0 { client.await_rate(content) } else { Ok(()) };
+        match rate_limited.and_then(|()| client.submit_of_many(operation, payload)) {
             Ok(seq) => {
                 self.in_flight += weight;
                 self.jobs.insert(seq, (job, weight));
@@ -149,28 +146,24 @@ impl<J> Flight<J> {
     }
 
     /// Waits for the next answer.
-    fn next(&mut self, client: &mut FileClient) -> Result<Landed<J>, ClientError> {
+    fn next(&mut self, client: &mut FileClient) -> Result<Completed<J>, ClientError> {
         match client.next_completion() {
             Ok(completion) => {
-                self.losses = 0;
+                self.replies += 1;
                 let job = self.jobs.remove(&completion.seq).map(|(job, weight)| {
                     self.in_flight -= weight;
                     job
                 });
-                Ok(Landed::Answered(job, completion.result))
+                Ok(Completed::Replied(job, completion.result))
             }
-            Err(error @ ClientError::SessionLost { .. }) => Ok(Landed::Lost(self.recover(client, error)?)),
+            Err(error @ ClientError::SessionLost { .. }) => Ok(Completed::Lost(self.recover(client, error)?)),
             Err(error) => Err(error),
         }
     }
 
     /// Opens a new session; gives what was unanswered in the old one.
     fn recover(&mut self, client: &mut FileClient, loss: ClientError) -> Result<Vec<J>, ClientError> {
-        if self.losses == ATTEMPTS_WITHOUT_PROGRESS {
-            return Err(loss);
-        }
-        self.losses += 1;
-        client.reopen()?;
+        self.retry.after(client, loss, self.replies)?;
         self.in_flight = 0;
         Ok(self.jobs.drain().map(|(_, (job, _))| job).collect())
     }

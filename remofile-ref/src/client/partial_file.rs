@@ -1,6 +1,6 @@
 //! The unfinished file of a download: hidden beside its target, found again by the same call, never longer than true.
 
-use super::{ClientError, source::Source};
+use super::{ClientError, local_file::LocalFile};
 use crate::fs::{
     calls,
     io::write_all_at,
@@ -19,19 +19,19 @@ use std::{
     io::{self, Read as _},
     os::fd::{AsFd as _, OwnedFd},
     path::{Path as LocalPath, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
-/// No record of a part is longer: a path and a few numbers.
-const RECORD_MAX: u64 = 8_192;
+/// No metadata of a part is longer: a path and a few numbers.
+const METADATA_MAX: u64 = 8_192;
 
 /// How many hexadecimal digits are in the name of a part.
 const DIGITS: usize = 32;
 
 /// A name in an open directory: where a download goes, wherever symbolic links point meanwhile.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
-    directory: Rc<OwnedFd>,
+pub(crate) struct DownloadTarget {
+    directory: Arc<OwnedFd>,
     name: OsString,
     shown: PathBuf,
 }
@@ -47,22 +47,22 @@ pub(super) struct Version {
 
 /// An unfinished file, locked against another download of the same.
 #[derive(Debug)]
-pub(super) struct Part {
-    target: Target,
-    names: Names,
+pub(super) struct PartialFile {
+    target: DownloadTarget,
+    names: PartialNames,
     file: File,
     len: u64,
 }
 
-/// Under which names the part and its record lie.
+/// Under which names the part and its metadata lie.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct PartialNames {
     pub(super) part: String,
-    record: String,
-    new_record: String,
+    metadata: String,
+    new_metadata: String,
 }
 
-impl Target {
+impl DownloadTarget {
     /// The target `local`, in its directory as it is reached now.
     pub(super) fn of(local: &LocalPath) -> Result<Self, ClientError> {
         let failed = |error: io::Error| ClientError::local(local, error);
@@ -76,17 +76,17 @@ impl Target {
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = calls::openat(CWD, directory, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
-        Ok(Self { directory: Rc::new(directory), name, shown: local.to_owned() })
+        Ok(Self { directory: Arc::new(directory), name, shown: local.to_owned() })
     }
 
     /// A name in a directory that is open already; `shown` is what messages call it.
-    pub(crate) fn within(directory: Rc<OwnedFd>, name: &str, shown: PathBuf) -> Self {
+    pub(crate) fn within(directory: Arc<OwnedFd>, name: &str, shown: PathBuf) -> Self {
         Self { directory, name: name.into(), shown }
     }
 
     /// The directory that it is in.
-    pub(super) fn directory(&self) -> Rc<OwnedFd> {
-        Rc::clone(&self.directory)
+    pub(super) fn directory(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.directory)
     }
 
     pub(super) fn failed(&self, error: impl Into<io::Error>) -> ClientError {
@@ -107,27 +107,27 @@ impl Target {
 
     /// How many bytes an earlier download of `version` left, without touching them.
     pub(super) fn left_of(&self, version: &Version) -> u64 {
-        let names = Names::of(version, &self.name);
-        if names.read_record(&self.directory).is_none_or(|record| record != record_of(version)) {
+        let names = PartialNames::of(version, &self.name);
+        if names.read_metadata(&self.directory).is_none_or(|metadata| metadata != metadata_of(version)) {
             return 0;
         }
         let found = stat_name(&self.directory, &names.part).ok().flatten();
         found.map(|found| stat::size(&found)).filter(|len| *len <= version.size).unwrap_or(0)
     }
 
-    /// Removes the record of a download that was killed when its file had got its name already.
-    pub(super) fn discard_record(&self, version: &Version) -> Result<(), ClientError> {
-        let names = Names::of(version, &self.name);
+    /// Removes the metadata of a download that was killed when its file had got its name already.
+    pub(super) fn discard_metadata(&self, version: &Version) -> Result<(), ClientError> {
+        let names = PartialNames::of(version, &self.name);
         match stat_name(&self.directory, &names.part) {
-            Ok(None) => remove(&self.directory, &names.record).map_err(|errno| self.failed(errno)),
+            Ok(None) => remove(&self.directory, &names.metadata).map_err(|errno| self.failed(errno)),
             // It belongs to another download, which may be running.
             Ok(Some(_)) => Ok(()),
             Err(errno) => Err(self.failed(errno)),
         }
     }
 
-    pub(super) fn source(&self) -> Result<Source, ClientError> {
-        Source::open_at(&self.directory, &self.name, &self.shown, false)
+    pub(super) fn source(&self) -> Result<LocalFile, ClientError> {
+        LocalFile::open_at(&self.directory, &self.name, &self.shown, false)
     }
 
     /// Writes a small file at once: under its name it is whole, or what was there before.
@@ -138,7 +138,7 @@ impl Target {
         mtime_ns: Option<i64>,
         overwrite: bool,
     ) -> Result<(), ClientError> {
-        let names = Names::of(version, &self.name);
+        let names = PartialNames::of(version, &self.name);
         names.remove(&self.directory).map_err(|errno| self.failed(errno))?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = calls::openat(&self.directory, &names.part, flags, Mode::from_raw_mode(0o666))
@@ -163,11 +163,11 @@ impl Target {
     }
 }
 
-impl Part {
+impl PartialFile {
     /// Opens the part of `version`, with what an earlier download left of it; what is left of anything else is
     /// discarded.
-    pub(super) fn open(target: &Target, version: &Version) -> Result<Self, ClientError> {
-        let names = Names::of(version, &target.name);
+    pub(super) fn open(target: &DownloadTarget, version: &Version) -> Result<Self, ClientError> {
+        let names = PartialNames::of(version, &target.name);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = calls::openat(&target.directory, &names.part, flags, Mode::from_raw_mode(0o666))
             .map_err(|errno| target.failed(errno))?;
@@ -176,7 +176,7 @@ impl Part {
         match calls::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(busy()),
-            // A file system without locks: the hash of the beginning still tells what is there.
+            // A file system without locks: the hash of the beginning is compared anyway.
             Err(Errno::OPNOTSUPP | Errno::NOLCK) => {}
             Err(errno) => return Err(target.failed(errno)),
         }
@@ -192,10 +192,10 @@ impl Part {
         }
         let len = stat::size(&ours);
         let mut part = Self { target: target.clone(), names, file, len };
-        let record = record_of(version);
-        if len > version.size || part.names.read_record(&target.directory).is_none_or(|found| found != record) {
+        let metadata = metadata_of(version);
+        if len > version.size || part.names.read_metadata(&target.directory).is_none_or(|found| found != metadata) {
             part.restart()?;
-            part.write_record(&record).map_err(|error| part.target.failed(error))?;
+            part.write_metadata(&metadata).map_err(|error| part.target.failed(error))?;
         }
         Ok(part)
     }
@@ -206,9 +206,9 @@ impl Part {
     }
 
     /// The file as it is now, to be hashed.
-    pub(super) fn source(&self) -> Result<Source, ClientError> {
+    pub(super) fn source(&self) -> Result<LocalFile, ClientError> {
         let file = self.file.try_clone().map_err(|error| self.target.failed(error))?;
-        Source::of(file, self.target.shown.clone())
+        LocalFile::of(file, self.target.shown.clone())
     }
 
     /// Throws away what is there.
@@ -218,7 +218,7 @@ impl Part {
         Ok(())
     }
 
-    /// Adds to the end: never a hole, so that the length tells the truth.
+    /// Adds to the end: never a hole, so that the length is right.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         write_all_at(&self.file, bytes, self.len).map_err(|errno| self.target.failed(errno))?;
         self.len += bytes.len() as u64;
@@ -233,24 +233,24 @@ impl Part {
             calls::fsync(&self.file)?;
             target.rename(&self.names.part, overwrite)?;
             calls::fsync(target.directory.as_fd())?;
-            Ok(remove(&target.directory, &self.names.record)?)
+            Ok(remove(&target.directory, &self.names.metadata)?)
         };
         done().map_err(|error: io::Error| target.failed(error))
     }
 
     /// Old or new, never half of one.
-    fn write_record(&self, record: &str) -> io::Result<()> {
+    fn write_metadata(&self, metadata: &str) -> io::Result<()> {
         let directory = &self.target.directory;
-        remove(directory, &self.names.new_record)?;
+        remove(directory, &self.names.new_metadata)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = calls::openat(directory, &self.names.new_record, flags, Mode::from_raw_mode(0o666))?;
-        write_all_at(&fd, record.as_bytes(), 0)?;
+        let fd = calls::openat(directory, &self.names.new_metadata, flags, Mode::from_raw_mode(0o666))?;
+        write_all_at(&fd, metadata.as_bytes(), 0)?;
         calls::fsync(&fd)?;
-        Ok(calls::renameat(directory, &self.names.new_record, directory, &self.names.record)?)
+        Ok(calls::renameat(directory, &self.names.new_metadata, directory, &self.names.metadata)?)
     }
 }
 
-impl Names {
+impl PartialNames {
     /// The same for every attempt at one remote file under one local name.
     fn of(version: &Version, local: &OsStr) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("remofile/1 part name");
@@ -270,20 +270,20 @@ impl Names {
     }
 
     fn with_base(base: &str) -> Self {
-        Self { part: format!("{base}.part"), record: format!("{base}.record"), new_record: format!("{base}.new") }
+        Self { part: format!("{base}.part"), metadata: format!("{base}.record"), new_metadata: format!("{base}.new") }
     }
 
     /// What is recorded of the part, if that can be read.
-    pub(super) fn read_record(&self, directory: &OwnedFd) -> Option<String> {
+    pub(super) fn read_metadata(&self, directory: &OwnedFd) -> Option<String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = calls::openat(directory, &self.record, flags, Mode::empty()).ok()?;
+        let fd = calls::openat(directory, &self.metadata, flags, Mode::empty()).ok()?;
         let mut text = String::new();
-        File::from(fd).take(RECORD_MAX).read_to_string(&mut text).ok()?;
+        File::from(fd).take(METADATA_MAX).read_to_string(&mut text).ok()?;
         Some(text)
     }
 
     pub(super) fn remove(&self, directory: &OwnedFd) -> rustix::io::Result<()> {
-        [&self.part, &self.new_record, &self.record].into_iter().try_for_each(|name| remove(directory, name))
+        [&self.part, &self.new_metadata, &self.metadata].into_iter().try_for_each(|name| remove(directory, name))
     }
 }
 
@@ -295,7 +295,7 @@ fn remove(directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
 }
 
 /// What a part is of, as text; a path has no line breaks.
-fn record_of(version: &Version) -> String {
+fn metadata_of(version: &Version) -> String {
     let root = version.root.map_or_else(String::new, |root| root.to_string());
     let Version { path, etag, size, .. } = version;
     format!("remofile part 1\npath {path}\nroot {root}\netag {etag}\nsize {size}\n")

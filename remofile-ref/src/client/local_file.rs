@@ -21,15 +21,15 @@ const HASH_BLOCK: usize = 1 << 18;
 
 /// An open regular file and what it was when it was opened.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct LocalFile {
     path: PathBuf,
     file: Arc<File>,
-    opened_as: Identity,
+    opened_as: FileIdentity,
 }
 
 /// What it was when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct FileIdentity {
     pub(crate) device: u64,
     pub(crate) inode: u64,
     pub(crate) size: u64,
@@ -37,7 +37,7 @@ pub(crate) struct Identity {
     pub(crate) ctime_ns: i64,
 }
 
-impl Source {
+impl LocalFile {
     /// Opens a regular file; a FIFO or device is refused without being waited for.
     pub(super) fn open(path: &LocalPath) -> Result<Self, ClientError> {
         let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Source {
         if !metadata.is_file() {
             return Err(ClientError::local(path, io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file")));
         }
-        Ok(Self { path, file: Arc::new(file), opened_as: Identity::of(&metadata) })
+        Ok(Self { path, file: Arc::new(file), opened_as: FileIdentity::of(&metadata) })
     }
 
     pub(super) fn path(&self) -> &LocalPath {
@@ -90,7 +90,7 @@ impl Source {
     }
 
     /// What it was when it was opened.
-    pub(crate) fn opened_as(&self) -> &Identity {
+    pub(crate) fn opened_as(&self) -> &FileIdentity {
         &self.opened_as
     }
 
@@ -109,7 +109,7 @@ impl Source {
         if bytes.len() == len { Ok(bytes) } else { Err(self.changed()) }
     }
 
-    /// A hasher that has seen the first `len` bytes; `meanwhile` is told of each few that it has, since it may take long.
+    /// A hasher that has seen the first `len` bytes; `meanwhile` is called after each block, since it may take long.
     pub(super) fn hash_prefix(
         &self,
         len: u64,
@@ -134,14 +134,14 @@ impl Source {
     /// [UP-6] Refuses when the file is no longer what it was when it was opened.
     pub(crate) fn check_unchanged(&self) -> Result<(), ClientError> {
         let metadata = self.file.metadata().map_err(|error| ClientError::local(&self.path, error))?;
-        if Identity::of(&metadata) == self.opened_as { Ok(()) } else { Err(self.changed()) }
+        if FileIdentity::of(&metadata) == self.opened_as { Ok(()) } else { Err(self.changed()) }
     }
 
     /// [UP-7] The id under which a client without any state finds its upload again.
     pub(super) fn upload_id(&self, root: Option<RootId>, target: &RemotePath) -> UploadId {
         let mut hasher = blake3::Hasher::new_derive_key("remofile/1 upload id");
         hasher.update(root.unwrap_or(RootId::new([0; RootId::LEN])).as_bytes());
-        let Identity { device, inode, size, mtime_ns, ctime_ns: _ } = self.opened_as;
+        let FileIdentity { device, inode, size, mtime_ns, ctime_ns: _ } = self.opened_as;
         for number in [device, inode, size, mtime_ns.cast_unsigned()] {
             hasher.update(&number.to_le_bytes());
         }
@@ -156,7 +156,7 @@ impl Source {
     }
 }
 
-impl Identity {
+impl FileIdentity {
     fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),

@@ -38,7 +38,7 @@ impl Counted {
 }
 
 impl FileClient {
-    /// Has whoever watches know how much there is.
+    /// Counts what there is, and reports the totals.
     pub(super) fn count_remote(
         &mut self,
         sources: &[(RemotePath, PathBuf)],
