@@ -49,7 +49,11 @@ const WAIVERS: &[Waiver] = &[
         CLIENT,
         "remofile-proto/tests/main/replies.rs::a_reply_with_fields_of_another_operation_is_malformed",
     ),
-    waived("CBOR-11", CLIENT, "remofile-proto/tests/main/vectors.rs::replies_are_decoded_and_refused_as_the_vectors_say"),
+    waived(
+        "CBOR-11",
+        CLIENT,
+        "remofile-proto/tests/main/vectors.rs::replies_are_decoded_and_refused_as_the_vectors_say",
+    ),
     waived("CBOR-14", CLIENT, "remofile-proto/tests/main/replies.rs::unknown_fields_are_ignored"),
     waived(
         "CBOR-15",
@@ -175,7 +179,7 @@ const WAIVERS: &[Waiver] = &[
         CLIENT,
         "remofile-ref/tests/client/resume.rs::a_source_that_changes_during_the_attempt_is_not_committed",
     ),
-    waived("UP-8", CLIENT, "remofile-ref/tests/client/settle.rs::a_commit_that_was_executed_is_not_sent_again"),
+    waived("UP-8", CLIENT, "remofile-ref/tests/client/recovery.rs::a_commit_that_was_executed_is_not_sent_again"),
     waived("DUR-1", POWER, "remofile-ref/tests/storage/faults.rs::what_was_not_synced_replaces_nothing"),
     waived("DUR-2", POWER, "remofile-ref/tests/storage/faults.rs::what_flush_acknowledged_survives_a_power_cut"),
     waived("DUR-3", POWER, "remofile-ref/tests/storage/faults.rs::what_flush_acknowledged_survives_a_power_cut"),
@@ -187,7 +191,7 @@ const WAIVERS: &[Waiver] = &[
     waived(
         "DUR-6",
         CLIENT,
-        "remofile-ref/tests/client/settle.rs::a_flush_does_not_answer_for_what_an_earlier_server_acknowledged",
+        "remofile-ref/tests/client/recovery.rs::a_flush_does_not_answer_for_what_an_earlier_server_acknowledged",
     ),
     waived("CODE-4", CLIENT, "remofile-proto/tests/main/replies.rs::an_unknown_code_is_acted_on_by_its_range"),
     waived("LOST-1", CLIENT, "remofile-ref/tests/model/faults.rs::nothing_is_lost_or_done_twice_under_faults"),

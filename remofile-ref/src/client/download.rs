@@ -23,7 +23,7 @@ impl FileClient {
     ///
     /// A local file of the same content is [`TransferStatus::Unchanged`]. A download that broke off, by the death of
     /// either side, left a hidden file `.remofile-….part` beside the target, and is continued by the same call if
-    /// what is there is the beginning of the file as it is now on the server; else it starts over.
+    /// what is there is the beginning of the present file on the server; else it starts over.
     ///
     /// # Errors
     /// [`ClientError::Local`] of kind `AlreadyExists` where something else is there and `overwrite` is false, and of

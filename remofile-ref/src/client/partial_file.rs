@@ -63,7 +63,7 @@ pub(super) struct PartialNames {
 }
 
 impl DownloadTarget {
-    /// The target `local`, in its directory as it is reached now.
+    /// The target `local`, in its present directory.
     pub(super) fn of(local: &LocalPath) -> Result<Self, ClientError> {
         let failed = |error: io::Error| ClientError::local(local, error);
         let name = local
@@ -184,7 +184,7 @@ impl PartialFile {
         if stat::kind(&ours) != FileType::RegularFile {
             return Err(target.failed(io::Error::new(io::ErrorKind::InvalidData, "its part is not a regular file")));
         }
-        // Between opening and locking, whoever held the lock may have finished.
+        // Between opening and locking, the process that held the lock may have finished.
         match stat_name(&target.directory, &names.part) {
             Ok(Some(named)) if stat::file_id(&named) == stat::file_id(&ours) && ours.st_nlink == 1 => {}
             Ok(_) => return Err(busy()),
@@ -205,7 +205,7 @@ impl PartialFile {
         self.len
     }
 
-    /// The file as it is now, to be hashed.
+    /// The present file, to be hashed.
     pub(super) fn source(&self) -> Result<LocalFile, ClientError> {
         let file = self.file.try_clone().map_err(|error| self.target.failed(error))?;
         LocalFile::of(file, self.target.shown.clone())

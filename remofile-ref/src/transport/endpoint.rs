@@ -186,7 +186,7 @@ fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if addresses.is_empty() { Err(io::Error::from(io::ErrorKind::NotFound)) } else { Ok(addresses) }
 }
 
-/// libzmq removes whatever lies at the path before it binds: only a socket that nobody listens on may go.
+/// libzmq removes the file at the path before it binds: only a socket without a listener may be removed.
 fn free_ipc_path(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !parent.metadata()?.is_dir() {

@@ -1,4 +1,4 @@
-//! The client as it is first met: a line to connect and transfer, and errors that a program can match.
+//! First use of the client: a line to connect and transfer, and errors that a program can match.
 
 use remofile::{ClientError, Endpoint, FileClient, PathError, Precondition, RemotePath, Token, generate_token};
 use remofile_proto::Code;

@@ -80,7 +80,7 @@ impl Place {
         done
     }
 
-    /// Uploads, and expects the source as it is now and nothing staged.
+    /// Uploads, and expects the present source and nothing staged.
     fn completes(&self) -> Transferred {
         let done = self.upload().unwrap();
         assert!(fs::read(self.server.served("file")).unwrap() == fs::read(self.source()).unwrap(), "it differs");
@@ -441,7 +441,7 @@ fn a_file_that_is_gone_between_attempts_is_not_found_and_the_part_is_kept() {
 }
 
 #[test]
-fn a_file_that_changes_during_the_attempt_comes_down_as_it_is_then() {
+fn a_file_that_changes_during_the_attempt_comes_down_with_its_new_content() {
     for size in [SIZE, 100_000] {
         let fetch = Fetch::new();
         fetch.server.plan_then("read", 20, Fault::None, move |served| {
