@@ -249,7 +249,7 @@ fn hashes_are_those_of_b3sum_and_either_checks_the_other() {
     let checked = run(&mut server.client(&["hash", "--check", &text(&sums)])).fails(9);
     assert_eq!(lines(&checked)[0], "a: FAILED (checksum mismatch)");
     assert!(lines(&checked)[1].starts_with("x/b: FAILED ("));
-    checked.says("2 of 3 files did not match");
+    checked.says("checksum mismatch of 2 of 3 files");
     run_with_input(&mut server.client(&["hash", "--check", "-"]), b"nonsense\n").fails(2).says("line 1");
     run(&mut server.client(&["hash", "/x"])).fails(4).says("'/x'");
     let line = object(&server.run(&["hash", "--json", "/a"]).stdout);

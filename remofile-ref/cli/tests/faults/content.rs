@@ -173,8 +173,8 @@ fn the_wall_clock_is_asked_for_the_age_of_files_alone() {
         }
     }
     found.sort();
-    // How old a part is that a download left, and how fresh a time stamp.
-    let files = ["src/client/leftovers.rs", "src/storage/status.rs"];
+    // The age of the part of an interrupted download, and the present time in the resolution of file systems.
+    let files = ["src/client/partial_downloads.rs", "src/fs/time.rs"];
     assert_eq!(found, files.map(|file| library().join(file)));
 }
 
