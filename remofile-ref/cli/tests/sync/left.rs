@@ -178,7 +178,7 @@ fn twins_in_case_are_left_and_told() {
     pair.here("Name.txt", "one");
     pair.here("name.txt", "two");
     pair.here("z", "z");
-    pair.sync(&[]).fails(23).says("in case or normalisation alone");
+    pair.sync(&[]).fails(23).says("only in case or normalisation");
     assert!(pair.served("z").is_file());
 }
 
