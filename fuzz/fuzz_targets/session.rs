@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use remofile::server::service::{Frames, HandleOutcome, Service};
 use remofile::protocol::server::session::ServerLimits;
-use remofile::{Outcome, ExecutionStatus, Storage, Success};
+use remofile::server::service::{Frames, HandleOutcome, Service};
+use remofile::{ExecutionStatus, Outcome, Storage, Success};
 use remofile_proto::envelope::{self, Message};
 use remofile_proto::{
     Answer, BootId, Capabilities, Code, Digest, Entry, Etag, HashResult, Hello, HelloReply, Kind, Limits, Listing,
